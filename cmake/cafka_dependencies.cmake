@@ -1,0 +1,23 @@
+# What cafka stands on. scripts/bootstrap installs all of it.
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(Snappy REQUIRED)
+find_package(Boost 1.74 REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+if(DEFINED ENV{CAF_ROOT} AND NOT CAF_ROOT)
+  set(CAF_ROOT "$ENV{CAF_ROOT}" CACHE PATH "Where CAF is installed")
+endif()
+find_package(CAF REQUIRED COMPONENTS core io)
+# CAF's headers are system headers: their warnings are not ours.
+foreach(target CAF::core CAF::io)
+  get_target_property(caf_includes ${target} INTERFACE_INCLUDE_DIRECTORIES)
+  set_target_properties(${target} PROPERTIES
+    INTERFACE_SYSTEM_INCLUDE_DIRECTORIES "${caf_includes}")
+endforeach()
+if(CAFKA_BUILD_TESTS)
+  find_package(Catch2 3 REQUIRED)
+endif()

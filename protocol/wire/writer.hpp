@@ -71,9 +71,9 @@ public:
                  buffer_.begin() + static_cast<std::ptrdiff_t>(to));
       from = to;
     };
-    for (const auto& cut : cuts_) {
-      copy_until(cut.at);
-      all.insert(all.end(), cut.piece.view().begin(), cut.piece.view().end());
+    for (const auto& c : cuts_) {
+      copy_until(c.at);
+      all.insert(all.end(), c.piece.view().begin(), c.piece.view().end());
     }
     copy_until(buffer_.size());
     return all;
@@ -81,9 +81,9 @@ public:
 
   /// Appends all that `other` holds, its attached pieces by reference.
   void append(const writer& other) {
-    for (const auto& cut : other.cuts_) {
-      cuts_.push_back({buffer_.size() + cut.at, cut.piece});
-      attached_ += cut.piece.size();
+    for (const auto& c : other.cuts_) {
+      cuts_.push_back({buffer_.size() + c.at, c.piece});
+      attached_ += c.piece.size();
     }
     raw(byte_view{other.buffer_});
     if (!other.ok())
@@ -96,11 +96,11 @@ public:
     result.size = size();
     const auto own = shared_bytes::from(std::move(buffer_));
     std::size_t from = 0;
-    for (auto& cut : cuts_) {
-      if (cut.at != from)
-        result.parts.push_back(own.slice(from, cut.at - from));
-      result.parts.push_back(std::move(cut.piece));
-      from = cut.at;
+    for (auto& c : cuts_) {
+      if (c.at != from)
+        result.parts.push_back(own.slice(from, c.at - from));
+      result.parts.push_back(std::move(c.piece));
+      from = c.at;
     }
     if (from != own.size())
       result.parts.push_back(own.slice(from, own.size() - from));

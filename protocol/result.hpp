@@ -32,10 +32,11 @@ public:
   using value_type = T;
 
   /// Holds an error `unknown_server_error`: a reply that nobody filled in.
-  result() : content_(error{error_code::unknown_server_error, {}}) {}
+  result() : content_(protocol::error{error_code::unknown_server_error, {}}) {}
   result(T value) : content_(std::move(value)) {}
   result(protocol::error e) : content_(std::move(e)) {}
-  result(error_code code, std::string detail = {}) : content_(protocol::error{code, std::move(detail)}) {}
+  result(error_code code, std::string detail = {})
+    : content_(protocol::error{code, std::move(detail)}) {}
 
   [[nodiscard]] bool has_value() const { return content_.index() == 0; }
   explicit operator bool() const { return has_value(); }

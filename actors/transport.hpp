@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/result.hpp>
+#include <cafka/protocol/endpoint.hpp>
 #include <cafka/protocol/wire/shared_bytes.hpp>
 
 #include <caf/actor_control_block.hpp>
@@ -13,21 +13,7 @@
 
 namespace cafka::actors {
 
-/// Where a broker listens.
-struct endpoint {
-  std::string host;
-  std::uint16_t port = 9092;
-
-  friend bool operator==(const endpoint&, const endpoint&) = default;
-
-  template <class Inspector>
-  friend bool inspect(Inspector& f, endpoint& x) {
-    return f.object(x).fields(f.field("host", x.host), f.field("port", x.port));
-  }
-};
-
-/// `host:port`, an IPv6 host in brackets.
-[[nodiscard]] std::string to_string(const endpoint& e);
+using protocol::endpoint;
 
 /// Tells one connection from all others that its owner ever had.
 using connection_id = std::uint64_t;

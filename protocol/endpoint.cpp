@@ -1,0 +1,82 @@
+#include <cafka/protocol/endpoint.hpp>
+
+#include <charconv>
+
+namespace cafka::protocol {
+
+namespace {
+
+error refused(std::string_view text, std::string_view why) {
+  return {error_code::invalid_argument,
+          "broker \"" + std::string{text} + "\": " + std::string{why}};
+}
+
+std::string_view trimmed(std::string_view text) {
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos)
+    return {};
+  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
+}
+
+} // namespace
+
+std::string to_string(const endpoint& e) {
+  const auto port = std::to_string(e.port);
+  if (e.host.find(':') != std::string::npos)
+    return '[' + e.host + "]:" + port;
+  return e.host + ':' + port;
+}
+
+result<endpoint> parse_endpoint(std::string_view text) {
+  const auto whole = trimmed(text);
+  auto host = whole;
+  std::string_view port;
+  bool has_port = false;
+  if (whole.starts_with('[')) {
+    const auto close = whole.find(']');
+    if (close == std::string_view::npos)
+      return refused(whole, "the bracket is not closed");
+    host = whole.substr(1, close - 1);
+    const auto rest = whole.substr(close + 1);
+    if (!rest.empty() && rest.front() != ':')
+      return refused(whole, "only a port may follow the bracket");
+    has_port = !rest.empty();
+    port = has_port ? rest.substr(1) : rest;
+  } else if (const auto colon = whole.find(':'); colon != std::string_view::npos) {
+    if (whole.find(':', colon + 1) != std::string_view::npos)
+      return refused(whole, "an IPv6 address goes in brackets, as in [::1]:9092");
+    host = whole.substr(0, colon);
+    port = whole.substr(colon + 1);
+    has_port = true;
+  }
+  if (host.empty())
+    return refused(whole, "the host is missing");
+  if (host.find_first_of(" \t/") != std::string_view::npos)
+    return refused(whole, "a host has no spaces or slashes");
+  endpoint result{std::string{host}, 9092};
+  if (has_port) {
+    unsigned number = 0;
+    const auto* end = port.data() + port.size();
+    const auto [stop, status] = std::from_chars(port.data(), end, number);
+    if (status != std::errc{} || stop != end || number == 0 || number > 65535)
+      return refused(whole, "the port must be a number from 1 to 65535");
+    result.port = static_cast<std::uint16_t>(number);
+  }
+  return result;
+}
+
+result<std::vector<endpoint>> parse_endpoints(std::string_view text) {
+  std::vector<endpoint> all;
+  while (true) {
+    const auto comma = text.find(',');
+    auto one = parse_endpoint(text.substr(0, comma));
+    if (!one)
+      return one.error();
+    all.push_back(*std::move(one));
+    if (comma == std::string_view::npos)
+      return all;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+} // namespace cafka::protocol

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cafka/protocol/result.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// Where a broker listens.
+struct endpoint {
+  std::string host;
+  std::uint16_t port = 9092;
+
+  friend auto operator<=>(const endpoint&, const endpoint&) = default;
+
+  template <class Inspector>
+  friend bool inspect(Inspector& f, endpoint& x) {
+    return f.object(x).fields(f.field("host", x.host), f.field("port", x.port));
+  }
+};
+
+/// `host:port`, an IPv6 host in brackets.
+[[nodiscard]] std::string to_string(const endpoint& e);
+
+/// Reads `host`, `host:port` or `[v6]:port`; without a port it is 9092.
+///
+/// Error `invalid_argument` names the text and what is wrong with it.
+[[nodiscard]] result<endpoint> parse_endpoint(std::string_view text);
+
+/// Reads a comma-separated list, spaces around its items allowed; an empty list is an
+/// error.
+[[nodiscard]] result<std::vector<endpoint>> parse_endpoints(std::string_view text);
+
+} // namespace cafka::protocol

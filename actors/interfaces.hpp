@@ -1,0 +1,400 @@
+#pragma once
+
+// Every handle and every message of cafka on one page.
+
+#include <cafka/actors/type_ids.hpp>
+#include <cafka/protocol/endpoint.hpp>
+#include <cafka/protocol/records/fetched_records.hpp>
+#include <cafka/protocol/records/record.hpp>
+#include <cafka/protocol/result.hpp>
+#include <cafka/protocol/schema/api_key.hpp>
+#include <cafka/protocol/schema/uuid.hpp>
+#include <cafka/protocol/types.hpp>
+
+#include <caf/typed_actor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cafka {
+
+using protocol::broker_id;
+using protocol::codec;
+using protocol::done;
+using protocol::endpoint;
+using protocol::error;
+using protocol::error_code;
+using protocol::leader_epoch;
+using protocol::log_offset;
+using protocol::partition_id;
+using protocol::record;
+using protocol::result;
+using protocol::timestamp;
+using std::chrono::milliseconds;
+
+// -- what every request takes -----------------------------------------------------------
+//
+// `deadline`     time from the worker's acceptance to the reply, whatever happens; zero
+//                means the worker's `request_timeout`.
+// `api_version`  pins the version of the Kafka API; without it the newest that both sides
+//                know. One that the broker or cafka lacks is the error
+//                `unsupported_api_version`, which names the supported range.
+//
+// Every reply is a `result`: the value, or an `error` with Kafka's code or one of cafka's
+// own (`timed_out`, `outcome_unknown`, `disconnected`, `closed`, ...). An actor that asks
+// gets a `caf::error` only when the worker itself is gone.
+
+/// Appends records to one partition, as one batch: all of them or none.
+///
+/// Retried within the deadline only where the broker said that nothing was written; a
+/// connection lost after sending is `outcome_unknown`. Kafka: ProduceRequest, key 0.
+struct produce {
+  std::string topic;
+  partition_id partition;
+  std::vector<record> records;
+  /// How many replicas must have the batch before the broker answers: 0 none, and there
+  /// is no answer; 1 the leader; -1 all in sync.
+  std::int16_t required_acks = -1;
+  /// How long the broker may wait for `required_acks`; zero means what the deadline
+  /// leaves.
+  milliseconds timeout{0};
+  codec compression = codec::none;
+  milliseconds deadline{0};
+  std::optional<std::int16_t> api_version;
+};
+
+/// Where a batch went.
+struct produced {
+  std::string topic;
+  partition_id partition;
+  /// Offset of the first record; none with `required_acks` 0.
+  std::optional<log_offset> base_offset;
+  /// When the broker appended it; only for topics with LogAppendTime.
+  std::optional<timestamp> log_append_time;
+  /// First offset still in the log; -1 where the broker does not say.
+  log_offset log_start_offset = -1;
+};
+
+/// What a reader sees of transactions.
+enum class isolation_level : std::int8_t {
+  read_uncommitted = 0, ///< Everything.
+  read_committed = 1,   ///< Up to the last stable offset.
+};
+
+/// Reads records of one partition. Kafka: FetchRequest, key 1.
+struct fetch {
+  std::string topic;
+  partition_id partition;
+  /// The first offset wanted.
+  log_offset offset;
+  /// How long the broker may wait for `min_bytes`.
+  milliseconds wait_time{10};
+  /// Bytes that must be there before the broker answers early; zero answers at once.
+  std::int32_t min_bytes = 1;
+  /// Most bytes of records; one batch larger than that still comes, whole.
+  std::int32_t max_bytes = 1'000'000;
+  isolation_level isolation = isolation_level::read_uncommitted;
+  milliseconds deadline{0};
+  std::optional<std::int16_t> api_version;
+};
+
+/// Records of one partition, as views on the frame they came in.
+struct fetched {
+  std::string topic;
+  partition_id partition;
+  /// The offset after the last record that all in-sync replicas have.
+  log_offset high_watermark = -1;
+  /// The offset below which every transaction is decided; -1 where the broker does not
+  /// say.
+  log_offset last_stable_offset = -1;
+  /// First offset still in the log; -1 where the broker does not say.
+  log_offset log_start_offset = -1;
+  /// The records from the wanted offset on, in order; none at the end of the log.
+  protocol::fetched_records records;
+};
+
+/// A moment in a partition's log: a timestamp, or one of its ends.
+struct offset_time {
+  /// Milliseconds since the Unix epoch, or one of Kafka's negative marks.
+  std::int64_t value = -1;
+
+  constexpr offset_time() = default;
+  constexpr offset_time(timestamp t) : value(t.time_since_epoch().count()) {}
+
+  /// The offset that the next record will have.
+  static constexpr offset_time latest() { return mark(-1); }
+  /// The first offset still in the log.
+  static constexpr offset_time earliest() { return mark(-2); }
+  /// The record with the largest timestamp (KIP-734).
+  static constexpr offset_time max_timestamp() { return mark(-3); }
+
+private:
+  static constexpr offset_time mark(std::int64_t m) {
+    offset_time result;
+    result.value = m;
+    return result;
+  }
+};
+
+/// Asks for the first offset at or after a moment. Kafka: ListOffsetsRequest, key 2.
+struct list_offsets {
+  std::string topic;
+  partition_id partition;
+  offset_time time = offset_time::latest();
+  isolation_level isolation = isolation_level::read_uncommitted;
+  milliseconds deadline{0};
+  std::optional<std::int16_t> api_version;
+};
+
+/// The offset found.
+struct listed_offset {
+  std::string topic;
+  partition_id partition;
+  /// None where no record is that late.
+  std::optional<log_offset> offset;
+  /// The timestamp of the record at `offset`; none for the ends of the log.
+  std::optional<timestamp> time;
+  /// The epoch of the leader that wrote it; -1 where the broker does not say.
+  leader_epoch epoch = -1;
+};
+
+/// Asks which brokers lead which partitions. Kafka: MetadataRequest, key 3.
+struct metadata {
+  /// The topics wanted; nothing means all, an empty list none (brokers only).
+  std::optional<std::vector<std::string>> topics;
+  /// Whether the broker may create a topic that does not exist, if it is set up to.
+  bool allow_auto_topic_creation = false;
+  milliseconds deadline{0};
+  std::optional<std::int16_t> api_version;
+};
+
+struct broker_info {
+  broker_id id = -1;
+  endpoint address;
+  std::optional<std::string> rack;
+};
+
+struct partition_info {
+  partition_id id;
+  /// `none`, or why the partition cannot be used now.
+  error_code status = error_code::none;
+  /// -1 while there is no leader.
+  broker_id leader = -1;
+  leader_epoch epoch = -1;
+  std::vector<broker_id> replicas;
+  std::vector<broker_id> in_sync_replicas;
+  std::vector<broker_id> offline_replicas;
+};
+
+struct topic_info {
+  std::string name;
+  /// `none`, or why there are no partitions: `unknown_topic_or_partition`, ...
+  error_code status = error_code::none;
+  /// All zero where the broker does not say.
+  protocol::uuid id;
+  bool internal = false;
+  std::vector<partition_info> partitions;
+};
+
+/// A cluster as one broker sees it.
+struct cluster_metadata {
+  std::optional<std::string> cluster_id;
+  /// -1 where it is not known.
+  broker_id controller = -1;
+  std::vector<broker_info> brokers;
+  std::vector<topic_info> topics;
+};
+
+/// Asks what a broker can do. Kafka: ApiVersionsRequest, key 18.
+struct api_versions {
+  /// Which broker; nothing means any.
+  std::optional<broker_id> broker;
+  milliseconds deadline{0};
+  std::optional<std::int16_t> api_version;
+};
+
+struct api_version_range {
+  protocol::api_key key{};
+  std::int16_t min = 0;
+  std::int16_t max = 0;
+};
+
+struct supported_versions {
+  std::vector<api_version_range> apis;
+};
+
+/// Asks how the worker is; answered at once, or, with `wait_connected`, as soon as a
+/// broker has answered, at the latest by the deadline with `disconnected` and the
+/// reasons.
+struct get_status {
+  bool wait_connected = false;
+  milliseconds deadline{0};
+};
+
+struct connection_status {
+  /// -1 while the broker at this address is not known by number.
+  broker_id broker = -1;
+  endpoint address;
+  bool connected = false;
+  /// Requests sent and not answered.
+  std::uint32_t in_flight = 0;
+  /// Why it is not connected; may be empty.
+  std::string last_error;
+};
+
+struct worker_status {
+  std::string name;
+  std::string client_id;
+  /// Whether at least one broker can be asked now.
+  bool connected = false;
+  /// Requests accepted and not answered.
+  std::uint64_t pending = 0;
+  std::vector<connection_status> connections;
+};
+
+/// A named client of one cluster; lives under the worker supervisor.
+using worker_actor = caf::typed_actor<caf::result<result<produced>>(produce),
+  caf::result<result<fetched>>(fetch), caf::result<result<listed_offset>>(list_offsets),
+  caf::result<result<cluster_metadata>>(metadata),
+  caf::result<result<supported_versions>>(api_versions),
+  caf::result<result<worker_status>>(get_status)>;
+
+// -- inspection
+// ---------------------------------------------------------------------------
+
+template <class Inspector>
+bool inspect(Inspector& f, isolation_level& x) {
+  const auto get = [&x] { return static_cast<std::int8_t>(x); };
+  const auto set = [&x](std::int8_t value) {
+    x = static_cast<isolation_level>(value);
+    return value == 0 || value == 1;
+  };
+  return f.apply(get, set);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, produce& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("records", x.records), f.field("required_acks", x.required_acks),
+    f.field("timeout", x.timeout), f.field("compression", x.compression),
+    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, produced& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("base_offset", x.base_offset), f.field("log_append_time", x.log_append_time),
+    f.field("log_start_offset", x.log_start_offset));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, fetch& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("offset", x.offset), f.field("wait_time", x.wait_time),
+    f.field("min_bytes", x.min_bytes), f.field("max_bytes", x.max_bytes),
+    f.field("isolation", x.isolation), f.field("deadline", x.deadline),
+    f.field("api_version", x.api_version));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, fetched& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("high_watermark", x.high_watermark),
+    f.field("last_stable_offset", x.last_stable_offset),
+    f.field("log_start_offset", x.log_start_offset), f.field("records", x.records));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, offset_time& x) {
+  return f.object(x).fields(f.field("value", x.value));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, list_offsets& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("time", x.time), f.field("isolation", x.isolation),
+    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, listed_offset& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("offset", x.offset), f.field("time", x.time), f.field("epoch", x.epoch));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, metadata& x) {
+  return f.object(x).fields(f.field("topics", x.topics),
+    f.field("allow_auto_topic_creation", x.allow_auto_topic_creation),
+    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, broker_info& x) {
+  return f.object(x).fields(
+    f.field("id", x.id), f.field("address", x.address), f.field("rack", x.rack));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, partition_info& x) {
+  return f.object(x).fields(f.field("id", x.id), f.field("status", x.status),
+    f.field("leader", x.leader), f.field("epoch", x.epoch),
+    f.field("replicas", x.replicas), f.field("in_sync_replicas", x.in_sync_replicas),
+    f.field("offline_replicas", x.offline_replicas));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, topic_info& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("status", x.status),
+    f.field("id", x.id), f.field("internal", x.internal),
+    f.field("partitions", x.partitions));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, cluster_metadata& x) {
+  return f.object(x).fields(f.field("cluster_id", x.cluster_id),
+    f.field("controller", x.controller), f.field("brokers", x.brokers),
+    f.field("topics", x.topics));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, api_versions& x) {
+  return f.object(x).fields(f.field("broker", x.broker), f.field("deadline", x.deadline),
+    f.field("api_version", x.api_version));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, api_version_range& x) {
+  return f.object(x).fields(
+    f.field("key", x.key), f.field("min", x.min), f.field("max", x.max));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, supported_versions& x) {
+  return f.object(x).fields(f.field("apis", x.apis));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, get_status& x) {
+  return f.object(x).fields(
+    f.field("wait_connected", x.wait_connected), f.field("deadline", x.deadline));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, connection_status& x) {
+  return f.object(x).fields(f.field("broker", x.broker), f.field("address", x.address),
+    f.field("connected", x.connected), f.field("in_flight", x.in_flight),
+    f.field("last_error", x.last_error));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, worker_status& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("client_id", x.client_id),
+    f.field("connected", x.connected), f.field("pending", x.pending),
+    f.field("connections", x.connections));
+}
+
+} // namespace cafka

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cafka/actors/transport.hpp>
+#include <cafka/supervision/type_ids.hpp>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/type_id.hpp>
+
+namespace cafka::protocol {
+
+template <class T>
+class result;
+
+} // namespace cafka::protocol
+
+namespace cafka {
+
+struct produce;
+struct produced;
+struct fetch;
+struct fetched;
+struct list_offsets;
+struct listed_offset;
+struct metadata;
+struct cluster_metadata;
+struct api_versions;
+struct supported_versions;
+struct get_status;
+struct worker_status;
+
+namespace actors {
+
+/// From a worker to itself: look at the clock.
+struct worker_tick {};
+
+} // namespace actors
+
+} // namespace cafka
+
+CAF_BEGIN_TYPE_ID_BLOCK(cafka, CAFKA_FIRST_TYPE_ID + 50)
+
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::error))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::produce))
+CAF_ADD_TYPE_ID(cafka, (cafka::produced))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::produced>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::fetch))
+CAF_ADD_TYPE_ID(cafka, (cafka::fetched))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::fetched>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::list_offsets))
+CAF_ADD_TYPE_ID(cafka, (cafka::listed_offset))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::listed_offset>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::metadata))
+CAF_ADD_TYPE_ID(cafka, (cafka::cluster_metadata))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::cluster_metadata>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::api_versions))
+CAF_ADD_TYPE_ID(cafka, (cafka::supported_versions))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::supported_versions>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::get_status))
+CAF_ADD_TYPE_ID(cafka, (cafka::worker_status))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::worker_status>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_up))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_frames))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_down))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::worker_tick))
+
+CAF_END_TYPE_ID_BLOCK(cafka)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_up)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_frames)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_down)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::worker_tick)

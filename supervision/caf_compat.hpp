@@ -1,0 +1,195 @@
+#pragma once
+
+/// The differences among CAF 0.18.7, 1.0, 1.1 and the development head, in one place.
+/// Everything else in cafka is written once, against the functions below.
+
+#include <caf/actor.hpp>
+#include <caf/actor_cast.hpp>
+#include <caf/actor_control_block.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/error.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/message.hpp>
+#include <caf/send.hpp>
+#include <caf/timespan.hpp>
+#if __has_include(<caf/anon_mail.hpp>)
+// CAF 1.0 and later: mail() and anon_mail().
+#  include <caf/anon_mail.hpp>
+#  define CAFKA_CAF_HAS_MAIL 1
+#else
+// CAF 0.18: send(), delayed_send(), request(), anon_send().
+#  define CAFKA_CAF_HAS_MAIL 0
+#endif
+// The registry counted the running actors until the head gave that to the system.
+#include <caf/actor_registry.hpp>
+
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace cafka {
+
+namespace detail {
+
+template <class Dest>
+inline constexpr bool is_actor_ptr_v = std::is_same_v<Dest, caf::strong_actor_ptr>
+                                       || std::is_same_v<Dest, caf::weak_actor_ptr>;
+
+// A pointer knows no interface: it is spoken to as a dynamically typed actor.
+template <class Dest>
+decltype(auto) receiver(const Dest& dest) {
+  if constexpr (std::is_same_v<Dest, caf::weak_actor_ptr>)
+    return caf::actor_cast<caf::actor>(caf::actor_cast<caf::strong_actor_ptr>(dest));
+  else if constexpr (std::is_same_v<Dest, caf::strong_actor_ptr>)
+    return caf::actor_cast<caf::actor>(dest);
+  else
+    return (dest);
+}
+
+} // namespace detail
+
+/// Sends a message from no actor: what the receiver answers is dropped.
+///
+/// `dest` is a typed or untyped handle, a `strong_actor_ptr` or a `weak_actor_ptr`; a null
+/// or dead one drops the message. May be called from any thread.
+template <class Dest, class... Ts>
+void post(const Dest& dest, Ts&&... xs) {
+  const auto& to = detail::receiver(dest);
+#if CAFKA_CAF_HAS_MAIL
+  caf::anon_mail(std::forward<Ts>(xs)...).send(to);
+#else
+  caf::anon_send(to, std::forward<Ts>(xs)...);
+#endif
+}
+
+/// Sends a message from `self`, to any destination that `post` takes.
+///
+/// Handles are checked against their interface at compile time; pointers are not.
+template <class Self, class Dest, class... Ts>
+void tell(const Self& self, const Dest& dest, Ts&&... xs) {
+  if constexpr (detail::is_actor_ptr_v<Dest>) {
+    // CAF refuses to compile typed -> untyped, so the envelope is written by hand.
+    auto to = caf::actor_cast<caf::strong_actor_ptr>(dest);
+    if (to == nullptr)
+      return;
+    auto from = caf::actor_cast<caf::strong_actor_ptr>(self);
+#if CAFKA_CAF_HAS_MAIL
+    to->enqueue(caf::make_mailbox_element(std::move(from), caf::make_message_id(),
+                                          caf::make_message(std::forward<Ts>(xs)...)),
+                self->context());
+#else
+    to->enqueue(std::move(from), caf::make_message_id(),
+                caf::make_message(std::forward<Ts>(xs)...), self->context());
+#endif
+  } else {
+#if CAFKA_CAF_HAS_MAIL
+    self->mail(std::forward<Ts>(xs)...).send(dest);
+#else
+    self->send(dest, std::forward<Ts>(xs)...);
+#endif
+  }
+}
+
+/// Sends a message to a handle once `delay` has passed.
+///
+/// From no actor, so that a typed actor may address a timer to itself. The receiver is kept
+/// alive until then, though not kept from ending.
+template <class Self, class Dest, class... Ts>
+void tell_after(const Self& self, const Dest& dest, caf::timespan delay, Ts&&... xs) {
+  const auto& to = detail::receiver(dest);
+#if CAFKA_CAF_HAS_MAIL
+  static_cast<void>(self);
+  caf::anon_mail(std::forward<Ts>(xs)...).delay(delay).send(to);
+#else
+  self->delayed_anon_send(to, delay, std::forward<Ts>(xs)...);
+#endif
+}
+
+/// Sends a request and returns CAF's handle for the response (`.then`, `.await`, and
+/// `.receive` when `self` blocks).
+///
+/// After `timeout` the response is `caf::sec::request_timeout`; `caf::infinite` waits for
+/// ever. A null or dead destination is answered with an error at once.
+template <class Self, class Dest, class... Ts>
+auto ask(const Self& self, const Dest& dest, caf::timespan timeout, Ts&&... xs) {
+  const auto& to = detail::receiver(dest);
+#if CAFKA_CAF_HAS_MAIL
+  return self->mail(std::forward<Ts>(xs)...).request(to, timeout);
+#else
+  return self->request(to, timeout, std::forward<Ts>(xs)...);
+#endif
+}
+
+/// Sends an exit message from no actor: `kill` always ends the receiver, any other reason
+/// ends it unless it traps exits.
+template <class Dest>
+void post_exit(const Dest& dest, caf::exit_reason reason) {
+  caf::anon_send_exit(detail::receiver(dest), reason);
+}
+
+/// Posts `make_message_of(reason)` to `self` when `watched` ends, at once if it has ended.
+///
+/// `make_message_of` takes a `const caf::error&` and returns one message value; it runs in
+/// the thread of the ending actor, so it must only capture values. `self` is held weakly.
+template <class Self, class Handle, class F>
+void watch(const Self& self, const Handle& watched, F make_message_of) {
+  auto watched_ptr = caf::actor_cast<caf::strong_actor_ptr>(watched);
+  auto self_ptr = caf::actor_cast<caf::strong_actor_ptr>(self);
+  watched_ptr->get()->attach_functor(
+    [weak_self = caf::actor_cast<caf::weak_actor_ptr>(self_ptr),
+     make = std::move(make_message_of)](const caf::error& reason) {
+      post(weak_self, make(reason));
+    });
+}
+
+/// Lets `self` receive exit messages other than `kill` instead of ending on them.
+///
+/// `handler` takes a `caf::exit_msg&`. From CAF 1.0 on exit messages go through the
+/// behavior: there the behavior must hold the handler as well, and this does nothing.
+template <class Self, class F>
+void trap_exit([[maybe_unused]] const Self& self, [[maybe_unused]] F handler) {
+#if !CAFKA_CAF_HAS_MAIL
+  self->set_exit_handler(std::move(handler));
+#endif
+}
+
+/// How many actors run in `sys`, by CAF's own count.
+template <class System>
+std::size_t running_actors(const System& sys) {
+  if constexpr (requires { sys.running_actors_count(); })
+    return sys.running_actors_count();
+  else
+    return const_cast<System&>(sys).registry().running();
+}
+
+/// Inspects an enumeration by name where people read it and by number elsewhere.
+///
+/// Needs `to_string(Enum)`; values run from zero to `last`. A name or a number out of that
+/// range fails the inspection.
+template <class Inspector, class Enum>
+bool inspect_enum(Inspector& f, Enum& x, Enum last) {
+  using number = std::underlying_type_t<Enum>;
+  if (f.has_human_readable_format()) {
+    auto get = [&x] { return std::string{to_string(x)}; };
+    auto set = [&x, last](const std::string& name) {
+      for (number i = 0; i <= static_cast<number>(last); ++i) {
+        if (name == to_string(static_cast<Enum>(i))) {
+          x = static_cast<Enum>(i);
+          return true;
+        }
+      }
+      return false;
+    };
+    return f.apply(get, set);
+  }
+  auto get = [&x] { return static_cast<number>(x); };
+  auto set = [&x, last](number value) {
+    if (value > static_cast<number>(last))
+      return false;
+    x = static_cast<Enum>(value);
+    return true;
+  };
+  return f.apply(get, set);
+}
+
+} // namespace cafka

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cafka::supervision {
+
+/// Names of actors that outlive the actors: a name always yields the current incarnation.
+///
+/// A supervisor writes it; any thread reads it, without a message to any actor. A name whose
+/// actor has ended and is about to be restarted stays known, with no actor behind it. After a
+/// crash a look-up may for a moment still yield the ended actor, until its supervisor has heard
+/// of it: requests to it are answered with an error, and `wait_for` yields its successor.
+class registry {
+public:
+  using clock = std::chrono::steady_clock;
+
+  registry() = default;
+  registry(const registry&) = delete;
+  registry& operator=(const registry&) = delete;
+
+  /// Registers a new name, with `current` behind it (null: none yet). False if it is taken.
+  bool add(std::string_view name, caf::strong_actor_ptr current);
+
+  /// Puts another incarnation (null: none for now) behind a name. False if it is unknown.
+  bool replace(std::string_view name, caf::strong_actor_ptr current);
+
+  /// Forgets a name; whoever waits for it is told. False if it was unknown.
+  bool remove(std::string_view name);
+
+  /// The current incarnation; null if the name is unknown or has no actor just now.
+  caf::strong_actor_ptr look_up(std::string_view name) const;
+
+  /// Whether the name is registered, with or without an actor behind it.
+  bool contains(std::string_view name) const;
+
+  /// Blocks until the name yields an actor other than `stale`, and returns it.
+  ///
+  /// `stale` is the incarnation that failed the caller; null accepts any. Returns null once
+  /// `deadline` has passed, and at once when the name is, or becomes, unknown. For plain
+  /// threads; an actor must not block.
+  caf::strong_actor_ptr wait_for(std::string_view name, const caf::strong_actor_ptr& stale,
+                                 clock::time_point deadline) const;
+
+  /// All names, in no order.
+  std::vector<std::string> names() const;
+
+  std::size_t size() const;
+
+private:
+  struct string_hash {
+    using is_transparent = void;
+
+    std::size_t operator()(std::string_view name) const noexcept {
+      return std::hash<std::string_view>{}(name);
+    }
+  };
+
+  mutable std::mutex mutex_;
+  mutable std::condition_variable changed_;
+  std::unordered_map<std::string, caf::strong_actor_ptr, string_hash, std::equal_to<>>
+    current_;
+};
+
+} // namespace cafka::supervision

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+
+namespace cafka::supervision {
+
+/// When an ended child is started again. OTP: a child specification's `restart`.
+enum class restart_type : std::uint8_t {
+  permanent, ///< always
+  transient, ///< only after an abnormal end: neither `normal` nor `shutdown`
+  temporary, ///< never
+};
+
+const char* to_string(restart_type) noexcept;
+
+/// How a child ended, as far as restarting it is concerned. OTP: exit reasons.
+enum class exit_class : std::uint8_t {
+  normal,   ///< it had nothing more to do
+  shutdown, ///< it was told to end, or ended as part of a shutdown
+  killed,   ///< it was ended unconditionally
+  error,    ///< anything else: an exception, an error
+};
+
+const char* to_string(exit_class) noexcept;
+
+/// How many restarts within how many seconds a supervisor bears. OTP: `intensity`, `period`.
+struct restart_intensity {
+  /// Restarts borne within the window; zero means that the first one escalates.
+  std::size_t max_restarts = 10;
+  /// Length of the sliding window; a restart exactly this old still counts, as in OTP.
+  std::chrono::seconds max_seconds{60};
+};
+
+/// What is to be done about a child that ended.
+enum class restart_action : std::uint8_t {
+  restart,  ///< start it again under its name
+  remove,   ///< forget it
+  escalate, ///< the intensity is exceeded: the supervisor ends its children and itself
+};
+
+const char* to_string(restart_action) noexcept;
+
+/// Decides whether an ended child is restarted. Takes the time, asks no clock.
+///
+/// One policy serves one supervisor: all its children share the intensity. Time must not run
+/// backwards from call to call.
+class restart_policy {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  explicit restart_policy(restart_intensity intensity = {}) noexcept;
+
+  /// A child of the given type ended at `now`.
+  restart_action on_exit(restart_type type, exit_class how, time_point now);
+
+  /// A restart that this policy had ordered failed at `now`: it is tried again, and counts.
+  restart_action on_failed_restart(time_point now);
+
+  /// Restarts ordered within the window as of the last call, an escalating one included.
+  std::size_t restarts() const noexcept {
+    return restarts_.size();
+  }
+
+  const restart_intensity& intensity() const noexcept {
+    return intensity_;
+  }
+
+private:
+  restart_action count_restart(time_point now);
+
+  restart_intensity intensity_;
+  std::deque<time_point> restarts_; // oldest first, never more than max_restarts + 1
+};
+
+} // namespace cafka::supervision

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+
+namespace cafka::protocol {
+
+/// How long to wait before trying again: doubling, with jitter.
+struct backoff_options {
+  std::chrono::milliseconds initial{50};
+  std::chrono::milliseconds max{1'000};
+  /// Each wait is drawn from `1 - jitter` to `1 + jitter` times its nominal length.
+  double jitter = 0.2;
+};
+
+/// The wait before attempt `n` + 1, `n` failures having come before (at least one).
+template <class Generator>
+[[nodiscard]] std::chrono::milliseconds
+backoff(const backoff_options& options, std::uint32_t n, Generator& random) {
+  auto nominal = options.initial;
+  for (std::uint32_t i = 1; i < n && nominal < options.max; ++i)
+    nominal *= 2;
+  nominal = std::min(nominal, options.max);
+  std::uniform_real_distribution<double> factor(1 - options.jitter, 1 + options.jitter);
+  const auto wait = static_cast<double>(nominal.count()) * factor(random);
+  return std::chrono::milliseconds{static_cast<std::int64_t>(wait)};
+}
+
+} // namespace cafka::protocol

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <cafka/protocol/machines/cluster.hpp>
+#include <cafka/protocol/schema/api_key.hpp>
+#include <cafka/protocol/schema/version.hpp>
+#include <cafka/protocol/wire/shared_bytes.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace cafka::protocol {
+
+struct any_broker {};
+
+struct controller_broker {};
+
+/// Whoever leads a partition.
+struct leader_of {
+  std::string topic;
+  partition_id partition;
+  /// Whether asking about the topic may create it.
+  bool create_topic = false;
+};
+
+/// Which broker must answer: any, one by number, the controller, or a partition's leader.
+using target = std::variant<any_broker, broker_id, controller_broker, leader_of>;
+
+/// Requests of one lane wait for each other, as a broker answers a connection in order;
+/// each lane has a connection of its own to each broker.
+enum class lane : std::uint8_t {
+  normal,    ///< Answered as soon as the broker can.
+  long_poll, ///< May rest at the broker: fetches.
+};
+
+/// A request on its way to its answer.
+///
+/// The dispatcher owns it: encodes it once it knows where to and in which version, hands
+/// it the answer, and ends it exactly once with `finish`.
+class call {
+public:
+  struct traits {
+    api_key key{};
+    version_range versions;
+    std::optional<std::int16_t> pinned;
+    target where;
+    protocol::lane lane = lane::normal;
+    /// How long the broker may rest on the request by the request's own words.
+    std::chrono::milliseconds patience{0};
+    /// Whether sending it again after a lost answer does no harm.
+    bool repeatable = true;
+    /// False for what no broker answers: a produce without acknowledgement.
+    bool answered = true;
+  };
+
+  explicit call(traits what) : traits_(std::move(what)) {}
+  call(const call&) = delete;
+  call& operator=(const call&) = delete;
+  virtual ~call() = default;
+
+  [[nodiscard]] const traits& what() const { return traits_; }
+
+  /// The whole frame, in the version chosen.
+  virtual result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+                               std::string_view client_id, const cluster& known) = 0;
+
+  /// Reads the answer and keeps what it says; an answer may teach about the cluster.
+  ///
+  /// An error with a retriable code leads to another attempt if `may_retry` allows.
+  virtual error receive(std::int16_t version, const shared_bytes& payload, cluster& known)
+    = 0;
+
+  /// Whether an answer with this retriable code says that nothing has happened yet.
+  [[nodiscard]] virtual bool may_retry(error_code) const { return true; }
+
+  /// The end: `none` when `receive` has kept an answer, or why there is none.
+  virtual void finish(error outcome) = 0;
+
+private:
+  traits traits_;
+};
+
+} // namespace cafka::protocol

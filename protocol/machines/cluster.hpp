@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cafka/protocol/endpoint.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+#include <cafka/protocol/types.hpp>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// What is known of a cluster: brokers, controller, and who leads what.
+///
+/// Fed with metadata responses; a newer one about a topic replaces what was known of it,
+/// except that a leader of an older epoch never replaces one of a newer (KIP-320), where
+/// topic ids tell that it is the same topic.
+class cluster {
+public:
+  /// What is known of a partition's leader.
+  enum class leadership : std::uint8_t {
+    unknown,           ///< Nobody asked about the topic yet.
+    topic_refused,     ///< The broker gave an error for the topic.
+    no_such_partition, ///< The topic has no such partition.
+    no_leader,         ///< There is no leader now.
+    led,               ///< There is one.
+  };
+
+  struct leader_view {
+    leadership state = leadership::unknown;
+    broker_id leader = -1;
+    /// Why, where the topic was refused.
+    error_code why = error_code::none;
+  };
+
+  /// Takes in an answer about all topics (`complete`) or some.
+  void update(const metadata_response& answer, bool complete);
+
+  [[nodiscard]] leader_view leader_of(const std::string& topic, partition_id p) const;
+
+  /// Notes that the leader known for the partition is not the leader any more.
+  void forget_leader(const std::string& topic, partition_id p);
+
+  [[nodiscard]] const endpoint* address_of(broker_id id) const;
+  [[nodiscard]] const std::map<broker_id, endpoint>& brokers() const { return brokers_; }
+  [[nodiscard]] broker_id controller() const { return controller_; }
+
+  /// The topic's id; all zero where it is not known.
+  [[nodiscard]] uuid topic_id(const std::string& topic) const;
+
+private:
+  struct partition {
+    broker_id leader = -1;
+    leader_epoch epoch = -1;
+  };
+
+  struct topic {
+    error_code status = error_code::none;
+    uuid id;
+    std::vector<partition> partitions;
+  };
+
+  std::map<broker_id, endpoint> brokers_;
+  broker_id controller_ = -1;
+  std::unordered_map<std::string, topic> topics_;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,642 @@
+#include <cafka/protocol/machines/dispatcher.hpp>
+
+#include <cafka/protocol/messages/metadata.hpp>
+#include <cafka/protocol/schema/header.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace cafka::protocol {
+
+namespace {
+
+template <class... Fs>
+struct overloaded : Fs... {
+  using Fs::operator()...;
+};
+template <class... Fs>
+overloaded(Fs...) -> overloaded<Fs...>;
+
+/// Pause between two refreshes when the first did not tell what was wanted.
+constexpr std::chrono::milliseconds refresh_pause{100};
+
+std::string describe_partition(const leader_of& where) {
+  return where.topic + '/' + std::to_string(where.partition.value());
+}
+
+} // namespace
+
+/// Asks about the topics in use and teaches the cluster.
+class dispatcher::metadata_call final : public call {
+public:
+  metadata_call(std::vector<std::string> topics, bool create, std::optional<error>& outcome)
+    : call({.key = metadata_request::key, .versions = metadata_request::versions}),
+      topics_(std::move(topics)), create_(create), outcome_(outcome) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+                       std::string_view client_id, const cluster&) override {
+    metadata_request request;
+    request.topics.emplace();
+    for (const auto& name : topics_)
+      request.topics->emplace_back().name = name;
+    // Before version 4 the broker's own settings decide.
+    request.allow_auto_topic_creation = create_ || version < 4;
+    return encode_request(request, version, correlation_id, client_id);
+  }
+
+  error receive(std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    const auto answer = decode_response<metadata_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    // In version 0 an empty list asks for all topics.
+    known.update(*answer, topics_.empty() && version == 0);
+    return {};
+  }
+
+  void finish(error outcome) override { outcome_ = std::move(outcome); }
+
+private:
+  std::vector<std::string> topics_;
+  bool create_;
+  std::optional<error>& outcome_;
+};
+
+dispatcher::dispatcher(dispatcher_options options, output& out)
+  : options_(std::move(options)), out_(out),
+    random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
+  if (options_.seed != 0 && !options_.bootstrap.empty())
+    seed_at_ = random_() % options_.bootstrap.size();
+}
+
+dispatcher::~dispatcher() = default;
+
+// -- what comes in ----------------------------------------------------------------------
+
+void dispatcher::start(time_point now) {
+  for (const auto& topic : options_.initial_topics)
+    topics_[topic] = {now, true};
+  want_metadata();
+  settle(now);
+}
+
+void dispatcher::submit(time_point now, std::unique_ptr<call> what,
+                        std::chrono::milliseconds deadline) {
+  if (shut_) {
+    what->finish({error_code::closed, {}});
+    return;
+  }
+  if (pending() >= options_.max_pending) {
+    what->finish({error_code::queue_full,
+                  std::to_string(options_.max_pending) + " requests are pending"});
+    return;
+  }
+  if (deadline <= std::chrono::milliseconds{0})
+    deadline = options_.request_timeout;
+  const auto id = ++last_call_;
+  auto& c = calls_[id];
+  c.what = std::move(what);
+  c.submitted = now;
+  c.deadline = now + deadline;
+  deadlines_.emplace(c.deadline, id);
+  try_send(now, calls_.find(id));
+  settle(now);
+}
+
+void dispatcher::on_up(time_point now, std::uint64_t connection) {
+  auto* l = by_connection(connection);
+  if (l == nullptr)
+    return;
+  auto hello = l->connected(now);
+  if (!hello) {
+    out_.disconnect(connection);
+    lose(now, *l, hello.error());
+  } else {
+    out_.send(connection, *std::move(hello));
+  }
+  settle(now);
+}
+
+void dispatcher::on_frame(time_point now, std::uint64_t connection,
+                          const shared_bytes& payload) {
+  auto* l = by_connection(connection);
+  if (l == nullptr)
+    return;
+  auto event = l->received(now, payload);
+  std::visit(overloaded{
+               [](const link::ignored&) {},
+               [&](const link::ready&) {
+                 ++up_links_;
+                 seed_tried_ = 0;
+                 seed_errors_.clear();
+                 changed_ = true;
+               },
+               [&](link::reply& r) { out_.send(connection, std::move(r.bytes)); },
+               [&](const link::answer& answer) { deliver(now, *l, answer, payload); },
+               [&](const error& e) {
+                 out_.disconnect(connection);
+                 lose(now, *l, e);
+               },
+             },
+             event);
+  settle(now);
+}
+
+void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
+  if (auto* l = by_connection(connection))
+    lose(now, *l, why);
+  settle(now);
+}
+
+void dispatcher::on_time(time_point now) {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now)
+    expire(calls_.find(deadlines_.begin()->second));
+  std::vector<link*> silent;
+  each_link([&](link& l) {
+    const auto until = l.silent_until(options_.socket_timeout);
+    if (until && *until <= now)
+      silent.push_back(&l);
+  });
+  for (auto* l : silent) {
+    out_.disconnect(l->connection());
+    lose(now, *l,
+         {error_code::disconnected,
+          to_string(l->address()) + ": no answer for "
+            + std::to_string(options_.socket_timeout.count()) + " ms"});
+  }
+  if (next_refresh_ <= now) {
+    next_refresh_ = time_point::max();
+    want_metadata();
+  }
+  // Links that were down may be tried again, and so may calls.
+  changed_ = true;
+  settle(now);
+}
+
+time_point dispatcher::next_time() const {
+  auto next = std::min(retry_at_, next_refresh_);
+  if (!deadlines_.empty())
+    next = std::min(next, deadlines_.begin()->first);
+  if (metadata_wanted_ && !refreshing_)
+    next = std::min(next, refresh_not_before_);
+  each_link([&](const link& l) {
+    if (const auto until = l.silent_until(options_.socket_timeout))
+      next = std::min(next, *until);
+    if (l.wanted() && l.current() == link::state::down)
+      next = std::min(next, l.retry_at());
+  });
+  return next;
+}
+
+void dispatcher::shut_down(const error& why) {
+  shut_ = true;
+  metadata_wanted_ = false;
+  while (!calls_.empty())
+    finish(calls_.begin(), why);
+  refresh_outcome_.reset();
+  each_link([&](link& l) {
+    if (l.current() != link::state::down)
+      out_.disconnect(l.connection());
+  });
+  links_.clear();
+  seed_.reset();
+  up_links_ = 0;
+  waiting_.clear();
+}
+
+// -- where a call goes ------------------------------------------------------------------
+
+dispatcher::route dispatcher::wait_for(pending_call& c, waits_for what, broker_id broker) {
+  c.waiting = what;
+  c.waiting_broker = broker;
+  return nullptr;
+}
+
+dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
+  return std::visit(
+    overloaded{
+      [&](const any_broker&) { return route_to_any(now, c); },
+      [&](broker_id id) {
+        if (cluster_.address_of(id) == nullptr && metadata_as_of_ >= c.submitted)
+          return route{error_code::broker_not_available,
+                       "no broker " + std::to_string(id.value()) + " in the cluster"};
+        return route_to_broker(now, c, id);
+      },
+      [&](const controller_broker&) {
+        return route_to_broker(now, c, cluster_.controller());
+      },
+      [&](const leader_of& where) { return route_to_leader(now, c, where); },
+    },
+    c.what->what().where);
+}
+
+dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+  link* best = nullptr;
+  each_link([&](link& l) {
+    if (l.up() && l.lane() == lane::normal
+        && (best == nullptr || l.in_flight() < best->in_flight()))
+      best = &l;
+  });
+  if (best != nullptr)
+    return best;
+  connect_seed(now);
+  return wait_for(c, waits_for::connection);
+}
+
+dispatcher::route dispatcher::route_to_broker(time_point now, pending_call& c,
+                                              broker_id id) {
+  const auto* address = cluster_.address_of(id);
+  if (address == nullptr) {
+    want_metadata();
+    return wait_for(c, waits_for::broker, id);
+  }
+  auto& l = links_[{id, c.what->what().lane}];
+  if (l == nullptr)
+    l = std::make_unique<link>(*address, id, c.what->what().lane, options_.client_id);
+  if (l->up())
+    return l.get();
+  if (l->current() == link::state::down) {
+    l->set_address(*address);
+    connect(now, *l);
+  }
+  return wait_for(c, waits_for::connection, id);
+}
+
+dispatcher::route dispatcher::route_to_leader(time_point now, pending_call& c,
+                                              const leader_of& where) {
+  use_topic(now, where.topic, where.create_topic);
+  const auto view = cluster_.leader_of(where.topic, where.partition);
+  const bool asked_since = metadata_as_of_ >= c.submitted;
+  const bool hoped_for = now - c.submitted < options_.unknown_topic_wait;
+  switch (view.state) {
+    case cluster::leadership::led:
+      return route_to_broker(now, c, view.leader);
+    case cluster::leadership::unknown:
+      want_metadata();
+      return wait_for(c, waits_for::metadata);
+    case cluster::leadership::no_leader:
+      want_metadata();
+      return wait_for(c, waits_for::leader);
+    case cluster::leadership::no_such_partition:
+      if (asked_since && !hoped_for)
+        return {error_code::unknown_topic_or_partition,
+                "topic " + where.topic + " has no partition "
+                  + std::to_string(where.partition.value())};
+      want_metadata();
+      return wait_for(c, waits_for::partition);
+    case cluster::leadership::topic_refused:
+      break;
+  }
+  if (asked_since && !is_retriable(view.why))
+    return {view.why, "topic " + where.topic};
+  if (asked_since && !hoped_for && view.why == error_code::unknown_topic_or_partition)
+    return {view.why, "topic " + where.topic};
+  want_metadata();
+  return wait_for(c, waits_for::topic);
+}
+
+void dispatcher::try_send(time_point now, calls::iterator at) {
+  auto& c = at->second;
+  if (c.not_before <= now) {
+    auto where = find_route(now, c);
+    if (!where) {
+      finish(at, where.error());
+      return;
+    }
+    if (*where != nullptr) {
+      transmit(now, at, **where);
+      return;
+    }
+  } else {
+    c.waiting = waits_for::retry;
+    retry_at_ = std::min(retry_at_, c.not_before);
+  }
+  waiting_.push_back(at->first);
+}
+
+void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
+  auto& c = at->second;
+  const auto& what = c.what->what();
+  const auto version = to.versions().choose(what.key, what.versions, what.pinned);
+  if (!version) {
+    finish(at, version.error());
+    return;
+  }
+  auto bytes
+    = c.what->encode(*version, to.next_correlation_id(), options_.client_id, cluster_);
+  if (!bytes) {
+    if (is_retriable(bytes.error().code))
+      try_again(now, at, bytes.error());
+    else
+      finish(at, bytes.error());
+    return;
+  }
+  switch (out_.send(to.connection(), *std::move(bytes))) {
+    case output::sent::queued:
+      to.sent(now, at->first, what, *version);
+      c.waiting = waits_for::nothing;
+      c.on = &to;
+      if (!what.answered)
+        finish(at, {});
+      break;
+    case output::sent::full:
+      finish(at, {error_code::queue_full,
+                  to_string(to.address()) + ": too many bytes wait to be written"});
+      break;
+    case output::sent::closed:
+      // Its end is about to be told; then the call goes elsewhere.
+      wait_for(c, waits_for::connection, to.broker());
+      waiting_.push_back(at->first);
+      break;
+  }
+}
+
+// -- how a call ends ----------------------------------------------------------------------
+
+void dispatcher::deliver(time_point now, const link& from, const link::answer& a,
+                         const shared_bytes& payload) {
+  const auto at = calls_.find(a.call);
+  if (at == calls_.end())
+    return;
+  auto& c = at->second;
+  c.on = nullptr;
+  auto outcome = c.what->receive(a.version, payload, cluster_);
+  if (outcome.code == error_code::none || !is_retriable(outcome.code)
+      || !c.what->may_retry(outcome.code)) {
+    finish(at, std::move(outcome));
+    return;
+  }
+  if (remedy_for(outcome.code) == remedy::refresh_metadata) {
+    // An answer from a leader of old says nothing about the one known now.
+    const auto* where = std::get_if<leader_of>(&c.what->what().where);
+    if (where != nullptr
+        && cluster_.leader_of(where->topic, where->partition).leader == from.broker())
+      cluster_.forget_leader(where->topic, where->partition);
+    want_metadata();
+  }
+  try_again(now, at, std::move(outcome));
+}
+
+void dispatcher::try_again(time_point now, calls::iterator at, error why) {
+  auto& c = at->second;
+  c.on = nullptr;
+  c.not_before = now + backoff(options_.retry, ++c.attempts, random_);
+  if (c.not_before >= c.deadline) {
+    finish(at, std::move(why));
+    return;
+  }
+  c.last_error = std::move(why);
+  c.waiting = waits_for::retry;
+  retry_at_ = std::min(retry_at_, c.not_before);
+  waiting_.push_back(at->first);
+}
+
+void dispatcher::finish(calls::iterator at, error outcome) {
+  deadlines_.erase({at->second.deadline, at->first});
+  const auto what = std::move(at->second.what);
+  calls_.erase(at);
+  what->finish(std::move(outcome));
+}
+
+void dispatcher::expire(calls::iterator at) {
+  auto& c = at->second;
+  error outcome{error_code::timed_out, {}};
+  if (c.on != nullptr) {
+    c.on->abandon(at->first);
+    if (!c.what->what().repeatable)
+      outcome.code = error_code::outcome_unknown;
+    outcome.detail = "no answer from " + to_string(c.on->address());
+  } else {
+    outcome.detail = why_waiting(c);
+  }
+  finish(at, std::move(outcome));
+}
+
+std::string dispatcher::why_waiting(const pending_call& c) const {
+  const auto* where = std::get_if<leader_of>(&c.what->what().where);
+  std::string text;
+  switch (c.waiting) {
+    case waits_for::nothing:
+    case waits_for::retry:
+      break;
+    case waits_for::connection:
+      if (c.waiting_broker.value() < 0)
+        return "no broker can be reached: " + why_disconnected();
+      text = "no connection to broker " + std::to_string(c.waiting_broker.value());
+      if (const auto l = links_.find({c.waiting_broker, c.what->what().lane});
+          l != links_.end() && l->second->last_error().code != error_code::none)
+        text += " (" + to_string(l->second->last_error()) + ')';
+      break;
+    case waits_for::metadata:
+      text = "no metadata of topic " + (where ? where->topic : std::string{});
+      if (up_links_ == 0)
+        text += ", no broker can be reached: " + why_disconnected();
+      break;
+    case waits_for::leader:
+      text = "no leader for " + (where ? describe_partition(*where) : std::string{});
+      break;
+    case waits_for::topic:
+    case waits_for::partition:
+      text = "unknown topic or partition "
+             + (where ? describe_partition(*where) : std::string{});
+      break;
+    case waits_for::broker:
+      text = c.waiting_broker.value() < 0
+               ? "no controller is known"
+               : "no address of broker " + std::to_string(c.waiting_broker.value());
+      break;
+  }
+  if (c.last_error.code != error_code::none) {
+    if (!text.empty())
+      text += ", ";
+    text += "after " + std::to_string(c.attempts)
+            + (c.attempts == 1 ? " attempt, " : " attempts, the last: ")
+            + to_string(c.last_error);
+  }
+  return text;
+}
+
+// -- the turning of the wheel -------------------------------------------------------------
+
+void dispatcher::settle(time_point now) {
+  while (!shut_) {
+    if (refresh_outcome_) {
+      refreshed(now);
+    } else if (changed_) {
+      pump(now);
+    } else if (metadata_wanted_ && !refreshing_) {
+      const bool new_topic
+        = std::ranges::any_of(topics_, [](const auto& t) { return !t.second.asked; });
+      if (now < refresh_not_before_ && !new_topic)
+        return;
+      refresh(now);
+    } else {
+      return;
+    }
+  }
+}
+
+void dispatcher::pump(time_point now) {
+  changed_ = false;
+  retry_at_ = time_point::max();
+  each_link([](link& l) { l.set_wanted(false); });
+  auto ids = std::exchange(waiting_, {});
+  for (const auto id : ids) {
+    const auto at = calls_.find(id);
+    if (at != calls_.end() && at->second.on == nullptr)
+      try_send(now, at);
+  }
+}
+
+// -- metadata -----------------------------------------------------------------------------
+
+void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
+  auto& use = topics_[topic];
+  use.last_used = now;
+  use.create = use.create || create;
+}
+
+void dispatcher::refresh(time_point now) {
+  std::erase_if(topics_, [&](const auto& t) {
+    return !t.second.keep && now - t.second.last_used > options_.topic_idle;
+  });
+  std::vector<std::string> names;
+  bool create = false;
+  for (auto& [name, use] : topics_) {
+    use.asked = true;
+    names.push_back(name);
+    create = create || use.create;
+    use.create = false;
+  }
+  metadata_wanted_ = false;
+  refreshing_ = true;
+  refresh_started_ = now;
+  const auto id = ++last_call_;
+  auto& c = calls_[id];
+  c.what = std::make_unique<metadata_call>(std::move(names), create, refresh_outcome_);
+  c.submitted = now;
+  c.deadline = now + options_.request_timeout;
+  deadlines_.emplace(c.deadline, id);
+  try_send(now, calls_.find(id));
+}
+
+void dispatcher::refreshed(time_point now) {
+  const auto outcome = *std::exchange(refresh_outcome_, std::nullopt);
+  refreshing_ = false;
+  refresh_not_before_ = now + refresh_pause;
+  if (outcome.code == error_code::none) {
+    metadata_as_of_ = refresh_started_;
+    if (options_.metadata_update_interval > std::chrono::milliseconds{0})
+      next_refresh_ = now + options_.metadata_update_interval;
+    adopt_seed();
+  } else {
+    want_metadata();
+  }
+  changed_ = true;
+}
+
+void dispatcher::adopt_seed() {
+  if (seed_ == nullptr || !seed_->up())
+    return;
+  for (const auto& [id, address] : cluster_.brokers()) {
+    if (address != seed_->address())
+      continue;
+    auto& l = links_[{id, lane::normal}];
+    if (l == nullptr || l->current() == link::state::down) {
+      seed_->set_broker(id);
+      l = std::move(seed_);
+    }
+    return;
+  }
+}
+
+// -- links ----------------------------------------------------------------------------------
+
+void dispatcher::connect(time_point now, link& l) {
+  l.set_wanted(true);
+  if (l.current() != link::state::down || l.retry_at() > now)
+    return;
+  l.connecting(now, ++last_connection_);
+  out_.connect(l.connection(), l.address());
+}
+
+void dispatcher::connect_seed(time_point now) {
+  auto places = options_.bootstrap;
+  for (const auto& [id, address] : cluster_.brokers()) {
+    if (std::ranges::find(places, address) == places.end())
+      places.push_back(address);
+  }
+  const auto& place = places[seed_at_ % places.size()];
+  if (seed_ == nullptr)
+    seed_ = std::make_unique<link>(place, -1, lane::normal, options_.client_id);
+  else if (seed_->current() == link::state::down)
+    seed_->set_address(place);
+  seed_places_ = places.size();
+  connect(now, *seed_);
+}
+
+void dispatcher::lose(time_point now, link& l, const error& why) {
+  if (l.up())
+    --up_links_;
+  const auto orphans = l.down(now, why, options_.reconnect, random_);
+  if (&l == seed_.get()) {
+    seed_errors_[l.address()] = why;
+    ++seed_at_;
+    // Everyone is asked once before anyone is waited for.
+    if (++seed_tried_ < seed_places_)
+      l.retry_now(now);
+    else
+      seed_tried_ = 0;
+  } else {
+    // Whatever it led may have another leader soon.
+    want_metadata();
+  }
+  for (const auto& o : orphans) {
+    const auto at = calls_.find(o.call);
+    if (at == calls_.end())
+      continue;
+    if (at->second.what->what().repeatable)
+      try_again(now, at, why);
+    else
+      finish(at, {error_code::outcome_unknown, to_string(why)});
+  }
+  changed_ = true;
+}
+
+link* dispatcher::by_connection(std::uint64_t connection) {
+  link* found = nullptr;
+  each_link([&](link& l) {
+    if (l.current() != link::state::down && l.connection() == connection)
+      found = &l;
+  });
+  return found;
+}
+
+template <class F>
+void dispatcher::each_link(F f) const {
+  if (seed_ != nullptr)
+    f(*seed_);
+  for (const auto& [key, l] : links_)
+    f(*l);
+}
+
+std::vector<dispatcher::link_status> dispatcher::links() const {
+  std::vector<link_status> all;
+  each_link([&](const link& l) {
+    all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error()});
+  });
+  return all;
+}
+
+std::string dispatcher::why_disconnected() const {
+  std::string text;
+  for (const auto& [place, why] : seed_errors_) {
+    if (!text.empty())
+      text += "; ";
+    text += to_string(why);
+    if (why.detail.find(to_string(place)) == std::string::npos)
+      text += " (" + to_string(place) + ')';
+  }
+  return text.empty() ? "still connecting" : text;
+}
+
+} // namespace cafka::protocol

@@ -1,0 +1,207 @@
+#pragma once
+
+#include <cafka/protocol/machines/link.hpp>
+
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// How a dispatcher behaves.
+struct dispatcher_options {
+  /// Where to ask first; must not be empty.
+  std::vector<endpoint> bootstrap;
+  std::string client_id = "cafka";
+  /// The deadline of a call that has none of its own.
+  std::chrono::milliseconds request_timeout{30'000};
+  /// How long a broker may owe an answer before its connection is held for dead.
+  std::chrono::milliseconds socket_timeout{10'000};
+  /// How often metadata of the topics in use is asked for; zero means only when needed.
+  std::chrono::milliseconds metadata_update_interval{30'000};
+  /// A topic not used for so long is not asked about any more.
+  std::chrono::milliseconds topic_idle{300'000};
+  /// How long a topic or partition that brokers do not know is hoped for: it may be new.
+  std::chrono::milliseconds unknown_topic_wait{2'000};
+  /// Topics to ask about from the start.
+  std::vector<std::string> initial_topics;
+  backoff_options reconnect{};
+  backoff_options retry{std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  /// Most calls at a time; one more is refused with `queue_full`.
+  std::size_t max_pending = 100'000;
+  /// Seeds the jitter and the choice of the first broker.
+  std::uint64_t seed = 0;
+};
+
+/// Decides what a client of one cluster does next: which broker to connect to, which call
+/// to send where and in which version, when to ask for metadata, what to try again and
+/// what to give up.
+///
+/// Events go in with the time; what is to be done comes out through `output`. Every call
+/// that was submitted is finished exactly once, at its deadline at the latest.
+class dispatcher {
+public:
+  /// What the dispatcher wants done. Nothing here may call back into it.
+  class output {
+  public:
+    enum class sent : std::uint8_t { queued, full, closed };
+
+    virtual void connect(std::uint64_t connection, const endpoint& to) = 0;
+    virtual sent send(std::uint64_t connection, frame bytes) = 0;
+    virtual void disconnect(std::uint64_t connection) = 0;
+
+  protected:
+    ~output() = default;
+  };
+
+  /// One connection, for people.
+  struct link_status {
+    broker_id broker;
+    endpoint address;
+    bool up = false;
+    std::size_t in_flight = 0;
+    error last_error;
+  };
+
+  dispatcher(dispatcher_options options, output& out);
+  ~dispatcher();
+
+  /// Begins: connects and asks for metadata.
+  void start(time_point now);
+
+  /// Takes a call; `deadline` zero means `request_timeout`.
+  void submit(time_point now, std::unique_ptr<call> what,
+              std::chrono::milliseconds deadline);
+
+  void on_up(time_point now, std::uint64_t connection);
+  void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
+  void on_down(time_point now, std::uint64_t connection, const error& why);
+  void on_time(time_point now);
+
+  /// When `on_time` must be called at the latest.
+  [[nodiscard]] time_point next_time() const;
+
+  /// Ends every call with `why` and every connection; nothing is taken afterwards.
+  void shut_down(const error& why);
+
+  [[nodiscard]] const cluster& known() const { return cluster_; }
+  /// Whether a broker can be asked now.
+  [[nodiscard]] bool connected() const { return up_links_ > 0; }
+  [[nodiscard]] std::size_t pending() const {
+    return calls_.size() - (refreshing_ && !refresh_outcome_ ? 1 : 0);
+  }
+  [[nodiscard]] std::vector<link_status> links() const;
+  /// Why no broker can be asked, each address with its reason.
+  [[nodiscard]] std::string why_disconnected() const;
+
+private:
+  class metadata_call;
+
+  enum class waits_for : std::uint8_t {
+    nothing,
+    connection,
+    metadata,
+    leader,
+    topic,
+    partition,
+    broker,
+    retry
+  };
+
+  struct pending_call {
+    std::unique_ptr<call> what;
+    time_point submitted;
+    time_point deadline;
+    time_point not_before;
+    link* on = nullptr; // Where it is in flight.
+    std::uint32_t attempts = 0;
+    waits_for waiting = waits_for::nothing;
+    broker_id waiting_broker = -1;
+    error last_error;
+  };
+
+  struct topic_use {
+    time_point last_used;
+    bool keep = false;   // An initial topic is never idle.
+    bool asked = false;  // A refresh that names it was sent.
+    bool create = false; // The next refresh may create it.
+  };
+
+  using calls = std::unordered_map<call_id, pending_call>;
+
+  // Where a call can go now: a link that is up; null after noting what it waits for; or why
+  // no waiting can help.
+  using route = result<link*>;
+
+  route find_route(time_point now, pending_call& c);
+  route route_to_any(time_point now, pending_call& c);
+  route route_to_broker(time_point now, pending_call& c, broker_id id);
+  route route_to_leader(time_point now, pending_call& c, const leader_of& where);
+  route wait_for(pending_call& c, waits_for what, broker_id broker = -1);
+
+  // Sends the call or leaves it waiting.
+  void try_send(time_point now, calls::iterator at);
+  void transmit(time_point now, calls::iterator at, link& to);
+  void deliver(time_point now, const link& from, const link::answer& a,
+               const shared_bytes& payload);
+  void try_again(time_point now, calls::iterator at, error why);
+  void finish(calls::iterator at, error outcome);
+  void expire(calls::iterator at);
+  [[nodiscard]] std::string why_waiting(const pending_call& c) const;
+
+  void settle(time_point now);
+  void pump(time_point now);
+  void want_metadata() { metadata_wanted_ = true; }
+  void use_topic(time_point now, const std::string& topic, bool create);
+  void refresh(time_point now);
+  void refreshed(time_point now);
+  void adopt_seed();
+
+  void connect(time_point now, link& l);
+  void connect_seed(time_point now);
+  void lose(time_point now, link& l, const error& why);
+  link* by_connection(std::uint64_t connection);
+  template <class F>
+  void each_link(F f) const;
+
+  dispatcher_options options_;
+  output& out_;
+  cluster cluster_;
+  std::minstd_rand random_;
+
+  call_id last_call_ = 0;
+  calls calls_;
+  std::vector<call_id> waiting_;
+  std::set<std::pair<time_point, call_id>> deadlines_;
+
+  std::uint64_t last_connection_ = 0;
+  std::map<std::pair<broker_id, lane>, std::unique_ptr<link>> links_;
+  // The first contact: goes through the bootstrap list and the known brokers in turn.
+  std::unique_ptr<link> seed_;
+  std::size_t seed_at_ = 0;
+  std::size_t seed_tried_ = 0;
+  std::size_t seed_places_ = 1;
+  std::map<endpoint, error> seed_errors_;
+  std::size_t up_links_ = 0;
+
+  std::map<std::string, topic_use> topics_;
+  bool metadata_wanted_ = false;
+  bool refreshing_ = false;
+  std::optional<error> refresh_outcome_;
+  time_point refresh_started_;   // The refresh under way, or the last one.
+  time_point metadata_as_of_;    // When the last answer was asked for.
+  time_point refresh_not_before_;
+  time_point next_refresh_ = time_point::max();
+  // Something happened that may let a waiting call go.
+  bool changed_ = false;
+  // When the first of the waiting calls may be tried again.
+  time_point retry_at_ = time_point::max();
+  bool shut_ = false;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,112 @@
+#include <cafka/protocol/records/fetched_records.hpp>
+
+#include <algorithm>
+#include <unordered_set>
+
+namespace cafka::protocol {
+
+namespace {
+
+/// Follows the transactions of a partition and tells which batches were aborted.
+///
+/// Source: KIP-98, "READ_COMMITTED": a producer's batches from the first offset of an
+/// aborted transaction up to its abort marker.
+class abort_filter {
+public:
+  explicit abort_filter(std::vector<aborted_span> aborted) : aborted_(std::move(aborted)) {
+    std::ranges::sort(aborted_, {}, &aborted_span::first_offset);
+  }
+
+  bool drops(const batch_info& batch) {
+    while (next_ < aborted_.size() && aborted_[next_].first_offset <= batch.last_offset)
+      open_.insert(aborted_[next_++].producer_id);
+    return batch.transactional && open_.contains(batch.producer_id);
+  }
+
+  void marker(const record_batch& batch) {
+    for (const auto& record : batch) {
+      const auto what = control_marker_of(record);
+      if (what && what->type == control_type::abort)
+        open_.erase(batch.info().producer_id);
+    }
+  }
+
+private:
+  std::vector<aborted_span> aborted_;
+  std::size_t next_ = 0;
+  std::unordered_set<std::int64_t> open_;
+};
+
+} // namespace
+
+fetched_records::iterator::iterator(const fetched_records* all, std::size_t batch)
+  : all_(all), batch_(batch) {
+  if (batch_ < all_->batches_.size())
+    at_ = all_->batches_[batch_].begin();
+  settle();
+}
+
+void fetched_records::iterator::settle() {
+  while (batch_ < all_->batches_.size()) {
+    const auto end = all_->batches_[batch_].end();
+    while (at_ != end && at_->offset < all_->from_)
+      ++at_;
+    if (at_ != end)
+      return;
+    ++batch_;
+    at_ = batch_ < all_->batches_.size() ? all_->batches_[batch_].begin()
+                                         : record_iterator{};
+  }
+}
+
+result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
+                                              std::vector<aborted_span> aborted,
+                                              read_options options) {
+  fetched_records all;
+  all.raw_ = raw;
+  all.from_ = from;
+  all.next_ = from;
+  all.aborted_ = aborted;
+  abort_filter filter{std::move(aborted)};
+  batch_reader in{std::move(raw), options};
+  record_batch batch;
+  error damage;
+  bool any = false;
+  while (in.next(batch)) {
+    std::size_t wanted = 0;
+    for (const auto& record : batch)
+      wanted += record.offset >= from ? 1 : 0;
+    damage = batch.error();
+    if (damage.code != error_code::none)
+      break;
+    any = true;
+    const auto& info = batch.info();
+    if (info.last_offset >= all.next_)
+      all.next_ = info.last_offset + 1;
+    if (filter.drops(info) && !info.control)
+      continue;
+    if (info.control) {
+      filter.marker(batch);
+      continue;
+    }
+    if (wanted > 0) {
+      all.size_ += wanted;
+      all.batches_.push_back(batch);
+    }
+  }
+  if (damage.code == error_code::none)
+    damage = in.error();
+  if (damage.code != error_code::none && !any)
+    return damage;
+  if (!any && in.partial()) {
+    return {error_code::message_too_large,
+            "the batch at offset " + std::to_string(from.value())
+              + (in.partial_size() > 0
+                   ? " has " + std::to_string(in.partial_size()) + " bytes"
+                   : std::string{" does not fit"})
+              + ", more than max_bytes allows"};
+  }
+  return all;
+}
+
+} // namespace cafka::protocol

@@ -34,7 +34,8 @@ struct transport_frames {
 ///
 /// Codes: `connection_failed` (name not resolved, refused, unreachable), `timed_out` (not
 /// up by `connect_timeout`), `disconnected` (closed by the peer, reset),
-/// `malformed_response` (a frame length below 0 or above `max_frame_size`).
+/// `malformed_response` (a frame length below 0 or above `max_frame_size`), `closed` (the
+/// factory was stopped).
 struct transport_down {
   connection_id id = 0;
   protocol::error reason;
@@ -93,9 +94,7 @@ public:
 
   /// Begins to connect to `peer`; `owner` is told how it went.
   virtual std::unique_ptr<transport> open(const endpoint& peer,
-                                          const transport_options& options,
-                                          caf::weak_actor_ptr owner, connection_id id)
-    = 0;
+    const transport_options& options, caf::weak_actor_ptr owner, connection_id id) = 0;
 };
 
 } // namespace cafka::actors

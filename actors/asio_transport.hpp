@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cafka/actors/transport.hpp>
+
+#include <functional>
+
+namespace cafka::actors {
+
+/// Makes TCP connections, on I/O threads of its own.
+///
+/// Each connection belongs to one thread, which connects and reads; a frame is written at
+/// once by the thread that calls `send` and by the I/O thread only when the socket is
+/// full.
+class asio_transport_factory final : public transport_factory {
+public:
+  /// Finds the numeric addresses of a host, best first. Runs on a thread of its own and
+  /// may block.
+  using resolver =
+    std::function<protocol::result<std::vector<std::string>>(const std::string& host)>;
+
+  /// Starts `threads` I/O threads, at least one. Without `resolve` the system's resolver
+  /// is asked; numeric addresses are never looked up.
+  explicit asio_transport_factory(unsigned threads = 1, resolver resolve = {});
+
+  /// Stops, without waiting for name look-ups.
+  ~asio_transport_factory() override;
+
+  /// A connection opened after `stop` is down at once, with code `closed`.
+  std::unique_ptr<transport> open(const endpoint& peer, const transport_options& options,
+    caf::weak_actor_ptr owner, connection_id id) override;
+
+  /// Ends all connections (their owners are told `closed`) and the I/O threads.
+  ///
+  /// Waits at most `deadline` for name look-ups, which cannot be interrupted; one that
+  /// takes longer ends by itself and touches nothing. Not to be called by two threads at
+  /// once.
+  void stop(std::chrono::milliseconds deadline);
+
+private:
+  struct impl;
+  std::unique_ptr<impl> impl_;
+};
+
+} // namespace cafka::actors

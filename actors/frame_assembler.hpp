@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cafka/protocol/wire/shared_bytes.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <span>
+
+namespace cafka::actors {
+
+/// Cuts a stream of bytes into length-prefixed frames, each in a buffer of its own size.
+///
+/// Small frames are copied out of a chunk that takes many of them in one read; the rest
+/// of a large one is read straight into its buffer. No memory is taken for a length
+/// before it has been checked and admitted.
+class frame_assembler {
+public:
+  enum class step : std::uint8_t {
+    frame,        ///< One was taken out.
+    more,         ///< Bytes are missing: read into `space`.
+    not_admitted, ///< The next frame was refused for now; ask again.
+    bad_length,   ///< Its length is negative or above the limit; nothing follows.
+  };
+
+  explicit frame_assembler(std::size_t max_frame_size)
+    : chunk_(std::make_unique_for_overwrite<std::byte[]>(chunk_size)),
+      max_frame_size_(max_frame_size) {}
+
+  /// Where the next bytes of the stream go. Never empty after `step::more`.
+  [[nodiscard]] std::span<std::byte> space() {
+    if (large_ != nullptr)
+      return {large_.get() + have_, want_ - have_};
+    return {chunk_.get() + end_, chunk_size - end_};
+  }
+
+  /// The first `count` bytes of `space` have been filled.
+  void filled(std::size_t count) { (large_ != nullptr ? have_ : end_) += count; }
+
+  /// Takes the next whole frame into `out`, without its length prefix.
+  ///
+  /// `admit(size)` is asked once per frame, or until it agrees, as soon as the length is
+  /// known.
+  template <class Admit>
+  step next(protocol::shared_bytes& out, Admit&& admit) {
+    if (large_ == nullptr) {
+      const auto available = end_ - begin_;
+      if (available < prefix_size)
+        return compact();
+      if (!admitted_) {
+        length_ = read_length();
+        if (length_ < 0 || static_cast<std::size_t>(length_) > max_frame_size_)
+          return step::bad_length;
+        want_ = static_cast<std::size_t>(length_);
+        if (!admit(want_))
+          return step::not_admitted;
+        admitted_ = true;
+      }
+      have_ = std::min(available - prefix_size, want_);
+      if (have_ < want_ && want_ < large_frame)
+        return compact();
+      if (want_ > 0) {
+        large_ = std::make_shared_for_overwrite<std::byte[]>(want_);
+        std::memcpy(large_.get(), chunk_.get() + begin_ + prefix_size, have_);
+      }
+      begin_ += prefix_size + have_;
+      if (begin_ == end_)
+        begin_ = end_ = 0;
+    }
+    if (have_ < want_)
+      return step::more;
+    const auto* data = large_.get();
+    out = {std::move(large_), data, want_};
+    large_ = nullptr;
+    admitted_ = false;
+    return step::frame;
+  }
+
+  /// The length prefix that `next` read last.
+  [[nodiscard]] std::int32_t length() const { return length_; }
+
+  /// Whether the stream would end within a frame if it ended here.
+  [[nodiscard]] bool within_frame() const { return large_ != nullptr || begin_ != end_; }
+
+private:
+  static constexpr std::size_t prefix_size = 4;
+  static constexpr std::size_t chunk_size = 64 * 1024;
+  /// From this size on a frame that has not come whole is read into its own buffer: one
+  /// more read costs less than copying it.
+  static constexpr std::size_t large_frame = 16 * 1024;
+
+  [[nodiscard]] std::int32_t read_length() const {
+    std::uint32_t length = 0;
+    for (std::size_t i = 0; i != prefix_size; ++i)
+      length = length << 8 | std::to_integer<std::uint32_t>(chunk_[begin_ + i]);
+    return static_cast<std::int32_t>(length);
+  }
+
+  /// Makes room behind the beginning of a small frame.
+  step compact() {
+    std::memmove(chunk_.get(), chunk_.get() + begin_, end_ - begin_);
+    end_ -= begin_;
+    begin_ = 0;
+    return step::more;
+  }
+
+  std::unique_ptr<std::byte[]> chunk_;
+  std::size_t begin_ = 0; ///< First byte of the chunk that is not taken out.
+  std::size_t end_ = 0;   ///< End of what has been read into the chunk.
+  std::size_t max_frame_size_;
+  bool admitted_ = false;
+  std::int32_t length_ = 0;
+  std::size_t want_ = 0; ///< Size of the frame at hand.
+  std::size_t have_ = 0; ///< Bytes of it in `large_`.
+  std::shared_ptr<std::byte[]> large_;
+};
+
+} // namespace cafka::actors

@@ -20,8 +20,15 @@
 // CAF 0.18: send(), delayed_send(), request(), anon_send().
 #  define CAFKA_CAF_HAS_MAIL 0
 #endif
-// The registry counted the running actors until the head gave that to the system.
+#if __has_include(<caf/error_code_enum.hpp>)
+#  include <caf/error_code_enum.hpp>
+#else
+#  include <caf/is_error_code_enum.hpp>
+#endif
+// Until the head gave the count of running actors to the system, the registry had it.
 #include <caf/actor_registry.hpp>
+#include <caf/result.hpp>
+#include <caf/system_messages.hpp>
 
 #include <string>
 #include <type_traits>
@@ -142,10 +149,18 @@ void watch(const Self& self, const Handle& watched, F make_message_of) {
     });
 }
 
-/// Lets `self` receive exit messages other than `kill` instead of ending on them.
-///
-/// `handler` takes a `caf::exit_msg&`. From CAF 1.0 on exit messages go through the
-/// behavior: there the behavior must hold the handler as well, and this does nothing.
+/// The interface `Handle` for a typed actor that also handles `caf::exit_msg&`, other than
+/// `kill`, in its behavior instead of ending on it; it must call `trap_exit` as well.
+#if CAFKA_CAF_HAS_MAIL
+template <class Handle>
+using trapping_exits = Handle;
+#else
+template <class Handle>
+using trapping_exits = typename Handle::template extend<caf::result<void>(caf::exit_msg)>;
+#endif
+
+/// Lets `self` handle exit messages: 0.18 hands them to `handler` and never to the behavior,
+/// later versions to the behavior alone.
 template <class Self, class F>
 void trap_exit([[maybe_unused]] const Self& self, [[maybe_unused]] F handler) {
 #if !CAFKA_CAF_HAS_MAIL

@@ -4,13 +4,13 @@
 
 #include <caf/actor_control_block.hpp>
 #include <caf/error.hpp>
-#include <caf/expected.hpp>
 #include <caf/fwd.hpp>
 #include <caf/timespan.hpp>
 
 #include <chrono>
 #include <functional>
 #include <string>
+#include <variant>
 
 namespace cafka::supervision {
 
@@ -62,12 +62,15 @@ private:
   caf::timespan time_;
 };
 
-/// Starts a child and returns its handle, or an error that says why it could not.
+/// What a start function returns: the new actor, or why there is none.
+using start_result = std::variant<caf::strong_actor_ptr, caf::error>;
+
+/// Starts a child.
 ///
 /// Called by the supervisor, in its own thread of control, at the start and at each restart:
 /// it must return a new actor each time and should return soon. A null handle and an exception
-/// are failed starts.
-using start_function = std::function<caf::expected<caf::strong_actor_ptr>(caf::actor_system&)>;
+/// are failed starts, too.
+using start_function = std::function<start_result(caf::actor_system&)>;
 
 /// Describes a child: its name, how it is started, restarted and ended. OTP: `child_spec()`.
 struct child_spec {

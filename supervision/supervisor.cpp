@@ -1,16 +1,16 @@
 #include <cafka/supervision/supervisor.hpp>
 
 #include <caf/stateful_actor.hpp>
-#include <caf/system_messages.hpp>
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
-#include <algorithm>
 #include <exception>
+#include <iterator>
 #include <list>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <variant>
 
 namespace cafka::supervision {
 
@@ -18,24 +18,26 @@ namespace {
 
 using namespace detail;
 
-using supervisor_impl
-  = supervisor_actor::extend<caf::result<void>(child_down), caf::result<void>(shutdown_timeout),
-                             caf::result<void>(retry_restart), caf::result<void>(stop_deadline),
-                             caf::result<void>(caf::exit_msg)>;
+using supervisor_impl = trapping_exits<supervisor_actor::extend<
+  caf::result<void>(child_down), caf::result<void>(shutdown_timeout),
+  caf::result<void>(retry_restart), caf::result<void>(stop_deadline)>>;
 
-caf::expected<caf::strong_actor_ptr> call_start(const start_function& start,
-                                                caf::actor_system& sys) {
+caf::error start_failed(std::string why) {
+  return caf::make_error(errc::start_failed, std::move(why));
+}
+
+start_result call_start(const start_function& start, caf::actor_system& sys) {
   try {
     auto result = start(sys);
-    if (!result)
-      return caf::make_error(errc::start_failed, to_string(result.error()));
-    if (*result == nullptr)
-      return caf::make_error(errc::start_failed, std::string{"no actor was started"});
+    if (auto* error = std::get_if<caf::error>(&result))
+      return start_failed(to_string(*error));
+    if (std::get<caf::strong_actor_ptr>(result) == nullptr)
+      return start_failed("no actor was started");
     return result;
   } catch (const std::exception& e) {
-    return caf::make_error(errc::start_failed, std::string{e.what()});
+    return start_failed(e.what());
   } catch (...) {
-    return caf::make_error(errc::start_failed, std::string{"an exception of unknown type"});
+    return start_failed("an exception of unknown type");
   }
 }
 
@@ -197,13 +199,13 @@ private:
   // Starts a new incarnation. It is watched from the first moment: if it is dead already,
   // its end is reported like any other.
   caf::error start(child_ref c) {
-    auto handle = call_start(c->spec.start, self_->system());
-    if (!handle)
-      return std::move(handle.error());
-    if (!by_handle_.emplace(handle->get(), c).second)
-      return caf::make_error(errc::start_failed,
-                             std::string{"this actor is a child under another id"});
-    c->handle = std::move(*handle);
+    auto result = call_start(c->spec.start, self_->system());
+    if (auto* error = std::get_if<caf::error>(&result))
+      return std::move(*error);
+    auto& handle = std::get<caf::strong_actor_ptr>(result);
+    if (!by_handle_.emplace(handle.get(), c).second)
+      return start_failed("this actor is a child under another id");
+    c->handle = std::move(handle);
     c->incarnation = ++last_incarnation_;
     c->now = phase::running;
     set_name(*c);

@@ -7,7 +7,6 @@
 #include <cafka/supervision/type_ids.hpp>
 
 #include <caf/allowed_unsafe_message_type.hpp>
-#include <caf/is_error_code_enum.hpp>
 #include <caf/result.hpp>
 #include <caf/typed_actor.hpp>
 

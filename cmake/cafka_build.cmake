@@ -5,34 +5,48 @@ set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
-if(NOT CMAKE_BUILD_TYPE)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release)
 endif()
+
+# Paths relative to the source tree, so that every build directory shares its hits.
 find_program(CAFKA_CCACHE ccache)
 if(CAFKA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CAFKA_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${CAFKA_CCACHE}")
 endif()
 
 # <cafka/protocol/...> in the tree as after installation: one include root of links.
+set(CAFKA_ROOMS protocol supervision actors app)
 set(CAFKA_INCLUDE_ROOT "${CMAKE_CURRENT_BINARY_DIR}/include")
 file(MAKE_DIRECTORY "${CAFKA_INCLUDE_ROOT}/cafka")
-foreach(room protocol supervision actors app)
+foreach(room ${CAFKA_ROOMS})
   file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/${room}" "${CAFKA_INCLUDE_ROOT}/cafka/${room}"
        SYMBOLIC)
 endforeach()
 
 add_library(cafka_options INTERFACE)
-target_compile_options(cafka_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor)
+target_compile_options(cafka_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow
+                       -Wnon-virtual-dtor)
 if(CAFKA_WERROR)
   target_compile_options(cafka_options INTERFACE -Werror)
 endif()
+
+# For every target alike: a sanitizer that sees only half of a program misleads.
 if(CAFKA_SANITIZE)
-  target_compile_options(cafka_options INTERFACE -fsanitize=${CAFKA_SANITIZE}
-                         -fno-omit-frame-pointer -fno-sanitize-recover=all)
-  target_link_options(cafka_options INTERFACE -fsanitize=${CAFKA_SANITIZE})
+  add_compile_options(-fsanitize=${CAFKA_SANITIZE} -fno-omit-frame-pointer
+                      -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CAFKA_SANITIZE})
+endif()
+if(CAFKA_BUILD_FUZZERS)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "libFuzzer comes with clang: configure with --preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# cafka_room(<name> LINK <targets>): the library of one room, from the sources in its folder.
+# cafka_room(<name> LINK <targets> PRIVATE_LINK <targets> EXCLUDE <regex>)
+# The library of one room, from the sources in its folder that EXCLUDE does not match.
 function(cafka_room name)
   cmake_parse_arguments(arg "" "" "LINK;PRIVATE_LINK;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
@@ -49,25 +63,31 @@ function(cafka_room name)
   add_library(cafka::${name} ALIAS cafka_${name})
   set_target_properties(cafka_${name} PROPERTIES EXPORT_NAME ${name})
   target_compile_features(cafka_${name} ${scope} cxx_std_20)
-  target_include_directories(cafka_${name} ${scope}
-    "$<BUILD_INTERFACE:${CAFKA_INCLUDE_ROOT}>" "$<INSTALL_INTERFACE:include>")
+  target_include_directories(cafka_${name} ${scope} "$<BUILD_INTERFACE:${CAFKA_INCLUDE_ROOT}>"
+                             "$<INSTALL_INTERFACE:include>")
   target_link_libraries(cafka_${name} ${scope} ${arg_LINK})
   if(sources)
-    target_link_libraries(cafka_${name} PRIVATE ${arg_PRIVATE_LINK} $<BUILD_INTERFACE:cafka_options>)
+    target_link_libraries(cafka_${name} PRIVATE ${arg_PRIVATE_LINK}
+                          $<BUILD_INTERFACE:cafka_options>)
   endif()
+  set_property(GLOBAL APPEND PROPERTY CAFKA_ROOM_TARGETS cafka_${name})
 endfunction()
 
-# cafka_test(<name> LINK <targets>): one Catch2 program from the sources in this folder.
+# cafka_test(<name> LINK <targets> LABELS <labels> TIMEOUT <seconds>)
+# One Catch2 program, and one test, from the sources in this folder; none, no test.
+# Labels: "kafka" needs a real cluster's bootstrap list in the environment as
+# CAFKA_KAFKA, "slow" is left out of `make check`.
 function(cafka_test name)
-  cmake_parse_arguments(arg "" "" "LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT" "LINK;LABELS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
   if(NOT sources)
     return()
   endif()
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${arg_LINK} cafka_options Catch2::Catch2WithMain)
   add_test(NAME ${name} COMMAND ${name})
-  if(arg_LABELS)
-    set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}")
-  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
 endfunction()

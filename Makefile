@@ -1,0 +1,41 @@
+# The few commands of every day. Each gets what it needs by scripts/bootstrap first.
+JOBS ?= $(shell nproc)
+CAFKA := build/release/bin/cafka
+
+.PHONY: help demo check test bench format tidy clean
+
+help: ## Show this
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## Build the command line and let it tell its story on an embedded broker
+	@scripts/bootstrap
+	@echo "demo: building $(CAFKA)"
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target cafka
+	@$(CAFKA) demo
+
+check: ## The fast tests, without Kafka
+	@scripts/test check
+
+test: ## Every test: a real Kafka, the sanitizers, fuzzing
+	@scripts/test
+
+bench: ## Measure, and print the tables
+	@scripts/bootstrap bench
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+	@bench/run
+
+format: ## Format all sources
+	@scripts/bootstrap clang
+	@git ls-files -z '*.cpp' '*.hpp' | xargs -0 clang-format -i
+
+tidy: ## Lint all sources
+	@scripts/bootstrap clang
+	@cmake --preset release
+	@git ls-files -z 'protocol/*.cpp' 'supervision/*.cpp' 'actors/*.cpp' 'app/*.cpp' | \
+	  xargs -0 -n 1 -P $(JOBS) clang-tidy --quiet -p build/release
+
+clean: ## Remove the build directory; the cache directory stays
+	@scripts/kafka down
+	@rm -rf build

@@ -17,8 +17,8 @@ struct backoff_options {
 
 /// The wait before attempt `n` + 1, `n` failures having come before (at least one).
 template <class Generator>
-[[nodiscard]] std::chrono::milliseconds
-backoff(const backoff_options& options, std::uint32_t n, Generator& random) {
+[[nodiscard]] std::chrono::milliseconds backoff(
+  const backoff_options& options, std::uint32_t n, Generator& random) {
   auto nominal = options.initial;
   for (std::uint32_t i = 1; i < n && nominal < options.max; ++i)
     nominal *= 2;

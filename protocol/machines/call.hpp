@@ -13,6 +13,10 @@
 
 namespace cafka::protocol {
 
+/// What brokers are told is talking to them (KIP-511).
+inline constexpr std::string_view client_software_name = "cafka";
+inline constexpr std::string_view client_software_version = "0.1.0";
+
 struct any_broker {};
 
 struct controller_broker {};
@@ -64,13 +68,13 @@ public:
 
   /// The whole frame, in the version chosen.
   virtual result<frame> encode(std::int16_t version, std::int32_t correlation_id,
-                               std::string_view client_id, const cluster& known) = 0;
+    std::string_view client_id, const cluster& known) = 0;
 
   /// Reads the answer and keeps what it says; an answer may teach about the cluster.
   ///
   /// An error with a retriable code leads to another attempt if `may_retry` allows.
-  virtual error receive(std::int16_t version, const shared_bytes& payload, cluster& known)
-    = 0;
+  virtual error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) = 0;
 
   /// Whether an answer with this retriable code says that nothing has happened yet.
   [[nodiscard]] virtual bool may_retry(error_code) const { return true; }

@@ -40,15 +40,15 @@ void cluster::update(const metadata_response& answer, bool complete) {
         fresh.partitions.resize(at + 1);
       fresh.partitions[at] = {p.leader_id, p.leader_epoch};
       if (same_topic && at < known.partitions.size()
-          && known.partitions[at].epoch > p.leader_epoch)
+        && known.partitions[at].epoch > p.leader_epoch)
         fresh.partitions[at] = known.partitions[at];
     }
     topics_[*t.name] = std::move(fresh);
   }
 }
 
-cluster::leader_view cluster::leader_of(const std::string& topic, partition_id p) const {
-  const auto found = topics_.find(topic);
+cluster::leader_view cluster::leader_of(const std::string& name, partition_id p) const {
+  const auto found = topics_.find(name);
   if (found == topics_.end())
     return {};
   const auto& t = found->second;
@@ -62,8 +62,8 @@ cluster::leader_view cluster::leader_of(const std::string& topic, partition_id p
   return {leadership::led, t.partitions[index].leader, error_code::none};
 }
 
-void cluster::forget_leader(const std::string& topic, partition_id p) {
-  const auto found = topics_.find(topic);
+void cluster::forget_leader(const std::string& name, partition_id p) {
+  const auto found = topics_.find(name);
   if (found == topics_.end() || p.value() < 0)
     return;
   const auto index = static_cast<std::size_t>(p.value());
@@ -76,8 +76,8 @@ const endpoint* cluster::address_of(broker_id id) const {
   return found == brokers_.end() ? nullptr : &found->second;
 }
 
-uuid cluster::topic_id(const std::string& topic) const {
-  const auto found = topics_.find(topic);
+uuid cluster::topic_id(const std::string& name) const {
+  const auto found = topics_.find(name);
   return found == topics_.end() ? uuid{} : found->second.id;
 }
 

@@ -1,5 +1,4 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
-
 #include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/schema/header.hpp>
 
@@ -29,12 +28,12 @@ std::string describe_partition(const leader_of& where) {
 /// Asks about the topics in use and teaches the cluster.
 class dispatcher::metadata_call final : public call {
 public:
-  metadata_call(std::vector<std::string> topics, bool create, std::optional<error>& outcome)
-    : call({.key = metadata_request::key, .versions = metadata_request::versions}),
-      topics_(std::move(topics)), create_(create), outcome_(outcome) {}
+  metadata_call(
+    std::vector<std::string> topics, bool create, std::optional<error>& outcome)
+    : call(wanted()), topics_(std::move(topics)), create_(create), outcome_(outcome) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
-                       std::string_view client_id, const cluster&) override {
+    std::string_view client_id, const cluster&) override {
     metadata_request request;
     request.topics.emplace();
     for (const auto& name : topics_)
@@ -44,7 +43,8 @@ public:
     return encode_request(request, version, correlation_id, client_id);
   }
 
-  error receive(std::int16_t version, const shared_bytes& payload, cluster& known) override {
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
     const auto answer = decode_response<metadata_response>(payload, version);
     if (!answer)
       return answer.error();
@@ -56,13 +56,21 @@ public:
   void finish(error outcome) override { outcome_ = std::move(outcome); }
 
 private:
+  static traits wanted() {
+    traits what;
+    what.key = metadata_request::key;
+    what.versions = metadata_request::versions;
+    return what;
+  }
+
   std::vector<std::string> topics_;
   bool create_;
   std::optional<error>& outcome_;
 };
 
 dispatcher::dispatcher(dispatcher_options options, output& out)
-  : options_(std::move(options)), out_(out),
+  : options_(std::move(options)),
+    out_(out),
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
   if (options_.seed != 0 && !options_.bootstrap.empty())
     seed_at_ = random_() % options_.bootstrap.size();
@@ -79,15 +87,15 @@ void dispatcher::start(time_point now) {
   settle(now);
 }
 
-void dispatcher::submit(time_point now, std::unique_ptr<call> what,
-                        std::chrono::milliseconds deadline) {
+void dispatcher::submit(
+  time_point now, std::unique_ptr<call> what, std::chrono::milliseconds deadline) {
   if (shut_) {
     what->finish({error_code::closed, {}});
     return;
   }
   if (pending() >= options_.max_pending) {
     what->finish({error_code::queue_full,
-                  std::to_string(options_.max_pending) + " requests are pending"});
+      std::to_string(options_.max_pending) + " requests are pending"});
     return;
   }
   if (deadline <= std::chrono::milliseconds{0})
@@ -116,8 +124,8 @@ void dispatcher::on_up(time_point now, std::uint64_t connection) {
   settle(now);
 }
 
-void dispatcher::on_frame(time_point now, std::uint64_t connection,
-                          const shared_bytes& payload) {
+void dispatcher::on_frame(
+  time_point now, std::uint64_t connection, const shared_bytes& payload) {
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
@@ -137,7 +145,7 @@ void dispatcher::on_frame(time_point now, std::uint64_t connection,
                  lose(now, *l, e);
                },
              },
-             event);
+    event);
   settle(now);
 }
 
@@ -159,9 +167,9 @@ void dispatcher::on_time(time_point now) {
   for (auto* l : silent) {
     out_.disconnect(l->connection());
     lose(now, *l,
-         {error_code::disconnected,
-          to_string(l->address()) + ": no answer for "
-            + std::to_string(options_.socket_timeout.count()) + " ms"});
+      {error_code::disconnected,
+        to_string(l->address()) + ": no answer for "
+          + std::to_string(options_.socket_timeout.count()) + " ms"});
   }
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
@@ -205,7 +213,8 @@ void dispatcher::shut_down(const error& why) {
 
 // -- where a call goes ------------------------------------------------------------------
 
-dispatcher::route dispatcher::wait_for(pending_call& c, waits_for what, broker_id broker) {
+dispatcher::route dispatcher::wait_for(
+  pending_call& c, waits_for what, broker_id broker) {
   c.waiting = what;
   c.waiting_broker = broker;
   return nullptr;
@@ -218,7 +227,7 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
       [&](broker_id id) {
         if (cluster_.address_of(id) == nullptr && metadata_as_of_ >= c.submitted)
           return route{error_code::broker_not_available,
-                       "no broker " + std::to_string(id.value()) + " in the cluster"};
+            "no broker " + std::to_string(id.value()) + " in the cluster"};
         return route_to_broker(now, c, id);
       },
       [&](const controller_broker&) {
@@ -233,7 +242,7 @@ dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
   link* best = nullptr;
   each_link([&](link& l) {
     if (l.up() && l.lane() == lane::normal
-        && (best == nullptr || l.in_flight() < best->in_flight()))
+      && (best == nullptr || l.in_flight() < best->in_flight()))
       best = &l;
   });
   if (best != nullptr)
@@ -242,8 +251,8 @@ dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
   return wait_for(c, waits_for::connection);
 }
 
-dispatcher::route dispatcher::route_to_broker(time_point now, pending_call& c,
-                                              broker_id id) {
+dispatcher::route dispatcher::route_to_broker(
+  time_point now, pending_call& c, broker_id id) {
   const auto* address = cluster_.address_of(id);
   if (address == nullptr) {
     want_metadata();
@@ -261,30 +270,28 @@ dispatcher::route dispatcher::route_to_broker(time_point now, pending_call& c,
   return wait_for(c, waits_for::connection, id);
 }
 
-dispatcher::route dispatcher::route_to_leader(time_point now, pending_call& c,
-                                              const leader_of& where) {
+dispatcher::route dispatcher::route_to_leader(
+  time_point now, pending_call& c, const leader_of& where) {
   use_topic(now, where.topic, where.create_topic);
   const auto view = cluster_.leader_of(where.topic, where.partition);
   const bool asked_since = metadata_as_of_ >= c.submitted;
   const bool hoped_for = now - c.submitted < options_.unknown_topic_wait;
   switch (view.state) {
-    case cluster::leadership::led:
-      return route_to_broker(now, c, view.leader);
-    case cluster::leadership::unknown:
-      want_metadata();
-      return wait_for(c, waits_for::metadata);
-    case cluster::leadership::no_leader:
-      want_metadata();
-      return wait_for(c, waits_for::leader);
-    case cluster::leadership::no_such_partition:
-      if (asked_since && !hoped_for)
-        return {error_code::unknown_topic_or_partition,
-                "topic " + where.topic + " has no partition "
-                  + std::to_string(where.partition.value())};
-      want_metadata();
-      return wait_for(c, waits_for::partition);
-    case cluster::leadership::topic_refused:
-      break;
+  case cluster::leadership::led: return route_to_broker(now, c, view.leader);
+  case cluster::leadership::unknown:
+    want_metadata();
+    return wait_for(c, waits_for::metadata);
+  case cluster::leadership::no_leader:
+    want_metadata();
+    return wait_for(c, waits_for::leader);
+  case cluster::leadership::no_such_partition:
+    if (asked_since && !hoped_for)
+      return {error_code::unknown_topic_or_partition,
+        "topic " + where.topic + " has no partition "
+          + std::to_string(where.partition.value())};
+    want_metadata();
+    return wait_for(c, waits_for::partition);
+  case cluster::leadership::topic_refused: break;
   }
   if (asked_since && !is_retriable(view.why))
     return {view.why, "topic " + where.topic};
@@ -321,8 +328,8 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     finish(at, version.error());
     return;
   }
-  auto bytes
-    = c.what->encode(*version, to.next_correlation_id(), options_.client_id, cluster_);
+  auto bytes =
+    c.what->encode(*version, to.next_correlation_id(), options_.client_id, cluster_);
   if (!bytes) {
     if (is_retriable(bytes.error().code))
       try_again(now, at, bytes.error());
@@ -331,29 +338,32 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     return;
   }
   switch (out_.send(to.connection(), *std::move(bytes))) {
-    case output::sent::queued:
-      to.sent(now, at->first, what, *version);
-      c.waiting = waits_for::nothing;
-      c.on = &to;
-      if (!what.answered)
-        finish(at, {});
-      break;
-    case output::sent::full:
-      finish(at, {error_code::queue_full,
-                  to_string(to.address()) + ": too many bytes wait to be written"});
-      break;
-    case output::sent::closed:
-      // Its end is about to be told; then the call goes elsewhere.
-      wait_for(c, waits_for::connection, to.broker());
-      waiting_.push_back(at->first);
-      break;
+  case output::sent::queued:
+    to.sent(now, at->first, what, *version);
+    c.waiting = waits_for::nothing;
+    c.on = &to;
+    if (!what.answered)
+      finish(at, {});
+    break;
+  case output::sent::full:
+    finish(at,
+      {error_code::queue_full,
+        to_string(to.address()) + ": too many bytes wait to be written"});
+    break;
+  case output::sent::closed:
+    // Its end is about to be told; then the call goes elsewhere.
+    c.waiting = waits_for::connection;
+    c.waiting_broker = to.broker();
+    waiting_.push_back(at->first);
+    break;
   }
 }
 
-// -- how a call ends ----------------------------------------------------------------------
+// -- how a call ends
+// ----------------------------------------------------------------------
 
-void dispatcher::deliver(time_point now, const link& from, const link::answer& a,
-                         const shared_bytes& payload) {
+void dispatcher::deliver(
+  time_point now, const link& from, const link::answer& a, const shared_bytes& payload) {
   const auto at = calls_.find(a.call);
   if (at == calls_.end())
     return;
@@ -361,7 +371,7 @@ void dispatcher::deliver(time_point now, const link& from, const link::answer& a
   c.on = nullptr;
   auto outcome = c.what->receive(a.version, payload, cluster_);
   if (outcome.code == error_code::none || !is_retriable(outcome.code)
-      || !c.what->may_retry(outcome.code)) {
+    || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
   }
@@ -369,7 +379,7 @@ void dispatcher::deliver(time_point now, const link& from, const link::answer& a
     // An answer from a leader of old says nothing about the one known now.
     const auto* where = std::get_if<leader_of>(&c.what->what().where);
     if (where != nullptr
-        && cluster_.leader_of(where->topic, where->partition).leader == from.broker())
+      && cluster_.leader_of(where->topic, where->partition).leader == from.broker())
       cluster_.forget_leader(where->topic, where->partition);
     want_metadata();
   }
@@ -415,47 +425,47 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
   const auto* where = std::get_if<leader_of>(&c.what->what().where);
   std::string text;
   switch (c.waiting) {
-    case waits_for::nothing:
-    case waits_for::retry:
-      break;
-    case waits_for::connection:
-      if (c.waiting_broker.value() < 0)
-        return "no broker can be reached: " + why_disconnected();
-      text = "no connection to broker " + std::to_string(c.waiting_broker.value());
-      if (const auto l = links_.find({c.waiting_broker, c.what->what().lane});
-          l != links_.end() && l->second->last_error().code != error_code::none)
-        text += " (" + to_string(l->second->last_error()) + ')';
-      break;
-    case waits_for::metadata:
-      text = "no metadata of topic " + (where ? where->topic : std::string{});
-      if (up_links_ == 0)
-        text += ", no broker can be reached: " + why_disconnected();
-      break;
-    case waits_for::leader:
-      text = "no leader for " + (where ? describe_partition(*where) : std::string{});
-      break;
-    case waits_for::topic:
-    case waits_for::partition:
-      text = "unknown topic or partition "
-             + (where ? describe_partition(*where) : std::string{});
-      break;
-    case waits_for::broker:
-      text = c.waiting_broker.value() < 0
-               ? "no controller is known"
-               : "no address of broker " + std::to_string(c.waiting_broker.value());
-      break;
+  case waits_for::nothing:
+  case waits_for::retry: break;
+  case waits_for::connection:
+    if (c.waiting_broker.value() < 0)
+      return "no broker can be reached: " + why_disconnected();
+    text = "no connection to broker " + std::to_string(c.waiting_broker.value());
+    if (const auto l = links_.find({c.waiting_broker, c.what->what().lane});
+        l != links_.end() && l->second->last_error().code != error_code::none)
+      text += " (" + to_string(l->second->last_error()) + ')';
+    break;
+  case waits_for::metadata:
+    text = "no metadata of topic " + (where ? where->topic : std::string{});
+    if (up_links_ == 0)
+      text += ", no broker can be reached: " + why_disconnected();
+    break;
+  case waits_for::leader:
+    text = "no leader for " + (where ? describe_partition(*where) : std::string{});
+    break;
+  case waits_for::topic:
+  case waits_for::partition:
+    text = "unknown topic or partition "
+      + (where ? describe_partition(*where) : std::string{});
+    break;
+  case waits_for::broker:
+    text = c.waiting_broker.value() < 0
+      ? "no controller is known"
+      : "no address of broker " + std::to_string(c.waiting_broker.value());
+    break;
   }
   if (c.last_error.code != error_code::none) {
     if (!text.empty())
       text += ", ";
     text += "after " + std::to_string(c.attempts)
-            + (c.attempts == 1 ? " attempt, " : " attempts, the last: ")
-            + to_string(c.last_error);
+      + (c.attempts == 1 ? " attempt, " : " attempts, the last: ")
+      + to_string(c.last_error);
   }
   return text;
 }
 
-// -- the turning of the wheel -------------------------------------------------------------
+// -- the turning of the wheel
+// -------------------------------------------------------------
 
 void dispatcher::settle(time_point now) {
   while (!shut_) {
@@ -464,8 +474,8 @@ void dispatcher::settle(time_point now) {
     } else if (changed_) {
       pump(now);
     } else if (metadata_wanted_ && !refreshing_) {
-      const bool new_topic
-        = std::ranges::any_of(topics_, [](const auto& t) { return !t.second.asked; });
+      const bool new_topic =
+        std::ranges::any_of(topics_, [](const auto& t) { return !t.second.asked; });
       if (now < refresh_not_before_ && !new_topic)
         return;
       refresh(now);
@@ -487,7 +497,8 @@ void dispatcher::pump(time_point now) {
   }
 }
 
-// -- metadata -----------------------------------------------------------------------------
+// -- metadata
+// -----------------------------------------------------------------------------
 
 void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
   auto& use = topics_[topic];
@@ -549,7 +560,8 @@ void dispatcher::adopt_seed() {
   }
 }
 
-// -- links ----------------------------------------------------------------------------------
+// -- links
+// ----------------------------------------------------------------------------------
 
 void dispatcher::connect(time_point now, link& l) {
   l.set_wanted(true);

@@ -31,7 +31,8 @@ struct dispatcher_options {
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
   backoff_options reconnect{};
-  backoff_options retry{std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  backoff_options retry{
+    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   /// Most calls at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;
   /// Seeds the jitter and the choice of the first broker.
@@ -75,8 +76,8 @@ public:
   void start(time_point now);
 
   /// Takes a call; `deadline` zero means `request_timeout`.
-  void submit(time_point now, std::unique_ptr<call> what,
-              std::chrono::milliseconds deadline);
+  void submit(
+    time_point now, std::unique_ptr<call> what, std::chrono::milliseconds deadline);
 
   void on_up(time_point now, std::uint64_t connection);
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
@@ -134,8 +135,8 @@ private:
 
   using calls = std::unordered_map<call_id, pending_call>;
 
-  // Where a call can go now: a link that is up; null after noting what it waits for; or why
-  // no waiting can help.
+  // Where a call can go now: a link that is up; null after noting what it waits for; or
+  // why no waiting can help.
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
@@ -147,8 +148,8 @@ private:
   // Sends the call or leaves it waiting.
   void try_send(time_point now, calls::iterator at);
   void transmit(time_point now, calls::iterator at, link& to);
-  void deliver(time_point now, const link& from, const link::answer& a,
-               const shared_bytes& payload);
+  void deliver(
+    time_point now, const link& from, const link::answer& a, const shared_bytes& payload);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
   void expire(calls::iterator at);
@@ -193,8 +194,8 @@ private:
   bool metadata_wanted_ = false;
   bool refreshing_ = false;
   std::optional<error> refresh_outcome_;
-  time_point refresh_started_;   // The refresh under way, or the last one.
-  time_point metadata_as_of_;    // When the last answer was asked for.
+  time_point refresh_started_; // The refresh under way, or the last one.
+  time_point metadata_as_of_;  // When the last answer was asked for.
   time_point refresh_not_before_;
   time_point next_refresh_ = time_point::max();
   // Something happened that may let a waiting call go.

@@ -1,18 +1,10 @@
 #include <cafka/protocol/machines/link.hpp>
-
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/schema/header.hpp>
 
 #include <algorithm>
 
 namespace cafka::protocol {
-
-namespace {
-
-constexpr std::string_view software_name = "cafka";
-constexpr std::string_view software_version = "0.1.0";
-
-} // namespace
 
 void link::connecting(time_point now, std::uint64_t connection) {
   state_ = state::connecting;
@@ -30,15 +22,15 @@ result<frame> link::connected(time_point now) {
 result<frame> link::handshake(time_point now, std::int16_t version) {
   handshake_version_ = version;
   api_versions_request request;
-  request.client_software_name = software_name;
-  request.client_software_version = software_version;
+  request.client_software_name = client_software_name;
+  request.client_software_version = client_software_version;
   const auto id = next_correlation_id_++;
   sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}});
   return encode_request(request, version, id, client_id_);
 }
 
-void link::sent(time_point now, call_id call, const call::traits& what,
-                std::int16_t version) {
+void link::sent(
+  time_point now, call_id call, const call::traits& what, std::int16_t version) {
   const auto id = next_correlation_id_;
   next_correlation_id_ = id == INT32_MAX ? 1 : id + 1;
   if (what.answered)
@@ -49,14 +41,13 @@ link::event link::received(time_point now, const shared_bytes& payload) {
   heard_at_ = now;
   const auto id = correlation_id_of(payload.view());
   // A broker answers a connection in order; looking further costs nothing when it does.
-  const auto found
-    = std::find_if(sent_.begin(), sent_.end(),
-                   [&](const sent_request& s) { return id && s.correlation_id == *id; });
+  const auto found = std::find_if(sent_.begin(), sent_.end(),
+    [&](const sent_request& s) { return id && s.correlation_id == *id; });
   if (found == sent_.end()) {
     return error{error_code::malformed_response,
-                 to_string(address_) + ": an answer to no request of ours"
-                   + (id ? " (correlation id " + std::to_string(*id) + ')'
-                         : std::string{" (too short)"})};
+      to_string(address_) + ": an answer to no request of ours"
+        + (id ? " (correlation id " + std::to_string(*id) + ')'
+              : std::string{" (too short)"})};
   }
   const auto request = *found;
   sent_.erase(found);
@@ -69,22 +60,16 @@ link::event link::received(time_point now, const shared_bytes& payload) {
 }
 
 link::event link::handshake_answer(time_point now, const shared_bytes& payload) {
-  auto response = decode_response<api_versions_response>(payload, handshake_version_);
-  // A broker that does not know our version answers in version 0.
-  if (!response && handshake_version_ > 0)
-    response = decode_response<api_versions_response>(payload, 0);
+  const auto response =
+    decode_response<api_versions_response>(payload, handshake_version_);
   if (!response) {
     auto e = response.error();
     e.detail = to_string(address_) + ": ApiVersions: " + e.detail;
     return e;
   }
   if (response->error_code == error_code::unsupported_version && handshake_version_ > 0) {
-    std::int16_t next = 0;
-    for (const auto& api : response->api_keys) {
-      if (api.api_key == static_cast<std::int16_t>(api_key::api_versions))
-        next = std::clamp<std::int16_t>(api.max_version, 0,
-                                        static_cast<std::int16_t>(handshake_version_ - 1));
-    }
+    const auto next = std::min<std::int16_t>(
+      fallback_version(*response), static_cast<std::int16_t>(handshake_version_ - 1));
     auto again = handshake(now, next);
     if (!again)
       return again.error();
@@ -92,7 +77,7 @@ link::event link::handshake_answer(time_point now, const shared_bytes& payload) 
   }
   if (response->error_code != error_code::none)
     return error{response->error_code, to_string(address_) + ": ApiVersions"};
-  versions_ = version_table{*response};
+  versions_ = to_version_table(*response);
   state_ = state::up;
   last_error_ = {};
   return ready{};
@@ -105,7 +90,8 @@ void link::abandon(call_id call) {
   }
 }
 
-std::optional<time_point> link::silent_until(std::chrono::milliseconds socket_timeout) const {
+std::optional<time_point> link::silent_until(
+  std::chrono::milliseconds socket_timeout) const {
   if (sent_.empty())
     return std::nullopt;
   // The broker works on the oldest; those behind it cannot be answered earlier.

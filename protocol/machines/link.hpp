@@ -53,7 +53,9 @@ public:
   using event = std::variant<ignored, ready, reply, answer, error>;
 
   link(endpoint address, broker_id broker, lane l, std::string client_id)
-    : address_(std::move(address)), broker_(broker), lane_(l),
+    : address_(std::move(address)),
+      broker_(broker),
+      lane_(l),
       client_id_(std::move(client_id)) {}
 
   [[nodiscard]] state current() const { return state_; }
@@ -91,8 +93,8 @@ public:
   /// The correlation id that the next request must carry.
   [[nodiscard]] std::int32_t next_correlation_id() const { return next_correlation_id_; }
 
-  /// A request with `next_correlation_id` went out; a call that waits for no answer is not
-  /// noted.
+  /// A request with `next_correlation_id` went out; a call that waits for no answer is
+  /// not noted.
   void sent(time_point now, call_id call, const call::traits& what, std::int16_t version);
 
   /// A frame came; an error means that the connection is of no more use.
@@ -102,13 +104,13 @@ public:
   void abandon(call_id call);
 
   /// When the link must be held for dead unless something is heard.
-  [[nodiscard]] std::optional<time_point>
-  silent_until(std::chrono::milliseconds socket_timeout) const;
+  [[nodiscard]] std::optional<time_point> silent_until(
+    std::chrono::milliseconds socket_timeout) const;
 
   /// The connection is gone: returns what was on it, and sets when to try again.
   template <class Generator>
-  std::vector<sent_request> down(time_point now, error why,
-                                 const backoff_options& reconnect, Generator& random) {
+  std::vector<sent_request> down(
+    time_point now, error why, const backoff_options& reconnect, Generator& random) {
     // A connection that answered something may be made again at once; one that never did
     // counts as a failure even if it stood, so that no peer can make us spin.
     failures_ = useful_ ? 0 : failures_ + 1;

@@ -107,11 +107,10 @@ private:
     c->spec = std::move(spec);
     by_id_.emplace(c->spec.id, c);
     if (auto error = start(c); !error.empty()) {
-      report(event_kind::start_failed, *c, error);
-      forget(c);
+      report(event_kind::start_failed, forget(c), error);
       return error;
     }
-    report(event_kind::started, *c);
+    report(event_kind::started, *c, {}, c->handle);
     return c->handle;
   }
 
@@ -164,8 +163,9 @@ private:
     if (c == children_.end())
       return;
     by_handle_.erase(c->handle.get());
-    report(event_kind::exited, *c, msg.reason);
-    c->handle = nullptr;
+    auto ended = std::exchange(c->handle, nullptr);
+    set_name(*c);
+    report(event_kind::exited, *c, msg.reason, ended);
     if (stopping_ || c->now == phase::terminating) {
       remove(c);
       if (stopping_)
@@ -173,7 +173,6 @@ private:
       return;
     }
     c->now = phase::restarting;
-    set_name(*c);
     decide(c, policy_.on_exit(c->spec.restart, classify(msg.reason), now()), msg.reason);
   }
 
@@ -220,7 +219,7 @@ private:
       report(event_kind::restart_failed, *c, error);
       decide(c, policy_.on_failed_restart(now()), error, true);
     } else {
-      report(event_kind::restarted, *c);
+      report(event_kind::restarted, *c, {}, c->handle);
     }
   }
 
@@ -274,24 +273,25 @@ private:
 
   void kill(child& c) {
     c.now = phase::terminating;
-    report(event_kind::killed, c);
     post_exit(c.handle, caf::exit_reason::kill);
+    report(event_kind::killed, c, {}, c.handle);
   }
 
   // Forgets an ended child and tells whoever waits for that.
   void remove(child_ref c) {
-    report(event_kind::removed, *c);
-    auto waiting = std::move(c->waiting);
-    forget(c);
-    for (auto& promise : waiting)
+    auto forgotten = forget(c);
+    report(event_kind::removed, forgotten);
+    for (auto& promise : forgotten.waiting)
       promise.deliver();
   }
 
-  void forget(child_ref c) {
+  child forget(child_ref c) {
     if (options_.names != nullptr)
       options_.names->remove(c->spec.id);
     by_id_.erase(c->spec.id);
+    auto result = std::move(*c);
     children_.erase(c);
+    return result;
   }
 
   void begin_stop(caf::error reason) {
@@ -332,9 +332,11 @@ private:
       options_.names->replace(c.spec.id, c.handle);
   }
 
-  void report(event_kind kind, const child& c, const caf::error& reason = {}) {
+  // Observers are told what has happened, so each change is made before it is reported.
+  void report(event_kind kind, const child& c, const caf::error& reason = {},
+              const caf::strong_actor_ptr& handle = {}) {
     if (options_.observer)
-      options_.observer({kind, options_.name, c.spec.id, c.handle, reason, policy_.restarts(),
+      options_.observer({kind, options_.name, c.spec.id, handle, reason, policy_.restarts(),
                          policy_.intensity().max_restarts});
   }
 

@@ -1,0 +1,260 @@
+#include <cafka/actors/calls.hpp>
+#include <cafka/actors/worker.hpp>
+#include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/supervision/caf_compat.hpp>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <algorithm>
+#include <random>
+#include <unordered_map>
+#include <utility>
+
+namespace cafka::actors {
+
+namespace {
+
+using protocol::dispatcher;
+using protocol::time_point;
+
+using worker_impl = trapping_exits<worker_actor::extend<caf::result<void>(transport_up),
+  caf::result<void>(transport_frames), caf::result<void>(transport_down),
+  caf::result<void>(worker_tick)>>;
+
+protocol::dispatcher_options dispatcher_options_of(const worker_options& options) {
+  protocol::dispatcher_options result;
+  result.bootstrap = options.uris;
+  result.client_id = options.client_id;
+  result.request_timeout = options.request_timeout;
+  result.socket_timeout = options.socket_timeout;
+  result.metadata_update_interval = options.metadata_update_interval;
+  result.unknown_topic_wait = options.unknown_topic_wait;
+  result.initial_topics = options.initial_topics;
+  result.reconnect.initial = options.reconnect_backoff;
+  result.reconnect.max = options.reconnect_backoff_max;
+  result.retry.initial = options.retry_backoff;
+  result.retry.max = options.retry_backoff_max;
+  result.max_pending = options.max_pending;
+  result.seed = std::random_device{}();
+  return result;
+}
+
+/// The shell around a dispatcher: brings it messages and the time, does what it says.
+class worker_state : public dispatcher::output {
+public:
+  static inline const char* name = "cafka.worker";
+
+  worker_state(worker_impl::pointer self, worker_options options,
+    std::shared_ptr<transport_factory> transports)
+    : self_(self),
+      options_(std::move(options)),
+      transports_(std::move(transports)),
+      dispatcher_(dispatcher_options_of(options_), *this) {
+    defaults_.request_timeout = options_.request_timeout;
+    defaults_.allow_auto_topic_creation = options_.allow_auto_topic_creation;
+  }
+
+  virtual ~worker_state() = default;
+
+  worker_state(const worker_state&) = delete;
+  worker_state& operator=(const worker_state&) = delete;
+
+  worker_impl::behavior_type make_behavior() {
+    trap_exit(self_, [this](caf::exit_msg& msg) { on_exit_message(msg); });
+    dispatcher_.start(now());
+    schedule();
+    return {
+      [this](produce& request) {
+        const auto deadline = request.deadline;
+        return submit<produced>(deadline, [&](auto reply) {
+          return make_call(std::move(request), defaults_, wall_clock(), std::move(reply));
+        });
+      },
+      [this](fetch& request) { return submit_simple<fetched>(request); },
+      [this](list_offsets& request) { return submit_simple<listed_offset>(request); },
+      [this](metadata& request) { return submit_simple<cluster_metadata>(request); },
+      [this](
+        api_versions& request) { return submit_simple<supported_versions>(request); },
+      [this](const get_status& request) { return on_get_status(request); },
+      [this](transport_up msg) {
+        dispatcher_.on_up(now(), msg.id);
+        after_event();
+      },
+      [this](const transport_frames& msg) { on_frames(msg); },
+      [this](const transport_down& msg) {
+        transports_up_.erase(msg.id);
+        dispatcher_.on_down(now(), msg.id, msg.reason);
+        after_event();
+      },
+      [this](worker_tick) {
+        wake_at_ = time_point::max();
+        dispatcher_.on_time(now());
+        after_event();
+      },
+      [this](caf::exit_msg& msg) { on_exit_message(msg); },
+    };
+  }
+
+  // -- what the dispatcher wants done
+  // -----------------------------------------------------
+
+  void connect(std::uint64_t connection, const endpoint& to) override {
+    transports_up_[connection] = transports_->open(
+      to, options_.transport, caf::actor_cast<caf::weak_actor_ptr>(self_), connection);
+  }
+
+  sent send(std::uint64_t connection, protocol::frame bytes) override {
+    const auto found = transports_up_.find(connection);
+    if (found == transports_up_.end())
+      return sent::closed;
+    switch (found->second->send(std::move(bytes))) {
+    case transport::sent::queued: return sent::queued;
+    case transport::sent::full: return sent::full;
+    case transport::sent::closed: return sent::closed;
+    }
+    return sent::closed;
+  }
+
+  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+
+private:
+  struct waiter {
+    time_point deadline;
+    caf::typed_response_promise<result<worker_status>> promise;
+  };
+
+  time_point now() const { return self_->clock().now(); }
+
+  static timestamp wall_clock() {
+    return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+  }
+
+  template <class Reply, class MakeCall>
+  caf::typed_response_promise<result<Reply>> submit(
+    milliseconds deadline, MakeCall make) {
+    auto promise = self_->template make_response_promise<result<Reply>>();
+    auto what =
+      make([promise](result<Reply> reply) mutable { promise.deliver(std::move(reply)); });
+    if (what != nullptr) {
+      dispatcher_.submit(now(), std::move(what), deadline);
+      after_event();
+    }
+    return promise;
+  }
+
+  template <class Reply, class Request>
+  caf::typed_response_promise<result<Reply>> submit_simple(Request& request) {
+    const auto deadline = request.deadline;
+    return submit<Reply>(deadline,
+      [&](auto reply) { return make_call(std::move(request), std::move(reply)); });
+  }
+
+  void on_frames(const transport_frames& msg) {
+    const auto at = now();
+    std::size_t bytes = 0;
+    for (const auto& f : msg.frames) {
+      bytes += f.size();
+      dispatcher_.on_frame(at, msg.id, f);
+    }
+    if (const auto found = transports_up_.find(msg.id); found != transports_up_.end())
+      found->second->grant(bytes);
+    after_event();
+  }
+
+  void on_exit_message(const caf::exit_msg& msg) {
+    dispatcher_.shut_down(
+      {error_code::closed, "worker " + options_.name + " was stopped"});
+    for (auto& w : std::exchange(waiters_, {}))
+      w.promise.deliver(result<worker_status>{error_code::closed});
+    transports_up_.clear();
+    self_->quit(msg.reason);
+  }
+
+  // -- status
+  // -----------------------------------------------------------------------------
+
+  [[nodiscard]] worker_status status() const {
+    worker_status result;
+    result.name = options_.name;
+    result.client_id = options_.client_id;
+    result.connected = dispatcher_.connected();
+    result.pending = dispatcher_.pending();
+    for (const auto& l : dispatcher_.links()) {
+      result.connections.push_back({l.broker, l.address, l.up,
+        static_cast<std::uint32_t>(l.in_flight),
+        l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error)});
+    }
+    return result;
+  }
+
+  caf::typed_response_promise<result<worker_status>> on_get_status(
+    const get_status& request) {
+    auto promise = self_->make_response_promise<result<worker_status>>();
+    if (!request.wait_connected || dispatcher_.connected()) {
+      promise.deliver(result<worker_status>{status()});
+      return promise;
+    }
+    const auto deadline =
+      request.deadline > milliseconds{0} ? request.deadline : options_.request_timeout;
+    waiters_.push_back({now() + deadline, promise});
+    schedule();
+    return promise;
+  }
+
+  void answer_waiters() {
+    if (waiters_.empty())
+      return;
+    const auto at = now();
+    std::erase_if(waiters_, [&](waiter& w) {
+      if (dispatcher_.connected())
+        w.promise.deliver(result<worker_status>{status()});
+      else if (w.deadline <= at)
+        w.promise.deliver(result<worker_status>{error{error_code::disconnected,
+          "no broker can be reached: " + dispatcher_.why_disconnected()}});
+      else
+        return false;
+      return true;
+    });
+  }
+
+  // -- time
+  // ---------------------------------------------------------------------------------
+
+  void after_event() {
+    answer_waiters();
+    schedule();
+  }
+
+  // One timer at a time: an earlier one is added when the next deadline comes nearer.
+  void schedule() {
+    auto next = dispatcher_.next_time();
+    for (const auto& w : waiters_)
+      next = std::min(next, w.deadline);
+    if (next >= wake_at_)
+      return;
+    wake_at_ = next;
+    const auto delay = std::max(next - now(), time_point::duration::zero());
+    tell_after(self_, caf::actor_cast<worker_impl>(self_), delay, worker_tick{});
+  }
+
+  worker_impl::pointer self_;
+  worker_options options_;
+  std::shared_ptr<transport_factory> transports_;
+  call_defaults defaults_;
+  std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
+  dispatcher dispatcher_;
+  std::vector<waiter> waiters_;
+  time_point wake_at_ = time_point::max();
+};
+
+} // namespace
+
+worker_actor spawn_worker(caf::actor_system& sys, worker_options options,
+  std::shared_ptr<transport_factory> transports) {
+  using worker = caf::stateful_actor<worker_state, worker_impl::impl>;
+  return sys.spawn<worker>(std::move(options), std::move(transports));
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cafka/actors/interfaces.hpp>
+
+#include <caf/fwd.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cafka::actors {
+
+/// How a worker behaves. KafkaEx: `worker_init`.
+struct worker_options {
+  /// Its name, for its status.
+  std::string name;
+  /// What brokers are told is asking, for their logs and quotas.
+  std::string client_id = "cafka";
+  /// The brokers to ask first; must not be empty. Dead ones among them do no harm.
+  std::vector<endpoint> uris;
+  /// How often metadata of the topics in use is asked for; zero means only when needed.
+  milliseconds metadata_update_interval{30'000};
+  /// Topics to ask about from the start.
+  std::vector<std::string> initial_topics;
+  /// The deadline of a request that names none.
+  milliseconds request_timeout{30'000};
+  /// How long a broker may owe an answer, beyond what the request lets it wait, before
+  /// the connection is held for dead.
+  milliseconds socket_timeout{10'000};
+  /// How long a topic that brokers do not know is hoped for: it may be new.
+  milliseconds unknown_topic_wait{2'000};
+  /// Pauses between attempts to connect: the first, doubled up to the longest; each
+  /// varies by a fifth either way.
+  milliseconds reconnect_backoff{50};
+  milliseconds reconnect_backoff_max{1'000};
+  /// Pauses before a request is tried again, likewise.
+  milliseconds retry_backoff{20};
+  milliseconds retry_backoff_max{1'000};
+  /// Whether a produce to an unknown topic may create it, if the broker is set up to.
+  bool allow_auto_topic_creation = true;
+  /// Most requests at a time; one more is refused with `queue_full`.
+  std::size_t max_pending = 100'000;
+  /// How its connections behave.
+  transport_options transport{};
+};
+
+/// Starts a worker: a client of one cluster.
+///
+/// It connects at once and keeps trying; requests wait for a connection within their
+/// deadlines. It ends on an exit message, having answered every caller with `closed`.
+worker_actor spawn_worker(caf::actor_system& sys, worker_options options,
+  std::shared_ptr<transport_factory> transports);
+
+} // namespace cafka::actors

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+#include <cafka/protocol/schema/uuid.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct create_topics_response;
+
+/// The brokers that are to hold one partition; the first is to lead it.
+struct creatable_replica_assignment {
+  partition_id partition_index = 0;
+  std::vector<broker_id> broker_ids;
+
+  friend bool operator==(
+    const creatable_replica_assignment&, const creatable_replica_assignment&) = default;
+};
+
+/// A setting of the new topic.
+struct creatable_topic_config {
+  std::string name;
+  std::optional<std::string> value = std::string{};
+
+  friend bool operator==(
+    const creatable_topic_config&, const creatable_topic_config&) = default;
+};
+
+/// A topic to create.
+struct creatable_topic {
+  std::string name;
+  /// -1 for the broker's default, or with assignments.
+  std::int32_t num_partitions = 0;
+  /// -1 for the broker's default, or with assignments.
+  std::int16_t replication_factor = 0;
+  std::vector<creatable_replica_assignment> assignments;
+  std::vector<creatable_topic_config> configs;
+
+  friend bool operator==(const creatable_topic&, const creatable_topic&) = default;
+};
+
+/// Creates topics. Kafka: CreateTopicsRequest, key 19.
+struct create_topics_request {
+  static constexpr std::string_view name = "CreateTopicsRequest";
+  static constexpr api_key key = api_key::create_topics;
+  static constexpr version_range versions{0, 7};
+  static constexpr std::int16_t flexible_since = 5;
+  using response = create_topics_response;
+
+  std::vector<creatable_topic> topics;
+  std::int32_t timeout_ms = 60000;
+  /// Whether to check and create nothing.
+  bool validate_only = false;
+
+  friend bool operator==(
+    const create_topics_request&, const create_topics_request&) = default;
+};
+
+/// A setting that is in force for the new topic.
+struct creatable_topic_configs {
+  std::string name;
+  std::optional<std::string> value = std::string{};
+  bool read_only = false;
+  std::int8_t config_source = -1;
+  bool is_sensitive = false;
+
+  friend bool operator==(
+    const creatable_topic_configs&, const creatable_topic_configs&) = default;
+};
+
+/// The outcome for one topic.
+struct creatable_topic_result {
+  std::string name;
+  uuid topic_id;
+  protocol::error_code error_code = protocol::error_code::none;
+  std::optional<std::string> error_message = std::string{};
+  protocol::error_code topic_config_error_code = protocol::error_code::none;
+  std::int32_t num_partitions = -1;
+  std::int16_t replication_factor = -1;
+  std::optional<std::vector<creatable_topic_configs>> configs =
+    std::vector<creatable_topic_configs>{};
+
+  friend bool operator==(
+    const creatable_topic_result&, const creatable_topic_result&) = default;
+};
+
+/// The outcome. Kafka: CreateTopicsResponse.
+struct create_topics_response {
+  static constexpr std::string_view name = "CreateTopicsResponse";
+  static constexpr api_key key = api_key::create_topics;
+  static constexpr version_range versions{0, 7};
+  static constexpr std::int16_t flexible_since = 5;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  std::vector<creatable_topic_result> topics;
+
+  friend bool operator==(
+    const create_topics_response&, const create_topics_response&) = default;
+};
+
+} // namespace cafka::protocol

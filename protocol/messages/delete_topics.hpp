@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+#include <cafka/protocol/schema/uuid.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct delete_topics_response;
+
+/// A topic to delete, by name or by id, since version 6.
+struct delete_topic_state {
+  std::optional<std::string> name;
+  uuid topic_id;
+
+  friend bool operator==(const delete_topic_state&, const delete_topic_state&) = default;
+};
+
+/// Deletes topics. Kafka: DeleteTopicsRequest, key 20.
+struct delete_topics_request {
+  static constexpr std::string_view name = "DeleteTopicsRequest";
+  static constexpr api_key key = api_key::delete_topics;
+  static constexpr version_range versions{0, 6};
+  static constexpr std::int16_t flexible_since = 4;
+  using response = delete_topics_response;
+
+  std::vector<delete_topic_state> topics;
+  std::vector<std::string> topic_names;
+  std::int32_t timeout_ms = 0;
+
+  friend bool operator==(
+    const delete_topics_request&, const delete_topics_request&) = default;
+};
+
+/// The outcome for one topic.
+struct deletable_topic_result {
+  std::optional<std::string> name = std::string{};
+  uuid topic_id;
+  protocol::error_code error_code = protocol::error_code::none;
+  std::optional<std::string> error_message;
+
+  friend bool operator==(
+    const deletable_topic_result&, const deletable_topic_result&) = default;
+};
+
+/// The outcome. Kafka: DeleteTopicsResponse.
+struct delete_topics_response {
+  static constexpr std::string_view name = "DeleteTopicsResponse";
+  static constexpr api_key key = api_key::delete_topics;
+  static constexpr version_range versions{0, 6};
+  static constexpr std::int16_t flexible_since = 4;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  std::vector<deletable_topic_result> responses;
+
+  friend bool operator==(
+    const delete_topics_response&, const delete_topics_response&) = default;
+};
+
+} // namespace cafka::protocol

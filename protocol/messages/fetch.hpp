@@ -1,0 +1,165 @@
+#pragma once
+
+#include <cafka/protocol/messages/node_endpoint.hpp>
+#include <cafka/protocol/schema/codec.hpp>
+#include <cafka/protocol/schema/uuid.hpp>
+
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct fetch_response;
+
+/// Which replica asks, when it is no client (KIP-903).
+struct replica_state {
+  broker_id replica_id = -1;
+  std::int64_t replica_epoch = -1;
+
+  friend bool operator==(const replica_state&, const replica_state&) = default;
+};
+
+/// Where to read in one partition, and how much.
+struct fetch_partition {
+  partition_id partition = 0;
+  leader_epoch current_leader_epoch = -1;
+  log_offset fetch_offset = 0;
+  leader_epoch last_fetched_epoch = -1;
+  log_offset log_start_offset = -1;
+  std::int32_t partition_max_bytes = 0;
+  uuid replica_directory_id;
+  log_offset high_watermark = std::numeric_limits<std::int64_t>::max();
+
+  friend bool operator==(const fetch_partition&, const fetch_partition&) = default;
+};
+
+/// A topic to read from: by name, since version 13 by id.
+struct fetch_topic {
+  std::string topic;
+  uuid topic_id;
+  std::vector<fetch_partition> partitions;
+
+  friend bool operator==(const fetch_topic&, const fetch_topic&) = default;
+};
+
+/// Partitions to drop from the fetch session (KIP-227).
+struct forgotten_topic {
+  std::string topic;
+  uuid topic_id;
+  std::vector<partition_id> partitions;
+
+  friend bool operator==(const forgotten_topic&, const forgotten_topic&) = default;
+};
+
+/// Reads record batches from partitions. Kafka: FetchRequest, key 1.
+struct fetch_request {
+  static constexpr std::string_view name = "FetchRequest";
+  static constexpr api_key key = api_key::fetch;
+  static constexpr version_range versions{0, 18};
+  static constexpr std::int16_t flexible_since = 12;
+  using response = fetch_response;
+
+  /// Null where it is not known.
+  std::optional<std::string> cluster_id;
+  /// -1 for a client.
+  broker_id replica_id = -1;
+  protocol::replica_state replica_state;
+  /// How long the broker may wait for `min_bytes`.
+  std::int32_t max_wait_ms = 0;
+  std::int32_t min_bytes = 0;
+  /// The size of the response; a first batch that is larger comes all the same.
+  std::int32_t max_bytes = std::numeric_limits<std::int32_t>::max();
+  /// 0 read_uncommitted, 1 read_committed.
+  std::int8_t isolation_level = 0;
+  std::int32_t session_id = 0;
+  /// -1 no session, 0 a new one, otherwise one more than last time (KIP-227).
+  std::int32_t session_epoch = -1;
+  std::vector<fetch_topic> topics;
+  std::vector<forgotten_topic> forgotten_topics_data;
+  /// Where the reader is, for a replica close by (KIP-392).
+  std::string rack_id;
+
+  friend bool operator==(const fetch_request&, const fetch_request&) = default;
+};
+
+/// Where the broker's log departs from the reader's (KIP-595).
+struct epoch_end_offset {
+  leader_epoch epoch = -1;
+  log_offset end_offset = -1;
+
+  friend bool operator==(const epoch_end_offset&, const epoch_end_offset&) = default;
+};
+
+/// The snapshot to read instead, in the log of the cluster's metadata.
+struct snapshot_id {
+  log_offset end_offset = -1;
+  leader_epoch epoch = -1;
+
+  friend bool operator==(const snapshot_id&, const snapshot_id&) = default;
+};
+
+/// A transaction whose records a read_committed reader skips.
+struct aborted_transaction {
+  std::int64_t producer_id = 0;
+  log_offset first_offset = 0;
+
+  friend bool operator==(
+    const aborted_transaction&, const aborted_transaction&) = default;
+};
+
+/// What was read from one partition.
+struct fetch_partition_data {
+  partition_id partition_index = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+  log_offset high_watermark = 0;
+  /// Below it every transaction is decided.
+  log_offset last_stable_offset = -1;
+  log_offset log_start_offset = -1;
+  epoch_end_offset diverging_epoch;
+  /// The leader, when this broker is not (KIP-951).
+  leader_id_and_epoch current_leader;
+  protocol::snapshot_id snapshot_id;
+  /// Null for readers that do not ask for read_committed.
+  std::optional<std::vector<aborted_transaction>> aborted_transactions =
+    std::vector<aborted_transaction>{};
+  /// The broker to read from instead; -1 for this one.
+  broker_id preferred_read_replica = -1;
+  /// Whole batches; the last may be cut short.
+  std::optional<shared_bytes> records;
+
+  friend bool operator==(
+    const fetch_partition_data&, const fetch_partition_data&) = default;
+};
+
+/// What was read from one topic.
+struct fetchable_topic_response {
+  std::string topic;
+  uuid topic_id;
+  std::vector<fetch_partition_data> partitions;
+
+  friend bool operator==(
+    const fetchable_topic_response&, const fetchable_topic_response&) = default;
+};
+
+/// The record batches that were read. Kafka: FetchResponse.
+struct fetch_response {
+  static constexpr std::string_view name = "FetchResponse";
+  static constexpr api_key key = api_key::fetch;
+  static constexpr version_range versions{0, 18};
+  static constexpr std::int16_t flexible_since = 12;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+  std::int32_t session_id = 0;
+  std::vector<fetchable_topic_response> responses;
+  /// Where the leaders named above listen (KIP-951).
+  std::vector<node_endpoint> node_endpoints;
+
+  friend bool operator==(const fetch_response&, const fetch_response&) = default;
+};
+
+} // namespace cafka::protocol

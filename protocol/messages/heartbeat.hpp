@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cafka::protocol {
+
+struct heartbeat_response;
+
+/// Tells the coordinator that a member is alive. Kafka: HeartbeatRequest, key 12.
+struct heartbeat_request {
+  static constexpr std::string_view name = "HeartbeatRequest";
+  static constexpr api_key key = api_key::heartbeat;
+  static constexpr version_range versions{0, 4};
+  static constexpr std::int16_t flexible_since = 4;
+  using response = heartbeat_response;
+
+  std::string group_id;
+  std::int32_t generation_id = 0;
+  std::string member_id;
+  /// Null unless the member is a static one (KIP-345).
+  std::optional<std::string> group_instance_id;
+
+  friend bool operator==(const heartbeat_request&, const heartbeat_request&) = default;
+};
+
+/// Whether the member still belongs. Kafka: HeartbeatResponse.
+struct heartbeat_response {
+  static constexpr std::string_view name = "HeartbeatResponse";
+  static constexpr api_key key = api_key::heartbeat;
+  static constexpr version_range versions{0, 4};
+  static constexpr std::int16_t flexible_since = 4;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+
+  friend bool operator==(const heartbeat_response&, const heartbeat_response&) = default;
+};
+
+} // namespace cafka::protocol

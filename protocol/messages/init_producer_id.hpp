@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace cafka::protocol {
+
+struct init_producer_id_response;
+
+/// Asks for a producer id and epoch, and ends what an earlier producer of the same
+/// transactional id left open. Kafka: InitProducerIdRequest, key 22.
+struct init_producer_id_request {
+  static constexpr std::string_view name = "InitProducerIdRequest";
+  static constexpr api_key key = api_key::init_producer_id;
+  static constexpr version_range versions{0, 5};
+  static constexpr std::int16_t flexible_since = 2;
+  using response = init_producer_id_response;
+
+  /// Null for a producer that is idempotent only.
+  std::optional<std::string> transactional_id = std::string{};
+  std::int32_t transaction_timeout_ms = 0;
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+
+  friend bool operator==(
+    const init_producer_id_request&, const init_producer_id_request&) = default;
+};
+
+/// The producer's id and epoch. Kafka: InitProducerIdResponse.
+struct init_producer_id_response {
+  static constexpr std::string_view name = "InitProducerIdResponse";
+  static constexpr api_key key = api_key::init_producer_id;
+  static constexpr version_range versions{0, 5};
+  static constexpr std::int16_t flexible_since = 2;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = 0;
+
+  friend bool operator==(
+    const init_producer_id_response&, const init_producer_id_response&) = default;
+};
+
+} // namespace cafka::protocol

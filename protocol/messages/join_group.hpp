@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct join_group_response;
+
+/// A way to assign partitions that the member supports.
+struct join_group_request_protocol {
+  std::string name;
+  shared_bytes metadata;
+
+  friend bool operator==(
+    const join_group_request_protocol&, const join_group_request_protocol&) = default;
+};
+
+/// Joins a consumer group, and waits for the others. Kafka: JoinGroupRequest, key 11.
+struct join_group_request {
+  static constexpr std::string_view name = "JoinGroupRequest";
+  static constexpr api_key key = api_key::join_group;
+  static constexpr version_range versions{0, 9};
+  static constexpr std::int16_t flexible_since = 6;
+  using response = join_group_response;
+
+  std::string group_id;
+  std::int32_t session_timeout_ms = 0;
+  std::int32_t rebalance_timeout_ms = -1;
+  std::string member_id;
+  /// Null unless the member is a static one (KIP-345).
+  std::optional<std::string> group_instance_id;
+  std::string protocol_type;
+  std::vector<join_group_request_protocol> protocols;
+  std::optional<std::string> reason;
+
+  friend bool operator==(const join_group_request&, const join_group_request&) = default;
+};
+
+/// A member, as its leader gets to see it.
+struct join_group_response_member {
+  std::string member_id;
+  /// Null unless the member is a static one (KIP-345).
+  std::optional<std::string> group_instance_id;
+  shared_bytes metadata;
+
+  friend bool operator==(
+    const join_group_response_member&, const join_group_response_member&) = default;
+};
+
+/// The member's place in the new generation. Kafka: JoinGroupResponse.
+struct join_group_response {
+  static constexpr std::string_view name = "JoinGroupResponse";
+  static constexpr api_key key = api_key::join_group;
+  static constexpr version_range versions{0, 9};
+  static constexpr std::int16_t flexible_since = 6;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+  std::int32_t generation_id = -1;
+  std::optional<std::string> protocol_type;
+  std::optional<std::string> protocol_name = std::string{};
+  std::string leader;
+  /// Whether the leader need not assign anew (KIP-814).
+  bool skip_assignment = false;
+  std::string member_id;
+  std::vector<join_group_response_member> members;
+
+  friend bool operator==(
+    const join_group_response&, const join_group_response&) = default;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct list_offsets_response;
+
+/// A partition, and the time to look up in it.
+struct list_offsets_partition {
+  partition_id partition_index = 0;
+  leader_epoch current_leader_epoch = -1;
+  /// Milliseconds since the epoch; -1 the end, -2 the start, -3 the record with the
+  /// highest timestamp (v7), -4 the start of the local log (v8), -5 the last tiered
+  /// offset (v9), -6 the first offset not yet tiered (v11).
+  std::int64_t timestamp = 0;
+  /// How many segments' offsets to return.
+  std::int32_t max_num_offsets = 1;
+
+  friend bool operator==(
+    const list_offsets_partition&, const list_offsets_partition&) = default;
+};
+
+/// A topic to ask about.
+struct list_offsets_topic {
+  std::string name;
+  std::vector<list_offsets_partition> partitions;
+
+  friend bool operator==(const list_offsets_topic&, const list_offsets_topic&) = default;
+};
+
+/// Asks for offsets by time: first, last, or at a timestamp. Kafka:
+/// ListOffsetsRequest, key 2.
+struct list_offsets_request {
+  static constexpr std::string_view name = "ListOffsetsRequest";
+  static constexpr api_key key = api_key::list_offsets;
+  static constexpr version_range versions{0, 11};
+  static constexpr std::int16_t flexible_since = 6;
+  using response = list_offsets_response;
+
+  /// -1 for a client.
+  broker_id replica_id = 0;
+  /// 0 read_uncommitted, 1 read_committed.
+  std::int8_t isolation_level = 0;
+  std::vector<list_offsets_topic> topics;
+  std::int32_t timeout_ms = 0;
+
+  friend bool operator==(
+    const list_offsets_request&, const list_offsets_request&) = default;
+};
+
+/// The offset of one partition.
+struct list_offsets_partition_response {
+  partition_id partition_index = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+  /// Offsets of segments, newest first.
+  std::vector<log_offset> old_style_offsets;
+  std::int64_t timestamp = -1;
+  log_offset offset = -1;
+  protocol::leader_epoch leader_epoch = -1;
+
+  friend bool operator==(const list_offsets_partition_response&,
+    const list_offsets_partition_response&) = default;
+};
+
+/// The offsets of one topic.
+struct list_offsets_topic_response {
+  std::string name;
+  std::vector<list_offsets_partition_response> partitions;
+
+  friend bool operator==(
+    const list_offsets_topic_response&, const list_offsets_topic_response&) = default;
+};
+
+/// The offsets that were asked for. Kafka: ListOffsetsResponse.
+struct list_offsets_response {
+  static constexpr std::string_view name = "ListOffsetsResponse";
+  static constexpr api_key key = api_key::list_offsets;
+  static constexpr version_range versions{0, 11};
+  static constexpr std::int16_t flexible_since = 6;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  std::vector<list_offsets_topic_response> topics;
+
+  friend bool operator==(
+    const list_offsets_response&, const list_offsets_response&) = default;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cafka/protocol/types.hpp>
+
+#include <optional>
+#include <string>
+
+namespace cafka::protocol {
+
+/// Who leads a partition, and since when; -1 where it is not known (KIP-951).
+struct leader_id_and_epoch {
+  broker_id leader_id = -1;
+  protocol::leader_epoch leader_epoch = -1;
+
+  friend bool operator==(
+    const leader_id_and_epoch&, const leader_id_and_epoch&) = default;
+};
+
+/// Where a broker listens, as Produce and Fetch tell it beside a new leader (KIP-951).
+struct node_endpoint {
+  broker_id node_id;
+  std::string host;
+  std::int32_t port = 0;
+  /// Null where the broker has none.
+  std::optional<std::string> rack;
+
+  friend bool operator==(const node_endpoint&, const node_endpoint&) = default;
+};
+
+} // namespace cafka::protocol

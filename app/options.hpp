@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cafka/actors/worker.hpp>
+#include <cafka/supervision/supervisor.hpp>
+
+#include <caf/settings.hpp>
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace cafka {
+
+/// The brokers to ask first: endpoints, or text as `"host:port,host:port"`.
+class broker_list {
+public:
+  broker_list() = default;
+  broker_list(const char* text) : content_(std::string{text}) {}
+  broker_list(std::string text) : content_(std::move(text)) {}
+  broker_list(std::vector<endpoint> brokers) : content_(std::move(brokers)) {}
+  broker_list(std::initializer_list<endpoint> brokers)
+    : content_(std::vector<endpoint>{brokers}) {}
+
+  /// Nothing was given.
+  [[nodiscard]] bool empty() const;
+
+  /// The endpoints; `invalid_argument` names the item that cannot be read.
+  [[nodiscard]] result<std::vector<endpoint>> endpoints() const;
+
+private:
+  std::variant<std::vector<endpoint>, std::string> content_;
+};
+
+/// How one worker differs from the application's settings; what is not set here is taken
+/// from there. KafkaEx: `worker_init`.
+struct worker_init {
+  broker_list uris = {};
+  std::optional<std::string> client_id = {};
+  std::optional<milliseconds> metadata_update_interval = {};
+  std::optional<milliseconds> request_timeout = {};
+  std::vector<std::string> initial_topics = {};
+};
+
+/// The application's settings. KafkaEx: its application configuration.
+///
+/// As a CAF configuration file spells them, in a block `cafka { ... }`, the names are the
+/// same; see `configs/`.
+struct application_options {
+  /// Default: `localhost:9092`.
+  broker_list brokers = {{"localhost", 9092}};
+  /// What brokers are told is asking.
+  std::string client_id = "cafka";
+  /// No default worker is started when true.
+  bool disable_default_worker = false;
+  /// The name of the default worker.
+  std::string default_worker = "kafka_ex";
+  /// How often workers ask for metadata of the topics they use; zero: only when needed.
+  milliseconds metadata_update_interval{30'000};
+  /// The deadline of a request that names none. KafkaEx: `sync_timeout`.
+  milliseconds request_timeout{30'000};
+  /// The deadline for one connection attempt.
+  milliseconds connect_timeout{10'000};
+  /// How long a broker may owe an answer before its connection is held for dead.
+  milliseconds socket_timeout{10'000};
+  /// How long a topic that brokers do not know is hoped for: it may be new.
+  milliseconds unknown_topic_wait{2'000};
+  /// Pause before a second attempt to connect, doubled up to a second. KafkaEx:
+  /// `sleep_for_reconnect`.
+  milliseconds sleep_for_reconnect{50};
+  /// Whether a produce to an unknown topic may create it, if the broker is set up to.
+  bool allow_auto_topic_creation = true;
+  /// Restarts of workers borne within `max_seconds`; one more ends all workers.
+  std::size_t max_restarts = 10;
+  /// The window in which restarts are counted.
+  std::chrono::seconds max_seconds{60};
+  /// Threads for sockets; zero counts as one.
+  unsigned io_threads = 1;
+  /// The deadline of `stop` when none is given, and of the destructor.
+  milliseconds stop_timeout{5'000};
+
+  /// Called with each supervision event, in the supervisor: it must not block or throw.
+  std::function<void(const supervision::supervision_event&)> on_event = {};
+  /// Makes the connections; TCP by default. Tests put an in-memory one here.
+  std::shared_ptr<actors::transport_factory> transports = {};
+};
+
+/// Reads the block `cafka` of a CAF configuration; without one the defaults are returned.
+///
+/// Error `invalid_argument` names the key, the value and what is allowed, and any key
+/// that means nothing.
+[[nodiscard]] result<application_options> options_from(const caf::settings& config);
+
+/// The same settings in the words of a worker, for a worker of this name.
+///
+/// Error `invalid_argument` for brokers that cannot be read.
+[[nodiscard]] result<actors::worker_options> worker_options_from(
+  const application_options& application, const worker_init& init, std::string name);
+
+} // namespace cafka

@@ -1,5 +1,6 @@
 // Uses the installed rooms, so that each library and what it stands on gets linked.
 #include <cafka/app/application.hpp>
+#include <cafka/app/configuration.hpp>
 #include <cafka/protocol/records/compression.hpp>
 
 #include <caf/actor_system.hpp>

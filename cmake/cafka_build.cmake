@@ -62,6 +62,9 @@ function(cafka_room name)
   endif()
   add_library(cafka::${name} ALIAS cafka_${name})
   set_target_properties(cafka_${name} PROPERTIES EXPORT_NAME ${name})
+  if(sources AND name STREQUAL "cafka")
+    set_target_properties(cafka_${name} PROPERTIES OUTPUT_NAME cafka)  # libcafka.a
+  endif()
   target_compile_features(cafka_${name} ${scope} cxx_std_20)
   target_include_directories(cafka_${name} ${scope} "$<BUILD_INTERFACE:${CAFKA_INCLUDE_ROOT}>"
                              "$<INSTALL_INTERFACE:include>")

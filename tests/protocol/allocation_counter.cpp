@@ -35,12 +35,20 @@ std::size_t allocation_counter::bytes() const {
   return bytes_asked_for - bytes_before_;
 }
 
-// The forms for arrays and for std::nothrow come down to these.
+// The forms for arrays come down to these; the one for std::nothrow does not where a
+// sanitizer has replaced it before us.
 void* operator new(std::size_t size) {
   return counted(size, 1);
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
   return counted(size, static_cast<std::size_t>(alignment));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return counted(size, 1);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 void operator delete(void* at) noexcept {
   std::free(at);

@@ -109,14 +109,12 @@ TEST_CASE("a message that is cut off at any byte is refused") {
 TEST_CASE("flipped bits neither crash a decoder nor make it take memory without need") {
   random_source source{3};
   for_each_version([&source]<class M>(std::int16_t version) {
-    for (int i = 0; i < 2; ++i) {
-      auto bytes = small_sample<M>(source, version);
-      for (std::size_t bit = 0; bit < bytes.size() * 8; bit += 1 + source.below(2)) {
-        const auto mask = static_cast<std::byte>(1U << (bit % 8));
-        bytes[bit / 8] ^= mask;
-        survive<M>(bytes, version);
-        bytes[bit / 8] ^= mask;
-      }
+    auto bytes = small_sample<M>(source, version);
+    for (std::size_t bit = 0; bit < bytes.size() * 8; ++bit) {
+      const auto mask = static_cast<std::byte>(1U << (bit % 8));
+      bytes[bit / 8] ^= mask;
+      survive<M>(bytes, version);
+      bytes[bit / 8] ^= mask;
     }
   });
 }
@@ -145,6 +143,19 @@ TEST_CASE("a count far beyond what is left is refused before memory is taken") {
   decode(in, request, 0);
   CHECK(in.error() == wire_error::bad_length);
   CHECK(memory.bytes() == 0);
+}
+
+TEST_CASE("a count that could be true takes memory only as its elements arrive") {
+  writer out;
+  out.i32(100000);
+  out.raw(byte_view{std::vector<std::byte>(100000, std::byte{0xFF})});
+  const auto bytes = out.bytes();
+  const allocation_counter memory;
+  reader in{byte_view{bytes}};
+  metadata_response response;
+  decode(in, response, 0);
+  CHECK(in.error() == wire_error::negative_length);
+  CHECK(memory.bytes() < 20000);
 }
 
 TEST_CASE("a response that is cut off at any byte is a malformed response") {

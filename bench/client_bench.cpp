@@ -1,0 +1,238 @@
+// Processor time of the client per record produced and fetched, cafka's worker beside
+// librdkafka, both on the same mock cluster in a process of its own.
+
+#include "bench.hpp"
+#include <cafka/app/application.hpp>
+#include <cafka/app/configuration.hpp>
+
+#include <caf/actor_system.hpp>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <cstring>
+#include <functional>
+#include <iostream>
+#include <memory>
+#include <signal.h>
+#include <stdexcept>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace {
+
+using namespace cafka;
+
+constexpr int runs = 5;
+constexpr std::size_t records_per_run = 200'000;
+constexpr std::size_t records_per_batch = 1'000;
+constexpr std::size_t value_size = 100;
+
+/// librdkafka's mock cluster in a child process, so that its time is not the client's.
+class mock_process {
+public:
+  mock_process() {
+    int pipe_ends[2];
+    if (::pipe(pipe_ends) != 0)
+      throw std::runtime_error("no pipe");
+    child_ = ::fork();
+    if (child_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      char errors[512];
+      auto* conf = rd_kafka_conf_new();
+      rd_kafka_conf_set(conf, "client.id", "mock", errors, sizeof errors);
+      auto* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, errors, sizeof errors);
+      auto* cluster = rd_kafka_mock_cluster_new(handle, 1);
+      const std::string brokers = rd_kafka_mock_cluster_bootstraps(cluster);
+      (void)!::write(pipe_ends[1], brokers.data(), brokers.size());
+      ::close(pipe_ends[1]);
+      ::pause();
+      ::_exit(0);
+    }
+    ::close(pipe_ends[1]);
+    char buffer[256];
+    const auto n = ::read(pipe_ends[0], buffer, sizeof buffer);
+    ::close(pipe_ends[0]);
+    brokers_.assign(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
+  }
+  mock_process(const mock_process&) = delete;
+  mock_process& operator=(const mock_process&) = delete;
+  ~mock_process() {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+
+  [[nodiscard]] const std::string& brokers() const { return brokers_; }
+
+private:
+  pid_t child_ = -1;
+  std::string brokers_;
+};
+
+template <class T>
+T must(result<T> x) {
+  if (!x)
+    throw std::runtime_error(to_string(x.error()));
+  return *std::move(x);
+}
+
+void produce_with_cafka(application& app, const std::string& topic) {
+  for (std::size_t i = 0; i < records_per_run; i += records_per_batch) {
+    cafka::produce batch;
+    batch.topic = topic;
+    batch.records.reserve(records_per_batch);
+    for (std::size_t j = 0; j < records_per_batch; ++j)
+      batch.records.push_back({{}, std::string(value_size, 'x'), {}, {}});
+    must(app.produce(batch));
+  }
+}
+
+void fetch_with_cafka(application& app, const std::string& topic) {
+  std::size_t seen = 0;
+  std::size_t bytes = 0;
+  log_offset at = 0;
+  while (seen < records_per_run) {
+    const auto got =
+      must(app.fetch({.topic = topic, .offset = at, .wait_time = milliseconds{100}}));
+    for (const auto& r : got.records) {
+      bytes += r.value->size();
+      ++seen;
+    }
+    at = got.records.next_offset();
+  }
+  if (bytes != seen * value_size)
+    throw std::runtime_error("cafka read other bytes than were written");
+}
+
+struct rdkafka_deleter {
+  void operator()(rd_kafka_t* x) const { rd_kafka_destroy(x); }
+  void operator()(rd_kafka_topic_t* x) const { rd_kafka_topic_destroy(x); }
+};
+using rdkafka_handle = std::unique_ptr<rd_kafka_t, rdkafka_deleter>;
+using rdkafka_topic = std::unique_ptr<rd_kafka_topic_t, rdkafka_deleter>;
+
+rdkafka_handle make_rdkafka(rd_kafka_type_t type, const std::string& brokers) {
+  char errors[512];
+  auto* conf = rd_kafka_conf_new();
+  const auto set = [&](const char* key, const char* value) {
+    if (rd_kafka_conf_set(conf, key, value, errors, sizeof errors) != RD_KAFKA_CONF_OK)
+      throw std::runtime_error(errors);
+  };
+  set("bootstrap.servers", brokers.c_str());
+  if (type == RD_KAFKA_PRODUCER) {
+    set("linger.ms", "5");
+    set("acks", "all");
+    set("queue.buffering.max.messages", "1000000");
+  }
+  rdkafka_handle handle{rd_kafka_new(type, conf, errors, sizeof errors)};
+  if (handle == nullptr)
+    throw std::runtime_error(errors);
+  return handle;
+}
+
+void produce_with_rdkafka(rd_kafka_t* handle, rd_kafka_topic_t* topic) {
+  const std::string value(value_size, 'x');
+  for (std::size_t i = 0; i < records_per_run; ++i) {
+    while (rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY,
+             const_cast<char*>(value.data()), value.size(), nullptr, 0, nullptr)
+      != 0)
+      rd_kafka_poll(handle, 1);
+    if (i % 1'000 == 0)
+      rd_kafka_poll(handle, 0);
+  }
+  if (rd_kafka_flush(handle, 60'000) != RD_KAFKA_RESP_ERR_NO_ERROR)
+    throw std::runtime_error("librdkafka did not flush");
+}
+
+void fetch_with_rdkafka(rd_kafka_topic_t* topic) {
+  std::vector<rd_kafka_message_t*> batch(1'000);
+  std::size_t seen = 0;
+  std::size_t bytes = 0;
+  if (rd_kafka_consume_start(topic, 0, 0) != 0)
+    throw std::runtime_error("librdkafka did not start to consume");
+  while (seen < records_per_run) {
+    const auto n = rd_kafka_consume_batch(topic, 0, 1'000, batch.data(), batch.size());
+    for (ssize_t i = 0; i < n; ++i) {
+      auto* m = batch[static_cast<std::size_t>(i)];
+      if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        bytes += m->len;
+        ++seen;
+      }
+      rd_kafka_message_destroy(m);
+    }
+  }
+  rd_kafka_consume_stop(topic, 0);
+  if (bytes < seen * value_size)
+    throw std::runtime_error("librdkafka read other bytes than were written");
+}
+
+double per_record(const std::function<void()>& what) {
+  const auto before = bench::cpu_nanoseconds();
+  what();
+  return (bench::cpu_nanoseconds() - before) / static_cast<double>(records_per_run);
+}
+
+void print(
+  const char* what, const std::vector<double>& ours, const std::vector<double>& theirs) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < ours.size(); ++i)
+    ratios.push_back(ours[i] / theirs[i]);
+  std::printf("%-10s %14.1f %14.1f %10.2f\n", what, bench::median(ours),
+    bench::median(theirs), bench::median(ratios));
+}
+
+int run() {
+  const mock_process mock;
+  configuration config;
+  caf::actor_system sys{config};
+  auto app = must(application::start(sys, {.brokers = mock.brokers()}));
+  const auto producer = make_rdkafka(RD_KAFKA_PRODUCER, mock.brokers());
+  const auto consumer = make_rdkafka(RD_KAFKA_CONSUMER, mock.brokers());
+  std::vector<double> produce_ours;
+  std::vector<double> produce_theirs;
+  std::vector<double> fetch_ours;
+  std::vector<double> fetch_theirs;
+  for (int i = -1; i < runs; ++i) {
+    const auto topic = "bench-" + std::to_string(i + 1);
+    const auto their_topic = topic + "-theirs";
+    const rdkafka_topic to{
+      rd_kafka_topic_new(producer.get(), their_topic.c_str(), nullptr)};
+    const rdkafka_topic from{
+      rd_kafka_topic_new(consumer.get(), their_topic.c_str(), nullptr)};
+    const auto ours = per_record([&] { produce_with_cafka(*app, topic); });
+    const auto theirs =
+      per_record([&] { produce_with_rdkafka(producer.get(), to.get()); });
+    const auto ours_in = per_record([&] { fetch_with_cafka(*app, topic); });
+    const auto theirs_in = per_record([&] { fetch_with_rdkafka(from.get()); });
+    if (i < 0)
+      continue; // warming up
+    produce_ours.push_back(ours);
+    produce_theirs.push_back(theirs);
+    fetch_ours.push_back(ours_in);
+    fetch_theirs.push_back(theirs_in);
+  }
+  std::printf(
+    "\nProcessor time of the client per record of %zu bytes, mock cluster, medians of "
+    "%d runs of %zu records\n",
+    value_size, runs, records_per_run);
+  std::printf("%-10s %14s %14s %10s\n", "", "cafka ns",
+    (std::string{"librdkafka "} + rd_kafka_version_str()).c_str(), "ratio");
+  print("produce", produce_ours, produce_theirs);
+  print("fetch", fetch_ours, fetch_theirs);
+  std::printf(
+    "cafka: one produce message of %zu records at a time, blocking; fetch of 1 MB. "
+    "librdkafka: linger 5 ms; consume_batch.\n",
+    records_per_batch);
+  return 0;
+}
+
+} // namespace
+
+int main() {
+  try {
+    return run();
+  } catch (const std::exception& e) {
+    std::cerr << "client_bench: " << e.what() << '\n';
+    return 1;
+  }
+}

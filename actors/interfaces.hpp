@@ -52,9 +52,9 @@ using std::chrono::milliseconds;
 /// Retried within the deadline only where the broker said that nothing was written; a
 /// connection lost after sending is `outcome_unknown`. Kafka: ProduceRequest, key 0.
 struct produce {
-  std::string topic;
-  partition_id partition;
-  std::vector<record> records;
+  std::string topic = {};
+  partition_id partition = {};
+  std::vector<record> records = {};
   /// How many replicas must have the batch before the broker answers: 0 none, and there
   /// is no answer; 1 the leader; -1 all in sync.
   std::int16_t required_acks = -1;
@@ -63,17 +63,17 @@ struct produce {
   milliseconds timeout{0};
   codec compression = codec::none;
   milliseconds deadline{0};
-  std::optional<std::int16_t> api_version;
+  std::optional<std::int16_t> api_version = {};
 };
 
 /// Where a batch went.
 struct produced {
-  std::string topic;
-  partition_id partition;
+  std::string topic = {};
+  partition_id partition = {};
   /// Offset of the first record; none with `required_acks` 0.
-  std::optional<log_offset> base_offset;
+  std::optional<log_offset> base_offset = {};
   /// When the broker appended it; only for topics with LogAppendTime.
-  std::optional<timestamp> log_append_time;
+  std::optional<timestamp> log_append_time = {};
   /// First offset still in the log; -1 where the broker does not say.
   log_offset log_start_offset = -1;
 };
@@ -86,10 +86,10 @@ enum class isolation_level : std::int8_t {
 
 /// Reads records of one partition. Kafka: FetchRequest, key 1.
 struct fetch {
-  std::string topic;
-  partition_id partition;
+  std::string topic = {};
+  partition_id partition = {};
   /// The first offset wanted.
-  log_offset offset;
+  log_offset offset = {};
   /// How long the broker may wait for `min_bytes`.
   milliseconds wait_time{10};
   /// Bytes that must be there before the broker answers early; zero answers at once.
@@ -98,13 +98,13 @@ struct fetch {
   std::int32_t max_bytes = 1'000'000;
   isolation_level isolation = isolation_level::read_uncommitted;
   milliseconds deadline{0};
-  std::optional<std::int16_t> api_version;
+  std::optional<std::int16_t> api_version = {};
 };
 
 /// Records of one partition, as views on the frame they came in.
 struct fetched {
-  std::string topic;
-  partition_id partition;
+  std::string topic = {};
+  partition_id partition = {};
   /// The offset after the last record that all in-sync replicas have.
   log_offset high_watermark = -1;
   /// The offset below which every transaction is decided; -1 where the broker does not
@@ -113,7 +113,7 @@ struct fetched {
   /// First offset still in the log; -1 where the broker does not say.
   log_offset log_start_offset = -1;
   /// The records from the wanted offset on, in order; none at the end of the log.
-  protocol::fetched_records records;
+  protocol::fetched_records records = {};
 };
 
 /// A moment in a partition's log: a timestamp, or one of its ends.
@@ -141,22 +141,22 @@ private:
 
 /// Asks for the first offset at or after a moment. Kafka: ListOffsetsRequest, key 2.
 struct list_offsets {
-  std::string topic;
-  partition_id partition;
+  std::string topic = {};
+  partition_id partition = {};
   offset_time time = offset_time::latest();
   isolation_level isolation = isolation_level::read_uncommitted;
   milliseconds deadline{0};
-  std::optional<std::int16_t> api_version;
+  std::optional<std::int16_t> api_version = {};
 };
 
 /// The offset found.
 struct listed_offset {
-  std::string topic;
-  partition_id partition;
+  std::string topic = {};
+  partition_id partition = {};
   /// None where no record is that late.
-  std::optional<log_offset> offset;
+  std::optional<log_offset> offset = {};
   /// The timestamp of the record at `offset`; none for the ends of the log.
-  std::optional<timestamp> time;
+  std::optional<timestamp> time = {};
   /// The epoch of the leader that wrote it; -1 where the broker does not say.
   leader_epoch epoch = -1;
 };
@@ -164,56 +164,56 @@ struct listed_offset {
 /// Asks which brokers lead which partitions. Kafka: MetadataRequest, key 3.
 struct metadata {
   /// The topics wanted; nothing means all, an empty list none (brokers only).
-  std::optional<std::vector<std::string>> topics;
+  std::optional<std::vector<std::string>> topics = {};
   /// Whether the broker may create a topic that does not exist, if it is set up to.
   bool allow_auto_topic_creation = false;
   milliseconds deadline{0};
-  std::optional<std::int16_t> api_version;
+  std::optional<std::int16_t> api_version = {};
 };
 
 struct broker_info {
   broker_id id = -1;
-  endpoint address;
-  std::optional<std::string> rack;
+  endpoint address = {};
+  std::optional<std::string> rack = {};
 };
 
 struct partition_info {
-  partition_id id;
+  partition_id id = {};
   /// `none`, or why the partition cannot be used now.
   error_code status = error_code::none;
   /// -1 while there is no leader.
   broker_id leader = -1;
   leader_epoch epoch = -1;
-  std::vector<broker_id> replicas;
-  std::vector<broker_id> in_sync_replicas;
-  std::vector<broker_id> offline_replicas;
+  std::vector<broker_id> replicas = {};
+  std::vector<broker_id> in_sync_replicas = {};
+  std::vector<broker_id> offline_replicas = {};
 };
 
 struct topic_info {
-  std::string name;
+  std::string name = {};
   /// `none`, or why there are no partitions: `unknown_topic_or_partition`, ...
   error_code status = error_code::none;
   /// All zero where the broker does not say.
-  protocol::uuid id;
+  protocol::uuid id = {};
   bool internal = false;
-  std::vector<partition_info> partitions;
+  std::vector<partition_info> partitions = {};
 };
 
 /// A cluster as one broker sees it.
 struct cluster_metadata {
-  std::optional<std::string> cluster_id;
+  std::optional<std::string> cluster_id = {};
   /// -1 where it is not known.
   broker_id controller = -1;
-  std::vector<broker_info> brokers;
-  std::vector<topic_info> topics;
+  std::vector<broker_info> brokers = {};
+  std::vector<topic_info> topics = {};
 };
 
 /// Asks what a broker can do. Kafka: ApiVersionsRequest, key 18.
 struct api_versions {
   /// Which broker; nothing means any.
-  std::optional<broker_id> broker;
+  std::optional<broker_id> broker = {};
   milliseconds deadline{0};
-  std::optional<std::int16_t> api_version;
+  std::optional<std::int16_t> api_version = {};
 };
 
 struct api_version_range {
@@ -223,7 +223,7 @@ struct api_version_range {
 };
 
 struct supported_versions {
-  std::vector<api_version_range> apis;
+  std::vector<api_version_range> apis = {};
 };
 
 /// Asks how the worker is; answered at once, or, with `wait_connected`, as soon as a
@@ -237,22 +237,22 @@ struct get_status {
 struct connection_status {
   /// -1 while the broker at this address is not known by number.
   broker_id broker = -1;
-  endpoint address;
+  endpoint address = {};
   bool connected = false;
   /// Requests sent and not answered.
   std::uint32_t in_flight = 0;
   /// Why it is not connected; may be empty.
-  std::string last_error;
+  std::string last_error = {};
 };
 
 struct worker_status {
-  std::string name;
-  std::string client_id;
+  std::string name = {};
+  std::string client_id = {};
   /// Whether at least one broker can be asked now.
   bool connected = false;
   /// Requests accepted and not answered.
   std::uint64_t pending = 0;
-  std::vector<connection_status> connections;
+  std::vector<connection_status> connections = {};
 };
 
 /// A named client of one cluster; lives under the worker supervisor.

@@ -207,7 +207,7 @@ struct application::impl {
 
 result<std::unique_ptr<application>> application::start(
   caf::actor_system& sys, application_options options) {
-  if (caf::query_type_name(caf::type_id_v<produce>).empty())
+  if (caf::query_type_name(caf::type_id_v<cafka::produce>).empty())
     return error{error_code::invalid_argument,
       "cafka::init_global_meta_objects() was not called before the actor system "
       "was made"};

@@ -62,18 +62,23 @@ link::event link::received(time_point now, const shared_bytes& payload) {
 link::event link::handshake_answer(time_point now, const shared_bytes& payload) {
   const auto response =
     decode_response<api_versions_response>(payload, handshake_version_);
+  reader head{payload.view()};
+  head.skip(sizeof(std::int32_t));
+  const auto code = error_code_from_wire(head.i16());
+  if (code == error_code::unsupported_version && handshake_version_ > 0) {
+    // A refusal in the version that was refused, as librdkafka's mock cluster sends it,
+    // cannot be read: it leaves version 0.
+    const std::int16_t offered = response ? fallback_version(*response) : 0;
+    auto again = handshake(now,
+      std::min<std::int16_t>(offered, static_cast<std::int16_t>(handshake_version_ - 1)));
+    if (!again)
+      return again.error();
+    return reply{*std::move(again)};
+  }
   if (!response) {
     auto e = response.error();
     e.detail = to_string(address_) + ": ApiVersions: " + e.detail;
     return e;
-  }
-  if (response->error_code == error_code::unsupported_version && handshake_version_ > 0) {
-    const auto next = std::min<std::int16_t>(
-      fallback_version(*response), static_cast<std::int16_t>(handshake_version_ - 1));
-    auto again = handshake(now, next);
-    if (!again)
-      return again.error();
-    return reply{*std::move(again)};
   }
   if (response->error_code != error_code::none)
     return error{response->error_code, to_string(address_) + ": ApiVersions"};

@@ -13,7 +13,8 @@ namespace {
 /// aborted transaction up to its abort marker.
 class abort_filter {
 public:
-  explicit abort_filter(std::vector<aborted_span> aborted) : aborted_(std::move(aborted)) {
+  explicit abort_filter(std::vector<aborted_span> aborted)
+    : aborted_(std::move(aborted)) {
     std::ranges::sort(aborted_, {}, &aborted_span::first_offset);
   }
 
@@ -54,14 +55,13 @@ void fetched_records::iterator::settle() {
     if (at_ != end)
       return;
     ++batch_;
-    at_ = batch_ < all_->batches_.size() ? all_->batches_[batch_].begin()
-                                         : record_iterator{};
+    at_ =
+      batch_ < all_->batches_.size() ? all_->batches_[batch_].begin() : record_iterator{};
   }
 }
 
 result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
-                                              std::vector<aborted_span> aborted,
-                                              read_options options) {
+  std::vector<aborted_span> aborted, read_options options) {
   fetched_records all;
   all.raw_ = raw;
   all.from_ = from;
@@ -100,11 +100,10 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
     return damage;
   if (!any && in.partial()) {
     return {error_code::message_too_large,
-            "the batch at offset " + std::to_string(from.value())
-              + (in.partial_size() > 0
-                   ? " has " + std::to_string(in.partial_size()) + " bytes"
-                   : std::string{" does not fit"})
-              + ", more than max_bytes allows"};
+      "the batch at offset " + std::to_string(from.value())
+        + (in.partial_size() > 0 ? " has " + std::to_string(in.partial_size()) + " bytes"
+                                 : std::string{" does not fit"})
+        + ", more than max_bytes allows"};
   }
   return all;
 }

@@ -14,8 +14,8 @@ struct aborted_span {
 
   template <class Inspector>
   friend bool inspect(Inspector& f, aborted_span& x) {
-    return f.object(x).fields(f.field("producer_id", x.producer_id),
-                              f.field("first_offset", x.first_offset));
+    return f.object(x).fields(
+      f.field("producer_id", x.producer_id), f.field("first_offset", x.first_offset));
   }
 };
 
@@ -63,13 +63,12 @@ public:
 
   /// Reads the `records` field of a Fetch response from offset `from` on.
   ///
-  /// Left out: records before `from`, control batches, transactions in `aborted`. A damaged
-  /// batch ends the reading; it is an error (of `batch_reader`) only when nothing came
-  /// before it, so that no good record is lost. `message_too_large` where the only batch is
-  /// incomplete: the limit of the fetch was too small for it.
-  [[nodiscard]] static result<fetched_records>
-  read(shared_bytes raw, log_offset from, std::vector<aborted_span> aborted = {},
-       read_options options = {});
+  /// Left out: records before `from`, control batches, transactions in `aborted`. A
+  /// damaged batch ends the reading; it is an error (of `batch_reader`) only when nothing
+  /// came before it, so that no good record is lost. `message_too_large` where the only
+  /// batch is incomplete: the limit of the fetch was too small for it.
+  [[nodiscard]] static result<fetched_records> read(shared_bytes raw, log_offset from,
+    std::vector<aborted_span> aborted = {}, read_options options = {});
 
   [[nodiscard]] iterator begin() const { return {this, 0}; }
   [[nodiscard]] iterator end() const { return {this, batches_.size()}; }
@@ -96,9 +95,10 @@ public:
       x = *std::move(again);
       return true;
     };
-    return f.object(x).on_load(read_again).fields(f.field("raw", get, set),
-                                                  f.field("from", x.from_),
-                                                  f.field("aborted", x.aborted_));
+    return f.object(x)
+      .on_load(read_again)
+      .fields(f.field("raw", get, set), f.field("from", x.from_),
+        f.field("aborted", x.aborted_));
   }
 
 private:

@@ -100,13 +100,13 @@ struct record {
   using header = std::pair<std::string, std::optional<std::string>>;
 
   /// Nothing is Kafka's null: no key.
-  std::optional<std::string> key;
+  std::optional<std::string> key = {};
   /// Nothing is Kafka's null: in a compacted topic, a tombstone.
-  std::optional<std::string> value;
+  std::optional<std::string> value = {};
   /// In order; keys may repeat, values may be null.
-  std::vector<header> headers;
+  std::vector<header> headers = {};
   /// Without one, a producer takes the present.
-  std::optional<timestamp> time;
+  std::optional<timestamp> time = {};
 
   friend bool operator==(const record&, const record&) = default;
 

@@ -126,4 +126,15 @@ struct api_info {
 /// Kafka's name, as `ListOffsets`; for a key not in the table, `Api(1234)`.
 [[nodiscard]] std::string name(api_key key);
 
+/// Inspects the key as its number; for any inspector in CAF's style.
+template <class Inspector>
+bool inspect(Inspector& f, api_key& x) {
+  const auto get = [&x] { return static_cast<std::int16_t>(x); };
+  const auto set = [&x](std::int16_t number) {
+    x = static_cast<api_key>(number);
+    return true;
+  };
+  return f.apply(get, set);
+}
+
 } // namespace cafka::protocol

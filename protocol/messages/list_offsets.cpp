@@ -22,7 +22,7 @@ void describe(F& f, M& m) {
 template <class F, class M>
   requires of<M, list_offsets_request>
 void describe(F& f, M& m) {
-  f.field("ReplicaId", m.replica_id, since(0));
+  f.field("ReplicaId", m.replica_id, since(0), def(-1));
   f.field("IsolationLevel", m.isolation_level, since(2));
   f.field("Topics", m.topics, since(0));
   f.field("TimeoutMs", m.timeout_ms, since(10), ignorable);

@@ -42,8 +42,8 @@ struct list_offsets_request {
   static constexpr std::int16_t flexible_since = 6;
   using response = list_offsets_response;
 
-  /// -1 for a client.
-  broker_id replica_id = 0;
+  /// -1 for a client, which is the default here; in Kafka's schema it is 0.
+  broker_id replica_id = -1;
   /// 0 read_uncommitted, 1 read_committed.
   std::int8_t isolation_level = 0;
   std::vector<list_offsets_topic> topics;

@@ -187,7 +187,6 @@ private:
   }
 
   void on_stop_deadline() {
-    overdue_ = true;
     for (auto& c : children_)
       if (c.handle != nullptr)
         kill(c);
@@ -261,7 +260,7 @@ private:
       return;
     c->now = phase::terminating;
     const auto how = c->spec.shutdown;
-    if (overdue_ || how.is_brutal_kill()) {
+    if (how.is_brutal_kill()) {
       post_exit(c->handle, caf::exit_reason::kill);
       return;
     }
@@ -362,7 +361,6 @@ private:
   std::unordered_map<caf::actor_control_block*, child_ref> by_handle_; // those that run
   std::uint64_t last_incarnation_ = 0;
   bool stopping_ = false;
-  bool overdue_ = false; // the time to stop is over: kill what is left
   caf::error stop_reason_;
   std::vector<caf::typed_response_promise<void>> waiting_for_stop_;
 };

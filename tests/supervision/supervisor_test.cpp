@@ -198,6 +198,21 @@ TEST_CASE("beyond the restart intensity a supervisor ends its children and itsel
   CHECK_FALSE(f.answers(bystander));
 }
 
+TEST_CASE("a stop during an escalation is answered and does not hide the escalation") {
+  fixture f{{.max_restarts = 0}};
+  auto slow = f.start(
+    {.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  post(f.start("a"), crash_atom_v);
+  REQUIRE(f.log.wait_for(event_kind::escalated, 1, "a"));
+  auto stopping = ask(*f.self, f.supervisor, patience, stop{});
+  CHECK(f.request<child_counts>(f.supervisor, count_children{}).value.active == 1);
+  post(slow, release_atom_v);
+  bool stopped = false;
+  std::move(stopping).receive([&] { stopped = true; }, [](const caf::error&) {});
+  CHECK(stopped);
+  CHECK(f.log.first(event_kind::stopped).reason == errc::shutdown);
+}
+
 TEST_CASE("with no restart allowed the first crash escalates") {
   fixture f{{.max_restarts = 0}};
   post(f.start("a"), crash_atom_v);
@@ -258,6 +273,30 @@ TEST_CASE("a supervisor answers while a restart fails again and again") {
   }
 }
 
+TEST_CASE("a restart that keeps failing is given up when the supervisor is told to stop") {
+  fixture f{{.max_restarts = 1'000'000'000}};
+  start_control control;
+  auto first = f.start({.id = "a", .start = control.function()});
+  auto slow = f.start(
+    {.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  control.failures_ahead = 1'000'000'000;
+  post(first, crash_atom_v);
+  REQUIRE(f.log.wait_for(event_kind::restart_failed, 10));
+  auto stopping = ask(*f.self, f.supervisor, patience, stop{});
+  auto look = [&] {
+    CHECK(f.request<child_counts>(f.supervisor, count_children{}).value.specs == 2);
+    return control.calls.load();
+  };
+  auto calls = look();
+  for (int i = 0; i < 10; ++i)
+    CHECK(look() == calls);
+  post(slow, release_atom_v);
+  bool stopped = false;
+  std::move(stopping).receive([&] { stopped = true; }, [](const caf::error&) {});
+  CHECK(stopped);
+  CHECK(f.log.count(event_kind::restarted) == 0);
+}
+
 TEST_CASE("a child that is dead when it is started uses up the intensity") {
   fixture f{{.max_restarts = 3}};
   auto dead = f.sys->spawn(obedient);
@@ -315,6 +354,18 @@ TEST_CASE_METHOD(fixture, "a child that does not end within its shutdown time is
   start("b");
   CHECK(request<bool>(supervisor, terminate_child{.id = "b", .child = {}}).value);
   CHECK(log.count(event_kind::killed, "b") == 0);
+}
+
+TEST_CASE_METHOD(fixture, "the shutdown time of an ended child is not its successor's") {
+  start({.id = "a", .start = start_of(obedient), .shutdown = shutdown::timeout(20ms)});
+  CHECK(request<bool>(supervisor, terminate_child{.id = "a", .child = {}}).value);
+  auto next = start({.id = "a", .start = start_of(obedient)});
+  // Sent later than the first child's timer, from the same clock.
+  tell_after(*self, caf::actor_cast<caf::strong_actor_ptr>(*self), 40ms, ping_atom_v);
+  (*self)->receive([](ping_atom) {});
+  CHECK(request<child_counts>(supervisor, count_children{}).value.active == 1);
+  CHECK(answers(next));
+  CHECK(log.count(event_kind::killed) == 0);
 }
 
 TEST_CASE_METHOD(fixture, "brutal_kill does not ask") {

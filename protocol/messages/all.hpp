@@ -32,7 +32,8 @@ void for_each_request(Visitor&& visit, request_list<Requests...>) {
 
 } // namespace detail
 
-/// Every API that cafka speaks, by its request.
+/// Every API that cafka speaks, by its request; a new one is a pair of files and its name
+/// here.
 using all_requests = detail::request_list< //
   produce_request, fetch_request, list_offsets_request, metadata_request,
   offset_commit_request, offset_fetch_request, find_coordinator_request,

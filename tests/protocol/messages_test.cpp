@@ -261,9 +261,9 @@ TEST_CASE("secrets are not printed") {
 
 TEST_CASE("a message is printed with Kafka's names") {
   list_offsets_response response;
-  response.topics = {{"a\"\n", {{1, error_code::none, {}, -1, 5, 2}}}};
+  response.topics = {{"a\"\n\x7f", {{1, error_code::none, {}, -1, 5, 2}}}};
   CHECK(print(response)
-    == "ListOffsetsResponse{ThrottleTimeMs: 0, Topics: [{Name: \"a\\\"\\x0a\", "
+    == "ListOffsetsResponse{ThrottleTimeMs: 0, Topics: [{Name: \"a\\\"\\x0a\\x7f\", "
        "Partitions: [{PartitionIndex: 1, ErrorCode: NONE, OldStyleOffsets: [], "
        "Timestamp: -1, Offset: 5, LeaderEpoch: 2}]}]}");
 }

@@ -58,6 +58,7 @@ TEST_CASE("headers follow the flexibility of the API's version") {
   CHECK(request_header_version(api_key::metadata, 8) == 1);
   CHECK(request_header_version(api_key::metadata, 9) == 2);
   CHECK(request_header_version(api_key::controlled_shutdown, 0) == 0);
+  CHECK(request_header_version(api_key::controlled_shutdown, 1) == 1);
   CHECK(request_header_version(api_key::sasl_handshake, 1) == 1);
   CHECK(response_header_version(api_key::metadata, 8) == 0);
   CHECK(response_header_version(api_key::metadata, 9) == 1);

@@ -1,5 +1,6 @@
 #include <cafka/actors/asio_transport.hpp>
 #include <cafka/actors/frame_assembler.hpp>
+#include <cafka/actors/resolver.hpp>
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/actors/write_queue.hpp>
 #include <cafka/supervision/caf_compat.hpp>
@@ -12,13 +13,9 @@
 
 #include <array>
 #include <atomic>
-#include <cctype>
 #include <climits>
-#include <condition_variable>
 #include <csignal>
-#include <fcntl.h>
 #include <mutex>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <optional>
 #include <pthread.h>
@@ -46,19 +43,6 @@ constexpr milliseconds least_attempt{250};
 
 class connection;
 
-/// Lets `stop` wait for the look-ups under way.
-struct lookup_count {
-  std::mutex mutex;
-  std::condition_variable none_left;
-  int running = 0;
-
-  void finished() {
-    const std::lock_guard lock{mutex};
-    --running;
-    none_left.notify_all();
-  }
-};
-
 /// One I/O thread and the connections that belong to it.
 struct io_loop : std::enable_shared_from_this<io_loop> {
   std::mutex mutex;
@@ -78,53 +62,11 @@ struct io_loop : std::enable_shared_from_this<io_loop> {
   }
 };
 
-std::string reason_text(int error) {
-  auto text = std::generic_category().message(error);
-  if (!text.empty())
-    text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-  return text;
-}
-
-using address_list = std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)>;
-
-int look_up(const std::string& host, int flags, address_list& out) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = flags;
-  addrinfo* found = nullptr;
-  const auto status = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  out.reset(found);
-  return status;
-}
-
-std::optional<tcp::endpoint> numeric_address(
-  const std::string& host, std::uint16_t port) {
-  address_list found{nullptr, &::freeaddrinfo};
-  if (look_up(host, AI_NUMERICHOST, found) != 0)
-    return std::nullopt;
+tcp::endpoint asio_endpoint(const socket_address& address) {
   tcp::endpoint result;
-  std::memcpy(result.data(), found->ai_addr, found->ai_addrlen);
-  result.resize(found->ai_addrlen);
-  result.port(port);
+  std::memcpy(result.data(), &address.storage, address.size);
+  result.resize(address.size);
   return result;
-}
-
-protocol::result<std::vector<std::string>> system_resolver(const std::string& host) {
-  address_list found{nullptr, &::freeaddrinfo};
-  // Without AI_ADDRCONFIG: a machine that has loopback alone still finds localhost.
-  if (const auto status = look_up(host, 0, found); status != 0)
-    return {protocol::error_code::connection_failed,
-      status == EAI_SYSTEM ? reason_text(errno) : ::gai_strerror(status)};
-  std::vector<std::string> addresses;
-  for (const auto* a = found.get(); a != nullptr; a = a->ai_next) {
-    std::array<char, NI_MAXHOST> text{};
-    if (::getnameinfo(
-          a->ai_addr, a->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST)
-      == 0)
-      addresses.emplace_back(text.data());
-  }
-  return addresses;
 }
 
 /// Writes what fits without blocking: the bytes written, or minus the error number.
@@ -244,43 +186,31 @@ public:
     tell_owner(stopped(), true);
   }
 
-  void begin(const asio_transport_factory::resolver& resolve,
-    const std::shared_ptr<lookup_count>& lookups) {
+  void begin(const resolver& resolve, lookup_threads& lookups) {
     loop_.open.insert(shared_from_this());
-    auto host = peer_.host;
-    if (host.starts_with('[') && host.ends_with(']'))
-      host = host.substr(1, host.size() - 2);
-    if (const auto numeric = numeric_address(host, peer_.port)) {
-      addresses_.push_back(*numeric);
-      connect_next();
-      return;
+    if (const auto numeric = numeric_address(peer_.host, peer_.port)) {
+      addresses_.push_back(asio_endpoint(*numeric));
+      return connect_next();
     }
     timer_.expires_at(deadline_);
     timer_.async_wait([self = shared_from_this()](error_code ec) {
       if (!ec && !self->ended_ && self->addresses_.empty())
         self->fail(protocol::error_code::timed_out, "name not resolved in time");
     });
-    {
-      const std::lock_guard lock{lookups->mutex};
-      ++lookups->running;
-    }
-    // The thread outlives a stop that does not wait for it, so it owns nothing of ours.
-    auto look_up_host = [resolve, host, lookups, weak_self = weak_from_this(),
-                          weak_loop = loop_.weak_from_this()] {
-      auto found = resolve(host);
-      if (const auto l = weak_loop.lock())
-        l->post([weak_self, found = std::move(found)] {
-          if (const auto self = weak_self.lock(); self != nullptr && !self->ended_)
-            self->resolved(found);
-        });
-      lookups->finished();
-    };
-    try {
-      std::thread{std::move(look_up_host)}.detach();
-    } catch (const std::system_error& e) {
-      lookups->finished();
-      fail(protocol::error_code::connection_failed, e.what());
-    }
+    // The thread may outlive a stop that does not wait for it, so it owns nothing of
+    // ours.
+    const auto no_thread =
+      lookups.run([resolve, host = peer_.host, weak_self = weak_from_this(),
+                    weak_loop = loop_.weak_from_this()] {
+        auto found = resolve(host);
+        if (const auto loop = weak_loop.lock())
+          loop->post([weak_self, found = std::move(found)] {
+            if (const auto self = weak_self.lock(); self != nullptr && !self->ended_)
+              self->resolved(found);
+          });
+      });
+    if (no_thread)
+      fail(protocol::error_code::connection_failed, *no_thread);
   }
 
 private:
@@ -291,7 +221,7 @@ private:
       return fail(protocol::error_code::connection_failed, found.error().detail);
     for (const auto& text : *found)
       if (const auto address = numeric_address(text, peer_.port))
-        addresses_.push_back(*address);
+        addresses_.push_back(asio_endpoint(*address));
     if (addresses_.empty())
       return fail(protocol::error_code::connection_failed, "the name has no address");
     connect_next();
@@ -591,7 +521,7 @@ private:
 
 struct asio_transport_factory::impl {
   resolver resolve;
-  std::shared_ptr<lookup_count> lookups = std::make_shared<lookup_count>();
+  lookup_threads lookups;
   std::vector<std::shared_ptr<io_loop>> loops;
   std::vector<std::thread> threads;
   std::atomic<std::size_t> opened{0};
@@ -627,14 +557,13 @@ struct asio_transport_factory::impl {
     for (auto& t : threads)
       t.join();
     threads.clear();
-    std::unique_lock lock{lookups->mutex};
-    lookups->none_left.wait_until(lock, until, [this] { return lookups->running == 0; });
+    lookups.wait(until);
   }
 };
 
 asio_transport_factory::asio_transport_factory(unsigned threads, resolver resolve)
   : impl_(std::make_unique<impl>()) {
-  impl_->resolve = resolve ? std::move(resolve) : system_resolver;
+  impl_->resolve = std::move(resolve);
   impl_->start(std::max(threads, 1u));
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 
+#include <cafka/actors/resolver.hpp>
 #include <cafka/actors/transport.hpp>
-
-#include <functional>
 
 namespace cafka::actors {
 
@@ -13,16 +12,13 @@ namespace cafka::actors {
 /// full.
 class asio_transport_factory final : public transport_factory {
 public:
-  /// Finds the numeric addresses of a host, best first. Runs on a thread of its own and
-  /// may block.
-  using resolver =
-    std::function<protocol::result<std::vector<std::string>>(const std::string& host)>;
+  /// Starts `threads` I/O threads, at least one. `resolve` runs on other threads, one for
+  /// each look-up; numeric addresses are not looked up.
+  explicit asio_transport_factory(
+    unsigned threads = 1, resolver resolve = system_resolver);
 
-  /// Starts `threads` I/O threads, at least one. Without `resolve` the system's resolver
-  /// is asked; numeric addresses are never looked up.
-  explicit asio_transport_factory(unsigned threads = 1, resolver resolve = {});
-
-  /// Stops, without waiting for name look-ups.
+  /// Stops, without waiting for name look-ups. Never the last act of one of its own
+  /// threads: whoever owns the factory outlives the owners of its connections.
   ~asio_transport_factory() override;
 
   /// A connection opened after `stop` is down at once, with code `closed`.

@@ -122,8 +122,7 @@ std::size_t inbox::messages() const {
 
 // -- fixture ----------------------------------------------------------------------------
 
-transport_fixture::transport_fixture(
-  unsigned threads, actors::asio_transport_factory::resolver r)
+transport_fixture::transport_fixture(unsigned threads, actors::resolver r)
   : system(with_threads(config)), factory(threads, std::move(r)) {
 }
 

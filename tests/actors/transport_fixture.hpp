@@ -60,7 +60,7 @@ private:
 /// An actor system with a transport factory.
 struct transport_fixture {
   explicit transport_fixture(
-    unsigned threads = 1, actors::asio_transport_factory::resolver r = {});
+    unsigned threads = 1, actors::resolver r = actors::system_resolver);
 
   /// An actor that writes into `box` and ends on the exit message.
   caf::actor owner(const std::shared_ptr<inbox>& box);

@@ -14,22 +14,24 @@
 #include <caf/timespan.hpp>
 #if __has_include(<caf/anon_mail.hpp>)
 // CAF 1.0 and later: mail() and anon_mail().
-#  include <caf/anon_mail.hpp>
-#  define CAFKA_CAF_HAS_MAIL 1
+#include <caf/anon_mail.hpp>
+#define CAFKA_CAF_HAS_MAIL 1
 #else
 // CAF 0.18: send(), delayed_send(), request(), anon_send().
-#  define CAFKA_CAF_HAS_MAIL 0
+#define CAFKA_CAF_HAS_MAIL 0
 #endif
 #if __has_include(<caf/error_code_enum.hpp>)
-#  include <caf/error_code_enum.hpp>
+#include <caf/error_code_enum.hpp>
 #else
-#  include <caf/is_error_code_enum.hpp>
+#include <caf/is_error_code_enum.hpp>
 #endif
 // Until the head gave the count of running actors to the system, the registry had it.
 #include <caf/actor_registry.hpp>
 #include <caf/result.hpp>
 #include <caf/system_messages.hpp>
 
+#include <concepts>
+#include <cstddef>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -39,8 +41,8 @@ namespace cafka {
 namespace detail {
 
 template <class Dest>
-inline constexpr bool is_actor_ptr_v = std::is_same_v<Dest, caf::strong_actor_ptr>
-                                       || std::is_same_v<Dest, caf::weak_actor_ptr>;
+concept actor_ptr =
+  std::same_as<Dest, caf::strong_actor_ptr> || std::same_as<Dest, caf::weak_actor_ptr>;
 
 // A pointer knows no interface: it is spoken to as a dynamically typed actor.
 template <class Dest>
@@ -57,8 +59,8 @@ decltype(auto) receiver(const Dest& dest) {
 
 /// Sends a message from no actor: what the receiver answers is dropped.
 ///
-/// `dest` is a typed or untyped handle, a `strong_actor_ptr` or a `weak_actor_ptr`; a null
-/// or dead one drops the message. May be called from any thread.
+/// `dest` is a typed or untyped handle, a `strong_actor_ptr` or a `weak_actor_ptr`; a
+/// null or dead one drops the message. May be called from any thread.
 template <class Dest, class... Ts>
 void post(const Dest& dest, Ts&&... xs) {
   const auto& to = detail::receiver(dest);
@@ -74,7 +76,7 @@ void post(const Dest& dest, Ts&&... xs) {
 /// Handles are checked against their interface at compile time; pointers are not.
 template <class Self, class Dest, class... Ts>
 void tell(const Self& self, const Dest& dest, Ts&&... xs) {
-  if constexpr (detail::is_actor_ptr_v<Dest>) {
+  if constexpr (detail::actor_ptr<Dest>) {
     // CAF refuses to compile typed -> untyped, so the envelope is written by hand.
     auto to = caf::actor_cast<caf::strong_actor_ptr>(dest);
     if (to == nullptr)
@@ -82,11 +84,11 @@ void tell(const Self& self, const Dest& dest, Ts&&... xs) {
     auto from = caf::actor_cast<caf::strong_actor_ptr>(self);
 #if CAFKA_CAF_HAS_MAIL
     to->enqueue(caf::make_mailbox_element(std::move(from), caf::make_message_id(),
-                                          caf::make_message(std::forward<Ts>(xs)...)),
-                self->context());
+                  caf::make_message(std::forward<Ts>(xs)...)),
+      self->context());
 #else
     to->enqueue(std::move(from), caf::make_message_id(),
-                caf::make_message(std::forward<Ts>(xs)...), self->context());
+      caf::make_message(std::forward<Ts>(xs)...), self->context());
 #endif
   } else {
 #if CAFKA_CAF_HAS_MAIL
@@ -99,8 +101,8 @@ void tell(const Self& self, const Dest& dest, Ts&&... xs) {
 
 /// Sends a message to a handle once `delay` has passed.
 ///
-/// From no actor, so that a typed actor may address a timer to itself. The receiver is kept
-/// alive until then, though not kept from ending.
+/// From no actor, so that a typed actor may address a timer to itself. The receiver is
+/// kept alive until then, though not kept from ending.
 template <class Self, class Dest, class... Ts>
 void tell_after(const Self& self, const Dest& dest, caf::timespan delay, Ts&&... xs) {
   const auto& to = detail::receiver(dest);
@@ -134,23 +136,25 @@ void post_exit(const Dest& dest, caf::exit_reason reason) {
   caf::anon_send_exit(detail::receiver(dest), reason);
 }
 
-/// Posts `make_message_of(reason)` to `self` when `watched` ends, at once if it has ended.
+/// Posts `make_message_of(reason)` to `self` when `watched` ends, at once if it has
+/// ended.
 ///
-/// `make_message_of` takes a `const caf::error&` and returns one message value; it runs in
-/// the thread of the ending actor, so it must only capture values. `self` is held weakly.
+/// `make_message_of` takes a `const caf::error&` and returns one message value; it runs
+/// in the thread of the ending actor, so it must only capture values. `self` is held
+/// weakly.
 template <class Self, class Handle, class F>
 void watch(const Self& self, const Handle& watched, F make_message_of) {
   auto watched_ptr = caf::actor_cast<caf::strong_actor_ptr>(watched);
   auto self_ptr = caf::actor_cast<caf::strong_actor_ptr>(self);
   watched_ptr->get()->attach_functor(
     [weak_self = caf::actor_cast<caf::weak_actor_ptr>(self_ptr),
-     make = std::move(make_message_of)](const caf::error& reason) {
-      post(weak_self, make(reason));
-    });
+      make = std::move(make_message_of)](
+      const caf::error& reason) { post(weak_self, make(reason)); });
 }
 
-/// The interface `Handle` for a typed actor that also handles `caf::exit_msg&`, other than
-/// `kill`, in its behavior instead of ending on it; it must call `trap_exit` as well.
+/// The interface `Handle` for a typed actor that also handles `caf::exit_msg&`, other
+/// than `kill`, in its behavior instead of ending on it; it must call `trap_exit` as
+/// well.
 #if CAFKA_CAF_HAS_MAIL
 template <class Handle>
 using trapping_exits = Handle;
@@ -159,8 +163,8 @@ template <class Handle>
 using trapping_exits = typename Handle::template extend<caf::result<void>(caf::exit_msg)>;
 #endif
 
-/// Lets `self` handle exit messages: 0.18 hands them to `handler` and never to the behavior,
-/// later versions to the behavior alone.
+/// Lets `self` handle exit messages: 0.18 hands them to `handler` and never to the
+/// behavior, later versions to the behavior alone.
 template <class Self, class F>
 void trap_exit([[maybe_unused]] const Self& self, [[maybe_unused]] F handler) {
 #if !CAFKA_CAF_HAS_MAIL
@@ -179,8 +183,8 @@ std::size_t running_actors(const System& sys) {
 
 /// Inspects an enumeration by name where people read it and by number elsewhere.
 ///
-/// Needs `to_string(Enum)`; values run from zero to `last`. A name or a number out of that
-/// range fails the inspection.
+/// Needs `to_string(Enum)`; values run from zero to `last`. A name or a number out of
+/// that range fails the inspection.
 template <class Inspector, class Enum>
 bool inspect_enum(Inspector& f, Enum& x, Enum last) {
   using number = std::underlying_type_t<Enum>;

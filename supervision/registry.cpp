@@ -4,8 +4,8 @@
 
 namespace cafka::supervision {
 
-// Dropping the last reference to an actor runs its destructor, which may call back: handles
-// are therefore moved out of the map and released after the lock.
+// Dropping the last reference to an actor runs its destructor, which may call back:
+// handles are therefore moved out of the map and released after the lock.
 
 bool registry::add(std::string_view name, caf::strong_actor_ptr current) {
   std::lock_guard guard{mutex_};
@@ -50,8 +50,7 @@ bool registry::contains(std::string_view name) const {
 }
 
 caf::strong_actor_ptr registry::wait_for(std::string_view name,
-                                         const caf::strong_actor_ptr& stale,
-                                         clock::time_point deadline) const {
+  const caf::strong_actor_ptr& stale, clock::time_point deadline) const {
   std::unique_lock guard{mutex_};
   caf::strong_actor_ptr found;
   changed_.wait_until(guard, deadline, [&] {

@@ -15,10 +15,11 @@ namespace cafka::supervision {
 
 /// Names of actors that outlive the actors: a name always yields the current incarnation.
 ///
-/// A supervisor writes it; any thread reads it, without a message to any actor. A name whose
-/// actor has ended and is about to be restarted stays known, with no actor behind it. After a
-/// crash a look-up may for a moment still yield the ended actor, until its supervisor has heard
-/// of it: requests to it are answered with an error, and `wait_for` yields its successor.
+/// A supervisor writes it; any thread reads it, without a message to any actor. A name
+/// whose actor has ended and is about to be restarted stays known, with no actor behind
+/// it. After a crash a look-up may for a moment still yield the ended actor, until its
+/// supervisor has heard of it: requests to it are answered with an error, and `wait_for`
+/// yields its successor.
 class registry {
 public:
   using clock = std::chrono::steady_clock;
@@ -27,7 +28,8 @@ public:
   registry(const registry&) = delete;
   registry& operator=(const registry&) = delete;
 
-  /// Registers a new name, with `current` behind it (null: none yet). False if it is taken.
+  /// Registers a new name, with `current` behind it (null: none yet). False if it is
+  /// taken.
   bool add(std::string_view name, caf::strong_actor_ptr current);
 
   /// Puts another incarnation (null: none for now) behind a name. False if it is unknown.
@@ -44,11 +46,11 @@ public:
 
   /// Blocks until the name yields an actor other than `stale`, and returns it.
   ///
-  /// `stale` is the incarnation that failed the caller; null accepts any. Returns null once
-  /// `deadline` has passed, and at once when the name is, or becomes, unknown. For plain
-  /// threads; an actor must not block.
-  caf::strong_actor_ptr wait_for(std::string_view name, const caf::strong_actor_ptr& stale,
-                                 clock::time_point deadline) const;
+  /// `stale` is the incarnation that failed the caller; null accepts any. Returns null
+  /// once `deadline` has passed, and at once when the name is, or becomes, unknown. For
+  /// plain threads; an actor must not block.
+  caf::strong_actor_ptr wait_for(std::string_view name,
+    const caf::strong_actor_ptr& stale, clock::time_point deadline) const;
 
   /// All names, in no order.
   std::vector<std::string> names() const;

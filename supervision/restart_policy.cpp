@@ -4,38 +4,28 @@ namespace cafka::supervision {
 
 const char* to_string(restart_type x) noexcept {
   switch (x) {
-    case restart_type::permanent:
-      return "permanent";
-    case restart_type::transient:
-      return "transient";
-    case restart_type::temporary:
-      return "temporary";
+  case restart_type::permanent: return "permanent";
+  case restart_type::transient: return "transient";
+  case restart_type::temporary: return "temporary";
   }
   return "unknown";
 }
 
 const char* to_string(exit_class x) noexcept {
   switch (x) {
-    case exit_class::normal:
-      return "normal";
-    case exit_class::shutdown:
-      return "shutdown";
-    case exit_class::killed:
-      return "killed";
-    case exit_class::error:
-      return "error";
+  case exit_class::normal: return "normal";
+  case exit_class::shutdown: return "shutdown";
+  case exit_class::killed: return "killed";
+  case exit_class::error: return "error";
   }
   return "unknown";
 }
 
 const char* to_string(restart_action x) noexcept {
   switch (x) {
-    case restart_action::restart:
-      return "restart";
-    case restart_action::remove:
-      return "remove";
-    case restart_action::escalate:
-      return "escalate";
+  case restart_action::restart: return "restart";
+  case restart_action::remove: return "remove";
+  case restart_action::escalate: return "escalate";
   }
   return "unknown";
 }
@@ -44,10 +34,11 @@ restart_policy::restart_policy(restart_intensity intensity) noexcept
   : intensity_(intensity) {
 }
 
-restart_action restart_policy::on_exit(restart_type type, exit_class how, time_point now) {
+restart_action restart_policy::on_exit(
+  restart_type type, exit_class how, time_point now) {
   const bool abnormal = how == exit_class::killed || how == exit_class::error;
-  const bool wanted = type == restart_type::permanent
-                      || (type == restart_type::transient && abnormal);
+  const bool wanted =
+    type == restart_type::permanent || (type == restart_type::transient && abnormal);
   return wanted ? count_restart(now) : restart_action::remove;
 }
 
@@ -58,7 +49,8 @@ restart_action restart_policy::on_failed_restart(time_point now) {
 restart_action restart_policy::count_restart(time_point now) {
   while (!restarts_.empty() && now - restarts_.front() > intensity_.max_seconds)
     restarts_.pop_front();
-  // After an escalation the supervisor is going down; asked again, the answer is the same.
+  // After an escalation the supervisor is going down; asked again, the answer is the
+  // same.
   if (restarts_.size() > intensity_.max_restarts)
     return restart_action::escalate;
   restarts_.push_back(now);

@@ -26,7 +26,8 @@ enum class exit_class : std::uint8_t {
 
 const char* to_string(exit_class) noexcept;
 
-/// How many restarts within how many seconds a supervisor bears. OTP: `intensity`, `period`.
+/// How many restarts within how many seconds a supervisor bears. OTP: `intensity`,
+/// `period`.
 struct restart_intensity {
   /// Restarts borne within the window; zero means that the first one escalates.
   std::size_t max_restarts = 10;
@@ -45,8 +46,8 @@ const char* to_string(restart_action) noexcept;
 
 /// Decides whether an ended child is restarted. Takes the time, asks no clock.
 ///
-/// One policy serves one supervisor: all its children share the intensity. Time must not run
-/// backwards from call to call.
+/// One policy serves one supervisor: all its children share the intensity. Time must not
+/// run backwards from call to call.
 class restart_policy {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -56,17 +57,14 @@ public:
   /// A child of the given type ended at `now`.
   restart_action on_exit(restart_type type, exit_class how, time_point now);
 
-  /// A restart that this policy had ordered failed at `now`: it is tried again, and counts.
+  /// A restart that this policy had ordered failed at `now`: it is tried again, and
+  /// counts.
   restart_action on_failed_restart(time_point now);
 
   /// Restarts ordered within the window as of the last call, an escalating one included.
-  std::size_t restarts() const noexcept {
-    return restarts_.size();
-  }
+  std::size_t restarts() const noexcept { return restarts_.size(); }
 
-  const restart_intensity& intensity() const noexcept {
-    return intensity_;
-  }
+  const restart_intensity& intensity() const noexcept { return intensity_; }
 
 private:
   restart_action count_restart(time_point now);

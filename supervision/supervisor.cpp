@@ -18,9 +18,10 @@ namespace {
 
 using namespace detail;
 
-using supervisor_impl = trapping_exits<supervisor_actor::extend<
-  caf::result<void>(child_down), caf::result<void>(shutdown_timeout),
-  caf::result<void>(retry_restart), caf::result<void>(stop_deadline)>>;
+using supervisor_impl =
+  trapping_exits<supervisor_actor::extend<caf::result<void>(child_down),
+    caf::result<void>(shutdown_timeout), caf::result<void>(retry_restart),
+    caf::result<void>(stop_deadline)>>;
 
 caf::error start_failed(std::string why) {
   return caf::make_error(errc::start_failed, std::move(why));
@@ -46,8 +47,7 @@ public:
   static inline const char* name = "cafka.supervisor";
 
   supervisor_state(supervisor_impl::pointer self, supervisor_options options)
-    : self_(self), options_(std::move(options)), policy_(options_.intensity) {
-  }
+    : self_(self), options_(std::move(options)), policy_(options_.intensity) {}
 
   supervisor_state(const supervisor_state&) = delete;
   supervisor_state& operator=(const supervisor_state&) = delete;
@@ -68,7 +68,9 @@ public:
       [this](start_child& msg) { return on_start_child(std::move(msg.spec)); },
       [this](const terminate_child& msg) { return on_terminate_child(msg); },
       [this](which_children) { return on_which_children(); },
-      [this](count_children) { return child_counts{children_.size(), by_handle_.size()}; },
+      [this](count_children) {
+        return child_counts{children_.size(), by_handle_.size()};
+      },
       [this](const stop& msg) { return on_stop(msg); },
       [this](const child_down& msg) { on_child_down(msg); },
       [this](const shutdown_timeout& msg) { on_shutdown_timeout(msg); },
@@ -98,7 +100,7 @@ private:
       return caf::make_error(errc::shutdown, std::string{"the supervisor is stopping"});
     if (spec.id.empty() || !spec.start)
       return caf::make_error(errc::invalid_child_spec,
-                             std::string{spec.id.empty() ? "no id" : "no start function"});
+        std::string{spec.id.empty() ? "no id" : "no start function"});
     if (auto i = by_id_.find(spec.id); i != by_id_.end())
       return caf::make_error(errc::already_started, i->second->handle);
     if (options_.names != nullptr && !options_.names->add(spec.id, nullptr))
@@ -207,9 +209,10 @@ private:
     c->incarnation = ++last_incarnation_;
     c->now = phase::running;
     set_name(*c);
-    watch(self_, c->handle, [id = c->spec.id, n = c->incarnation](const caf::error& reason) {
-      return child_down{id, n, reason};
-    });
+    watch(
+      self_, c->handle, [id = c->spec.id, n = c->incarnation](const caf::error& reason) {
+        return child_down{id, n, reason};
+      });
     return {};
   }
 
@@ -223,32 +226,29 @@ private:
   }
 
   void decide(child_ref c, restart_action action, const caf::error& reason,
-              bool has_failed = false) {
+    bool has_failed = false) {
     switch (action) {
-      case restart_action::restart:
-        // A failing restart is tried again after the messages that wait now, so that the
-        // supervisor stays answering.
-        if (has_failed)
-          post(self_handle(), retry_restart{c->spec.id, c->incarnation});
-        else
-          restart(c);
-        break;
-      case restart_action::remove:
-        remove(c);
-        break;
-      case restart_action::escalate:
-        escalate(c, reason);
-        break;
+    case restart_action::restart:
+      // A failing restart is tried again after the messages that wait now, so that the
+      // supervisor stays answering.
+      if (has_failed)
+        post(self_handle(), retry_restart{c->spec.id, c->incarnation});
+      else
+        restart(c);
+      break;
+    case restart_action::remove: remove(c); break;
+    case restart_action::escalate: escalate(c, reason); break;
     }
   }
 
   void escalate(child_ref c, const caf::error& reason) {
     report(event_kind::escalated, *c, reason);
-    post(options_.owner, escalated{options_.name, c->spec.id, reason, policy_.restarts()});
+    post(
+      options_.owner, escalated{options_.name, c->spec.id, reason, policy_.restarts()});
     const auto& intensity = policy_.intensity();
-    auto text = "more than " + std::to_string(intensity.max_restarts) + " restarts within "
-                + std::to_string(intensity.max_seconds.count()) + " s; the last to end was '"
-                + c->spec.id + "': " + to_string(reason);
+    auto text = "more than " + std::to_string(intensity.max_restarts)
+      + " restarts within " + std::to_string(intensity.max_seconds.count())
+      + " s; the last to end was '" + c->spec.id + "': " + to_string(reason);
     begin_stop(caf::make_error(errc::shutdown, std::move(text)));
   }
 
@@ -266,8 +266,8 @@ private:
     }
     post_exit(c->handle, caf::exit_reason::user_shutdown);
     if (!how.is_infinity())
-      tell_after(self_, self_handle(), how.time(),
-                 shutdown_timeout{c->spec.id, c->incarnation});
+      tell_after(
+        self_, self_handle(), how.time(), shutdown_timeout{c->spec.id, c->incarnation});
   }
 
   void kill(child& c) {
@@ -333,25 +333,21 @@ private:
 
   // Observers are told what has happened, so each change is made before it is reported.
   void report(event_kind kind, const child& c, const caf::error& reason = {},
-              const caf::strong_actor_ptr& handle = {}) {
+    const caf::strong_actor_ptr& handle = {}) {
     if (options_.observer)
-      options_.observer({kind, options_.name, c.spec.id, handle, reason, policy_.restarts(),
-                         policy_.intensity().max_restarts});
+      options_.observer({kind, options_.name, c.spec.id, handle, reason,
+        policy_.restarts(), policy_.intensity().max_restarts});
   }
 
   void report_stopped() {
     if (options_.observer)
       options_.observer({event_kind::stopped, options_.name, {}, {}, stop_reason_,
-                         policy_.restarts(), policy_.intensity().max_restarts});
+        policy_.restarts(), policy_.intensity().max_restarts});
   }
 
-  supervisor_impl self_handle() const {
-    return caf::actor_cast<supervisor_impl>(self_);
-  }
+  supervisor_impl self_handle() const { return caf::actor_cast<supervisor_impl>(self_); }
 
-  restart_policy::time_point now() const {
-    return self_->clock().now();
-  }
+  restart_policy::time_point now() const { return self_->clock().now(); }
 
   supervisor_impl::pointer self_;
   supervisor_options options_;
@@ -369,40 +365,26 @@ private:
 
 const char* to_string(errc x) noexcept {
   switch (x) {
-    case errc::already_started:
-      return "already_started";
-    case errc::not_found:
-      return "not_found";
-    case errc::invalid_child_spec:
-      return "invalid_child_spec";
-    case errc::start_failed:
-      return "start_failed";
-    case errc::shutdown:
-      return "shutdown";
+  case errc::already_started: return "already_started";
+  case errc::not_found: return "not_found";
+  case errc::invalid_child_spec: return "invalid_child_spec";
+  case errc::start_failed: return "start_failed";
+  case errc::shutdown: return "shutdown";
   }
   return "unknown";
 }
 
 const char* to_string(event_kind x) noexcept {
   switch (x) {
-    case event_kind::started:
-      return "started";
-    case event_kind::start_failed:
-      return "start_failed";
-    case event_kind::exited:
-      return "exited";
-    case event_kind::restarted:
-      return "restarted";
-    case event_kind::restart_failed:
-      return "restart_failed";
-    case event_kind::killed:
-      return "killed";
-    case event_kind::removed:
-      return "removed";
-    case event_kind::escalated:
-      return "escalated";
-    case event_kind::stopped:
-      return "stopped";
+  case event_kind::started: return "started";
+  case event_kind::start_failed: return "start_failed";
+  case event_kind::exited: return "exited";
+  case event_kind::restarted: return "restarted";
+  case event_kind::restart_failed: return "restart_failed";
+  case event_kind::killed: return "killed";
+  case event_kind::removed: return "removed";
+  case event_kind::escalated: return "escalated";
+  case event_kind::stopped: return "stopped";
   }
   return "unknown";
 }
@@ -417,9 +399,9 @@ std::string to_string(const supervision_event& event) {
   if (!event.reason.empty())
     line += ": " + to_string(event.reason);
   if (event.kind == event_kind::restarted || event.kind == event_kind::restart_failed
-      || event.kind == event_kind::escalated)
+    || event.kind == event_kind::escalated)
     line += " [restart " + std::to_string(event.restarts) + " of "
-            + std::to_string(event.max_restarts) + "]";
+      + std::to_string(event.max_restarts) + "]";
   return line;
 }
 

@@ -22,7 +22,8 @@ namespace cafka::supervision {
 
 /// What a supervisor answers when it cannot do what it was asked.
 enum class errc : std::uint8_t {
-  /// A child, or a registered name, has this id already; `already_started_child` yields it.
+  /// A child, or a registered name, has this id already; `already_started_child` yields
+  /// it.
   already_started = 1,
   /// No child has this id or handle.
   not_found,
@@ -30,7 +31,8 @@ enum class errc : std::uint8_t {
   invalid_child_spec,
   /// The start function failed; the error says how.
   start_failed,
-  /// The supervisor is ending, or has ended: after `stop`, or beyond its restart intensity.
+  /// The supervisor is ending, or has ended: after `stop`, or beyond its restart
+  /// intensity.
   /// As an exit reason: OTP's `shutdown` and `{shutdown, Term}`.
   shutdown,
 };
@@ -84,9 +86,11 @@ bool inspect(Inspector& f, count_children& x) {
 }
 
 /// Ends all children, the last started first, each within its shutdown time, and then the
-/// supervisor, with `user_shutdown`; answered when the last child has ended. OTP: `stop/3`.
+/// supervisor, with `user_shutdown`; answered when the last child has ended. OTP:
+/// `stop/3`.
 struct stop {
-  /// When this time is over the children that are left are killed; `caf::infinite`: never.
+  /// When this time is over the children that are left are killed; `caf::infinite`:
+  /// never.
   caf::timespan within = caf::infinite;
 };
 
@@ -105,8 +109,8 @@ struct child_info {
 
 template <class Inspector>
 bool inspect(Inspector& f, child_info& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("handle", x.handle),
-                            f.field("restart", x.restart));
+  return f.object(x).fields(
+    f.field("id", x.id), f.field("handle", x.handle), f.field("restart", x.restart));
 }
 
 /// The answer to `count_children`.
@@ -130,13 +134,14 @@ struct escalated {
 
 template <class Inspector>
 bool inspect(Inspector& f, escalated& x) {
-  return f.object(x).fields(f.field("supervisor", x.supervisor), f.field("child", x.child),
-                            f.field("reason", x.reason), f.field("restarts", x.restarts));
+  return f.object(x).fields(f.field("supervisor", x.supervisor),
+    f.field("child", x.child), f.field("reason", x.reason),
+    f.field("restarts", x.restarts));
 }
 
 /// What a supervisor understands.
-using supervisor_actor = caf::typed_actor<
-  caf::result<caf::strong_actor_ptr>(start_child), caf::result<void>(terminate_child),
+using supervisor_actor = caf::typed_actor<caf::result<caf::strong_actor_ptr>(start_child),
+  caf::result<void>(terminate_child),
   caf::result<std::vector<child_info>>(which_children),
   caf::result<child_counts>(count_children), caf::result<void>(stop)>;
 
@@ -190,17 +195,19 @@ struct supervisor_options {
 
 /// Starts a supervisor of dynamic named children, each restarted for itself.
 ///
-/// OTP: a supervisor with the strategy `one_for_one` whose children come and go, as Elixir's
-/// DynamicSupervisor. It ends on `stop`, on an exit message (gracefully, with that reason), when
-/// the restart intensity is exceeded (gracefully, with `errc::shutdown`), and, killing its
-/// children, when it is killed or its last handle is dropped.
-supervisor_actor spawn_supervisor(caf::actor_system& sys, supervisor_options options = {});
+/// OTP: a supervisor with the strategy `one_for_one` whose children come and go, as
+/// Elixir's DynamicSupervisor. It ends on `stop`, on an exit message (gracefully, with
+/// that reason), when the restart intensity is exceeded (gracefully, with
+/// `errc::shutdown`), and, killing its children, when it is killed or its last handle is
+/// dropped.
+supervisor_actor spawn_supervisor(
+  caf::actor_system& sys, supervisor_options options = {});
 
 /// Says how an actor that ended with `reason` ended.
 ///
 /// No reason: normal. `exit_reason::user_shutdown` and `errc::shutdown`: shutdown.
-/// `exit_reason::kill`: killed. Everything else, among it what CAF makes of an exception, a
-/// lost connection to another node and an actor nobody referred to any more: error.
+/// `exit_reason::kill`: killed. Everything else, among it what CAF makes of an exception,
+/// a lost connection to another node and an actor nobody referred to any more: error.
 exit_class classify(const caf::error& reason);
 
 /// The child that is in the way, from an `errc::already_started`; null if there is none.
@@ -208,8 +215,8 @@ caf::strong_actor_ptr already_started_child(const caf::error& error);
 
 namespace detail {
 
-// A supervisor's messages to itself. They name the incarnation that they are about, so that
-// one that comes late concerns nobody.
+// A supervisor's messages to itself. They name the incarnation that they are about, so
+// that one that comes late concerns nobody.
 
 struct child_down {
   std::string id;
@@ -220,7 +227,7 @@ struct child_down {
 template <class Inspector>
 bool inspect(Inspector& f, child_down& x) {
   return f.object(x).fields(f.field("id", x.id), f.field("incarnation", x.incarnation),
-                            f.field("reason", x.reason));
+    f.field("reason", x.reason));
 }
 
 struct shutdown_timeout {

@@ -8,12 +8,12 @@
 /// The first CAF type id that cafka uses.
 ///
 /// Every message type of a CAF program has a number, and two libraries must not use the
-/// same. A program's own block usually begins at `caf::first_custom_type_id`, so cafka begins
-/// 500 later; define this macro, the same in every translation unit and in cafka's build, if
-/// that is taken. cafka uses at most 500 numbers: the supervisor's messages come first, the
-/// Kafka actors' begin at `CAFKA_FIRST_TYPE_ID + 50`.
+/// same. A program's own block usually begins at `caf::first_custom_type_id`, so cafka
+/// begins 500 later; define this macro, the same in every translation unit and in cafka's
+/// build, if that is taken. cafka uses at most 500 numbers: the supervisor's messages
+/// come first, the Kafka actors' begin at `CAFKA_FIRST_TYPE_ID + 50`.
 #ifndef CAFKA_FIRST_TYPE_ID
-#  define CAFKA_FIRST_TYPE_ID (caf::first_custom_type_id + 500)
+#define CAFKA_FIRST_TYPE_ID (caf::first_custom_type_id + 500)
 #endif
 
 namespace cafka::supervision {
@@ -42,19 +42,19 @@ struct stop_deadline;
 // Append only: an id that moved would be misread by another node.
 CAF_BEGIN_TYPE_ID_BLOCK(cafka_supervision, CAFKA_FIRST_TYPE_ID)
 
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::errc))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::start_child))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::terminate_child))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::which_children))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::count_children))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::stop))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_info))
-  CAF_ADD_TYPE_ID(cafka_supervision, (std::vector<cafka::supervision::child_info>))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_counts))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::escalated))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::child_down))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::shutdown_timeout))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::retry_restart))
-  CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::stop_deadline))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::errc))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::start_child))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::terminate_child))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::which_children))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::count_children))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::stop))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_info))
+CAF_ADD_TYPE_ID(cafka_supervision, (std::vector<cafka::supervision::child_info>))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_counts))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::escalated))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::child_down))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::shutdown_timeout))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::retry_restart))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::stop_deadline))
 
 CAF_END_TYPE_ID_BLOCK(cafka_supervision)

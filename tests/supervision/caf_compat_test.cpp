@@ -22,9 +22,7 @@ struct one_value {
   bool loading;
   std::tuple<std::string, std::uint8_t> value;
 
-  bool has_human_readable_format() const {
-    return text;
-  }
+  bool has_human_readable_format() const { return text; }
 
   template <class Get, class Set>
   bool apply(Get get, Set set) {
@@ -51,8 +49,7 @@ struct compat_fixture {
   caf::actor_system sys;
   caf::scoped_actor self;
 
-  compat_fixture() : sys((init_types(), cfg)), self(sys) {
-  }
+  compat_fixture() : sys((init_types(), cfg)), self(sys) {}
 
   // Whether a ping reaches this thread.
   bool pinged() {
@@ -64,7 +61,8 @@ struct compat_fixture {
 
 } // namespace
 
-TEST_CASE_METHOD(compat_fixture, "a message reaches handles and pointers, strong and weak") {
+TEST_CASE_METHOD(
+  compat_fixture, "a message reaches handles and pointers, strong and weak") {
   auto strong = caf::actor_cast<caf::strong_actor_ptr>(self);
   auto weak = caf::actor_cast<caf::weak_actor_ptr>(strong);
   auto handle = caf::actor_cast<caf::actor>(strong);
@@ -157,7 +155,8 @@ TEST_CASE_METHOD(compat_fixture, "a request that is not answered in time is an e
   post_exit(silent, caf::exit_reason::kill);
 }
 
-TEST_CASE_METHOD(compat_fixture, "a watched actor's end becomes a message, also after the fact") {
+TEST_CASE_METHOD(
+  compat_fixture, "a watched actor's end becomes a message, also after the fact") {
   auto watched = sys.spawn(obedient);
   watch(self, watched, [](const caf::error& reason) {
     return supervision::detail::child_down{"w", 1, reason};
@@ -166,10 +165,12 @@ TEST_CASE_METHOD(compat_fixture, "a watched actor's end becomes a message, also 
   caf::error reason;
   self->receive([&](supervision::detail::child_down& msg) { reason = msg.reason; });
   CHECK(reason == caf::exit_reason::kill);
-  watch(self, caf::actor_cast<caf::strong_actor_ptr>(watched),
-        [](const caf::error& r) { return supervision::detail::child_down{"w", 2, r}; });
+  watch(self, caf::actor_cast<caf::strong_actor_ptr>(watched), [](const caf::error& r) {
+    return supervision::detail::child_down{"w", 2, r};
+  });
   std::uint64_t incarnation = 0;
-  self->receive([&](const supervision::detail::child_down& msg) { incarnation = msg.incarnation; });
+  self->receive(
+    [&](const supervision::detail::child_down& msg) { incarnation = msg.incarnation; });
   CHECK(incarnation == 2);
 }
 
@@ -194,7 +195,8 @@ TEST_CASE("an enumeration is inspected by name in text and by number in bytes") 
 
 TEST_CASE_METHOD(compat_fixture, "CAF's own inspectors print the supervisor's messages") {
   CHECK(caf::deep_to_string(child_info{"a", nullptr, restart_type::temporary})
-          .find("temporary") != std::string::npos);
+          .find("temporary")
+    != std::string::npos);
   CHECK(to_string(caf::make_error(errc::not_found, std::string{"x"})).find("not_found")
-        != std::string::npos);
+    != std::string::npos);
 }

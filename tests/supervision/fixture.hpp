@@ -9,7 +9,6 @@
 #include <caf/init_global_meta_objects.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
-
 #include <catch2/catch_test_macros.hpp>
 
 #include <algorithm>
@@ -26,16 +25,17 @@
 // A program's own block, where a program's own block usually is.
 CAF_BEGIN_TYPE_ID_BLOCK(supervision_tests, caf::first_custom_type_id)
 
-  CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, crash_atom)
-  CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, quit_atom)
-  CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, ping_atom)
-  CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, release_atom)
+CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, crash_atom)
+CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, quit_atom)
+CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, ping_atom)
+CAF_ADD_ATOM(supervision_tests, cafka::supervision::test, release_atom)
 
 CAF_END_TYPE_ID_BLOCK(supervision_tests)
 
 namespace cafka::supervision::test {
 
-// Long enough for a loaded machine under a sanitizer; a test that passes never waits for it.
+// Long enough for a loaded machine under a sanitizer; a test that passes never waits for
+// it.
 inline constexpr std::chrono::seconds patience{30};
 
 inline void init_types() {
@@ -69,11 +69,12 @@ public:
     return count_locked(kind, child);
   }
 
-  // Whether `n` events of this kind (of this child, unless empty) have come by the deadline.
+  // Whether `n` events of this kind (of this child, unless empty) have come by the
+  // deadline.
   bool wait_for(event_kind kind, std::size_t n, const std::string& child = {}) const {
     std::unique_lock guard{mutex_};
-    return changed_.wait_for(guard, patience,
-                             [&] { return count_locked(kind, child) >= n; });
+    return changed_.wait_for(
+      guard, patience, [&] { return count_locked(kind, child) >= n; });
   }
 
   // The children that events of this kind were about, in order.
@@ -88,8 +89,8 @@ public:
 
   supervision_event first(event_kind kind) const {
     std::lock_guard guard{mutex_};
-    auto i = std::find_if(events_.begin(), events_.end(),
-                          [&](const auto& e) { return e.kind == kind; });
+    auto i = std::find_if(
+      events_.begin(), events_.end(), [&](const auto& e) { return e.kind == kind; });
     REQUIRE(i != events_.end());
     return *i;
   }
@@ -165,11 +166,12 @@ struct fixture {
   }
 
   supervisor_actor spawn(restart_intensity intensity, caf::weak_actor_ptr owner = {}) {
-    return spawn_supervisor(*sys, {.name = "top",
-                                   .intensity = intensity,
-                                   .names = names,
-                                   .observer = log.observer(),
-                                   .owner = std::move(owner)});
+    return spawn_supervisor(*sys,
+      {.name = "top",
+        .intensity = intensity,
+        .names = names,
+        .observer = log.observer(),
+        .owner = std::move(owner)});
   }
 
   template <class T, class Dest, class... Ts>
@@ -200,7 +202,8 @@ struct fixture {
     return result.value;
   }
 
-  caf::strong_actor_ptr start(std::string id, restart_type restart = restart_type::permanent) {
+  caf::strong_actor_ptr start(
+    std::string id, restart_type restart = restart_type::permanent) {
     return start({.id = std::move(id), .start = start_of(obedient), .restart = restart});
   }
 

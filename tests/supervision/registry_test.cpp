@@ -25,14 +25,13 @@ struct two_actors {
     cafka::post_exit(second, caf::exit_reason::kill);
   }
 
-  static registry::clock::time_point soon() {
-    return registry::clock::now() + patience;
-  }
+  static registry::clock::time_point soon() { return registry::clock::now() + patience; }
 };
 
 } // namespace
 
-TEST_CASE("a name yields the actor behind it, and the next one once that has taken its place") {
+TEST_CASE(
+  "a name yields the actor behind it, and the next one once that has taken its place") {
   two_actors a;
   CHECK(a.names.look_up("w") == nullptr);
   CHECK(a.names.add("w", a.first));
@@ -47,7 +46,8 @@ TEST_CASE("a name yields the actor behind it, and the next one once that has tak
   CHECK_FALSE(a.names.contains("w"));
 }
 
-TEST_CASE("a name that is taken cannot be added, an unknown one not replaced or removed") {
+TEST_CASE(
+  "a name that is taken cannot be added, an unknown one not replaced or removed") {
   two_actors a;
   CHECK_FALSE(a.names.replace("w", a.first));
   CHECK_FALSE(a.names.remove("w"));
@@ -78,19 +78,18 @@ TEST_CASE("waiting for a name ends at the deadline") {
   CHECK(a.names.wait_for("v", nullptr, registry::clock::now() + 1ms) == nullptr);
 }
 
-TEST_CASE("a thread that waits for a name gets the next incarnation, or is told it is gone") {
+TEST_CASE(
+  "a thread that waits for a name gets the next incarnation, or is told it is gone") {
   two_actors a;
   a.names.add("w", a.first);
-  auto next = std::async(std::launch::async, [&] {
-    return a.names.wait_for("w", a.first, two_actors::soon());
-  });
+  auto next = std::async(std::launch::async,
+    [&] { return a.names.wait_for("w", a.first, two_actors::soon()); });
   a.names.replace("w", nullptr);
   a.names.replace("w", a.second);
   CHECK(next.get() == a.second);
 
-  auto none = std::async(std::launch::async, [&] {
-    return a.names.wait_for("w", a.second, two_actors::soon());
-  });
+  auto none = std::async(std::launch::async,
+    [&] { return a.names.wait_for("w", a.second, two_actors::soon()); });
   a.names.remove("w");
   CHECK(none.get() == nullptr);
 }

@@ -21,12 +21,18 @@ TEST_CASE("the restart type and the way a child ended decide whether it is resta
     restart_action action;
   };
   const row rows[] = {
-    {permanent, normal, restart}, {permanent, shutdown, restart},
-    {permanent, killed, restart}, {permanent, error, restart},
-    {transient, normal, remove},  {transient, shutdown, remove},
-    {transient, killed, restart}, {transient, error, restart},
-    {temporary, normal, remove},  {temporary, shutdown, remove},
-    {temporary, killed, remove},  {temporary, error, remove},
+    {permanent, normal, restart},
+    {permanent, shutdown, restart},
+    {permanent, killed, restart},
+    {permanent, error, restart},
+    {transient, normal, remove},
+    {transient, shutdown, remove},
+    {transient, killed, restart},
+    {transient, error, restart},
+    {temporary, normal, remove},
+    {temporary, shutdown, remove},
+    {temporary, killed, remove},
+    {temporary, error, remove},
   };
   for (const auto& r : rows) {
     INFO(to_string(r.type) << " child, ended " << to_string(r.how));
@@ -41,11 +47,11 @@ TEST_CASE("as many restarts as allowed are borne and one more escalates") {
     restart_policy policy{{.max_restarts = n, .max_seconds = 60s}};
     for (std::size_t i = 1; i <= n; ++i) {
       CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
-            == restart_action::restart);
+        == restart_action::restart);
       CHECK(policy.restarts() == i);
     }
     CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
-          == restart_action::escalate);
+      == restart_action::escalate);
     CHECK(policy.restarts() == n + 1);
   }
 }
@@ -53,9 +59,9 @@ TEST_CASE("as many restarts as allowed are borne and one more escalates") {
 TEST_CASE("with no restart allowed the first failure escalates") {
   restart_policy policy{{.max_restarts = 0}};
   CHECK(policy.on_exit(restart_type::temporary, exit_class::error, start)
-        == restart_action::remove);
+    == restart_action::remove);
   CHECK(policy.on_exit(restart_type::transient, exit_class::error, start)
-        == restart_action::escalate);
+    == restart_action::escalate);
 }
 
 TEST_CASE("a restart counts until it is older than the window, and on its edge still") {
@@ -64,13 +70,13 @@ TEST_CASE("a restart counts until it is older than the window, and on its edge s
     restart_policy policy{one};
     policy.on_exit(restart_type::permanent, exit_class::error, start);
     CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start + 5s)
-          == restart_action::escalate);
+      == restart_action::escalate);
   }
   SECTION("a nanosecond older") {
     restart_policy policy{one};
     policy.on_exit(restart_type::permanent, exit_class::error, start);
     CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start + 5s + 1ns)
-          == restart_action::restart);
+      == restart_action::restart);
     CHECK(policy.restarts() == 1);
   }
 }
@@ -90,7 +96,7 @@ TEST_CASE("the window slides: only the restarts that left it are forgotten") {
 TEST_CASE("a restart that failed counts like any other") {
   restart_policy policy{{.max_restarts = 2}};
   CHECK(policy.on_exit(restart_type::transient, exit_class::error, start)
-        == restart_action::restart);
+    == restart_action::restart);
   CHECK(policy.on_failed_restart(start) == restart_action::restart);
   CHECK(policy.on_failed_restart(start) == restart_action::escalate);
 }
@@ -101,5 +107,5 @@ TEST_CASE("children that are not restarted do not use up the intensity") {
     policy.on_exit(restart_type::temporary, exit_class::error, start);
   CHECK(policy.restarts() == 0);
   CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
-        == restart_action::restart);
+    == restart_action::restart);
 }

@@ -26,7 +26,8 @@ struct start_control {
 
 } // namespace
 
-TEST_CASE_METHOD(fixture, "a child that was started is found by its name, listed and counted") {
+TEST_CASE_METHOD(
+  fixture, "a child that was started is found by its name, listed and counted") {
   auto a = start("a");
   auto b = start("b", restart_type::temporary);
   CHECK(a != b);
@@ -46,7 +47,8 @@ TEST_CASE_METHOD(fixture, "a child that was started is found by its name, listed
   CHECK(log.children(event_kind::started) == std::vector<std::string>{"a", "b"});
 }
 
-TEST_CASE_METHOD(fixture, "a name that is taken is refused, and the error yields the child") {
+TEST_CASE_METHOD(
+  fixture, "a name that is taken is refused, and the error yields the child") {
   auto a = start("a");
   auto again = try_start({.id = "a", .start = start_of(obedient)});
   CHECK(again.error == errc::already_started);
@@ -64,13 +66,16 @@ TEST_CASE_METHOD(fixture, "a name that is taken is refused, and the error yields
   CHECK(names->look_up("a") == a);
 }
 
-TEST_CASE_METHOD(fixture, "a specification without an id or a start function is refused") {
-  CHECK(try_start({.id = "", .start = start_of(obedient)}).error == errc::invalid_child_spec);
+TEST_CASE_METHOD(
+  fixture, "a specification without an id or a start function is refused") {
+  CHECK(
+    try_start({.id = "", .start = start_of(obedient)}).error == errc::invalid_child_spec);
   CHECK(try_start({.id = "a", .start = nullptr}).error == errc::invalid_child_spec);
   CHECK(names->size() == 0);
 }
 
-TEST_CASE_METHOD(fixture, "a start that fails is an error that says why, and leaves nothing") {
+TEST_CASE_METHOD(
+  fixture, "a start that fails is an error that says why, and leaves nothing") {
   auto fails = [&](start_function f, const std::string& why) {
     auto result = try_start({.id = "a", .start = std::move(f)});
     CHECK(result.error == errc::start_failed);
@@ -79,13 +84,15 @@ TEST_CASE_METHOD(fixture, "a start that fails is an error that says why, and lea
     CHECK_FALSE(names->contains("a"));
   };
   fails([](caf::actor_system&) -> start_result { throw std::runtime_error("no room"); },
-        "no room");
+    "no room");
   fails([](caf::actor_system&) -> start_result { throw 1; }, "unknown type");
-  fails([](caf::actor_system&) -> start_result {
-    return caf::make_error(caf::sec::cannot_open_file);
-  }, "cannot_open_file");
+  fails(
+    [](caf::actor_system&) -> start_result {
+      return caf::make_error(caf::sec::cannot_open_file);
+    },
+    "cannot_open_file");
   fails([](caf::actor_system&) -> start_result { return caf::strong_actor_ptr{}; },
-        "no actor was started");
+    "no actor was started");
   auto taken = start("b");
   fails([taken](caf::actor_system&) -> start_result { return taken; }, "another id");
   CHECK(log.count(event_kind::start_failed, "a") == 5);
@@ -117,7 +124,8 @@ TEST_CASE_METHOD(fixture, "a child that crashes is restarted under its name") {
   CHECK(log.count(event_kind::exited) == 1);
 }
 
-TEST_CASE("each restart type is restarted after just those ends that OTP restarts it after") {
+TEST_CASE(
+  "each restart type is restarted after just those ends that OTP restarts it after") {
   const std::pair<caf::error, exit_class> ends[] = {
     {caf::error{}, exit_class::normal},
     {caf::make_error(caf::exit_reason::user_shutdown), exit_class::shutdown},
@@ -129,7 +137,7 @@ TEST_CASE("each restart type is restarted after just those ends that OTP restart
   fixture f{{.max_restarts = 100}};
   int n = 0;
   for (auto type :
-       {restart_type::permanent, restart_type::transient, restart_type::temporary}) {
+    {restart_type::permanent, restart_type::transient, restart_type::temporary}) {
     for (const auto& [reason, how] : ends) {
       INFO(to_string(type) << ", " << to_string(reason));
       CHECK(classify(reason) == how);
@@ -139,11 +147,11 @@ TEST_CASE("each restart type is restarted after just those ends that OTP restart
         post_exit(first, caf::exit_reason::kill);
       else
         post(first, quit_atom_v, reason);
-      const bool restarts
-        = type == restart_type::permanent
-          || (type == restart_type::transient
-              && (how == exit_class::killed || how == exit_class::error));
-      REQUIRE(f.log.wait_for(restarts ? event_kind::restarted : event_kind::removed, 1, id));
+      const bool restarts = type == restart_type::permanent
+        || (type == restart_type::transient
+          && (how == exit_class::killed || how == exit_class::error));
+      REQUIRE(
+        f.log.wait_for(restarts ? event_kind::restarted : event_kind::removed, 1, id));
       CHECK(f.log.count(event_kind::restarted, id) == (restarts ? 1 : 0));
       CHECK(f.log.count(event_kind::removed, id) == (restarts ? 0 : 1));
       CHECK(f.names->contains(id) == restarts);
@@ -151,10 +159,11 @@ TEST_CASE("each restart type is restarted after just those ends that OTP restart
   }
 }
 
-TEST_CASE("beyond the restart intensity a supervisor ends its children and itself, and says so") {
+TEST_CASE(
+  "beyond the restart intensity a supervisor ends its children and itself, and says so") {
   fixture f{{.max_restarts = 3, .max_seconds = 3600s}};
   auto loner = f.spawn({.max_restarts = 3, .max_seconds = 3600s},
-                       caf::actor_cast<caf::weak_actor_ptr>(f.self->ptr()));
+    caf::actor_cast<caf::weak_actor_ptr>(f.self->ptr()));
   f.supervisor = loner;
   std::optional<caf::error> end;
   std::mutex mutex;
@@ -200,8 +209,8 @@ TEST_CASE("beyond the restart intensity a supervisor ends its children and itsel
 
 TEST_CASE("a stop during an escalation is answered and does not hide the escalation") {
   fixture f{{.max_restarts = 0}};
-  auto slow = f.start(
-    {.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  auto slow =
+    f.start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   post(f.start("a"), crash_atom_v);
   REQUIRE(f.log.wait_for(event_kind::escalated, 1, "a"));
   auto stopping = ask(*f.self, f.supervisor, patience, stop{});
@@ -273,12 +282,13 @@ TEST_CASE("a supervisor answers while a restart fails again and again") {
   }
 }
 
-TEST_CASE("a restart that keeps failing is given up when the supervisor is told to stop") {
+TEST_CASE(
+  "a restart that keeps failing is given up when the supervisor is told to stop") {
   fixture f{{.max_restarts = 1'000'000'000}};
   start_control control;
   auto first = f.start({.id = "a", .start = control.function()});
-  auto slow = f.start(
-    {.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  auto slow =
+    f.start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   control.failures_ahead = 1'000'000'000;
   post(first, crash_atom_v);
   REQUIRE(f.log.wait_for(event_kind::restart_failed, 10));
@@ -322,18 +332,21 @@ TEST_CASE_METHOD(fixture, "a child that is terminated ends and is forgotten") {
   CHECK(log.count(event_kind::restarted) == 0);
   CHECK(log.children(event_kind::removed) == std::vector<std::string>{"a", "b"});
   CHECK(request<bool>(supervisor, terminate_child{.id = "a", .child = {}}).error
-        == errc::not_found);
+    == errc::not_found);
   CHECK(request<bool>(supervisor, terminate_child{.id = {}, .child = b}).error
-        == errc::not_found);
+    == errc::not_found);
 }
 
-TEST_CASE_METHOD(fixture, "everyone who terminates a child is answered when it has ended") {
-  auto a = start({.id = "a", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+TEST_CASE_METHOD(
+  fixture, "everyone who terminates a child is answered when it has ended") {
+  auto a =
+    start({.id = "a", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   auto one = ask(*self, supervisor, patience, terminate_child{.id = "a", .child = {}});
   auto two = ask(*self, supervisor, patience, terminate_child{.id = {}, .child = a});
   // Asked to end, it does not; nobody kills it.
   CHECK(answers(a));
-  CHECK(try_start({.id = "a", .start = start_of(obedient)}).error == errc::already_started);
+  CHECK(
+    try_start({.id = "a", .start = start_of(obedient)}).error == errc::already_started);
   CHECK(log.count(event_kind::exited) == 0);
   post(a, release_atom_v);
   int answered = 0;
@@ -345,7 +358,8 @@ TEST_CASE_METHOD(fixture, "everyone who terminates a child is answered when it h
   CHECK(log.count(event_kind::removed) == 1);
 }
 
-TEST_CASE_METHOD(fixture, "a child that does not end within its shutdown time is killed") {
+TEST_CASE_METHOD(
+  fixture, "a child that does not end within its shutdown time is killed") {
   start({.id = "a", .start = start_of(stubborn), .shutdown = shutdown::timeout(20ms)});
   CHECK(request<bool>(supervisor, terminate_child{.id = "a", .child = {}}).value);
   CHECK(log.count(event_kind::killed, "a") == 1);
@@ -379,7 +393,8 @@ TEST_CASE_METHOD(fixture, "brutal_kill does not ask") {
   CHECK(log.count(event_kind::exited) == 2);
 }
 
-TEST_CASE_METHOD(fixture, "a supervisor that is stopped ends its children in reverse order") {
+TEST_CASE_METHOD(
+  fixture, "a supervisor that is stopped ends its children in reverse order") {
   for (auto id : {"a", "b", "c", "d"})
     start(id);
   CHECK(request<bool>(supervisor, stop{}).value);
@@ -393,7 +408,8 @@ TEST_CASE_METHOD(fixture, "a supervisor that is stopped ends its children in rev
 
 TEST_CASE_METHOD(fixture, "a stop waits for one child before it tells the next") {
   start("a");
-  auto slow = start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  auto slow =
+    start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   auto stopping = ask(*self, supervisor, patience, stop{});
   auto twice = ask(*self, supervisor, patience, stop{});
   // While it stops it answers, and takes in nobody.
@@ -401,7 +417,8 @@ TEST_CASE_METHOD(fixture, "a stop waits for one child before it tells the next")
   CHECK(try_start({.id = "c", .start = start_of(obedient)}).error == errc::shutdown);
   CHECK(answers(names->look_up("a")));
   SECTION("also when that one is terminated meanwhile") {
-    auto ending = ask(*self, supervisor, patience, terminate_child{.id = "b", .child = {}});
+    auto ending =
+      ask(*self, supervisor, patience, terminate_child{.id = "b", .child = {}});
     post(slow, release_atom_v);
     bool ended = false;
     std::move(ending).receive([&] { ended = true; }, [](const caf::error&) {});
@@ -421,7 +438,8 @@ TEST_CASE_METHOD(fixture, "a stop waits for one child before it tells the next")
   CHECK(all_gone());
 }
 
-TEST_CASE_METHOD(fixture, "when the time to stop is over the children that are left are killed") {
+TEST_CASE_METHOD(
+  fixture, "when the time to stop is over the children that are left are killed") {
   for (auto id : {"a", "b", "c"})
     start({.id = id, .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   CHECK(request<bool>(supervisor, stop{.within = 20ms}).value);
@@ -446,21 +464,19 @@ TEST_CASE_METHOD(fixture, "a supervisor that is killed takes its children along"
 TEST_CASE_METHOD(fixture, "a supervisor can be a child of another") {
   auto inner_log = std::make_shared<event_log>();
   auto inner_names = std::make_shared<registry>();
-  auto spec = child_spec{
-    .id = "inner",
+  auto spec = child_spec{.id = "inner",
     .start =
       [inner_log, inner_names](caf::actor_system& s) {
-        return caf::actor_cast<caf::strong_actor_ptr>(
-          spawn_supervisor(s, {.name = "inner",
-                               .intensity = {.max_restarts = 0},
-                               .names = inner_names,
-                               .observer = inner_log->observer()}));
+        return caf::actor_cast<caf::strong_actor_ptr>(spawn_supervisor(s,
+          {.name = "inner",
+            .intensity = {.max_restarts = 0},
+            .names = inner_names,
+            .observer = inner_log->observer()}));
       },
     .shutdown = shutdown::infinity()};
   auto inner = start(spec);
   auto add_child = [&](const caf::strong_actor_ptr& to) {
-    auto result = request<caf::strong_actor_ptr>(
-      caf::actor_cast<supervisor_actor>(to),
+    auto result = request<caf::strong_actor_ptr>(caf::actor_cast<supervisor_actor>(to),
       start_child{{.id = "leaf", .start = start_of(obedient)}});
     REQUIRE(result.ok);
     return result.value;

@@ -29,6 +29,8 @@ std::string to_string(const endpoint& e) {
 
 result<endpoint> parse_endpoint(std::string_view text) {
   const auto whole = trimmed(text);
+  if (whole.find_first_of(" \t/") != std::string_view::npos)
+    return refused(whole, "a host has no spaces or slashes");
   auto host = whole;
   std::string_view port;
   bool has_port = false;
@@ -51,8 +53,6 @@ result<endpoint> parse_endpoint(std::string_view text) {
   }
   if (host.empty())
     return refused(whole, "the host is missing");
-  if (host.find_first_of(" \t/") != std::string_view::npos)
-    return refused(whole, "a host has no spaces or slashes");
   endpoint result{std::string{host}, 9092};
   if (has_port) {
     unsigned number = 0;

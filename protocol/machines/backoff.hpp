@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <random>
 
@@ -15,7 +16,8 @@ struct backoff_options {
   double jitter = 0.2;
 };
 
-/// The wait before attempt `n` + 1, `n` failures having come before (at least one).
+/// The wait before attempt `n` + 1, `n` failures having come before (at least one). Never
+/// less than a millisecond, so that nothing tries again and again in the same moment.
 template <class Generator>
 [[nodiscard]] std::chrono::milliseconds backoff(
   const backoff_options& options, std::uint32_t n, Generator& random) {
@@ -25,7 +27,7 @@ template <class Generator>
   nominal = std::min(nominal, options.max);
   std::uniform_real_distribution<double> factor(1 - options.jitter, 1 + options.jitter);
   const auto wait = static_cast<double>(nominal.count()) * factor(random);
-  return std::chrono::milliseconds{static_cast<std::int64_t>(wait)};
+  return std::chrono::milliseconds{std::max<std::int64_t>(std::llround(wait), 1)};
 }
 
 } // namespace cafka::protocol

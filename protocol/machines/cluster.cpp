@@ -1,14 +1,13 @@
 #include <cafka/protocol/machines/cluster.hpp>
 
+#include <algorithm>
+
 namespace cafka::protocol {
 
-namespace {
-
-/// Partitions are counted from zero without gaps; a broker that claims more than this is
-/// not believed.
-constexpr std::int32_t max_partitions = 1'000'000;
-
-} // namespace
+const cluster::partition* cluster::topic::find(partition_id p) const {
+  const auto found = std::ranges::lower_bound(partitions, p, {}, &partition::id);
+  return found == partitions.end() || found->id != p ? nullptr : &*found;
+}
 
 void cluster::update(const metadata_response& answer, bool complete) {
   if (!answer.brokers.empty()) {
@@ -32,17 +31,15 @@ void cluster::update(const metadata_response& answer, bool complete) {
     // Without ids a topic made anew cannot be told from stale metadata.
     const bool same_topic = known.id == fresh.id && fresh.id != uuid{};
     for (const auto& p : t.partitions) {
-      const auto index = p.partition_index.value();
-      if (index < 0 || index >= max_partitions)
+      if (p.partition_index.value() < 0)
         continue;
-      const auto at = static_cast<std::size_t>(index);
-      if (at >= fresh.partitions.size())
-        fresh.partitions.resize(at + 1);
-      fresh.partitions[at] = {p.leader_id, p.leader_epoch};
-      if (same_topic && at < known.partitions.size()
-        && known.partitions[at].epoch > p.leader_epoch)
-        fresh.partitions[at] = known.partitions[at];
+      const auto* before = same_topic ? known.find(p.partition_index) : nullptr;
+      if (before != nullptr && before->epoch > p.leader_epoch)
+        fresh.partitions.push_back(*before);
+      else
+        fresh.partitions.push_back({p.partition_index, p.leader_id, p.leader_epoch});
     }
+    std::ranges::stable_sort(fresh.partitions, {}, &partition::id);
     topics_[*t.name] = std::move(fresh);
   }
 }
@@ -52,23 +49,24 @@ cluster::leader_view cluster::leader_of(const std::string& name, partition_id p)
   if (found == topics_.end())
     return {};
   const auto& t = found->second;
-  const auto index = static_cast<std::size_t>(p.value());
   if (t.status != error_code::none && t.partitions.empty())
     return {leadership::topic_refused, -1, t.status};
-  if (p.value() < 0 || index >= t.partitions.size())
+  const auto* at = t.find(p);
+  if (at == nullptr)
     return {leadership::no_such_partition, -1, error_code::none};
-  if (t.partitions[index].leader.value() < 0)
+  if (at->leader.value() < 0)
     return {leadership::no_leader, -1, error_code::none};
-  return {leadership::led, t.partitions[index].leader, error_code::none};
+  return {leadership::led, at->leader, error_code::none};
 }
 
 void cluster::forget_leader(const std::string& name, partition_id p) {
   const auto found = topics_.find(name);
-  if (found == topics_.end() || p.value() < 0)
+  if (found == topics_.end())
     return;
-  const auto index = static_cast<std::size_t>(p.value());
-  if (index < found->second.partitions.size())
-    found->second.partitions[index].leader = -1;
+  auto& partitions = found->second.partitions;
+  const auto at = std::ranges::lower_bound(partitions, p, {}, &partition::id);
+  if (at != partitions.end() && at->id == p)
+    at->leader = -1;
 }
 
 const endpoint* cluster::address_of(broker_id id) const {

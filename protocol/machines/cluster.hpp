@@ -53,6 +53,7 @@ public:
 
 private:
   struct partition {
+    partition_id id;
     broker_id leader = -1;
     leader_epoch epoch = -1;
   };
@@ -60,7 +61,11 @@ private:
   struct topic {
     error_code status = error_code::none;
     uuid id;
+    // By number. What is kept is in proportion to what the broker sent, whatever numbers
+    // it claims.
     std::vector<partition> partitions;
+
+    [[nodiscard]] const partition* find(partition_id p) const;
   };
 
   std::map<broker_id, endpoint> brokers_;

@@ -19,6 +19,9 @@ overloaded(Fs...) -> overloaded<Fs...>;
 /// Pause between two refreshes when the first did not tell what was wanted.
 constexpr std::chrono::milliseconds refresh_pause{100};
 
+/// Deadlines beyond this would overflow the clock's count.
+constexpr std::chrono::milliseconds longest_deadline = std::chrono::hours{24 * 365};
+
 std::string describe_partition(const leader_of& where) {
   return where.topic + '/' + std::to_string(where.partition.value());
 }
@@ -104,7 +107,7 @@ void dispatcher::submit(
   auto& c = calls_[id];
   c.what = std::move(what);
   c.submitted = now;
-  c.deadline = now + deadline;
+  c.deadline = now + std::min(deadline, longest_deadline);
   deadlines_.emplace(c.deadline, id);
   try_send(now, calls_.find(id));
   settle(now);
@@ -134,12 +137,16 @@ void dispatcher::on_frame(
                [](const link::ignored&) {},
                [&](const link::ready&) {
                  ++up_links_;
-                 seed_tried_ = 0;
-                 seed_errors_.clear();
                  changed_ = true;
                },
                [&](link::reply& r) { out_.send(connection, std::move(r.bytes)); },
-               [&](const link::answer& answer) { deliver(now, *l, answer, payload); },
+               [&](const link::answer& answer) {
+                 // Not before: a broker that wants a login agrees on versions and then
+                 // hangs up, and must not be asked again at once for that.
+                 seed_tried_ = 0;
+                 seed_errors_.clear();
+                 deliver(now, *l, answer, payload);
+               },
                [&](const error& e) {
                  out_.disconnect(connection);
                  lose(now, *l, e);
@@ -175,8 +182,13 @@ void dispatcher::on_time(time_point now) {
     next_refresh_ = time_point::max();
     want_metadata();
   }
-  // Links that were down may be tried again, and so may calls.
-  changed_ = true;
+  // Links that were down may be tried again, and so may calls; a deadline that passes
+  // lets no other call go.
+  changed_ = changed_ || retry_at_ <= now;
+  each_link([&](const link& l) {
+    if (l.wanted() && l.current() == link::state::down && l.retry_at() <= now)
+      changed_ = true;
+  });
   settle(now);
 }
 
@@ -201,6 +213,9 @@ void dispatcher::shut_down(const error& why) {
   while (!calls_.empty())
     finish(calls_.begin(), why);
   refresh_outcome_.reset();
+  refreshing_ = false;
+  next_refresh_ = time_point::max();
+  retry_at_ = time_point::max();
   each_link([&](link& l) {
     if (l.current() != link::state::down)
       out_.disconnect(l.connection());
@@ -255,7 +270,7 @@ dispatcher::route dispatcher::route_to_broker(
   time_point now, pending_call& c, broker_id id) {
   const auto* address = cluster_.address_of(id);
   if (address == nullptr) {
-    want_metadata();
+    need_metadata();
     return wait_for(c, waits_for::broker, id);
   }
   auto& l = links_[{id, c.what->what().lane}];
@@ -272,24 +287,26 @@ dispatcher::route dispatcher::route_to_broker(
 
 dispatcher::route dispatcher::route_to_leader(
   time_point now, pending_call& c, const leader_of& where) {
-  use_topic(now, where.topic, where.create_topic);
   const auto view = cluster_.leader_of(where.topic, where.partition);
+  const bool may_be_missing = view.state == cluster::leadership::unknown
+    || view.state == cluster::leadership::topic_refused;
+  use_topic(now, where.topic, where.create_topic && may_be_missing);
   const bool asked_since = metadata_as_of_ >= c.submitted;
   const bool hoped_for = now - c.submitted < options_.unknown_topic_wait;
   switch (view.state) {
   case cluster::leadership::led: return route_to_broker(now, c, view.leader);
   case cluster::leadership::unknown:
-    want_metadata();
+    need_metadata();
     return wait_for(c, waits_for::metadata);
   case cluster::leadership::no_leader:
-    want_metadata();
+    need_metadata();
     return wait_for(c, waits_for::leader);
   case cluster::leadership::no_such_partition:
     if (asked_since && !hoped_for)
       return {error_code::unknown_topic_or_partition,
         "topic " + where.topic + " has no partition "
           + std::to_string(where.partition.value())};
-    want_metadata();
+    need_metadata();
     return wait_for(c, waits_for::partition);
   case cluster::leadership::topic_refused: break;
   }
@@ -297,7 +314,7 @@ dispatcher::route dispatcher::route_to_leader(
     return {view.why, "topic " + where.topic};
   if (asked_since && !hoped_for && view.why == error_code::unknown_topic_or_partition)
     return {view.why, "topic " + where.topic};
-  want_metadata();
+  need_metadata();
   return wait_for(c, waits_for::topic);
 }
 
@@ -331,6 +348,8 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   auto bytes =
     c.what->encode(*version, to.next_correlation_id(), options_.client_id, cluster_);
   if (!bytes) {
+    if (remedy_for(bytes.error().code) == remedy::refresh_metadata)
+      want_metadata();
     if (is_retriable(bytes.error().code))
       try_again(now, at, bytes.error());
     else
@@ -359,8 +378,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   }
 }
 
-// -- how a call ends
-// ----------------------------------------------------------------------
+// -- how a call ends --------------------------------------------------------------------
 
 void dispatcher::deliver(
   time_point now, const link& from, const link::answer& a, const shared_bytes& payload) {
@@ -464,8 +482,7 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
   return text;
 }
 
-// -- the turning of the wheel
-// -------------------------------------------------------------
+// -- the turning of the wheel -----------------------------------------------------------
 
 void dispatcher::settle(time_point now) {
   while (!shut_) {
@@ -497,8 +514,7 @@ void dispatcher::pump(time_point now) {
   }
 }
 
-// -- metadata
-// -----------------------------------------------------------------------------
+// -- metadata ---------------------------------------------------------------------------
 
 void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
   auto& use = topics_[topic];
@@ -560,8 +576,7 @@ void dispatcher::adopt_seed() {
   }
 }
 
-// -- links
-// ----------------------------------------------------------------------------------
+// -- links ------------------------------------------------------------------------------
 
 void dispatcher::connect(time_point now, link& l) {
   l.set_wanted(true);

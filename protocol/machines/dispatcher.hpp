@@ -158,6 +158,8 @@ private:
   void settle(time_point now);
   void pump(time_point now);
   void want_metadata() { metadata_wanted_ = true; }
+  // For a waiting call: it looks again when the refresh under way has ended.
+  void need_metadata() { metadata_wanted_ = metadata_wanted_ || !refreshing_; }
   void use_topic(time_point now, const std::string& topic, bool create);
   void refresh(time_point now);
   void refreshed(time_point now);
@@ -195,7 +197,8 @@ private:
   bool refreshing_ = false;
   std::optional<error> refresh_outcome_;
   time_point refresh_started_; // The refresh under way, or the last one.
-  time_point metadata_as_of_;  // When the last answer was asked for.
+  // When the last answer was asked for.
+  time_point metadata_as_of_ = time_point::min();
   time_point refresh_not_before_;
   time_point next_refresh_ = time_point::max();
   // Something happened that may let a waiting call go.

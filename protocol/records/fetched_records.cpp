@@ -79,10 +79,11 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
     damage = batch.error();
     if (damage.code != error_code::none)
       break;
-    any = true;
     const auto& info = batch.info();
-    if (info.last_offset >= all.next_)
+    if (info.last_offset >= all.next_) {
       all.next_ = info.last_offset + 1;
+      any = true;
+    }
     if (filter.drops(info) && !info.control)
       continue;
     if (info.control) {

@@ -1,0 +1,171 @@
+#include <cafka/protocol/machines/cluster.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+using namespace cafka::protocol;
+using leadership = cluster::leadership;
+
+namespace {
+
+struct part {
+  std::int32_t index;
+  std::int32_t leader;
+  std::int32_t epoch = -1;
+};
+
+uuid id_of(std::uint8_t number) {
+  uuid id;
+  id.bytes[15] = number;
+  return id;
+}
+
+metadata_response about(std::string topic, uuid id, const std::vector<part>& parts,
+  error_code status = error_code::none) {
+  metadata_response answer;
+  auto& t = answer.topics.emplace_back();
+  t.name = std::move(topic);
+  t.topic_id = id;
+  t.error_code = status;
+  for (const auto& p : parts) {
+    auto& out = t.partitions.emplace_back();
+    out.partition_index = p.index;
+    out.leader_id = p.leader;
+    out.leader_epoch = p.epoch;
+  }
+  return answer;
+}
+
+metadata_response brokers(
+  const std::vector<std::pair<std::int32_t, std::int32_t>>& ports, int controller) {
+  metadata_response answer;
+  answer.controller_id = controller;
+  for (const auto& [id, port] : ports) {
+    auto& b = answer.brokers.emplace_back();
+    b.node_id = id;
+    b.host = "host";
+    b.port = port;
+  }
+  return answer;
+}
+
+std::int32_t leader(const cluster& known, const std::string& topic, int partition = 0) {
+  return known.leader_of(topic, partition).leader.value();
+}
+
+} // namespace
+
+TEST_CASE("a cluster knows nothing until it is told", "[machines]") {
+  const cluster known;
+  CHECK(known.leader_of("t", 0).state == leadership::unknown);
+  CHECK(known.address_of(1) == nullptr);
+  CHECK(known.controller() == broker_id{-1});
+  CHECK(known.topic_id("t").is_zero());
+}
+
+TEST_CASE("leaders are told from missing ones and from missing partitions",
+  "[machines]") {
+  cluster known;
+  known.update(about("t", id_of(1), {{1, -1}, {0, 7}}), false);
+  CHECK(known.leader_of("t", 0).state == leadership::led);
+  CHECK(leader(known, "t") == 7);
+  CHECK(known.leader_of("t", 1).state == leadership::no_leader);
+  CHECK(known.leader_of("t", 2).state == leadership::no_such_partition);
+  CHECK(known.leader_of("t", -1).state == leadership::no_such_partition);
+  CHECK(known.topic_id("t") == id_of(1));
+}
+
+TEST_CASE("a refused topic says why", "[machines]") {
+  cluster known;
+  known.update(about("t", {}, {}, error_code::topic_authorization_failed), false);
+  const auto view = known.leader_of("t", 0);
+  CHECK(view.state == leadership::topic_refused);
+  CHECK(view.why == error_code::topic_authorization_failed);
+}
+
+TEST_CASE("an older epoch never replaces a newer one of the same topic", "[machines]") {
+  cluster known;
+  known.update(about("t", id_of(1), {{0, 2, 5}, {1, 2, 5}}), false);
+  known.update(about("t", id_of(1), {{0, 1, 4}, {1, 3, 6}}), false);
+  CHECK(leader(known, "t", 0) == 2);
+  CHECK(leader(known, "t", 1) == 3);
+  known.update(about("t", id_of(1), {{0, 4, 5}}), false);
+  CHECK(leader(known, "t", 0) == 4);
+}
+
+TEST_CASE("an older epoch does not bring back a leader that was forgotten",
+  "[machines]") {
+  cluster known;
+  known.update(about("t", id_of(1), {{0, 2, 5}}), false);
+  known.forget_leader("t", 0);
+  CHECK(known.leader_of("t", 0).state == leadership::no_leader);
+  known.update(about("t", id_of(1), {{0, 1, 4}}), false);
+  CHECK(known.leader_of("t", 0).state == leadership::no_leader);
+  known.update(about("t", id_of(1), {{0, 3, 6}}), false);
+  CHECK(leader(known, "t") == 3);
+}
+
+TEST_CASE("a topic made anew begins with a lower epoch", "[machines]") {
+  cluster known;
+  known.update(about("t", id_of(1), {{0, 2, 5}}), false);
+  known.update(about("t", id_of(2), {{0, 1, 0}}), false);
+  CHECK(leader(known, "t") == 1);
+  CHECK(known.topic_id("t") == id_of(2));
+}
+
+TEST_CASE("without topic ids the newer answer counts", "[machines]") {
+  cluster known;
+  known.update(about("t", {}, {{0, 2, 5}}), false);
+  known.update(about("t", {}, {{0, 1, 0}}), false);
+  CHECK(leader(known, "t") == 1);
+}
+
+TEST_CASE("an answer about all topics forgets those it does not name", "[machines]") {
+  cluster known;
+  known.update(about("a", id_of(1), {{0, 1, 5}}), false);
+  known.update(about("b", id_of(2), {{0, 1, 5}}), false);
+  CHECK(known.leader_of("a", 0).state == leadership::led);
+  known.update(about("b", id_of(2), {{0, 3, 4}}), true);
+  CHECK(known.leader_of("a", 0).state == leadership::unknown);
+  // What is named again still keeps its newer epoch.
+  CHECK(leader(known, "b") == 1);
+}
+
+TEST_CASE("partition numbers that cannot be are ignored and cost no memory",
+  "[machines]") {
+  cluster known;
+  auto answer = about("t", id_of(1), {{-5, 1}, {INT32_MIN, 1}, {INT32_MAX, 2}, {0, 3}});
+  for (int i = 0; i < 1'000; ++i) {
+    auto more = about("t" + std::to_string(i), id_of(1), {{INT32_MAX, 1}});
+    answer.topics.push_back(more.topics.front());
+  }
+  known.update(answer, false);
+  CHECK(leader(known, "t") == 3);
+  CHECK(known.leader_of("t", -5).state == leadership::no_such_partition);
+  CHECK(known.leader_of("t", 1).state == leadership::no_such_partition);
+  known.forget_leader("t", -5);
+  known.forget_leader("t", 1);
+  known.forget_leader("no such topic", 0);
+  CHECK(leader(known, "t") == 3);
+}
+
+TEST_CASE("a topic without a name is passed over", "[machines]") {
+  cluster known;
+  auto answer = about("t", id_of(1), {{0, 1}});
+  answer.topics.front().name.reset();
+  known.update(answer, false);
+  CHECK(known.leader_of("t", 0).state == leadership::unknown);
+  CHECK(known.leader_of("", 0).state == leadership::unknown);
+}
+
+TEST_CASE("brokers are replaced as a whole, but never by none", "[machines]") {
+  cluster known;
+  known.update(brokers({{1, 9091}, {2, 9092}}, 2), false);
+  REQUIRE(known.address_of(2) != nullptr);
+  CHECK(*known.address_of(2) == endpoint{"host", 9092});
+  CHECK(known.controller() == broker_id{2});
+  known.update(brokers({}, -1), false);
+  CHECK(known.brokers().size() == 2);
+  known.update(brokers({{3, 9093}, {4, 0}, {5, 65536}, {6, -1}}, 3), false);
+  CHECK(known.brokers().size() == 1);
+  CHECK(known.address_of(3) != nullptr);
+}

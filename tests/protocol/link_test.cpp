@@ -1,0 +1,326 @@
+#include "dispatcher_fixture.hpp"
+
+// A namespace of its own, as <unistd.h> has a function `link` too.
+namespace dispatcher_fixture {
+
+using cafka::protocol::link;
+
+namespace {
+
+constexpr backoff_options reconnect{100ms, 1'000ms, 0};
+
+/// A link and its broker's side.
+struct line {
+  time_point now = time_point{} + 1h;
+  link machine{{"host", 9092}, 1, lane::normal, "me"};
+  request_header last;
+  std::uint64_t connection = 0;
+  std::minstd_rand random{1};
+
+  void note(const frame& f) {
+    const auto payload = payload_of(f);
+    reader in{payload};
+    last = read_request_header(in);
+  }
+
+  void connect() {
+    machine.connecting(now, ++connection);
+    const auto hello = machine.connected(now);
+    REQUIRE(hello);
+    note(*hello);
+  }
+
+  void make_up() {
+    connect();
+    CHECK(std::holds_alternative<link::ready>(answer(versions_up_to())));
+  }
+
+  template <class Response>
+  link::event answer(const Response& response) {
+    return answer(response, last.version, last.correlation_id);
+  }
+
+  template <class Response>
+  link::event answer(
+    const Response& response, std::int16_t version, std::int32_t correlation_id) {
+    const auto bytes = encode_response(response, version, correlation_id);
+    REQUIRE(bytes);
+    return machine.received(now, payload_of(*bytes));
+  }
+
+  std::int32_t send(call_id call, milliseconds patience = 0ms, bool answered = true) {
+    auto what = asking(any_broker{});
+    what.patience = patience;
+    what.answered = answered;
+    const auto id = machine.next_correlation_id();
+    machine.sent(now, call, what, 7);
+    return id;
+  }
+
+  link::event answer_offsets(std::int32_t correlation_id) {
+    return answer(offsets(), 7, correlation_id);
+  }
+
+  std::vector<link::sent_request> down() {
+    return machine.down(now, {error_code::disconnected, "reset"}, reconnect, random);
+  }
+};
+
+error_code code_of(const link::event& e) {
+  REQUIRE(std::holds_alternative<error>(e));
+  return std::get<error>(e).code;
+}
+
+} // namespace
+
+TEST_CASE("a link agrees on versions in the newest version first", "[machines]") {
+  line l;
+  l.connect();
+  CHECK(l.last.key == api_key::api_versions);
+  CHECK(l.last.version == api_versions_request::versions.max);
+  CHECK(l.last.client_id == "me");
+  CHECK_FALSE(l.machine.up());
+  CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to(5))));
+  CHECK(l.machine.up());
+  CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
+}
+
+TEST_CASE("a refused handshake goes on in the version the broker offers",
+  "[machines]") {
+  line l;
+  l.connect();
+  auto refusal = versions_up_to();
+  refusal.error_code = error_code::unsupported_version;
+  refusal.api_keys = {{18, 0, 2}};
+  const auto first = l.last;
+  // The refusal is always written in version 0 (KIP-511).
+  const auto event = l.answer(refusal, 0, first.correlation_id);
+  REQUIRE(std::holds_alternative<link::reply>(event));
+  l.note(std::get<link::reply>(event).bytes);
+  CHECK(l.last.version == 2);
+  CHECK(l.last.correlation_id != first.correlation_id);
+  CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to())));
+}
+
+TEST_CASE("a refused handshake without an offer goes on in version 0", "[machines]") {
+  line l;
+  l.connect();
+  api_versions_response refusal;
+  refusal.error_code = error_code::unsupported_version;
+  auto event = l.answer(refusal, 0, l.last.correlation_id);
+  REQUIRE(std::holds_alternative<link::reply>(event));
+  l.note(std::get<link::reply>(event).bytes);
+  CHECK(l.last.version == 0);
+  // Then there is nothing left to fall back to.
+  event = l.answer(refusal);
+  CHECK(code_of(event) == error_code::unsupported_version);
+}
+
+TEST_CASE("a broker that refuses what it offers is asked in ever lower versions",
+  "[machines]") {
+  line l;
+  l.connect();
+  auto refusal = versions_up_to();
+  refusal.error_code = error_code::unsupported_version;
+  for (int asked = 1; asked <= api_versions_request::versions.max; ++asked) {
+    const auto event = l.answer(refusal, 0, l.last.correlation_id);
+    REQUIRE(std::holds_alternative<link::reply>(event));
+    l.note(std::get<link::reply>(event).bytes);
+    CHECK(l.last.version == api_versions_request::versions.max - asked);
+  }
+  CHECK(code_of(l.answer(refusal)) == error_code::unsupported_version);
+}
+
+TEST_CASE("another error in the handshake ends it with the address", "[machines]") {
+  line l;
+  l.connect();
+  auto refusal = versions_up_to();
+  refusal.error_code = error_code::cluster_authorization_failed;
+  const auto event = l.answer(refusal);
+  CHECK(code_of(event) == error_code::cluster_authorization_failed);
+  CHECK(std::get<error>(event).detail.find("host:9092") != std::string::npos);
+}
+
+TEST_CASE("what is no answer to a request is an error", "[machines]") {
+  for (const bool handshake : {true, false}) {
+    line l;
+    if (handshake) {
+      l.connect();
+    } else {
+      l.make_up();
+      l.send(1);
+    }
+    INFO(handshake);
+    // A wrong correlation id.
+    CHECK(code_of(l.answer(versions_up_to(), 0, 99)) == error_code::malformed_response);
+    // Frames too short for one.
+    for (std::size_t size = 0; size < 4; ++size) {
+      const auto short_frame = shared_bytes::from(std::vector<std::byte>(size));
+      CHECK(code_of(l.machine.received(l.now, short_frame))
+        == error_code::malformed_response);
+    }
+    // A web server.
+    CHECK(code_of(l.machine.received(l.now, shared_bytes::copy_of("P/1.1 400 Bad")))
+      == error_code::malformed_response);
+  }
+}
+
+TEST_CASE("a handshake answered with garbage or cut short is an error", "[machines]") {
+  const auto whole = [] {
+    line l;
+    l.connect();
+    return payload_of(
+      *encode_response(versions_up_to(), l.last.version, l.last.correlation_id));
+  }();
+  for (std::size_t size = 4; size < whole.size(); ++size) {
+    line l;
+    l.connect();
+    INFO(size);
+    const auto event = l.machine.received(l.now, whole.slice(0, size));
+    CHECK(code_of(event) == error_code::malformed_response);
+    CHECK_FALSE(l.machine.up());
+  }
+}
+
+TEST_CASE("answers are matched to their calls, in order or not", "[machines]") {
+  line l;
+  l.make_up();
+  const auto a = l.send(11);
+  const auto b = l.send(12);
+  CHECK(l.machine.in_flight() == 2);
+  auto event = l.answer_offsets(b);
+  REQUIRE(std::holds_alternative<link::answer>(event));
+  CHECK(std::get<link::answer>(event).call == 12);
+  CHECK(std::get<link::answer>(event).version == 7);
+  event = l.answer_offsets(a);
+  REQUIRE(std::holds_alternative<link::answer>(event));
+  CHECK(std::get<link::answer>(event).call == 11);
+  CHECK(l.machine.in_flight() == 0);
+  // Nothing is answered twice.
+  CHECK(code_of(l.answer_offsets(a)) == error_code::malformed_response);
+}
+
+TEST_CASE("the answer to an abandoned call is ignored", "[machines]") {
+  line l;
+  l.make_up();
+  const auto a = l.send(11);
+  const auto b = l.send(12);
+  l.machine.abandon(11);
+  CHECK(std::holds_alternative<link::ignored>(l.answer_offsets(a)));
+  CHECK(std::holds_alternative<link::answer>(l.answer_offsets(b)));
+}
+
+TEST_CASE("a call without an answer is not waited for", "[machines]") {
+  line l;
+  l.make_up();
+  const auto a = l.send(11, 0ms, false);
+  CHECK(l.machine.in_flight() == 0);
+  CHECK(l.machine.next_correlation_id() == a + 1);
+  CHECK(l.machine.silent_until(10s) == std::nullopt);
+}
+
+TEST_CASE("silence is held against a broker only while it owes an answer",
+  "[machines]") {
+  line l;
+  l.machine.connecting(l.now, 1);
+  CHECK(l.machine.silent_until(10s) == std::nullopt);
+  const auto hello = l.machine.connected(l.now);
+  REQUIRE(hello);
+  l.note(*hello);
+  CHECK(l.machine.silent_until(10s) == l.now + 10s);
+  l.answer(versions_up_to());
+  CHECK(l.machine.silent_until(10s) == std::nullopt);
+
+  // The time counts from the request, not from when something was heard last.
+  l.now += 1h;
+  const auto a = l.send(11);
+  l.now += 1s;
+  const auto b = l.send(12);
+  CHECK(l.machine.silent_until(10s) == l.now - 1s + 10s);
+  // An answer is a sign of life for those behind it.
+  l.now += 8s;
+  l.answer_offsets(a);
+  CHECK(l.machine.silent_until(10s) == l.now + 10s);
+  // An abandoned request is still owed.
+  l.machine.abandon(12);
+  CHECK(l.machine.silent_until(10s) == l.now + 10s);
+  l.answer_offsets(b);
+  CHECK(l.machine.silent_until(10s) == std::nullopt);
+}
+
+TEST_CASE("a request that may rest at the broker gets its patience on top",
+  "[machines]") {
+  line l;
+  l.make_up();
+  const auto a = l.send(11, 500ms);
+  l.send(12, 2s);
+  CHECK(l.machine.silent_until(10s) == l.now + 10s + 500ms);
+  l.now += 3s;
+  l.answer_offsets(a);
+  CHECK(l.machine.silent_until(10s) == l.now + 10s + 2s);
+}
+
+TEST_CASE("a link that goes down hands back what was on it", "[machines]") {
+  line l;
+  l.make_up();
+  l.send(11);
+  l.send(12);
+  const auto orphans = l.down();
+  REQUIRE(orphans.size() == 2);
+  CHECK(orphans[0].call == 11);
+  CHECK(orphans[1].call == 12);
+  CHECK(l.machine.current() == link::state::down);
+  CHECK(l.machine.connection() == 0);
+  CHECK(l.machine.in_flight() == 0);
+  CHECK(l.machine.last_error().detail == "reset");
+  CHECK(l.machine.silent_until(10s) == std::nullopt);
+}
+
+TEST_CASE("a new connection starts its correlation ids over", "[machines]") {
+  line l;
+  l.make_up();
+  const auto id = l.send(11);
+  l.down();
+  l.make_up();
+  CHECK(l.send(12) == id);
+}
+
+TEST_CASE("the pause grows with each failure to connect", "[machines]") {
+  line l;
+  for (const auto pause : {100ms, 200ms, 400ms, 800ms, 1'000ms, 1'000ms}) {
+    l.machine.connecting(l.now, ++l.connection);
+    l.down();
+    CHECK(l.machine.retry_at() == l.now + pause);
+  }
+  CHECK(l.machine.failures() == 6);
+}
+
+TEST_CASE("a broker that shakes hands and hangs up is not asked at once",
+  "[machines]") {
+  line l;
+  for (const auto pause : {100ms, 200ms, 400ms}) {
+    l.make_up();
+    l.send(11);
+    l.down();
+    CHECK(l.machine.retry_at() == l.now + pause);
+  }
+}
+
+TEST_CASE("after a useful answer the pause starts over", "[machines]") {
+  line l;
+  l.connect();
+  l.down();
+  l.connect();
+  l.down();
+  l.make_up();
+  l.answer_offsets(l.send(11));
+  l.down();
+  CHECK(l.machine.failures() == 0);
+  CHECK(l.machine.retry_at() == l.now);
+  // Once only: what the last connection did does not speak for the next.
+  l.make_up();
+  l.down();
+  CHECK(l.machine.retry_at() == l.now + 100ms);
+}
+
+} // namespace dispatcher_fixture

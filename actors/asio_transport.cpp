@@ -3,7 +3,7 @@
 #include <cafka/actors/resolver.hpp>
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/actors/write_queue.hpp>
-#include <cafka/supervision/caf_compat.hpp>
+#include <cafka/supervision/run_here.hpp>
 
 #include <boost/asio/basic_stream_socket.hpp>
 #include <boost/asio/basic_waitable_timer.hpp>
@@ -86,6 +86,21 @@ ssize_t write_some(int fd, std::span<iovec> vectors) {
 }
 
 using gather_array = std::array<iovec, IOV_MAX>;
+
+/// Whether the owner is done with a message in microseconds.
+bool is_short(const transport_frames& message) {
+  constexpr std::size_t most = 16 * 1024;
+  std::size_t bytes = 0;
+  for (const auto& f : message.frames)
+    bytes += f.size();
+  return bytes <= most;
+}
+bool is_short(const transport_up&) {
+  return true;
+}
+bool is_short(const transport_down&) {
+  return false;
+}
 
 // Two kinds of thread meet here. The I/O thread connects, reads, and alone opens and
 // closes the descriptor. Any thread may send, grant and close.
@@ -454,10 +469,20 @@ private:
       end();
       return false;
     }
-    const std::lock_guard lock{inbound_};
-    if (!silenced_)
-      cafka::post(owner, std::forward<Message>(message));
-    silenced_ = silenced_ || last;
+    // Handling it here spares waking another thread, and makes this one deaf meanwhile.
+    std::optional<supervision::sent_here> handled_here;
+    {
+      const std::lock_guard lock{inbound_};
+      if (silenced_)
+        return true;
+      if (is_short(message))
+        handled_here.emplace(owner, std::forward<Message>(message));
+      else
+        cafka::post(owner, std::forward<Message>(message));
+      silenced_ = last;
+    }
+    if (handled_here)
+      handled_here->run();
     return true;
   }
 

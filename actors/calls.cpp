@@ -328,6 +328,7 @@ public:
     auto& partition = topic.partitions.emplace_back();
     partition.partition_index = request_.partition;
     partition.timestamp = request_.time.value;
+    out.timeout_ms = in_milliseconds(request_.deadline);
     return encode_request(out, version, correlation_id, client_id);
   }
 
@@ -456,8 +457,8 @@ public:
 // -- from a message to a call
 // ---------------------------------------------------------------
 
-std::unique_ptr<protocol::call> make_call(produce request, const call_defaults& defaults,
-  timestamp now, reply_function<produced> reply) {
+std::unique_ptr<protocol::call> make_call(
+  produce request, bool create_topic, timestamp now, reply_function<produced> reply) {
   auto wrong = check(request.topic, request.partition);
   if (wrong.code == error_code::none && request.records.empty())
     wrong = {error_code::invalid_argument, "there are no records to produce"};
@@ -470,14 +471,12 @@ std::unique_ptr<protocol::call> make_call(produce request, const call_defaults& 
     return nullptr;
   }
   if (request.timeout <= milliseconds{0})
-    request.timeout =
-      request.deadline > milliseconds{0} ? request.deadline : defaults.request_timeout;
+    request.timeout = request.deadline;
   protocol::call::traits what;
   what.key = protocol::produce_request::key;
   what.versions = versions_for(request);
   what.pinned = request.api_version;
-  what.where = protocol::leader_of{
-    request.topic, request.partition, defaults.allow_auto_topic_creation};
+  what.where = protocol::leader_of{request.topic, request.partition, create_topic};
   what.patience = request.timeout;
   what.repeatable = false;
   what.answered = request.required_acks != 0;

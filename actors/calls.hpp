@@ -12,21 +12,14 @@ namespace cafka::actors {
 template <class T>
 using reply_function = std::function<void(result<T>)>;
 
-/// What a worker lends to the requests it sends.
-struct call_defaults {
-  /// The deadline of a request that names none.
-  milliseconds request_timeout{30'000};
-  /// Whether a produce to an unknown topic may create it.
-  bool allow_auto_topic_creation = true;
-};
-
 // From a message to the call that the dispatcher carries: checks it, encodes it in the
 // version agreed on, reads the answer. A message that asks for nonsense is answered with
-// `invalid_argument` at once, and there is no call: null.
+// `invalid_argument` at once, and there is no call: null. The deadline must be set.
 
-/// `now` is the time of records that have none.
-std::unique_ptr<protocol::call> make_call(produce request, const call_defaults& defaults,
-  timestamp now, reply_function<produced> reply);
+/// `create_topic`: an unknown topic may be created. `now`: the time of records that have
+/// none.
+std::unique_ptr<protocol::call> make_call(
+  produce request, bool create_topic, timestamp now, reply_function<produced> reply);
 std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched> reply);
 std::unique_ptr<protocol::call> make_call(
   list_offsets request, reply_function<listed_offset> reply);

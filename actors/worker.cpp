@@ -51,10 +51,7 @@ public:
     : self_(self),
       options_(std::move(options)),
       transports_(std::move(transports)),
-      dispatcher_(dispatcher_options_of(options_), *this) {
-    defaults_.request_timeout = options_.request_timeout;
-    defaults_.allow_auto_topic_creation = options_.allow_auto_topic_creation;
-  }
+      dispatcher_(dispatcher_options_of(options_), *this) {}
 
   virtual ~worker_state() = default;
 
@@ -67,9 +64,10 @@ public:
     schedule();
     return {
       [this](produce& request) {
-        const auto deadline = request.deadline;
-        return submit<produced>(deadline, [&](auto reply) {
-          return make_call(std::move(request), defaults_, wall_clock(), std::move(reply));
+        set_deadline(request.deadline);
+        return submit<produced>(request.deadline, [&](auto reply) {
+          return make_call(std::move(request), options_.allow_auto_topic_creation,
+            wall_clock(), std::move(reply));
         });
       },
       [this](fetch& request) { return submit_simple<fetched>(request); },
@@ -131,6 +129,11 @@ private:
     return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
   }
 
+  void set_deadline(milliseconds& deadline) const {
+    if (deadline <= milliseconds{0})
+      deadline = options_.request_timeout;
+  }
+
   template <class Reply, class MakeCall>
   caf::typed_response_promise<result<Reply>> submit(
     milliseconds deadline, MakeCall make) {
@@ -146,8 +149,8 @@ private:
 
   template <class Reply, class Request>
   caf::typed_response_promise<result<Reply>> submit_simple(Request& request) {
-    const auto deadline = request.deadline;
-    return submit<Reply>(deadline,
+    set_deadline(request.deadline);
+    return submit<Reply>(request.deadline,
       [&](auto reply) { return make_call(std::move(request), std::move(reply)); });
   }
 
@@ -196,8 +199,8 @@ private:
       promise.deliver(result<worker_status>{status()});
       return promise;
     }
-    const auto deadline =
-      request.deadline > milliseconds{0} ? request.deadline : options_.request_timeout;
+    auto deadline = request.deadline;
+    set_deadline(deadline);
     waiters_.push_back({now() + deadline, promise});
     schedule();
     return promise;
@@ -242,7 +245,6 @@ private:
   worker_impl::pointer self_;
   worker_options options_;
   std::shared_ptr<transport_factory> transports_;
-  call_defaults defaults_;
   std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
   dispatcher dispatcher_;
   std::vector<waiter> waiters_;

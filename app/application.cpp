@@ -1,6 +1,6 @@
 #include <cafka/actors/asio_transport.hpp>
 #include <cafka/app/application.hpp>
-#include <cafka/supervision/caf_compat.hpp>
+#include <cafka/supervision/run_here.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
@@ -130,9 +130,10 @@ struct application::impl {
       due.deadline = left_until(deadline);
       if (due.deadline <= milliseconds{0})
         return error{error_code::timed_out, "no time is left"};
+      const auto timeout = due.deadline + grace;
       result<Reply> reply;
       caf::error failed;
-      ask(self, *handle, due.deadline + grace, std::move(due))
+      supervision::ask_here(self, *handle, timeout, std::move(due))
         .receive([&](result<Reply>& r) { reply = std::move(r); },
           [&](caf::error& e) { failed = std::move(e); });
       if (!failed)

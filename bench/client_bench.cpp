@@ -23,8 +23,9 @@ namespace {
 
 using namespace cafka;
 
-constexpr int runs = 5;
-constexpr std::size_t records_per_run = 200'000;
+constexpr int runs = 15;
+// What the mock cluster keeps of a partition, five megabytes, must hold them.
+constexpr std::size_t records_per_run = 30'000;
 constexpr std::size_t records_per_batch = 1'000;
 constexpr std::size_t value_size = 100;
 

@@ -51,37 +51,53 @@ bool never_handled(const caf::error& e) {
 
 } // namespace
 
-struct application::impl {
-  impl(caf::actor_system& system, application_options given)
-    : sys(system), options(std::move(given)) {}
+namespace {
 
-  caf::actor_system& sys;
-  application_options options;
-  std::shared_ptr<supervision::registry> names =
-    std::make_shared<supervision::registry>();
-  // Null when the options brought another kind.
-  std::shared_ptr<actors::asio_transport_factory> sockets;
-  supervision::supervisor_actor workers;
+/// What the supervisor's observer needs; it may outlive the application by a moment.
+struct health {
+  std::function<void(const supervision_event&)> on_event;
   std::atomic<bool> stopped = false;
   std::mutex mutex;
-  error ended; // Why nothing works any more.
+  error escalated;
 
   void observe(const supervision_event& event) {
     if (event.kind == event_kind::escalated) {
       const std::lock_guard guard{mutex};
-      ended = {error_code::closed, to_string(event)};
+      escalated = {error_code::closed, to_string(event)};
     }
     log_event(event);
-    if (options.on_event)
-      options.on_event(event);
+    if (on_event)
+      on_event(event);
   }
 
+  /// Why nothing works any more; `none` while it does.
   error why_ended() {
     if (stopped)
       return {error_code::closed, "the application was stopped"};
     const std::lock_guard guard{mutex};
-    return ended;
+    return escalated;
   }
+};
+
+} // namespace
+
+struct application::impl {
+  impl(caf::actor_system& system, application_options given)
+    : sys(system), options(std::move(given)) {
+    state->on_event = options.on_event;
+  }
+
+  caf::actor_system& sys;
+  const application_options options;
+  std::shared_ptr<health> state = std::make_shared<health>();
+  std::shared_ptr<supervision::registry> names =
+    std::make_shared<supervision::registry>();
+  // Null when the options brought another kind.
+  std::shared_ptr<actors::asio_transport_factory> sockets;
+  std::shared_ptr<actors::transport_factory> transports;
+  supervision::supervisor_actor workers;
+
+  error why_ended() { return state->why_ended(); }
 
   [[nodiscard]] milliseconds time_for(milliseconds deadline) const {
     return deadline > milliseconds{0} ? deadline : options.request_timeout;
@@ -190,7 +206,7 @@ struct application::impl {
       return settings.error();
     supervision::child_spec spec;
     spec.id = name;
-    spec.start = [settings = *settings, transports = options.transports](
+    spec.start = [settings = *settings, transports = transports](
                    caf::actor_system& system) -> supervision::start_result {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_worker(system, settings, transports));
@@ -219,16 +235,18 @@ result<std::unique_ptr<application>> application::start(
     return error{error_code::invalid_argument,
       "request_timeout and stop_timeout must be more than zero"};
   auto content = std::make_unique<impl>(sys, std::move(options));
-  if (content->options.transports == nullptr) {
+  content->transports = content->options.transports;
+  if (content->transports == nullptr) {
     content->sockets = std::make_shared<actors::asio_transport_factory>(
       std::max(content->options.io_threads, 1u));
-    content->options.transports = content->sockets;
+    content->transports = content->sockets;
   }
   supervision::supervisor_options root;
   root.name = "cafka.workers";
   root.intensity = {content->options.max_restarts, content->options.max_seconds};
   root.names = content->names;
-  root.observer = [raw = content.get()](const supervision_event& e) { raw->observe(e); };
+  root.observer = [state = content->state](
+                    const supervision_event& e) { state->observe(e); };
   content->workers = supervision::spawn_supervisor(sys, std::move(root));
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
@@ -248,24 +266,21 @@ application::~application() {
 }
 
 result<done> application::stop(milliseconds deadline) {
-  if (impl_->stopped.exchange(true))
+  if (impl_->state->stopped.exchange(true))
     return done{};
   if (deadline <= milliseconds{0})
     deadline = impl_->options.stop_timeout;
   const auto until = steady_clock::now() + deadline;
-  // The observer refers to us: the supervisor must have ended before we do.
   caf::scoped_actor self{impl_->sys};
   result<done> outcome{done{}};
-  ask(self, impl_->workers, deadline + grace, supervision::stop{deadline})
+  // The last tenth is for those that have to be killed.
+  ask(self, impl_->workers, deadline, supervision::stop{deadline / 10 * 9})
     .receive([] {},
       [&](caf::error& e) {
         // One that escalated has ended already.
         if (e == caf::sec::request_timeout)
           outcome = error{error_code::timed_out, "workers did not end in time"};
       });
-  self->wait_for(impl_->workers);
-  impl_->workers = nullptr;
-  impl_->options.transports = nullptr;
   if (impl_->sockets != nullptr)
     impl_->sockets->stop(left_until(until));
   return outcome;

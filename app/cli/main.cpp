@@ -1,0 +1,42 @@
+#include <cafka/app/cli/commands.hpp>
+#include <cafka/app/cli/demo.hpp>
+#include <cafka/app/cli/session.hpp>
+
+namespace {
+
+using namespace cafka::cli;
+
+exit_code run_command(
+  const client_arguments& command, output_format format, settings from) {
+  printer out{format};
+  session with{std::move(from)};
+  if (const auto connected = with.connect(); !connected) {
+    report("cannot reach the cluster", connected.error());
+    return exit_failed;
+  }
+  auto code =
+    std::visit([&](const auto& what) { return run(what, with.app(), out); }, command);
+  if (!out.flush()) {
+    report("cannot print", {cafka::error_code::closed, "standard output takes no more"});
+    code = exit_failed;
+  }
+  return code;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+  const auto parsed = parse_arguments(argc, argv);
+  if (const auto* code = std::get_if<exit_code>(&parsed))
+    return *code;
+  const auto& args = std::get<arguments>(parsed);
+  set_up_log(args.common.verbose);
+  auto from = read_settings(args.common);
+  if (!from) {
+    report("the configuration", from.error());
+    return exit_usage;
+  }
+  if (const auto* command = std::get_if<client_arguments>(&args.command))
+    return run_command(*command, args.common.output, *std::move(from));
+  return run_demo(args.common, *std::move(from));
+}

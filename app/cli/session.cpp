@@ -1,0 +1,110 @@
+#include <cafka/app/cli/session.hpp>
+
+#include <caf/actor_system_config.hpp>
+#include <spdlog/fmt/fmt.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <fstream>
+
+namespace cafka::cli {
+
+namespace {
+
+constexpr milliseconds default_timeout{10'000};
+
+std::string_view advice(error_code code) {
+  switch (code) {
+  case error_code::connection_failed:
+  case error_code::disconnected:
+    return "see that a Kafka broker listens there, or name others with --brokers "
+           "HOST:PORT";
+  case error_code::timed_out:
+    return "give it more time with --timeout, or see with --verbose what it waits for";
+  case error_code::unknown_topic_or_partition:
+    return "cafka metadata lists the topics and partitions there are";
+  case error_code::offset_out_of_range:
+    return "cafka offsets shows the range that the log has";
+  case error_code::unsupported_api_version:
+  case error_code::unsupported_version:
+    return "cafka api-versions shows what the broker knows";
+  case error_code::outcome_unknown:
+    return "see with cafka fetch whether the records are there before producing again";
+  case error_code::message_too_large:
+  case error_code::record_list_too_large:
+    return "send less at a time with --batch-size, or raise the topic's "
+           "max.message.bytes";
+  case error_code::not_enough_replicas:
+  case error_code::not_enough_replicas_after_append:
+    return "bring the missing brokers back, or ask for less with --acks 1";
+  default: return protocol::is_retriable(code) ? "it may pass: try again" : "";
+  }
+}
+
+} // namespace
+
+void report(std::string_view what, const error& why) {
+  auto text = fmt::format("cafka: {}: {}\n", what, to_string(why));
+  if (const auto meaning = protocol::text(why.code);
+      !meaning.empty() && why.code != error_code::invalid_argument)
+    text += fmt::format("  why: {}\n", meaning);
+  if (const auto hint = advice(why.code); !hint.empty())
+    text += fmt::format("  try: {}\n", hint);
+  std::fputs(text.c_str(), stderr);
+}
+
+result<settings> read_settings(const common_arguments& common) {
+  settings result;
+  result.config = std::make_unique<configuration>();
+  bool timeout_is_set = false;
+  if (!common.config_file.empty()) {
+    std::ifstream file{common.config_file};
+    if (!file.is_open())
+      return error{
+        error_code::invalid_argument, common.config_file + " cannot be opened"};
+    if (const auto wrong = result.config->parse({}, file); !wrong.empty())
+      return error{
+        error_code::invalid_argument, common.config_file + ": " + to_string(wrong)};
+    auto options = options_from(caf::content(*result.config));
+    if (!options)
+      return error{error_code::invalid_argument,
+        common.config_file + ": " + options.error().detail};
+    result.options = *std::move(options);
+    const auto* block = caf::get_if<caf::settings>(&caf::content(*result.config), "cafka");
+    timeout_is_set = block != nullptr && block->contains("request_timeout");
+    result.names_brokers = block != nullptr && block->contains("brokers");
+  }
+  if (!common.brokers.empty())
+    result.options.brokers = common.brokers;
+  if (common.timeout)
+    result.options.request_timeout = *common.timeout;
+  else if (!timeout_is_set)
+    result.options.request_timeout = default_timeout;
+  return result;
+}
+
+void set_up_log(bool verbose) {
+  auto logger = spdlog::stderr_color_mt("cafka");
+  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::warn);
+  logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
+  spdlog::set_default_logger(std::move(logger));
+}
+
+result<done> session::connect() {
+  // The worker is created by itself, so that a cluster that does not answer is an error
+  // now and here.
+  const auto name = settings_.options.default_worker;
+  auto options = settings_.options;
+  options.disable_default_worker = true;
+  auto started = application::start(system_, std::move(options));
+  if (!started)
+    return started.error();
+  app_ = *std::move(started);
+  const auto worker = app_->create_worker(name);
+  if (!worker)
+    return worker.error();
+  return done{};
+}
+
+} // namespace cafka::cli

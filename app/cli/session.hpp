@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cafka/app/application.hpp>
+#include <cafka/app/cli/arguments.hpp>
+#include <cafka/app/configuration.hpp>
+
+#include <caf/actor_system.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace cafka::cli {
+
+/// Says on standard error what failed, why, and what to try.
+void report(std::string_view what, const error& why);
+
+/// The settings of a configuration file and the command line together.
+struct settings {
+  std::unique_ptr<configuration> config;
+  application_options options;
+  /// Whether the configuration file says which brokers to ask.
+  bool names_brokers = false;
+};
+
+/// Error `invalid_argument` names the file and what is wrong with it.
+[[nodiscard]] result<settings> read_settings(const common_arguments& common);
+
+/// Sends the program's log to standard error, from `debug` on when it is to be verbose,
+/// else from warnings on.
+void set_up_log(bool verbose);
+
+/// An actor system with a cafka application and one worker, the default one, that a broker
+/// has answered.
+class session {
+public:
+  explicit session(settings from)
+    : settings_(std::move(from)), system_(*settings_.config) {}
+
+  /// Starts the application and waits for the worker's first answer.
+  [[nodiscard]] result<done> connect();
+
+  [[nodiscard]] application& app() { return *app_; }
+
+private:
+  settings settings_;
+  caf::actor_system system_;
+  std::unique_ptr<application> app_;
+};
+
+} // namespace cafka::cli

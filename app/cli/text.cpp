@@ -1,0 +1,200 @@
+#include <cafka/app/cli/text.hpp>
+
+#include <caf/config_value.hpp>
+#include <caf/timespan.hpp>
+#include <spdlog/fmt/fmt.h>
+
+#include <charconv>
+
+namespace cafka::cli {
+
+namespace {
+
+unsigned char at(std::string_view text, std::size_t i) {
+  return static_cast<unsigned char>(text[i]);
+}
+
+/// How long the UTF-8 sequence is that `text` begins with; zero when there is none.
+std::size_t utf8_length(std::string_view text) {
+  const auto first = at(text, 0);
+  if (first < 0x80)
+    return 1;
+  std::size_t length = 0;
+  // Where the second byte must lie: this is what shuts out overlong forms, surrogates and
+  // all beyond U+10FFFF.
+  unsigned char low = 0x80;
+  unsigned char high = 0xbf;
+  if (first >= 0xc2 && first <= 0xdf) {
+    length = 2;
+  } else if (first >= 0xe0 && first <= 0xef) {
+    length = 3;
+    if (first == 0xe0)
+      low = 0xa0;
+    else if (first == 0xed)
+      high = 0x9f;
+  } else if (first >= 0xf0 && first <= 0xf4) {
+    length = 4;
+    if (first == 0xf0)
+      low = 0x90;
+    else if (first == 0xf4)
+      high = 0x8f;
+  }
+  if (length == 0 || text.size() < length || at(text, 1) < low || at(text, 1) > high)
+    return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if (at(text, i) < 0x80 || at(text, i) > 0xbf)
+      return 0;
+  }
+  return length;
+}
+
+/// Takes a number of exactly `digits` digits off the front.
+std::optional<int> take_number(std::string_view& text, std::size_t digits) {
+  int number = 0;
+  const auto* end = text.data() + std::min(digits, text.size());
+  const auto [stopped, wrong] = std::from_chars(text.data(), end, number);
+  if (text.size() < digits || wrong != std::errc{} || stopped != end || number < 0)
+    return std::nullopt;
+  text.remove_prefix(digits);
+  return number;
+}
+
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c))
+    return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+} // namespace
+
+bool is_utf8(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto length = utf8_length(bytes);
+    if (length == 0)
+      return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string escaped(std::string_view bytes) {
+  std::string result;
+  result.reserve(bytes.size());
+  while (!bytes.empty()) {
+    const auto length = utf8_length(bytes);
+    const auto c = at(bytes, 0);
+    if (c == '\\')
+      result += "\\\\";
+    else if (c == '\t')
+      result += "\\t";
+    else if (c == '\n')
+      result += "\\n";
+    else if (c == '\r')
+      result += "\\r";
+    else if (length == 0 || c < 0x20 || c == 0x7f)
+      result += fmt::format("\\x{:02x}", c);
+    else
+      result += bytes.substr(0, length);
+    bytes.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr std::string_view digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string result;
+  result.reserve((bytes.size() + 2) / 3 * 4);
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto left = bytes.size() - i;
+    const unsigned group = unsigned{at(bytes, i)} << 16
+      | (left > 1 ? unsigned{at(bytes, i + 1)} << 8 : 0u)
+      | (left > 2 ? unsigned{at(bytes, i + 2)} : 0u);
+    result += digits[group >> 18];
+    result += digits[group >> 12 & 63];
+    result += left > 1 ? digits[group >> 6 & 63] : '=';
+    result += left > 2 ? digits[group & 63] : '=';
+  }
+  return result;
+}
+
+std::string time_text(timestamp t) {
+  const auto day = std::chrono::floor<std::chrono::days>(t);
+  const std::chrono::year_month_day date{day};
+  const std::chrono::hh_mm_ss time{t - day};
+  const auto year = static_cast<int>(date.year());
+  // The calendar's type ends at 32767; a record's time need not.
+  if (t < timestamp{} || t > timestamp{std::chrono::milliseconds{253'402'300'799'999}})
+    return std::to_string(t.time_since_epoch().count());
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", year,
+    static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+    time.hours().count(), time.minutes().count(), time.seconds().count(),
+    time.subseconds().count());
+}
+
+std::optional<timestamp> parse_time(std::string_view text) {
+  if (const auto number = parse_number(text))
+    return timestamp{milliseconds{*number}};
+  const auto year = take_number(text, 4);
+  if (!year || !take(text, '-'))
+    return std::nullopt;
+  const auto month = take_number(text, 2);
+  if (!month || !take(text, '-'))
+    return std::nullopt;
+  const auto day = take_number(text, 2);
+  if (!day || !take(text, 'T'))
+    return std::nullopt;
+  const auto hour = take_number(text, 2);
+  if (!hour || *hour > 23 || !take(text, ':'))
+    return std::nullopt;
+  const auto minute = take_number(text, 2);
+  if (!minute || *minute > 59 || !take(text, ':'))
+    return std::nullopt;
+  const auto second = take_number(text, 2);
+  if (!second || *second > 59)
+    return std::nullopt;
+  int fraction = 0;
+  if (take(text, '.')) {
+    int digits = 0;
+    for (; digits < 3; ++digits) {
+      const auto digit = take_number(text, 1);
+      if (!digit)
+        break;
+      fraction = fraction * 10 + *digit;
+    }
+    if (digits == 0)
+      return std::nullopt;
+    for (; digits < 3; ++digits)
+      fraction *= 10;
+  }
+  const std::chrono::year_month_day date{std::chrono::year{*year},
+    std::chrono::month{static_cast<unsigned>(*month)},
+    std::chrono::day{static_cast<unsigned>(*day)}};
+  if (text != "Z" || !date.ok() || *year < 1970)
+    return std::nullopt;
+  return std::chrono::sys_days{date} + std::chrono::hours{*hour}
+  + std::chrono::minutes{*minute} + std::chrono::seconds{*second}
+  + milliseconds{fraction};
+}
+
+std::optional<milliseconds> parse_duration(const std::string& text) {
+  const auto parsed = caf::get_as<caf::timespan>(caf::config_value{text});
+  if (!parsed)
+    return std::nullopt;
+  const auto rounded = std::chrono::duration_cast<milliseconds>(*parsed);
+  if (rounded != *parsed || rounded <= milliseconds{0})
+    return std::nullopt;
+  return rounded;
+}
+
+std::optional<std::int64_t> parse_number(std::string_view text) {
+  std::int64_t number = 0;
+  const auto* end = text.data() + text.size();
+  const auto [stopped, wrong] = std::from_chars(text.data(), end, number);
+  if (text.empty() || wrong != std::errc{} || stopped != end || number < 0)
+    return std::nullopt;
+  return number;
+}
+
+} // namespace cafka::cli

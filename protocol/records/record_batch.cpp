@@ -322,7 +322,8 @@ bool batch_reader::open_wrapper(record_batch& batch) {
   if (info.magic == 1)
     batch.offset_shift_ = info.last_offset.value() - last;
   info.base_offset = first + batch.offset_shift_;
-  if (first > last || info.base_offset < log_offset{0})
+  if (first > last || info.base_offset < log_offset{0}
+    || log_offset{last + batch.offset_shift_} > info.last_offset)
     return fail(batch, error_code::corrupt_message, "offsets inside are out of range");
   return true;
 }

@@ -287,6 +287,9 @@ TEST_CASE("wrappers that hold what they must not are refused", "[records]") {
   // More offsets inside than there are before the wrapper's own.
   CHECK(
     code(wrapper(1, 1, {plain, message(1, 2, 0, "x")})) == error_code::corrupt_message);
+  // A v0 wrapper whose records are beyond its own offset, which would send a reader back.
+  CHECK(code(wrapper(0, 46, {message(0, 46, 0, "x")})) == error_code::none);
+  CHECK(code(wrapper(0, 46, {message(0, 100, 0, "x")})) == error_code::corrupt_message);
   CHECK(code(shared_bytes::from(message(1, 0, 1, std::nullopt)))
     == error_code::corrupt_message);
   CHECK(code(shared_bytes::from(message(1, 0, 1, "not gzip")))

@@ -62,6 +62,11 @@ struct io_loop : std::enable_shared_from_this<io_loop> {
   }
 };
 
+struct name_service {
+  resolver resolve;
+  lookup_threads lookups;
+};
+
 tcp::endpoint asio_endpoint(const socket_address& address) {
   tcp::endpoint result;
   std::memcpy(result.data(), &address.storage, address.size);
@@ -201,7 +206,7 @@ public:
     tell_owner(stopped(), true);
   }
 
-  void begin(const resolver& resolve, lookup_threads& lookups) {
+  void begin(name_service& names) {
     loop_.open.insert(shared_from_this());
     if (const auto numeric = numeric_address(peer_.host, peer_.port)) {
       addresses_.push_back(asio_endpoint(*numeric));
@@ -214,9 +219,9 @@ public:
     });
     // The thread may outlive a stop that does not wait for it, so it owns nothing of
     // ours.
-    const auto no_thread =
-      lookups.run([resolve, host = peer_.host, weak_self = weak_from_this(),
-                    weak_loop = loop_.weak_from_this()] {
+    const auto no_thread = names.lookups.run(
+      [resolve = names.resolve, host = peer_.host, weak_self = weak_from_this(),
+        weak_loop = loop_.weak_from_this()] {
         auto found = resolve(host);
         if (const auto loop = weak_loop.lock())
           loop->post([weak_self, found = std::move(found)] {
@@ -545,8 +550,7 @@ private:
 } // namespace
 
 struct asio_transport_factory::impl {
-  resolver resolve;
-  lookup_threads lookups;
+  std::shared_ptr<name_service> names = std::make_shared<name_service>();
   std::vector<std::shared_ptr<io_loop>> loops;
   std::vector<std::thread> threads;
   std::atomic<std::size_t> opened{0};
@@ -556,7 +560,7 @@ struct asio_transport_factory::impl {
   void start(unsigned count) {
     for (unsigned i = 0; i != count; ++i) {
       const auto& loop = loops.emplace_back(std::make_shared<io_loop>());
-      threads.emplace_back([l = loop.get()] {
+      threads.emplace_back([l = loop] {
         // Signals are the application's, and for threads that expect them.
         sigset_t all;
         sigfillset(&all);
@@ -579,16 +583,22 @@ struct asio_transport_factory::impl {
           l->work.reset();
         });
     }
-    for (auto& t : threads)
-      t.join();
+    for (auto& t : threads) {
+      // An owner that is handled in an I/O thread may end there, and hold the last
+      // reference to the factory: that thread runs out by itself.
+      if (t.get_id() == std::this_thread::get_id())
+        t.detach();
+      else
+        t.join();
+    }
     threads.clear();
-    lookups.wait(until);
+    names->lookups.wait(until);
   }
 };
 
 asio_transport_factory::asio_transport_factory(unsigned threads, resolver resolve)
   : impl_(std::make_unique<impl>()) {
-  impl_->resolve = std::move(resolve);
+  impl_->names->resolve = std::move(resolve);
   impl_->start(std::max(threads, 1u));
 }
 
@@ -598,9 +608,7 @@ std::unique_ptr<transport> asio_transport_factory::open(const endpoint& peer,
   const transport_options& options, caf::weak_actor_ptr owner, connection_id id) {
   const auto& loop = impl_->loops[impl_->opened++ % impl_->loops.size()];
   auto c = std::make_shared<connection>(*loop, peer, options, std::move(owner), id);
-  // `stop` waits for all that was posted, so the implementation is still there.
-  const auto begun =
-    loop->post([c, i = impl_.get()] { c->begin(i->resolve, i->lookups); });
+  const auto begun = loop->post([c, names = impl_->names] { c->begin(*names); });
   if (!begun)
     c->reject();
   return std::make_unique<asio_transport>(loop, std::move(c));

@@ -17,8 +17,8 @@ public:
   explicit asio_transport_factory(
     unsigned threads = 1, resolver resolve = system_resolver);
 
-  /// Stops, without waiting for name look-ups. Never the last act of one of its own
-  /// threads: whoever owns the factory outlives the owners of its connections.
+  /// Stops, without waiting for name look-ups. May be the act of an owner that is handled
+  /// in one of the I/O threads.
   ~asio_transport_factory() override;
 
   /// A connection opened after `stop` is down at once, with code `closed`.

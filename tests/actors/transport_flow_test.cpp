@@ -1,6 +1,7 @@
 #include "transport_fixture.hpp"
 #include <cafka/supervision/caf_compat.hpp>
 
+#include <caf/event_based_actor.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
@@ -291,4 +292,47 @@ TEST_CASE("no descriptor stays open") {
     }
   }
   CHECK(open_descriptors() == before);
+}
+
+namespace {
+
+struct last_word {
+  explicit last_word(std::shared_ptr<std::latch> l) : gone(std::move(l)) {}
+  ~last_word() { gone->count_down(); }
+  std::shared_ptr<std::latch> gone;
+};
+
+struct everything {
+  explicit everything(std::shared_ptr<std::latch> gone) : farewell(std::move(gone)) {}
+  // Declared first, so that it speaks when all else is gone.
+  last_word farewell;
+  cafka::actors::asio_transport_factory factory;
+  std::unique_ptr<transport> wire;
+};
+
+} // namespace
+
+TEST_CASE("an owner may end in the I/O thread and take the factory with it") {
+  scripted_peer peer{[](scripted_peer::session& s) {
+    s.send_frame({});
+    s.wait_until_closed();
+  }};
+  transport_fixture f;
+  for (int round = 0; round != 20; ++round) {
+    const auto gone = std::make_shared<std::latch>(1);
+    auto all = std::make_shared<everything>(gone);
+    auto owner = f.system.spawn([all](caf::event_based_actor* self) -> caf::behavior {
+      return {
+        [](const cafka::actors::transport_up&) {},
+        [self, all](const cafka::actors::transport_frames&) { self->quit(); },
+        [](const cafka::actors::transport_down&) {},
+      };
+    });
+    all->wire = all->factory.open(
+      peer.address(), {}, caf::actor_cast<caf::weak_actor_ptr>(owner), 1);
+    all.reset();
+    owner = nullptr;
+    gone->wait();
+  }
+  CHECK(peer.wait_for_sessions_ended());
 }

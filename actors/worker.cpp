@@ -8,6 +8,7 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <random>
 #include <unordered_map>
 #include <utility>
@@ -41,6 +42,19 @@ protocol::dispatcher_options dispatcher_options_of(const worker_options& options
   return result;
 }
 
+#ifdef CAF_ENABLE_EXCEPTIONS
+/// Why a worker ends that has thrown.
+caf::error reason_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
+  }
+}
+#endif
+
 /// The shell around a dispatcher: brings it messages and the time, does what it says.
 class worker_state : public dispatcher::output {
 public:
@@ -60,6 +74,12 @@ public:
 
   worker_impl::behavior_type make_behavior() {
     trap_exit(self_, [this](caf::exit_msg& msg) { on_exit_message(msg); });
+#ifdef CAF_ENABLE_EXCEPTIONS
+    // CAF's own handler prints on standard output, which belongs to the program; the
+    // supervisor's event carries this.
+    self_->set_exception_handler(
+      [](std::exception_ptr& thrown) { return reason_of(thrown); });
+#endif
     dispatcher_.start(now());
     schedule();
     return {

@@ -73,13 +73,13 @@ public:
     const auto* value = take(key);
     if (value == nullptr)
       return;
-    // A list, or one text with commas.
+    // A list, or one text with commas; asked for a list, CAF would read the text as one.
     std::string joined;
-    if (const auto list = caf::get_as<std::vector<std::string>>(*value)) {
+    if (const auto* one = caf::get_if<std::string>(value)) {
+      joined = *one;
+    } else if (const auto list = caf::get_as<std::vector<std::string>>(*value)) {
       for (const auto& item : *list)
         joined += (joined.empty() ? "" : ",") + item;
-    } else if (const auto one = caf::get_as<std::string>(*value)) {
-      joined = *one;
     }
     const auto all = protocol::parse_endpoints(joined);
     if (!all)

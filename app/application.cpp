@@ -149,9 +149,11 @@ struct application::impl {
       const auto timeout = due.deadline + grace;
       result<Reply> reply;
       caf::error failed;
-      supervision::ask_here(self, *handle, timeout, std::move(due))
-        .receive([&](result<Reply>& r) { reply = std::move(r); },
-          [&](caf::error& e) { failed = std::move(e); });
+      auto answer = supervision::ask_here(self, *handle, std::move(due));
+      if (!supervision::answer_within(self, timeout))
+        return lost<Request>(caf::make_error(caf::sec::request_timeout));
+      answer.receive([&](result<Reply>& r) { reply = std::move(r); },
+        [&](caf::error& e) { failed = std::move(e); });
       if (!failed)
         return reply;
       if (!never_handled(failed))

@@ -3,6 +3,7 @@
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/actor_system.hpp>
+#include <caf/blocking_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #if __has_include(<caf/execution_unit.hpp>)
 #include <caf/execution_unit.hpp>
@@ -14,6 +15,7 @@
 #define CAFKA_CAF_HAS_EXECUTION_UNIT 0
 #endif
 
+#include <chrono>
 #include <cstddef>
 #include <utility>
 
@@ -84,13 +86,14 @@ private:
 };
 
 /// `ask` by a thread that will wait for the answer, in this thread if `dest` is idle.
+///
+/// Without a timeout, which would wake CAF's clock: see `answer_within`.
 template <class Handle, class Message>
-auto ask_here(
-  caf::scoped_actor& self, const Handle& dest, caf::timespan timeout, Message&& message) {
+auto ask_here(caf::scoped_actor& self, const Handle& dest, Message&& message) {
   detail::here unit{self.home_system()};
   auto* before = self->context();
   self->context(&unit);
-  auto response = ask(self, dest, timeout, std::forward<Message>(message));
+  auto response = ask(self, dest, caf::infinite, std::forward<Message>(message));
   self->context(before);
   unit.run();
   return response;
@@ -109,11 +112,17 @@ public:
 };
 
 template <class Handle, class Message>
-auto ask_here(
-  caf::scoped_actor& self, const Handle& dest, caf::timespan timeout, Message&& message) {
-  return ask(self, dest, timeout, std::forward<Message>(message));
+auto ask_here(caf::scoped_actor& self, const Handle& dest, Message&& message) {
+  return ask(self, dest, caf::infinite, std::forward<Message>(message));
 }
 
 #endif
+
+/// Blocks until something has arrived for `self`, for `timeout` at most; says whether.
+inline bool answer_within(caf::scoped_actor& self, caf::timespan timeout) {
+  using clock = caf::blocking_actor::timeout_type::clock;
+  return self->await_data(
+    clock::now() + std::chrono::duration_cast<clock::duration>(timeout));
+}
 
 } // namespace cafka::supervision

@@ -44,6 +44,9 @@ public:
   /// Notes that the leader known for the partition is not the leader any more.
   void forget_leader(const std::string& topic, partition_id p);
 
+  /// Notes that the controller known is not the controller any more.
+  void forget_controller() { controller_ = -1; }
+
   [[nodiscard]] const endpoint* address_of(broker_id id) const;
   [[nodiscard]] const std::map<broker_id, endpoint>& brokers() const { return brokers_; }
   [[nodiscard]] broker_id controller() const { return controller_; }

@@ -395,10 +395,14 @@ void dispatcher::deliver(
   }
   if (remedy_for(outcome.code) == remedy::refresh_metadata) {
     // An answer from a leader of old says nothing about the one known now.
-    const auto* where = std::get_if<leader_of>(&c.what->what().where);
+    const auto& aim = c.what->what().where;
+    const auto* where = std::get_if<leader_of>(&aim);
     if (where != nullptr
       && cluster_.leader_of(where->topic, where->partition).leader == from.broker())
       cluster_.forget_leader(where->topic, where->partition);
+    if (std::holds_alternative<controller_broker>(aim)
+      && cluster_.controller() == from.broker())
+      cluster_.forget_controller();
     want_metadata();
   }
   try_again(now, at, std::move(outcome));

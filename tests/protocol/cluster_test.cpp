@@ -62,8 +62,8 @@ TEST_CASE("a cluster knows nothing until it is told", "[machines]") {
   CHECK(known.topic_id("t").is_zero());
 }
 
-TEST_CASE("leaders are told from missing ones and from missing partitions",
-  "[machines]") {
+TEST_CASE(
+  "leaders are told from missing ones and from missing partitions", "[machines]") {
   cluster known;
   known.update(about("t", id_of(1), {{1, -1}, {0, 7}}), false);
   CHECK(known.leader_of("t", 0).state == leadership::led);
@@ -92,8 +92,8 @@ TEST_CASE("an older epoch never replaces a newer one of the same topic", "[machi
   CHECK(leader(known, "t", 0) == 4);
 }
 
-TEST_CASE("an older epoch does not bring back a leader that was forgotten",
-  "[machines]") {
+TEST_CASE(
+  "an older epoch does not bring back a leader that was forgotten", "[machines]") {
   cluster known;
   known.update(about("t", id_of(1), {{0, 2, 5}}), false);
   known.forget_leader("t", 0);
@@ -130,8 +130,8 @@ TEST_CASE("an answer about all topics forgets those it does not name", "[machine
   CHECK(leader(known, "b") == 1);
 }
 
-TEST_CASE("partition numbers that cannot be are ignored and cost no memory",
-  "[machines]") {
+TEST_CASE(
+  "partition numbers that cannot be are ignored and cost no memory", "[machines]") {
   cluster known;
   auto answer = about("t", id_of(1), {{-5, 1}, {INT32_MIN, 1}, {INT32_MAX, 2}, {0, 3}});
   for (int i = 0; i < 1'000; ++i) {

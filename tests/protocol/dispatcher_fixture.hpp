@@ -175,9 +175,11 @@ private:
 
 /// A dispatcher whose world is the test: it logs what the dispatcher does, and its
 /// brokers say what the test wants, when it wants it.
-class bed final : public dispatcher::output {
+class bed : public dispatcher::output {
 public:
-  explicit bed(dispatcher_options options = {}) : machine(made(std::move(options)), *this) {}
+  explicit bed(dispatcher_options options = plain())
+    : machine(std::move(options), *this) {}
+  virtual ~bed() = default;
 
   /// Bootstraps from broker 1 alone, without jitter.
   static dispatcher_options plain() {
@@ -261,12 +263,13 @@ public:
     const auto bytes =
       encode_response(response, r.header.version, r.header.correlation_id);
     REQUIRE(bytes);
+    REQUIRE(++steps_ < most_steps);
     machine.on_frame(now, r.connection, payload_of(*bytes));
   }
 
   /// Broker takes the connection and agrees on versions.
-  void welcome(std::int32_t broker,
-    const api_versions_response& versions = versions_up_to()) {
+  void welcome(
+    std::int32_t broker, const api_versions_response& versions = versions_up_to()) {
     machine.on_up(now, connection_to(broker));
     answer(take(api_key::api_versions, broker), versions);
   }
@@ -310,6 +313,7 @@ public:
     const auto next = machine.next_time();
     REQUIRE(next != time_point::max());
     REQUIRE(next > now);
+    REQUIRE(++steps_ < most_steps);
     now = next;
     machine.on_time(now);
   }
@@ -325,13 +329,38 @@ public:
   dispatcher machine;
 
 private:
-  static dispatcher_options made(dispatcher_options options) {
-    return options.bootstrap.empty() ? plain() : std::move(options);
-  }
+  // A test that waits in vain ends here.
+  static constexpr int most_steps = 5'000;
 
   void forget(std::uint64_t connection) {
     open.erase(connection);
     std::erase_if(requests, [&](const request& r) { return r.connection == connection; });
+  }
+
+  int steps_ = 0;
+};
+
+/// A bed that knows a cluster of three, where broker 2 leads `t` and broker 3 controls;
+/// brokers 1 and 2 are connected.
+struct ready_bed : bed {
+  explicit ready_bed(dispatcher_options options = plain())
+    : bed(with_topic(std::move(options))) {
+    start(usual());
+    auto first = submit(asking_leader("t"));
+    welcome(2);
+    answer_offsets(2);
+    CHECK(first->succeeded());
+    log.clear();
+  }
+
+  static metadata_response usual(std::int32_t leader = 2, std::int32_t epoch = 0) {
+    return about({1, 2, 3}, {{"t", {leader}, epoch}}, 3);
+  }
+
+private:
+  static dispatcher_options with_topic(dispatcher_options options) {
+    options.initial_topics = {"t"};
+    return options;
   }
 };
 

@@ -27,7 +27,9 @@ shared_bytes batch(
 
 shared_bytes transactional(std::int64_t base, int count, std::int64_t producer) {
   return batch(base, count, {},
-    {.producer_id = producer, .producer_epoch = 0, .base_sequence = 0,
+    {.producer_id = producer,
+      .producer_epoch = 0,
+      .base_sequence = 0,
       .transactional = true});
 }
 
@@ -115,8 +117,8 @@ TEST_CASE("message sets of old are walked like batches", "[records]") {
     for (const auto c : {codec::none, codec::gzip}) {
       std::vector<record> content;
       for (int i = 0; i < 3; ++i)
-        content.push_back({.key = {}, .value = std::to_string(i), .headers = {},
-          .time = at(1)});
+        content.push_back(
+          {.key = {}, .value = std::to_string(i), .headers = {}, .time = at(1)});
       builder_options options;
       options.compression = c;
       const auto bytes = build(magic, content, options);
@@ -154,8 +156,7 @@ TEST_CASE("an aborted transaction ends at its own producer's marker", "[records]
     transactional(6, 1, 9),             // still aborted
     marker(7, 9, control_type::abort),
     transactional(8, 1, 9), // the next transaction, committed
-    marker(9, 9, control_type::commit),
-    transactional(10, 1, 8), // aborted
+    marker(9, 9, control_type::commit), transactional(10, 1, 8), // aborted
   });
   const auto committed = fetched_records::read(bytes, 0, {{8, 10}, {9, 0}});
   REQUIRE(committed);
@@ -181,8 +182,7 @@ TEST_CASE("a damaged second batch delivers the first, then is an error", "[recor
   CHECK(walk(*read) == offsets{0, 1});
   REQUIRE(read->next_offset() == log_offset{2});
   // A broker that keeps old batches in the answer must not hide the damage.
-  CHECK(
-    fetched_records::read(bytes, 2).error().code == error_code::corrupt_message);
+  CHECK(fetched_records::read(bytes, 2).error().code == error_code::corrupt_message);
 }
 
 TEST_CASE("a damaged first batch is an error", "[records]") {
@@ -190,8 +190,8 @@ TEST_CASE("a damaged first batch is an error", "[records]") {
   CHECK(read.error().code == error_code::corrupt_message);
 }
 
-TEST_CASE("damage behind control batches does not stop the reader before it",
-  "[records]") {
+TEST_CASE(
+  "damage behind control batches does not stop the reader before it", "[records]") {
   const auto read = fetched_records::read(
     joined({marker(0, 9, control_type::commit), damaged(batch(1, 1))}), 0);
   REQUIRE(read);
@@ -210,8 +210,8 @@ TEST_CASE("a batch cut off behind whole ones is left for the next fetch", "[reco
   }
 }
 
-TEST_CASE("a batch cut off with nothing before it is too large for the fetch",
-  "[records]") {
+TEST_CASE(
+  "a batch cut off with nothing before it is too large for the fetch", "[records]") {
   const auto whole = batch(3, 20);
   for (const auto size : {std::size_t{1}, std::size_t{17}, whole.size() - 1}) {
     const auto read = fetched_records::read(whole.slice(0, size), 3);

@@ -85,8 +85,7 @@ TEST_CASE("a link agrees on versions in the newest version first", "[machines]")
   CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
 }
 
-TEST_CASE("a refused handshake goes on in the version the broker offers",
-  "[machines]") {
+TEST_CASE("a refused handshake goes on in the version the broker offers", "[machines]") {
   line l;
   l.connect();
   auto refusal = versions_up_to();
@@ -116,8 +115,8 @@ TEST_CASE("a refused handshake without an offer goes on in version 0", "[machine
   CHECK(code_of(event) == error_code::unsupported_version);
 }
 
-TEST_CASE("a broker that refuses what it offers is asked in ever lower versions",
-  "[machines]") {
+TEST_CASE(
+  "a broker that refuses what it offers is asked in ever lower versions", "[machines]") {
   line l;
   l.connect();
   auto refusal = versions_up_to();
@@ -219,8 +218,7 @@ TEST_CASE("a call without an answer is not waited for", "[machines]") {
   CHECK(l.machine.silent_until(10s) == std::nullopt);
 }
 
-TEST_CASE("silence is held against a broker only while it owes an answer",
-  "[machines]") {
+TEST_CASE("silence is held against a broker only while it owes an answer", "[machines]") {
   line l;
   l.machine.connecting(l.now, 1);
   CHECK(l.machine.silent_until(10s) == std::nullopt);
@@ -248,8 +246,8 @@ TEST_CASE("silence is held against a broker only while it owes an answer",
   CHECK(l.machine.silent_until(10s) == std::nullopt);
 }
 
-TEST_CASE("a request that may rest at the broker gets its patience on top",
-  "[machines]") {
+TEST_CASE(
+  "a request that may rest at the broker gets its patience on top", "[machines]") {
   line l;
   l.make_up();
   const auto a = l.send(11, 500ms);
@@ -295,8 +293,7 @@ TEST_CASE("the pause grows with each failure to connect", "[machines]") {
   CHECK(l.machine.failures() == 6);
 }
 
-TEST_CASE("a broker that shakes hands and hangs up is not asked at once",
-  "[machines]") {
+TEST_CASE("a broker that shakes hands and hangs up is not asked at once", "[machines]") {
   line l;
   for (const auto pause : {100ms, 200ms, 400ms}) {
     l.make_up();

@@ -1,0 +1,420 @@
+#include "dispatcher_fixture.hpp"
+
+#include <functional>
+#include <random>
+
+using namespace dispatcher_fixture;
+
+namespace {
+
+/// How a broker treats whoever talks to it.
+enum class mood : std::uint8_t {
+  well,
+  refuses,  ///< Nobody listens.
+  swallows, ///< Takes packets and says nothing.
+  flaps,    ///< Agrees on versions and hangs up at the first request.
+  babbles,  ///< Answers with garbage.
+};
+
+/// A cluster of three brokers, a client and the time, all made up from a seed.
+class simulation final : public dispatcher::output {
+public:
+  explicit simulation(std::uint32_t seed)
+    : random_(seed), machine_(options(seed), *this) {
+    for (int t = 0; t < topics; ++t)
+      lead_.push_back(1 + t % brokers);
+  }
+  virtual ~simulation() = default;
+
+  /// Faults and calls for so long; then all is well, and everything must come to an end.
+  void run(milliseconds length) {
+    const auto end = now_ + length;
+    machine_.start(now_);
+    plan(0ms, [this, end] { submit_now_and_again(end); });
+    plan(0ms, [this, end] { mischief(end); });
+    turn_until(end);
+    for (auto& m : mood_)
+      m = mood::well;
+    for (std::size_t t = 0; t < lead_.size(); ++t)
+      elect(t, 1 + static_cast<int>(t) % brokers);
+    turn_until(now_ + 30s);
+    CHECK(machine_.pending() == 0);
+    for (const auto& c : calls_)
+      CHECK(c->finished == 1);
+    // Whatever has happened, the client is well again.
+    for (int t = 0; t < topics; ++t) {
+      auto& c = submit(asking_leader(topic(t)), 30s);
+      turn_until(now_ + 30s);
+      INFO(to_string(c.outcome));
+      CHECK(c.succeeded());
+    }
+  }
+
+  struct tally {
+    std::size_t calls = 0;
+    std::size_t succeeded = 0;
+    std::map<error_code, std::size_t> failed;
+  };
+
+  [[nodiscard]] tally counted() const {
+    tally sum;
+    for (const auto& c : calls_) {
+      ++sum.calls;
+      if (c->succeeded())
+        ++sum.succeeded;
+      else
+        ++sum.failed[c->outcome.code];
+    }
+    return sum;
+  }
+
+private:
+  static constexpr int brokers = 3;
+  static constexpr int topics = 4;
+  /// What the dispatcher may do in a virtual second beside sending what is new.
+  static constexpr std::size_t most_connects = 120;
+
+  struct known_call : fate {
+    call::traits what;
+    time_point deadline;
+    int sent = 0;
+    int answered = 0;
+  };
+
+  class tagged_call final : public call {
+  public:
+    tagged_call(simulation& world, std::size_t number)
+      : call(world.calls_[number]->what), world_(world), number_(number) {}
+
+    result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+      std::string_view client_id, const cluster&) override {
+      list_offsets_request request;
+      request.topics.emplace_back().name = std::to_string(number_);
+      return encode_request(request, version, correlation_id, client_id);
+    }
+
+    error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
+      auto& c = *world_.calls_[number_];
+      REQUIRE(c.finished == 0);
+      ++c.answered;
+      const auto answer = decode_response<list_offsets_response>(payload, version);
+      if (!answer)
+        return answer.error();
+      REQUIRE(answer->topics.at(0).name == std::to_string(number_));
+      return {answer->topics[0].partitions.at(0).error_code, {}};
+    }
+
+    void finish(error outcome) override {
+      auto& c = *world_.calls_[number_];
+      REQUIRE(++c.finished == 1);
+      REQUIRE(world_.now_ <= c.deadline);
+      c.outcome = std::move(outcome);
+    }
+
+  private:
+    simulation& world_;
+    std::size_t number_;
+  };
+
+  struct connection {
+    int broker = 0;
+    bool closing = false;   // Its end is on its way to the client.
+    bool swallowed = false; // Nothing comes back any more.
+    time_point last_answer;
+  };
+
+  static dispatcher_options options(std::uint32_t seed) {
+    dispatcher_options result;
+    for (int b = 1; b <= brokers; ++b)
+      result.bootstrap.push_back(address(b));
+    result.seed = seed;
+    result.socket_timeout = 2s;
+    result.request_timeout = 5s;
+    result.metadata_update_interval = seed % 2 == 0 ? 0ms : 3'000ms;
+    return result;
+  }
+
+  // -- chance and time
+
+  int roll(int sides) {
+    return static_cast<int>(std::uniform_int_distribution<>(0, sides - 1)(random_));
+  }
+  bool chance(int percent) { return roll(100) < percent; }
+  milliseconds up_to(int limit) { return milliseconds{1 + roll(limit)}; }
+
+  void plan(milliseconds delay, std::function<void()> what) {
+    events_.emplace(now_ + delay, std::move(what));
+  }
+
+  /// An event loop as the worker is one, but for the time, which jumps.
+  void turn_until(time_point end) {
+    while (true) {
+      const auto timer = machine_.next_time();
+      const auto event = events_.empty() ? time_point::max() : events_.begin()->first;
+      if (std::min(timer, event) > end) {
+        now_ = end;
+        return;
+      }
+      if (event <= timer) {
+        now_ = event;
+        const auto what = std::move(events_.begin()->second);
+        events_.erase(events_.begin());
+        what();
+      } else {
+        REQUIRE(timer >= now_);
+        now_ = timer;
+        machine_.on_time(now_);
+        // Or the loop would turn without time to pass.
+        REQUIRE(machine_.next_time() > now_);
+      }
+    }
+  }
+
+  // -- the client's side
+
+  void connect(std::uint64_t id, const endpoint& to) override {
+    if (now_ >= second_ + 1s) {
+      second_ = now_;
+      connects_this_second_ = 0;
+    }
+    REQUIRE(++connects_this_second_ <= most_connects);
+    const auto broker = to.host.back() - '0';
+    REQUIRE(to == address(broker));
+    REQUIRE(connections_.emplace(id, connection{broker, false, false, now_}).second);
+    switch (mood_[broker - 1]) {
+    case mood::refuses: close(id, error_code::connection_failed, up_to(3)); break;
+    case mood::swallows: close(id, error_code::connection_failed, 1s); break;
+    default:
+      plan(up_to(5), [this, id] {
+        if (const auto at = connections_.find(id);
+            at != connections_.end() && !at->second.closing)
+          machine_.on_up(now_, id);
+      });
+    }
+  }
+
+  sent send(std::uint64_t id, frame bytes) override {
+    const auto found = connections_.find(id);
+    REQUIRE(found != connections_.end());
+    auto& c = found->second;
+    if (c.closing)
+      return sent::closed;
+    if (roll(500) == 0)
+      return sent::full;
+    const auto payload = payload_of(bytes);
+    reader in{payload};
+    const auto header = read_request_header(in);
+    if (header.key == api_key::list_offsets)
+      note_sent(*calls_.at(call_of(payload)));
+    const auto m = mood_[c.broker - 1];
+    if (c.swallowed || m == mood::swallows) {
+      c.swallowed = true;
+    } else if (m == mood::flaps && header.key != api_key::api_versions) {
+      close(id, error_code::disconnected, up_to(3));
+    } else {
+      // Answers to one connection come in order.
+      c.last_answer = std::max(c.last_answer, now_ + up_to(20));
+      events_.emplace(c.last_answer, [this, id, payload] { answer(id, payload); });
+    }
+    return sent::queued;
+  }
+
+  void disconnect(std::uint64_t id) override { REQUIRE(connections_.erase(id) == 1); }
+
+  known_call& submit(call::traits what, milliseconds deadline) {
+    const auto number = calls_.size();
+    auto& c = *calls_.emplace_back(std::make_unique<known_call>());
+    c.what = std::move(what);
+    c.deadline = now_ + deadline;
+    machine_.submit(now_, std::make_unique<tagged_call>(*this, number), deadline);
+    return c;
+  }
+
+  void submit_now_and_again(time_point end) {
+    auto what = asking(somewhere());
+    what.repeatable = chance(60);
+    what.answered = chance(90);
+    what.lane = chance(20) ? lane::long_poll : lane::normal;
+    submit(std::move(what), chance(10) ? up_to(20) : up_to(4'000));
+    // Sometimes a worker is woken for nothing.
+    if (chance(5))
+      machine_.on_time(now_);
+    if (now_ < end)
+      plan(up_to(30), [this, end] { submit_now_and_again(end); });
+  }
+
+  target somewhere() {
+    const auto dice = roll(10);
+    if (dice < 7)
+      return leader_of{topic(roll(topics + 1)), roll(20) == 0 ? 1 : 0, chance(10)};
+    if (dice == 7)
+      return any_broker{};
+    if (dice == 8)
+      return controller_broker{};
+    return broker_id{1 + roll(brokers + 1)};
+  }
+
+  void note_sent(known_call& c) {
+    ++c.sent;
+    REQUIRE(c.finished == 0);
+    // What may not be repeated goes again only after an answer that it did not happen.
+    if (!c.what.repeatable)
+      REQUIRE(c.sent <= c.answered + 1);
+  }
+
+  // -- the brokers' side
+
+  static std::string topic(int number) { return "t" + std::to_string(number); }
+
+  static std::size_t call_of(const shared_bytes& payload) {
+    reader in{payload};
+    const auto header = read_request_header(in);
+    list_offsets_request request;
+    decode(in, request, header.version);
+    REQUIRE(in.ok());
+    return std::stoul(request.topics.at(0).name);
+  }
+
+  void close(std::uint64_t id, error_code code, milliseconds delay) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || std::exchange(found->second.closing, true))
+      return;
+    plan(delay, [this, id, code] {
+      if (connections_.erase(id) > 0)
+        machine_.on_down(now_, id, {code, "fault"});
+    });
+  }
+
+  void answer(std::uint64_t id, const shared_bytes& payload) {
+    const auto found = connections_.find(id);
+    if (found == connections_.end() || found->second.closing || found->second.swallowed)
+      return;
+    const auto broker = found->second.broker;
+    reader in{payload};
+    const auto header = read_request_header(in);
+    if (mood_[broker - 1] == mood::babbles && chance(50)) {
+      machine_.on_frame(now_, id, shared_bytes::copy_of("what did you say?"));
+    } else if (header.key == api_key::api_versions) {
+      reply(id, header, versions_up_to());
+    } else if (header.key == api_key::metadata) {
+      reply(id, header, view(request{id, header, payload}.topics()));
+    } else {
+      const auto number = call_of(payload);
+      const auto& what = calls_.at(number)->what;
+      if (!what.answered)
+        return;
+      auto response = offsets(outcome_at(broker, what.where));
+      response.topics[0].name = std::to_string(number);
+      reply(id, header, response);
+    }
+  }
+
+  template <class Response>
+  void reply(std::uint64_t id, const request_header& header, const Response& response) {
+    const auto bytes = encode_response(response, header.version, header.correlation_id);
+    REQUIRE(bytes);
+    machine_.on_frame(now_, id, payload_of(*bytes));
+  }
+
+  error_code outcome_at(int broker, const target& where) {
+    if (const auto* l = std::get_if<leader_of>(&where)) {
+      const auto t = static_cast<std::size_t>(l->topic.back() - '0');
+      if (lead_.at(t) != broker)
+        return error_code::not_leader_or_follower;
+    }
+    if (std::holds_alternative<controller_broker>(where) && controller_ != broker)
+      return error_code::not_controller;
+    if (troubled_ && chance(3))
+      return error_code::coordinator_load_in_progress;
+    if (troubled_ && chance(1))
+      return error_code::group_authorization_failed;
+    return error_code::none;
+  }
+
+  metadata_response view(const std::string& names) {
+    std::vector<led_topic> all;
+    std::size_t at = 0;
+    while (at < names.size()) {
+      const auto name = names.substr(at, names.find(',', at) - at);
+      at += name.size() + 1;
+      const auto t = static_cast<std::size_t>(name.back() - '0');
+      // The last topic is none.
+      if (t < lead_.size())
+        all.push_back({name, {lead_[t]}, epoch_});
+      else
+        all.push_back({name, {}, 0, error_code::unknown_topic_or_partition});
+    }
+    return about({1, 2, 3}, all, controller_);
+  }
+
+  void elect(std::size_t t, int leader) {
+    lead_[t] = leader;
+    ++epoch_;
+  }
+
+  void mischief(time_point end) {
+    if (now_ >= end) {
+      troubled_ = false;
+      return;
+    }
+    const auto broker = 1 + roll(brokers);
+    switch (roll(5)) {
+    case 0:
+    case 1: mood_[broker - 1] = static_cast<mood>(roll(5)); break;
+    case 2: elect(static_cast<std::size_t>(roll(topics)), roll(brokers + 1) - 1); break;
+    case 3: controller_ = chance(20) ? -1 : broker; break;
+    case 4: mood_[broker - 1] = mood::well; break;
+    }
+    // A broker that changes its mood often drops whom it knows.
+    if (chance(50)) {
+      std::vector<std::uint64_t> known;
+      for (const auto& [id, c] : connections_)
+        if (c.broker == broker)
+          known.push_back(id);
+      for (const auto id : known)
+        close(id, error_code::disconnected, up_to(5));
+    }
+    plan(up_to(600), [this, end] { mischief(end); });
+  }
+
+  std::mt19937 random_;
+  time_point now_ = time_point{} + 1h;
+  std::multimap<time_point, std::function<void()>> events_;
+  std::map<std::uint64_t, connection> connections_;
+  std::vector<std::unique_ptr<known_call>> calls_;
+  std::array<mood, brokers> mood_{};
+  std::vector<int> lead_;
+  std::int32_t epoch_ = 0;
+  int controller_ = 1;
+  bool troubled_ = true;
+  std::size_t connects_this_second_ = 0;
+  time_point second_;
+  dispatcher machine_;
+};
+
+} // namespace
+
+TEST_CASE(
+  "whatever brokers do, every call ends once and by its deadline", "[dispatcher]") {
+  simulation::tally sum;
+  for (std::uint32_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    simulation world{seed};
+    world.run(30s);
+    const auto one = world.counted();
+    sum.calls += one.calls;
+    sum.succeeded += one.succeeded;
+    for (const auto& [code, count] : one.failed)
+      sum.failed[code] += count;
+  }
+  // The simulation reached what it is there for.
+  CHECK(sum.calls > 20'000);
+  CHECK(sum.succeeded > sum.calls / 4);
+  for (const auto code :
+    {error_code::timed_out, error_code::outcome_unknown, error_code::queue_full,
+      error_code::unknown_topic_or_partition, error_code::broker_not_available,
+      error_code::group_authorization_failed, error_code::disconnected}) {
+    INFO(name(code));
+    CHECK(sum.failed[code] > 0);
+  }
+}

@@ -11,7 +11,7 @@ demo: ## Build the command line and let it tell its story on an embedded broker
 	@scripts/bootstrap
 	@echo "demo: building $(CAFKA)"
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
-	@cmake --build --preset release -j $(JOBS) --target cafka
+	@cmake --build --preset release -j $(JOBS) --target cafka_cli
 	@$(CAFKA) demo
 
 check: ## The fast tests, without Kafka

@@ -1,5 +1,5 @@
-# Installation: headers under include/cafka/<room>, static libraries, the command line,
-# and a package that find_package(cafka) finds.
+# Installation: headers under include/cafka/<room>, static libraries, and a
+# package that find_package(cafka) finds.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -13,9 +13,6 @@ function(cafka_install_package)
   get_property(libraries GLOBAL PROPERTY CAFKA_ROOM_TARGETS)
   install(TARGETS ${libraries} EXPORT cafkaTargets
           ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  if(TARGET cafka)
-    install(TARGETS cafka RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  endif()
   install(EXPORT cafkaTargets NAMESPACE cafka:: DESTINATION "${package}")
 
   # Where this build found CAF; a consumer's own CAF_ROOT goes before.

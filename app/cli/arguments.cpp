@@ -15,7 +15,8 @@ namespace {
 constexpr auto description = "A Kafka client in which every moving part is a supervised "
                              "actor.";
 
-constexpr auto epilogue = R"(Output is one line per record, partition, broker or API; with --output json one JSON
+constexpr auto epilogue =
+  R"(Output is one line per record, partition, broker or API; with --output json one JSON
 object per line.
 
 Exit codes: 0 it worked, 1 it did not, 2 wrong usage or configuration.
@@ -108,7 +109,8 @@ public:
         "A CAF configuration file with a block cafka { ... }; configs/ has examples")
       ->type_name("FILE");
     parsed("--timeout",
-      "Time for each request, connecting included, such as 500ms, 10s or 1min. Without it "
+      "Time for each request, connecting included, such as 500ms, 10s or 1min. Without "
+      "it "
       "request_timeout of the configuration file, else 10s",
       "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration, to.timeout);
     if (prints_data) {
@@ -123,8 +125,8 @@ public:
         ->check(checked("", "text or json",
           [](const std::string& t) { return t == "text" || t == "json"; }));
     }
-    command_->add_flag("-v,--verbose", to.verbose,
-      "Log what happens to standard error, worker by worker");
+    command_->add_flag(
+      "-v,--verbose", to.verbose, "Log what happens to standard error, worker by worker");
   }
 
   void topic(std::string& to) {
@@ -183,7 +185,8 @@ struct all_arguments {
 void add_demo(CLI::App& root, all_arguments& all) {
   option_adder in{root, "demo",
     "Tell the story of a few workers on a cluster inside this process, or on a real one "
-    "that --brokers or the configuration file names (a topic cafka-demo-... stays there)"};
+    "that --brokers or the configuration file names (a topic cafka-demo-... stays "
+    "there)"};
   in.common(all.common, false);
 }
 
@@ -201,7 +204,8 @@ void add_metadata(CLI::App& root, all_arguments& all) {
 void add_produce(CLI::App& root, all_arguments& all) {
   auto& to = all.produce;
   option_adder in{root, "produce",
-    "Produce the lines of standard input, each as one record, in batches: what is there is "
+    "Produce the lines of standard input, each as one record, in batches: what is there "
+    "is "
     "sent, without waiting for more. Prints where each batch went"};
   in.topic(to.topic);
   in.partition(to.partition, "The partition; 0 unless told");
@@ -217,7 +221,8 @@ void add_produce(CLI::App& root, all_arguments& all) {
     "none|gzip|snappy|lz4|zstd", "none, gzip, snappy, lz4 or zstd",
     protocol::codec_from_name, to.compression);
   in.parsed("-a,--acks",
-    "How many replicas must have a batch before the broker answers: 0 (no answer), 1 (the "
+    "How many replicas must have a batch before the broker answers: 0 (no answer), 1 "
+    "(the "
     "leader) or all in sync; all unless told",
     "0|1|all", "0, 1 or all", parse_acks, to.required_acks);
   in.command()
@@ -276,7 +281,8 @@ void add_offsets(CLI::App& root, all_arguments& all) {
 }
 
 void add_api_versions(CLI::App& root, all_arguments& all) {
-  option_adder in{root, "api-versions", "Print which versions of which API a broker knows"};
+  option_adder in{
+    root, "api-versions", "Print which versions of which API a broker knows"};
   in.parsed("--broker", "The broker's number; any broker without it", "NUMBER",
     "a broker's number", parse_int32, all.api_versions.broker);
   in.common(all.common);

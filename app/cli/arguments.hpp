@@ -13,7 +13,8 @@ namespace cafka::cli {
 enum exit_code : int {
   exit_ok = 0,
   exit_failed = 1,
-  exit_usage = 2, ///< Also for a configuration file that cannot be read or makes no sense.
+  exit_usage =
+    2, ///< Also for a configuration file that cannot be read or makes no sense.
 };
 
 enum class output_format { text, json };

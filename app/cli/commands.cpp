@@ -150,7 +150,7 @@ exit_code run(const fetch_arguments& what, application& app, printer& out) {
     }
     if (!end)
       end = what.isolation == isolation_level::read_committed ? got->last_stable_offset
-                                                               : got->high_watermark;
+                                                              : got->high_watermark;
     for (const auto& record : got->records) {
       if (left == 0 || ((what.all || what.count) && record.offset >= *end))
         break;
@@ -196,7 +196,8 @@ exit_code run(const offsets_arguments& what, application& app, printer& out) {
     for (const auto& [name, moment] : what.at) {
       const auto found = app.offset(what.topic, partition, moment);
       if (!found) {
-        report("cannot ask for the " + name + " offset of " + place(what.topic, partition),
+        report(
+          "cannot ask for the " + name + " offset of " + place(what.topic, partition),
           found.error());
         code = exit_failed;
       } else {

@@ -6,8 +6,8 @@
 
 namespace cafka::cli {
 
-// Each asks the application's default worker, prints what comes back, and says on standard
-// error what went wrong.
+// Each asks the application's default worker, prints what comes back, and says on
+// standard error what went wrong.
 
 exit_code run(const metadata_arguments& what, application& app, printer& out);
 exit_code run(const produce_arguments& what, application& app, printer& out);

@@ -22,7 +22,8 @@ using std::chrono::steady_clock;
 
 constexpr int partitions_wanted = 3;
 constexpr std::size_t records_per_codec = 100;
-constexpr auto codecs = {codec::none, codec::gzip, codec::snappy, codec::lz4, codec::zstd};
+constexpr auto codecs = {
+  codec::none, codec::gzip, codec::snappy, codec::lz4, codec::zstd};
 /// The first Produce version that takes zstd (KIP-110).
 constexpr std::int16_t zstd_since = 7;
 
@@ -116,9 +117,10 @@ private:
     const auto names = app_.workers();
     if (names != std::vector<std::string>{"audit", "kafka_ex", "orders"})
       return fmt::format("the workers are {}", fmt::join(names, ", "));
-    tell_.good(fmt::format("there are {}; kafka_ex is the default one, asked when none is "
-                           "named",
-      fmt::join(names, ", ")));
+    tell_.good(
+      fmt::format("there are {}; kafka_ex is the default one, asked when none is "
+                  "named",
+        fmt::join(names, ", ")));
     return {};
   }
 
@@ -145,13 +147,14 @@ private:
     for (const auto& p : partitions_) {
       if (p.status != error_code::none || p.leader.value() < 0)
         return fmt::format("{} has no leader: {}", place(topic_, p.id), name(p.status));
-      tell_.say(fmt::format("{} is led by broker {}", place(topic_, p.id), p.leader.value()));
+      tell_.say(
+        fmt::format("{} is led by broker {}", place(topic_, p.id), p.leader.value()));
     }
     const auto versions = app_.api_versions({.deadline = patience_});
     if (!versions)
       return failed("ask for API versions", versions.error());
-    const auto produce_api =
-      std::ranges::find(versions->apis, protocol::api_key::produce, &api_version_range::key);
+    const auto produce_api = std::ranges::find(
+      versions->apis, protocol::api_key::produce, &api_version_range::key);
     if (produce_api == versions->apis.end())
       return "the broker does not know Produce";
     produce_max_ = produce_api->max;
@@ -165,7 +168,8 @@ private:
     for (const auto c : codecs) {
       const auto codec_name = protocol::to_string(c);
       if (c == codec::zstd && produce_max_ < zstd_since) {
-        tell_.say(fmt::format("zstd needs Produce version {}: not on this broker", zstd_since));
+        tell_.say(
+          fmt::format("zstd needs Produce version {}: not on this broker", zstd_since));
         continue;
       }
       const auto partition = partitions_[turn++ % partitions_.size()].id;
@@ -180,10 +184,11 @@ private:
         return failed(fmt::format("produce with {}", codec_name), where.error());
       if (const auto wrong = fetch_back(partition, *where->base_offset, batch.records))
         return fmt::format("with {}, {}", codec_name, *wrong);
-      tell_.good(fmt::format("{:<6}  orders produced {} records to {} from offset {}, audit "
-                             "fetched the same",
-        codec_name, batch.records.size(), place(topic_, partition),
-        where->base_offset->value()));
+      tell_.good(
+        fmt::format("{:<6}  orders produced {} records to {} from offset {}, audit "
+                    "fetched the same",
+          codec_name, batch.records.size(), place(topic_, partition),
+          where->base_offset->value()));
     }
     return {};
   }
@@ -210,8 +215,8 @@ private:
           break;
         if (view.offset != first + static_cast<std::int64_t>(seen)
           || to_record(view) != expected[seen])
-          return fmt::format("the record at offset {} is not the one produced",
-            view.offset.value());
+          return fmt::format(
+            "the record at offset {} is not the one produced", view.offset.value());
         ++seen;
       }
       request.offset = std::max(request.offset, got->records.next_offset());
@@ -248,10 +253,8 @@ private:
       .topic = topic_, .partition = partitions_[0].id, .deadline = patience_};
     sys_.spawn([answered, request, to = *worker](caf::event_based_actor* self) {
       ask(self, to, caf::infinite, request)
-        .then(
-          [answered](result<listed_offset>& found) {
-            answered->set_value(std::move(found));
-          },
+        .then([answered](
+                result<listed_offset>& found) { answered->set_value(std::move(found)); },
           [answered](const caf::error& e) {
             answered->set_value(error{error_code::worker_down, to_string(e)});
           });
@@ -309,7 +312,8 @@ private:
     const auto old = app_.latest_offset(topic_, partitions_[0].id, before);
     if (old.error().code != error_code::worker_down)
       return failed("be told that the old handle is dead", old.error());
-    tell_.good("orders answers under its name; the old handle says " + to_string(old.error()));
+    tell_.good(
+      "orders answers under its name; the old handle says " + to_string(old.error()));
     return {};
   }
 
@@ -331,8 +335,8 @@ private:
       return "one broker leads all partitions";
     if (const auto down = broker_->set_down(victim.leader); !down)
       return failed("bring the broker down", down.error());
-    tell_.say(fmt::format(
-      "broker {}, leader of {}, is down", victim.leader.value(), place(topic_, victim.id)));
+    tell_.say(fmt::format("broker {}, leader of {}, is down", victim.leader.value(),
+      place(topic_, victim.id)));
     list_offsets request;
     request.topic = topic_;
     request.partition = victim.id;
@@ -344,8 +348,8 @@ private:
     const auto elsewhere = app_.latest_offset(topic_, other->id, "orders");
     if (!elsewhere)
       return failed("ask the other brokers meanwhile", elsewhere.error());
-    tell_.good(fmt::format("broker {} still answers for {}", other->leader.value(),
-      place(topic_, other->id)));
+    tell_.good(fmt::format(
+      "broker {} still answers for {}", other->leader.value(), place(topic_, other->id)));
     request.deadline = patience_;
     auto patient =
       std::async(std::launch::async, [&] { return app_.offset(request, "orders"); });
@@ -361,8 +365,7 @@ private:
       return failed("be answered by the broker that is back", found.error());
     if (found->offset != end_)
       return "the broker that is back has another log";
-    tell_.good(
-      fmt::format("and is answered {} after its return", since(up_at)));
+    tell_.good(fmt::format("and is answered {} after its return", since(up_at)));
     return {};
   }
 

@@ -55,10 +55,10 @@ result<std::unique_ptr<embedded_broker>> embedded_broker::start(int brokers) {
       "librdkafka's mock cluster does not start with " + std::to_string(brokers)
         + " brokers"};
   // From version 4 on, librdkafka 2.0 answers with a leader epoch of 8 bytes, not 4.
-  if (const auto limited = outcome(
-        rd_kafka_mock_set_apiversion(content->cluster,
-          static_cast<std::int16_t>(protocol::api_key::list_offsets), 0, 3),
-        "limit ListOffsets");
+  if (const auto limited =
+        outcome(rd_kafka_mock_set_apiversion(content->cluster,
+                  static_cast<std::int16_t>(protocol::api_key::list_offsets), 0, 3),
+          "limit ListOffsets");
       !limited)
     return limited.error();
   return std::unique_ptr<embedded_broker>{new embedded_broker{std::move(content)}};

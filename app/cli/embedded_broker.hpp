@@ -27,7 +27,8 @@ public:
   /// Partition 0 is led by broker 1, the next by broker 2, and so on in turn.
   result<done> create_topic(const std::string& name, int partitions, int replicas);
 
-  /// Closes a broker's connections and takes no new ones; its partitions keep their leader.
+  /// Closes a broker's connections and takes no new ones; its partitions keep their
+  /// leader.
   result<done> set_down(broker_id id);
 
   /// Lets a broker take connections again.

@@ -26,6 +26,8 @@ exit_code run_command(
 } // namespace
 
 int main(int argc, char** argv) {
+  // First of all: durations are read by CAF, whose errors are made of these.
+  cafka::init_global_meta_objects();
   const auto parsed = parse_arguments(argc, argv);
   if (const auto* code = std::get_if<exit_code>(&parsed))
     return *code;

@@ -2,10 +2,9 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include <unistd.h>
-
 #include <cstdio>
 #include <cstdlib>
+#include <unistd.h>
 
 namespace cafka::cli {
 

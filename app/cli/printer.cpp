@@ -1,10 +1,10 @@
 #include <cafka/app/cli/printer.hpp>
 #include <cafka/app/cli/text.hpp>
 
-#include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 namespace cafka::cli {
 
@@ -13,8 +13,8 @@ namespace {
 using json_value = nlohmann::ordered_json;
 using optional_bytes = std::optional<protocol::byte_view>;
 
-/// Names from brokers are text, but nobody has checked; a replacement character stands for
-/// what is not.
+/// Names from brokers are text, but nobody has checked; a replacement character stands
+/// for what is not.
 std::string dump(const json_value& value) {
   return value.dump(-1, ' ', false, json_value::error_handler_t::replace);
 }
@@ -58,7 +58,8 @@ json_value json_of(const topic_info& topic) {
   for (const auto& p : topic.partitions) {
     json_value partition{{"id", p.id.value()}, {"error", nullptr},
       {"leader", p.leader.value()}, {"leader_epoch", p.epoch.value()},
-      {"replicas", json_of(p.replicas)}, {"in_sync_replicas", json_of(p.in_sync_replicas)},
+      {"replicas", json_of(p.replicas)},
+      {"in_sync_replicas", json_of(p.in_sync_replicas)},
       {"offline_replicas", json_of(p.offline_replicas)}};
     if (p.status != error_code::none)
       partition["error"] = name(p.status);
@@ -122,9 +123,8 @@ void printer::print(const cluster_metadata& cluster) {
     line(fmt::format("broker {}  {}{}", b.id.value(), escaped(to_string(b.address)),
       b.rack ? "  rack " + escaped(*b.rack) : ""));
   for (const auto& t : cluster.topics) {
-    line(fmt::format("topic {}  {} partition{}{}{}", escaped(t.name),
-      t.partitions.size(), t.partitions.size() == 1 ? "" : "s",
-      t.internal ? "  internal" : "",
+    line(fmt::format("topic {}  {} partition{}{}{}", escaped(t.name), t.partitions.size(),
+      t.partitions.size() == 1 ? "" : "s", t.internal ? "  internal" : "",
       t.status == error_code::none ? "" : "  " + name(t.status)));
     for (const auto& p : t.partitions)
       line(fmt::format("  partition {}  leader {}  replicas {}  in sync {}{}",
@@ -146,13 +146,13 @@ void printer::print(const produced& where, std::size_t count) {
   }
 }
 
-void printer::print(const std::string& topic, partition_id partition,
-  const protocol::record_view& record) {
+void printer::print(
+  const std::string& topic, partition_id partition, const protocol::record_view& record) {
   if (json()) {
     json_value out{{"topic", topic}, {"partition", partition.value()},
-      {"offset", record.offset.value()}, {"timestamp", json_of(std::optional{record.time})},
-      {"key", json_of(record.key)}, {"value", json_of(record.value)},
-      {"headers", json_value::array()}};
+      {"offset", record.offset.value()},
+      {"timestamp", json_of(std::optional{record.time})}, {"key", json_of(record.key)},
+      {"value", json_of(record.value)}, {"headers", json_value::array()}};
     // A list: names may repeat, and their order counts.
     for (const auto& h : record.headers)
       out["headers"].push_back(
@@ -162,8 +162,7 @@ void printer::print(const std::string& topic, partition_id partition,
   }
   std::string headers;
   for (const auto& h : record.headers)
-    headers +=
-      (headers.empty() ? "" : ",") + escaped(h.key) + '=' + text_of(h.value);
+    headers += (headers.empty() ? "" : ",") + escaped(h.key) + '=' + text_of(h.value);
   line(fmt::format("{}\t{}\t{}\t{}\t{}", record.offset.value(), text_of(record.time),
     text_of(record.key), text_of(record.value), headers));
 }

@@ -8,8 +8,8 @@ namespace cafka::cli {
 
 /// Turns answers into lines on standard output, as text or as JSON.
 ///
-/// What stands in a line may hold any bytes: in text they are escaped, in JSON a value that
-/// is not UTF-8 is `{"base64": "..."}`.
+/// What stands in a line may hold any bytes: in text they are escaped, in JSON a value
+/// that is not UTF-8 is `{"base64": "..."}`.
 class printer {
 public:
   explicit printer(output_format format) : format_(format) {}

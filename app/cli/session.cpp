@@ -68,10 +68,11 @@ result<settings> read_settings(const common_arguments& common) {
         error_code::invalid_argument, common.config_file + ": " + to_string(wrong)};
     auto options = options_from(caf::content(*result.config));
     if (!options)
-      return error{error_code::invalid_argument,
-        common.config_file + ": " + options.error().detail};
+      return error{
+        error_code::invalid_argument, common.config_file + ": " + options.error().detail};
     result.options = *std::move(options);
-    const auto* block = caf::get_if<caf::settings>(&caf::content(*result.config), "cafka");
+    const auto* block =
+      caf::get_if<caf::settings>(&caf::content(*result.config), "cafka");
     timeout_is_set = block != nullptr && block->contains("request_timeout");
     result.names_brokers = block != nullptr && block->contains("brokers");
   }

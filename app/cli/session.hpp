@@ -30,8 +30,8 @@ struct settings {
 /// else from warnings on.
 void set_up_log(bool verbose);
 
-/// An actor system with a cafka application and one worker, the default one, that a broker
-/// has answered.
+/// An actor system with a cafka application and one worker, the default one, that a
+/// broker has answered.
 class session {
 public:
   explicit session(settings from)

@@ -11,7 +11,8 @@ namespace cafka::cli {
 /// Whether all of `bytes` is UTF-8, without surrogates and overlong forms (RFC 3629).
 [[nodiscard]] bool is_utf8(std::string_view bytes);
 
-/// One line's worth of text for any bytes: a backslash becomes `\\`, a tab `\t`, a newline
+/// One line's worth of text for any bytes: a backslash becomes `\\`, a tab `\t`, a
+/// newline
 /// `\n`, a return `\r`, and every other control character and byte that is not UTF-8
 /// `\xNN`.
 [[nodiscard]] std::string escaped(std::string_view bytes);

@@ -1,0 +1,381 @@
+#include "cli_program.hpp"
+#include <cafka/app/cli/embedded_broker.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::StartsWith;
+using nlohmann::json;
+
+namespace {
+
+/// A cluster of three brokers with one topic, and the command line on it.
+class cluster {
+public:
+  cluster() {
+    auto started = cafka::cli::embedded_broker::start(3);
+    REQUIRE(started);
+    broker_ = *std::move(started);
+    REQUIRE(broker_->create_topic("orders", 2, 3));
+  }
+
+  program_run run(std::vector<std::string> args, const std::string& input = {}) {
+    args.insert(args.end(), {"--brokers", broker_->bootstrap()});
+    auto result = run_cafka(std::move(args), input);
+    UNSCOPED_INFO("stdout: " << result.out << "\nstderr: " << result.err);
+    return result;
+  }
+
+private:
+  std::unique_ptr<cafka::cli::embedded_broker> broker_;
+};
+
+/// Every line as JSON; one that is not JSON fails the test.
+std::vector<json> objects(const program_run& run) {
+  std::vector<json> result;
+  for (const auto& line : run.lines())
+    result.push_back(json::parse(line));
+  return result;
+}
+
+/// The fields of a line of text.
+std::vector<std::string> fields(const std::string& line) {
+  std::vector<std::string> result{""};
+  for (const char c : line) {
+    if (c == '\t')
+      result.emplace_back();
+    else
+      result.back() += c;
+  }
+  return result;
+}
+
+std::string numbered_lines(int count) {
+  std::string result;
+  for (int i = 0; i < count; ++i)
+    result += "line " + std::to_string(i) + '\n';
+  return result;
+}
+
+} // namespace
+
+TEST_CASE("lines that are produced are fetched as text") {
+  cluster c;
+  const auto produced =
+    c.run({"produce", "--topic", "orders", "--partition", "1", "--key-delimiter", ":",
+            "--header", "source=test", "--header", "empty="},
+      "a:first\nb:second:half\n:no key text\n");
+  REQUIRE(produced.exit_code == 0);
+  CHECK(produced.out == "orders/1  3 records from offset 0\n");
+  CHECK(produced.err.empty());
+
+  const auto fetched = c.run({"fetch", "--topic", "orders", "--partition", "1", "--all"});
+  REQUIRE(fetched.exit_code == 0);
+  const auto lines = fetched.lines();
+  REQUIRE(lines.size() == 3);
+  const auto second = fields(lines[1]);
+  REQUIRE(second.size() == 5);
+  CHECK(second[0] == "1");
+  CHECK_THAT(
+    second[1], StartsWith("20") && ContainsSubstring("T") && ContainsSubstring("Z"));
+  CHECK(second[2] == "b");
+  CHECK(second[3] == "second:half");
+  CHECK(second[4] == "source=test,empty=");
+  CHECK(fields(lines[2])[2].empty());
+}
+
+TEST_CASE("any bytes that are produced come back as valid JSON") {
+  cluster c;
+  const std::string not_utf8 = "\xff\xfe\x01";
+  const std::string surrogate = "\xed\xa0\x80";
+  const std::string overlong = "\xc0\xaf";
+  const auto produced = c.run({"produce", "--topic", "orders", "--header", "bytes=\xfe"},
+    "plain \"quoted\" \\ \t text\ngr\xc3\xbc\xc3\x9f \xf0\x9f\x90\x99\n" + not_utf8 + '\n'
+      + surrogate + '\n' + overlong + "\n\n");
+  REQUIRE(produced.exit_code == 0);
+
+  const auto fetched = c.run({"fetch", "--topic", "orders", "--all", "--output", "json"});
+  REQUIRE(fetched.exit_code == 0);
+  const auto records = objects(fetched);
+  REQUIRE(records.size() == 6);
+  CHECK(records[0]["topic"] == "orders");
+  CHECK(records[0]["partition"] == 0);
+  CHECK(records[0]["offset"] == 0);
+  CHECK(records[0]["timestamp"].is_number_integer());
+  CHECK(records[0]["key"].is_null());
+  CHECK(records[0]["value"] == "plain \"quoted\" \\ \t text");
+  CHECK(records[0]["headers"]
+    == json::array({{{"name", "bytes"}, {"value", {{"base64", "/g=="}}}}}));
+  CHECK(records[1]["value"] == "gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\x99");
+  CHECK(records[2]["value"] == json{{"base64", "//4B"}});
+  CHECK(records[3]["value"] == json{{"base64", "7aCA"}});
+  CHECK(records[4]["value"] == json{{"base64", "wK8="}});
+  CHECK(records[5]["value"] == "");
+
+  const auto as_text = c.run({"fetch", "--topic", "orders", "--all"});
+  REQUIRE(as_text.exit_code == 0);
+  const auto lines = as_text.lines();
+  REQUIRE(lines.size() == 6);
+  CHECK(fields(lines[0])[2] == "\\N");
+  CHECK(fields(lines[0])[3] == "plain \"quoted\" \\\\ \\t text");
+  CHECK(fields(lines[1])[3] == "gr\xc3\xbc\xc3\x9f \xf0\x9f\x90\x99");
+  CHECK(fields(lines[2])[3] == "\\xff\\xfe\\x01");
+}
+
+TEST_CASE("every codec that the cluster knows carries lines to and fro") {
+  cluster c;
+  const auto codec = GENERATE("none", "gzip", "snappy", "lz4");
+  const auto produced =
+    c.run({"produce", "-t", "orders", "--compression", codec, "--output", "json"},
+      numbered_lines(500));
+  REQUIRE(produced.exit_code == 0);
+  const auto fetched = c.run({"fetch", "-t", "orders", "--all", "-o", "json"});
+  REQUIRE(fetched.exit_code == 0);
+  const auto records = objects(fetched);
+  REQUIRE(records.size() == 500);
+  CHECK(records[499]["value"] == "line 499");
+}
+
+TEST_CASE("lines become batches of the size that was asked for") {
+  cluster c;
+  const auto produced = c.run(
+    {"produce", "-t", "orders", "--batch-size", "2", "-o", "json"}, numbered_lines(5));
+  REQUIRE(produced.exit_code == 0);
+  const auto batches = objects(produced);
+  REQUIRE(batches.size() == 3);
+  CHECK(batches[0]["count"] == 2);
+  CHECK(batches[2]["count"] == 1);
+  CHECK(batches[2]["base_offset"] == 4);
+}
+
+TEST_CASE("a fetch begins at an offset and ends at a count") {
+  cluster c;
+  REQUIRE(c.run({"produce", "-t", "orders"}, numbered_lines(100)).exit_code == 0);
+  const auto middle = c.run({"fetch", "-t", "orders", "--offset", "40", "--count", "3"});
+  REQUIRE(middle.exit_code == 0);
+  REQUIRE(middle.lines().size() == 3);
+  CHECK_THAT(middle.out, StartsWith("40\t"));
+  // Fewer than asked for: the end of the log is the end.
+  CHECK(
+    c.run({"fetch", "-t", "orders", "--offset", "98", "-n", "10"}).lines().size() == 2);
+  CHECK(c.run({"fetch", "-t", "orders", "--offset", "latest", "--all"}).out.empty());
+  CHECK(c.run({"fetch", "-t", "orders", "-n", "0"}).out.empty());
+}
+
+TEST_CASE("what needs several fetches comes whole and once") {
+  cluster c;
+  const auto produced =
+    c.run({"produce", "-t", "orders", "--batch-size", "10"}, numbered_lines(1'000));
+  REQUIRE(produced.exit_code == 0);
+  const auto fetched =
+    c.run({"fetch", "-t", "orders", "--all", "--max-bytes", "1", "-o", "json"});
+  REQUIRE(fetched.exit_code == 0);
+  const auto records = objects(fetched);
+  REQUIRE(records.size() == 1'000);
+  CHECK(std::ranges::is_sorted(
+    records, {}, [](const json& r) { return r["offset"].get<int>(); }));
+  CHECK(records.back()["value"] == "line 999");
+}
+
+TEST_CASE("acks 0 says that there is no answer") {
+  cluster c;
+  const auto run = c.run({"produce", "-t", "orders", "--acks", "0"}, "x\n");
+  CHECK(run.exit_code == 0);
+  CHECK_THAT(run.out, ContainsSubstring("no answer was asked for"));
+}
+
+TEST_CASE("offsets are told for one and for all partitions") {
+  cluster c;
+  REQUIRE(c.run({"produce", "-t", "orders", "-p", "1"}, "x\ny\n").exit_code == 0);
+  const auto all = c.run({"offsets", "--topic", "orders"});
+  CHECK(all.exit_code == 0);
+  CHECK(all.out
+    == "orders/0  earliest  0\norders/0  latest  0\n"
+       "orders/1  earliest  0\norders/1  latest  2\n");
+  const auto one = c.run({"offsets", "--topic", "orders", "--partition", "1", "--at",
+    "latest", "--output", "json"});
+  CHECK(one.exit_code == 0);
+  CHECK(objects(one)
+    == std::vector<json>{{{"topic", "orders"}, {"partition", 1}, {"at", "latest"},
+      {"offset", 2}, {"timestamp", nullptr}}});
+}
+
+TEST_CASE("metadata lists brokers, topics and partitions") {
+  cluster c;
+  const auto text = c.run({"metadata"});
+  CHECK(text.exit_code == 0);
+  CHECK_THAT(text.out,
+    StartsWith("cluster ") && ContainsSubstring("\nbroker 3  127.0.0.1:")
+      && ContainsSubstring("\ntopic orders  2 partitions\n  partition 0  leader "));
+  const auto run = c.run({"metadata", "--topic", "orders", "--output", "json"});
+  CHECK(run.exit_code == 0);
+  const auto all = objects(run);
+  REQUIRE(all.size() == 1);
+  CHECK(all[0]["brokers"].size() == 3);
+  REQUIRE(all[0]["topics"].size() == 1);
+  CHECK(all[0]["topics"][0]["name"] == "orders");
+  CHECK(all[0]["topics"][0]["error"].is_null());
+  CHECK(all[0]["topics"][0]["partitions"].size() == 2);
+  CHECK(all[0]["topics"][0]["partitions"][1]["replicas"].size() == 3);
+}
+
+TEST_CASE("api-versions lists what a broker knows") {
+  cluster c;
+  const auto text = c.run({"api-versions"});
+  CHECK(text.exit_code == 0);
+  CHECK_THAT(text.out, ContainsSubstring("  0  Produce  0 to "));
+  const auto run = c.run({"api-versions", "--broker", "2", "-o", "json"});
+  CHECK(run.exit_code == 0);
+  const auto apis = objects(run);
+  REQUIRE_FALSE(apis.empty());
+  CHECK(apis[0]["name"] == "Produce");
+  CHECK(apis[0]["max"] > apis[0]["min"]);
+  CHECK(c.run({"api-versions", "--broker", "99", "--timeout", "1s"}).exit_code == 1);
+}
+
+TEST_CASE("a configuration file names the brokers") {
+  auto broker = cafka::cli::embedded_broker::start(1);
+  REQUIRE(broker);
+  const temporary_file file{"cafka { brokers = \"" + (*broker)->bootstrap() + "\" }"};
+  const auto run = run_cafka({"metadata", "--config", file.path()});
+  INFO(run.err);
+  CHECK(run.exit_code == 0);
+  CHECK_THAT(run.out, ContainsSubstring("broker 1  " + (*broker)->bootstrap()));
+}
+
+TEST_CASE("a line without a key says which and how much was written") {
+  cluster c;
+  const auto run = c.run(
+    {"produce", "-t", "orders", "--key-delimiter", ":"}, "a:1\nb:2\nnothing\nc:3\n");
+  CHECK(run.exit_code == 1);
+  CHECK_THAT(run.err,
+    ContainsSubstring("cannot produce line 3")
+      && ContainsSubstring("the 2 lines before it were written"));
+  CHECK(c.run({"fetch", "-t", "orders", "--all"}).lines().size() == 2);
+}
+
+TEST_CASE("an offset beyond the log says where to look for the range") {
+  cluster c;
+  const auto run = c.run({"fetch", "-t", "orders", "--offset", "7"});
+  CHECK(run.exit_code == 1);
+  CHECK(run.out.empty());
+  CHECK_THAT(run.err,
+    ContainsSubstring("cannot fetch from orders/0")
+      && ContainsSubstring("OFFSET_OUT_OF_RANGE") && ContainsSubstring("cafka offsets"));
+}
+
+TEST_CASE("a partition that is not there is told as one") {
+  cluster c;
+  const auto run = c.run({"offsets", "-t", "orders", "-p", "9", "--timeout", "3s"});
+  CHECK(run.exit_code == 1);
+  CHECK_THAT(
+    run.err, ContainsSubstring("orders/9") && ContainsSubstring("cafka metadata"));
+}
+
+TEST_CASE("a cluster that is not there is told with its address") {
+  // Nobody listens on port 1.
+  const auto run =
+    run_cafka({"metadata", "--brokers", "127.0.0.1:1", "--timeout", "500ms"});
+  CHECK(run.exit_code == 1);
+  CHECK(run.out.empty());
+  CHECK_THAT(run.err,
+    StartsWith("cafka: cannot reach the cluster") && ContainsSubstring("127.0.0.1:1")
+      && ContainsSubstring("--brokers"));
+}
+
+TEST_CASE("wrong usage ends with 2 and a word of what is allowed") {
+  struct wrong {
+    std::vector<std::string> args;
+    std::string says;
+  };
+  const auto w = GENERATE(wrong{{}, "cafka --help"}, wrong{{"frobnicate"}, "--help"},
+    wrong{{"produce"}, "--topic"}, wrong{{"fetch", "-t", "x", "--bogus"}, "--bogus"},
+    wrong{{"fetch", "-t", "x", "-p", "-1"}, "partition"},
+    wrong{{"fetch", "-t", "x", "-p", "4294967296"}, "a partition's number"},
+    wrong{{"fetch", "-t", "x", "--offset", "yesterday"}, "earliest, latest"},
+    wrong{{"fetch", "-t", "x", "--count", "many"}, "a number of records"},
+    wrong{{"offsets", "-t", "x", "--at", "2024-13-01T00:00:00Z"}, "2024-05-01T12:30:00Z"},
+    wrong{
+      {"produce", "-t", "x", "--compression", "rar"}, "none, gzip, snappy, lz4 or zstd"},
+    wrong{{"produce", "-t", "x", "--acks", "2"}, "0, 1 or all"},
+    wrong{{"produce", "-t", "x", "--header", "nothing"}, "NAME=VALUE"},
+    wrong{{"metadata", "--output", "xml"}, "text or json"},
+    wrong{{"metadata", "--timeout", "0s"}, "500ms, 10s or 1min"},
+    wrong{{"metadata", "--timeout", "soon"}, "500ms, 10s or 1min"},
+    wrong{{"metadata", "--brokers", "a:b"}, "a:b"},
+    wrong{{"metadata", "--config", "/no/such/file"}, "/no/such/file cannot be opened"});
+  const auto run = run_cafka(w.args);
+  INFO(run.err);
+  CHECK(run.exit_code == 2);
+  CHECK(run.out.empty());
+  CHECK_THAT(run.err, StartsWith("cafka: ") && ContainsSubstring(w.says));
+}
+
+TEST_CASE("a wrong configuration file is named with what is wrong in it") {
+  const temporary_file value{"cafka { io_threads = 1000 }"};
+  const auto run = run_cafka({"metadata", "--config", value.path()});
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.err,
+    ContainsSubstring(value.path()) && ContainsSubstring("cafka.io_threads = 1000")
+      && ContainsSubstring("from 1 to 64"));
+  const temporary_file syntax{"cafka { io_threads = = 3 }"};
+  const auto broken = run_cafka({"metadata", "--config", syntax.path()});
+  CHECK(broken.exit_code == 2);
+  CHECK_THAT(broken.err, ContainsSubstring(syntax.path()));
+}
+
+TEST_CASE("help names every command, every option and the exit codes") {
+  const auto root = run_cafka({"--help"});
+  CHECK(root.exit_code == 0);
+  CHECK(root.err.empty());
+  for (const auto* word : {"demo", "metadata", "produce", "fetch", "offsets",
+         "api-versions", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
+    CHECK_THAT(root.out, ContainsSubstring(word));
+  struct command {
+    std::string name;
+    std::vector<std::string> options;
+  };
+  const std::vector<std::string> common{
+    "--brokers", "--config", "--timeout", "--verbose"};
+  for (const auto& [name, options] :
+    std::vector<command>{{"demo", {}}, {"metadata", {"--topic", "--output"}},
+      {"produce",
+        {"--topic", "--partition", "--key-delimiter", "--header", "--compression",
+          "--acks", "--batch-size", "--output"}},
+      {"fetch",
+        {"--topic", "--partition", "--offset", "--all", "--count", "--max-bytes",
+          "--read-committed", "--output"}},
+      {"offsets", {"--topic", "--partition", "--at", "--output"}},
+      {"api-versions", {"--broker", "--output"}}}) {
+    const auto help = run_cafka({name, "--help"});
+    INFO(name);
+    CHECK(help.exit_code == 0);
+    for (const auto& option : common)
+      CHECK_THAT(help.out, ContainsSubstring(option));
+    for (const auto& option : options)
+      CHECK_THAT(help.out, ContainsSubstring(option));
+  }
+  CHECK_THAT(run_cafka({"--version"}).out, StartsWith("cafka "));
+}
+
+TEST_CASE("the demo tells its story to the good end") {
+  const auto run = run_cafka({"demo"});
+  INFO(run.out << run.err);
+  CHECK(run.exit_code == 0);
+  CHECK(run.err.empty());
+  // No colour where there is no terminal.
+  CHECK(run.out.find('\033') == std::string::npos);
+  for (const auto* word : {"snappy", "restarted", "is down", "all was as told"})
+    CHECK_THAT(run.out, ContainsSubstring(word));
+}
+
+TEST_CASE("a demo on a cluster that is not there fails") {
+  const auto run = run_cafka({"demo", "--brokers", "127.0.0.1:1", "--timeout", "300ms"});
+  CHECK(run.exit_code == 1);
+  CHECK_THAT(run.out, ContainsSubstring("127.0.0.1:1"));
+}

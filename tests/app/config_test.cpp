@@ -1,0 +1,166 @@
+#include <cafka/app/configuration.hpp>
+#include <cafka/app/options.hpp>
+
+#include <caf/actor_system_config.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <fstream>
+#include <memory>
+#include <sstream>
+
+using namespace cafka;
+using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+/// What CAF makes of a configuration file's text.
+caf::settings parsed(std::istream& text) {
+  configuration config;
+  const auto wrong = config.parse({}, text);
+  INFO(to_string(wrong));
+  REQUIRE(wrong.empty());
+  return caf::content(config);
+}
+
+caf::settings parsed(const std::string& text) {
+  std::istringstream in{text};
+  return parsed(in);
+}
+
+caf::settings example(const std::string& name) {
+  std::ifstream file{std::string{CAFKA_CONFIGS} + '/' + name};
+  INFO(name);
+  REQUIRE(file.is_open());
+  return parsed(file);
+}
+
+application_options options(const caf::settings& content) {
+  auto read = options_from(content);
+  INFO(to_string(read.error()));
+  REQUIRE(read);
+  return *std::move(read);
+}
+
+/// The names that `options_from` knows, as it tells whoever uses another.
+std::vector<std::string> known_settings() {
+  const auto refused = options_from(parsed("cafka { no_such_setting = 1 }"));
+  REQUIRE_FALSE(refused);
+  const auto text = refused.error().detail;
+  const auto begin = text.find("there are: ");
+  REQUIRE(begin != std::string::npos);
+  std::istringstream in{text.substr(begin + 11)};
+  std::vector<std::string> names;
+  for (std::string name; std::getline(in >> std::ws, name, ',');)
+    names.push_back(name);
+  return names;
+}
+
+} // namespace
+
+TEST_CASE("the example of all settings says what the defaults are") {
+  const auto content = example("defaults.conf");
+  const auto read = options(content);
+  const application_options expected;
+  CHECK(*read.brokers.endpoints() == *expected.brokers.endpoints());
+  CHECK(read.client_id == expected.client_id);
+  CHECK(read.disable_default_worker == expected.disable_default_worker);
+  CHECK(read.default_worker == expected.default_worker);
+  CHECK(read.metadata_update_interval == expected.metadata_update_interval);
+  CHECK(read.request_timeout == expected.request_timeout);
+  CHECK(read.connect_timeout == expected.connect_timeout);
+  CHECK(read.socket_timeout == expected.socket_timeout);
+  CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
+  CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
+  CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
+  CHECK(read.max_restarts == expected.max_restarts);
+  CHECK(read.max_seconds == expected.max_seconds);
+  CHECK(read.io_threads == expected.io_threads);
+  CHECK(read.stop_timeout == expected.stop_timeout);
+}
+
+TEST_CASE("the example of all settings leaves none out") {
+  const auto content = example("defaults.conf");
+  const auto* block = caf::get_if<caf::settings>(&content, "cafka");
+  REQUIRE(block != nullptr);
+  const auto names = known_settings();
+  CHECK(names.size() == block->size());
+  for (const auto& name : names) {
+    INFO(name);
+    CHECK(block->contains(name));
+  }
+}
+
+TEST_CASE("the example of a service sets what it says") {
+  const auto content = example("service.conf");
+  const auto read = options(content);
+  CHECK(*read.brokers.endpoints()
+    == std::vector<endpoint>{{"kafka-1.example.com", 9092}, {"kafka-2.example.com", 9092},
+      {"kafka-3.example.com", 9092}});
+  CHECK(read.client_id == "orders-service");
+  CHECK(read.disable_default_worker);
+  CHECK(read.request_timeout == 5s);
+  CHECK(read.connect_timeout == 2s);
+  CHECK(read.unknown_topic_wait == 0s);
+  CHECK_FALSE(read.allow_auto_topic_creation);
+  CHECK(read.stop_timeout == 8s);
+  CHECK(read.max_restarts == application_options{}.max_restarts);
+  CHECK(caf::get_or(content, "caf.scheduler.policy", std::string{}) == "sharing");
+  CHECK(caf::get_or(content, "caf.scheduler.max-threads", std::int64_t{0}) == 4);
+}
+
+TEST_CASE("brokers are a list or one text with commas") {
+  const std::vector<endpoint> both{{"a", 9092}, {"b", 1}};
+  CHECK(
+    *options(parsed(R"(cafka { brokers = ["a", "b:1"] })")).brokers.endpoints() == both);
+  CHECK(
+    *options(parsed(R"(cafka { brokers = "a:9092, b:1" })")).brokers.endpoints() == both);
+}
+
+TEST_CASE("without a block the defaults are taken") {
+  const auto read = options(parsed("caf { }"));
+  CHECK(read.request_timeout == application_options{}.request_timeout);
+  CHECK(read.client_id == "cafka");
+}
+
+TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
+  struct wrong {
+    std::string setting, key, value, allowed;
+  };
+  const auto w = GENERATE(
+    wrong{"io_threads = 0", "cafka.io_threads", "0", "a whole number from 1 to 64"},
+    wrong{"io_threads = 65", "cafka.io_threads", "65", "a whole number from 1 to 64"},
+    wrong{"io_threads = \"many\"", "cafka.io_threads", "many", "a whole number"},
+    wrong{"max_restarts = -1", "cafka.max_restarts", "-1", "from 0 to 1000000"},
+    wrong{"request_timeout = 0s", "cafka.request_timeout", "0", "more than zero"},
+    wrong{
+      "request_timeout = 500us", "cafka.request_timeout", "500", "whole milliseconds"},
+    wrong{"request_timeout = \"soon\"", "cafka.request_timeout", "soon",
+      "a duration such as 100ms"},
+    wrong{"max_seconds = 1500ms", "cafka.max_seconds", "1.5s", "whole seconds"},
+    wrong{"unknown_topic_wait = \"never\"", "cafka.unknown_topic_wait", "never",
+      "zero allowed"},
+    wrong{"client_id = \"\"", "cafka.client_id", "", "a text that is not empty"},
+    wrong{
+      "disable_default_worker = 3", "cafka.disable_default_worker", "3", "true or false"},
+    wrong{"brokers = []", "cafka.brokers", "[]", "host:port"},
+    wrong{"brokers = [\"a:b\"]", "cafka.brokers", "a:b", "host:port"},
+    wrong{"brokers = \"a:70000\"", "cafka.brokers", "a:70000", "host:port"},
+    wrong{"clientid = \"x\"", "cafka.clientid", "", "client_id"});
+  const auto refused = options_from(parsed("cafka { " + w.setting + " }"));
+  INFO(w.setting << " -> " << to_string(refused.error()));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == error_code::invalid_argument);
+  CHECK_THAT(refused.error().detail, ContainsSubstring(w.key));
+  CHECK_THAT(refused.error().detail, ContainsSubstring(w.value));
+  CHECK_THAT(refused.error().detail, ContainsSubstring(w.allowed));
+}
+
+TEST_CASE("a block that is none is refused") {
+  const auto refused = options_from(parsed("cafka = 3"));
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == error_code::invalid_argument);
+  CHECK_THAT(refused.error().detail, ContainsSubstring("must be a block"));
+}

@@ -31,9 +31,6 @@ header_range read_headers(reader& in) {
     return {};
   if (count < 0)
     in.fail(wire_error::negative_length);
-  // Each takes two bytes at least.
-  if (static_cast<std::size_t>(count) > in.remaining() / 2)
-    in.fail(wire_error::bad_length);
   const auto all = reader{in}.raw(in.remaining());
   const auto before = in.remaining();
   for (std::int32_t i = 0; i < count && in.ok(); ++i) {

@@ -152,9 +152,9 @@ struct application::impl {
       auto answer = supervision::ask_here(self, *handle, std::move(due));
       if (!supervision::answer_within(self, timeout))
         return lost<Request>(caf::make_error(caf::sec::request_timeout));
-      answer.receive([&](result<Reply>& r) { reply = std::move(r); },
+      std::move(answer).receive([&](result<Reply>& r) { reply = std::move(r); },
         [&](caf::error& e) { failed = std::move(e); });
-      if (!failed)
+      if (failed.empty())
         return reply;
       if (!never_handled(failed))
         return lost<Request>(failed);

@@ -81,7 +81,7 @@ cost measure(Step step) {
 std::vector<std::string> sample_values() {
   std::mt19937 random{1};
   std::vector<std::string> result;
-  for (int i = 0; i < 1024; ++i) {
+  for (int i = 0; i < 16'384; ++i) {
     auto value = "{\"user\":" + std::to_string(random() % 100'000)
       + ",\"action\":\"view\",\"page\":\"/product/" + std::to_string(random())
       + "\",\"referrer\":\"search\",\"ms\":" + std::to_string(random() % 1000);

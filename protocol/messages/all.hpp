@@ -1,5 +1,6 @@
 #pragma once
 
+// Every API that cafka speaks: one line each.
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/delete_topics.hpp>
@@ -18,33 +19,29 @@
 #include <cafka/protocol/messages/sasl_handshake.hpp>
 #include <cafka/protocol/messages/sync_group.hpp>
 
+#include <utility>
+
 namespace cafka::protocol {
 
 namespace detail {
 
-template <class... Requests>
-struct request_list {};
-
-template <class Visitor, class... Requests>
-void for_each_request(Visitor&& visit, request_list<Requests...>) {
-  (visit.template operator()<Requests, typename Requests::response>(), ...);
+template <class Visitor, std::int16_t... Keys>
+void for_each_key(Visitor& visit, std::integer_sequence<std::int16_t, Keys...>) {
+  const auto visit_key = [&visit]<std::int16_t Key>() {
+    using api = api_of<static_cast<api_key>(Key)>;
+    if constexpr (requires { typename api::request; })
+      visit.template operator()<typename api::request, typename api::request::response>();
+  };
+  (visit_key.template operator()<Keys>(), ...);
 }
 
 } // namespace detail
 
-/// Every API that cafka speaks, by its request; a new one is a pair of files and its name
-/// here.
-using all_requests = detail::request_list< //
-  produce_request, fetch_request, list_offsets_request, metadata_request,
-  offset_commit_request, offset_fetch_request, find_coordinator_request,
-  join_group_request, heartbeat_request, leave_group_request, sync_group_request,
-  sasl_handshake_request, api_versions_request, create_topics_request,
-  delete_topics_request, init_producer_id_request, sasl_authenticate_request>;
-
-/// Calls `visit.operator()<Request, Response>()` for every API.
+/// Calls `visit.operator()<Request, Response>()` for every API, by key.
 template <class Visitor>
 void for_each_api(Visitor&& visit) {
-  detail::for_each_request(visit, all_requests{});
+  constexpr std::int16_t keys = 128; // Kafka 4.3 ends at 92.
+  detail::for_each_key(visit, std::make_integer_sequence<std::int16_t, keys>{});
 }
 
 /// Calls `visit.operator()<Message>()` for every request and every response.

@@ -84,4 +84,9 @@ struct api_versions_response {
 /// both sides have, or 0 for a broker that does not say (KIP-511).
 [[nodiscard]] std::int16_t fallback_version(const api_versions_response& refusal);
 
+template <>
+struct api_of<api_key::api_versions> {
+  using request = api_versions_request;
+};
+
 } // namespace cafka::protocol

@@ -103,4 +103,9 @@ struct create_topics_response {
     const create_topics_response&, const create_topics_response&) = default;
 };
 
+template <>
+struct api_of<api_key::create_topics> {
+  using request = create_topics_request;
+};
+
 } // namespace cafka::protocol

@@ -62,4 +62,9 @@ struct delete_topics_response {
     const delete_topics_response&, const delete_topics_response&) = default;
 };
 
+template <>
+struct api_of<api_key::delete_topics> {
+  using request = delete_topics_request;
+};
+
 } // namespace cafka::protocol

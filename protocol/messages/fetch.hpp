@@ -162,4 +162,9 @@ struct fetch_response {
   friend bool operator==(const fetch_response&, const fetch_response&) = default;
 };
 
+template <>
+struct api_of<api_key::fetch> {
+  using request = fetch_request;
+};
+
 } // namespace cafka::protocol

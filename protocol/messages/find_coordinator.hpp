@@ -63,4 +63,9 @@ struct find_coordinator_response {
     const find_coordinator_response&, const find_coordinator_response&) = default;
 };
 
+template <>
+struct api_of<api_key::find_coordinator> {
+  using request = find_coordinator_request;
+};
+
 } // namespace cafka::protocol

@@ -41,4 +41,9 @@ struct heartbeat_response {
   friend bool operator==(const heartbeat_response&, const heartbeat_response&) = default;
 };
 
+template <>
+struct api_of<api_key::heartbeat> {
+  using request = heartbeat_request;
+};
+
 } // namespace cafka::protocol

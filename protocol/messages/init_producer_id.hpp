@@ -46,4 +46,9 @@ struct init_producer_id_response {
     const init_producer_id_response&, const init_producer_id_response&) = default;
 };
 
+template <>
+struct api_of<api_key::init_producer_id> {
+  using request = init_producer_id_request;
+};
+
 } // namespace cafka::protocol

@@ -75,4 +75,9 @@ struct join_group_response {
     const join_group_response&, const join_group_response&) = default;
 };
 
+template <>
+struct api_of<api_key::join_group> {
+  using request = join_group_request;
+};
+
 } // namespace cafka::protocol

@@ -64,4 +64,9 @@ struct leave_group_response {
     const leave_group_response&, const leave_group_response&) = default;
 };
 
+template <>
+struct api_of<api_key::leave_group> {
+  using request = leave_group_request;
+};
+
 } // namespace cafka::protocol

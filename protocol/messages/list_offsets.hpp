@@ -91,4 +91,9 @@ struct list_offsets_response {
     const list_offsets_response&, const list_offsets_response&) = default;
 };
 
+template <>
+struct api_of<api_key::list_offsets> {
+  using request = list_offsets_request;
+};
+
 } // namespace cafka::protocol

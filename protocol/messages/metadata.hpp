@@ -106,4 +106,9 @@ struct metadata_response {
   friend bool operator==(const metadata_response&, const metadata_response&) = default;
 };
 
+template <>
+struct api_of<api_key::metadata> {
+  using request = metadata_request;
+};
+
 } // namespace cafka::protocol

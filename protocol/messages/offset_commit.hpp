@@ -90,4 +90,9 @@ struct offset_commit_response {
     const offset_commit_response&, const offset_commit_response&) = default;
 };
 
+template <>
+struct api_of<api_key::offset_commit> {
+  using request = offset_commit_request;
+};
+
 } // namespace cafka::protocol

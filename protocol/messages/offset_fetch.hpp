@@ -121,4 +121,9 @@ struct offset_fetch_response {
     const offset_fetch_response&, const offset_fetch_response&) = default;
 };
 
+template <>
+struct api_of<api_key::offset_fetch> {
+  using request = offset_fetch_request;
+};
+
 } // namespace cafka::protocol

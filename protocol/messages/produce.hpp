@@ -103,4 +103,9 @@ struct produce_response {
   friend bool operator==(const produce_response&, const produce_response&) = default;
 };
 
+template <>
+struct api_of<api_key::produce> {
+  using request = produce_request;
+};
+
 } // namespace cafka::protocol

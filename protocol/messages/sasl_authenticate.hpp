@@ -43,4 +43,9 @@ struct sasl_authenticate_response {
     const sasl_authenticate_response&, const sasl_authenticate_response&) = default;
 };
 
+template <>
+struct api_of<api_key::sasl_authenticate> {
+  using request = sasl_authenticate_request;
+};
+
 } // namespace cafka::protocol

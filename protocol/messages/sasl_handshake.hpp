@@ -38,4 +38,9 @@ struct sasl_handshake_response {
     const sasl_handshake_response&, const sasl_handshake_response&) = default;
 };
 
+template <>
+struct api_of<api_key::sasl_handshake> {
+  using request = sasl_handshake_request;
+};
+
 } // namespace cafka::protocol

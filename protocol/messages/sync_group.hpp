@@ -59,4 +59,9 @@ struct sync_group_response {
     const sync_group_response&, const sync_group_response&) = default;
 };
 
+template <>
+struct api_of<api_key::sync_group> {
+  using request = sync_group_request;
+};
+
 } // namespace cafka::protocol

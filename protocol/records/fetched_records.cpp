@@ -1,6 +1,7 @@
 #include <cafka/protocol/records/fetched_records.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <unordered_set>
 
 namespace cafka::protocol {
@@ -77,9 +78,12 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
     for (const auto& record : batch)
       wanted += record.offset >= from ? 1 : 0;
     damage = batch.error();
+    const auto& info = batch.info();
+    if (damage.code == error_code::none
+      && info.last_offset.value() == std::numeric_limits<std::int64_t>::max())
+      damage = {error_code::corrupt_message, "no offset can follow the batch's last one"};
     if (damage.code != error_code::none)
       break;
-    const auto& info = batch.info();
     if (info.last_offset >= all.next_) {
       all.next_ = info.last_offset + 1;
       any = true;

@@ -7,6 +7,10 @@ namespace cafka::protocol {
 
 class random_source;
 
+/// The request that calls an API; specialised beside each.
+template <api_key Key>
+struct api_of {};
+
 // What can be done with any message; each is compiled once, beside its description.
 
 /// Writes the body of a message in one of its versions. A field that is set, not

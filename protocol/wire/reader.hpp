@@ -163,6 +163,14 @@ private:
   /// At most `MaxBytes` groups of seven bits; of the last byte only `LastMask` may be set.
   template <int MaxBytes, unsigned LastMask>
   std::uint64_t base128() {
+    // Most varints are this short.
+    if (at_ != end_ && std::to_integer<unsigned>(*at_) < 0x80)
+      return std::to_integer<std::uint64_t>(*at_++);
+    return long_base128<MaxBytes, LastMask>();
+  }
+
+  template <int MaxBytes, unsigned LastMask>
+  std::uint64_t long_base128() {
     std::uint64_t x = 0;
     for (int i = 0; i < MaxBytes; ++i) {
       if (at_ == end_) {

@@ -83,7 +83,7 @@ TEST_CASE("every version of Fetch that broker and client share reads the same") 
   versions_service v;
   produce_options options;
   options.worker = "w";
-  options.key = "k";
+  options.key = std::string{"k"};
   options.headers = {{"h", "v"}};
   options.timestamp = timestamp{1'700'000'000'000ms};
   static_cast<void>(REQUIRE_VALUE(v.app.produce(v.topic, 0, "x", options)));

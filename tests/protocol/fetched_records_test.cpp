@@ -190,6 +190,12 @@ TEST_CASE("a damaged first batch is an error", "[records]") {
   CHECK(read.error().code == error_code::corrupt_message);
 }
 
+TEST_CASE("a batch after which no offset is left is damaged", "[records]") {
+  const auto read = fetched_records::read(batch(INT64_MAX, 1), 0);
+  CHECK(read.error().code == error_code::corrupt_message);
+  CHECK(fetched_records::read(batch(INT64_MAX - 1, 1), 0));
+}
+
 TEST_CASE(
   "damage behind control batches does not stop the reader before it", "[records]") {
   const auto read = fetched_records::read(

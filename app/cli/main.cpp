@@ -2,6 +2,8 @@
 #include <cafka/app/cli/demo.hpp>
 #include <cafka/app/cli/session.hpp>
 
+#include <cstdio>
+
 namespace {
 
 using namespace cafka::cli;
@@ -17,7 +19,7 @@ exit_code run_command(
   auto code =
     std::visit([&](const auto& what) { return run(what, with.app(), out); }, command);
   if (!out.flush()) {
-    report("cannot print", {cafka::error_code::closed, "standard output takes no more"});
+    std::fputs("cafka: cannot print: standard output takes no more\n", stderr);
     code = exit_failed;
   }
   return code;

@@ -23,9 +23,11 @@ public:
     : s_(s), topic_(std::move(topic)), partitions_(partitions), deadline_(deadline) {
     for (int i = 0; i != thread_count; ++i)
       threads_.emplace_back([this, i] { run(i); });
-    s_.system.spawn([this](caf::event_based_actor* self) {
+    s_.system.spawn([this](caf::event_based_actor* self) -> caf::behavior {
       for (int i = 0; i != window; ++i)
         next(self, i);
+      // Without a behavior it would end as soon as it waits for no answer.
+      return {[](int) {}};
     });
   }
 
@@ -95,7 +97,8 @@ private:
   void next(caf::event_based_actor* self, int n) {
     if (stopping_) {
       const std::lock_guard lock{mutex_};
-      --places_;
+      if (--places_ == 0)
+        self->quit();
       changed_.notify_all();
       return;
     }
@@ -158,12 +161,11 @@ failures check_outcomes(service& s, const std::string& topic, std::int32_t parti
     }
   }
   failures errors;
-  std::size_t late = 0;
+  milliseconds longest{0};
   std::size_t lost = 0;
   std::size_t written_after_all = 0;
-  errors.report = std::to_string(all.outcomes().size()) + " records in all\n";
   for (const auto& o : all.outcomes()) {
-    late += o.took > deadline + lateness ? 1 : 0;
+    longest = std::max(longest, o.took);
     if (o.reply) {
       const auto& log = logs[static_cast<std::size_t>(o.partition.value())];
       const auto found = log.find(*o.reply->base_offset);
@@ -178,8 +180,10 @@ failures check_outcomes(service& s, const std::string& topic, std::int32_t parti
   }
   for (const auto& [code, count] : errors.counts)
     errors.report += std::to_string(count) + " times " + protocol::name(code) + '\n';
+  errors.report += std::to_string(all.outcomes().size())
+    + " records in all, the longest took " + std::to_string(longest.count()) + " ms\n";
   INFO(errors.report);
-  CHECK(late == 0);
+  CHECK(longest < deadline + lateness);
   CHECK(lost == 0);
   CHECK(written_after_all == 0);
   CHECK(std::ranges::none_of(times, [](const auto& entry) { return entry.second > 1; }));
@@ -256,6 +260,11 @@ TEST_CASE("a broker that stands still does not hold up requests to the others") 
   options.required_acks = 1;
   options.deadline = 2'500ms;
   static_cast<void>(REQUIRE_VALUE(s.app->produce(topic, 0, "x", options)));
+  // Any broker can answer this; one that owes answers already is not the one to ask.
+  metadata about;
+  about.topics = {topic};
+  about.deadline = 2'500ms;
+  static_cast<void>(REQUIRE_VALUE(s.app->metadata(about, "w")));
   REQUIRE(waiting->wait());
   CHECK(waiting->each_once());
   CHECK(waiting->took() < 3'000ms + lateness);

@@ -254,6 +254,7 @@ void scripted_peer::run(session& s) {
   script_(s);
   s.close();
   const std::lock_guard lock{mutex_};
+  overdue_ = overdue_ || clock::now() >= s.until_;
   ++ended_;
   changed_.notify_all();
 }
@@ -261,6 +262,11 @@ void scripted_peer::run(session& s) {
 std::size_t scripted_peer::accepted() const {
   const std::lock_guard lock{mutex_};
   return accepted_;
+}
+
+bool scripted_peer::overdue() const {
+  const std::lock_guard lock{mutex_};
+  return overdue_;
 }
 
 std::vector<bytes> scripted_peer::frames() const {
@@ -283,7 +289,7 @@ bool scripted_peer::wait_for_frames(std::size_t count) {
 }
 
 bool scripted_peer::wait_for_sessions_ended() {
-  return wait([&] { return ended_ == accepted_; });
+  return wait([&] { return ended_ == accepted_; }) && !overdue();
 }
 
 void scripted_peer::release() {

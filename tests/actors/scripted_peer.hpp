@@ -116,12 +116,14 @@ public:
 
   /// How many connections were accepted so far.
   [[nodiscard]] std::size_t accepted() const;
+  /// Whether a session ended only by its deadline.
+  [[nodiscard]] bool overdue() const;
   /// The payloads of all frames read so far, in the order of reading.
   [[nodiscard]] std::vector<bytes> frames() const;
   /// False when there are not so many by the deadline.
   bool wait_for_accepted(std::size_t count);
   bool wait_for_frames(std::size_t count);
-  /// Whether every session so far has ended, by the deadline.
+  /// Whether every session so far has ended, and none of them by its deadline.
   bool wait_for_sessions_ended();
 
   /// Lets go all sessions that wait for it, now and later.
@@ -155,6 +157,7 @@ private:
   std::vector<bytes> frames_;
   std::size_t accepted_ = 0;
   std::size_t ended_ = 0;
+  bool overdue_ = false;
   bool released_ = false;
   bool stopping_ = false;
 

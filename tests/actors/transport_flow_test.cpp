@@ -178,10 +178,11 @@ TEST_CASE("a connection closes under load from other threads") {
 }
 
 TEST_CASE("a connection whose owner died closes at its next message") {
+  // More than one: CAF may still hold the dead owner for a moment when the first comes.
   scripted_peer peer{[](scripted_peer::session& s) {
     s.read_frame();
-    s.send_frame({});
-    s.wait_until_closed();
+    while (s.send_frame({}))
+      ;
   }};
   transport_fixture f;
   wired_owner l{f, peer.address()};
@@ -321,17 +322,18 @@ TEST_CASE("an owner may end in the I/O thread and take the factory with it") {
   for (int round = 0; round != 20; ++round) {
     const auto gone = std::make_shared<std::latch>(1);
     auto all = std::make_shared<everything>(gone);
-    auto owner = f.system.spawn([all](caf::event_based_actor* self) -> caf::behavior {
-      return {
-        [](const cafka::actors::transport_up&) {},
-        [self, all](const cafka::actors::transport_frames&) { self->quit(); },
-        [](const cafka::actors::transport_down&) {},
-      };
-    });
+    const auto owner =
+      f.system.spawn([all](caf::event_based_actor* self) -> caf::behavior {
+        return {
+          [](const cafka::actors::transport_up&) {},
+          [self, all](const cafka::actors::transport_frames&) { self->quit(); },
+          [](const cafka::actors::transport_down&) {},
+        };
+      });
     all->wire = all->factory.open(
       peer.address(), {}, caf::actor_cast<caf::weak_actor_ptr>(owner), 1);
     all.reset();
-    owner = nullptr;
+    // The handle stays: an actor that nobody knows would end for that.
     gone->wait();
   }
   CHECK(peer.wait_for_sessions_ended());

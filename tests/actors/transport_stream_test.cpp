@@ -1,10 +1,12 @@
 #include "transport_fixture.hpp"
 
+#include <caf/actor_companion.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <cstring>
+#include <latch>
 
 using namespace cafka::testing;
 using cafka::protocol::byte_view;
@@ -205,17 +207,37 @@ TEST_CASE("a large frame that breaks off is told as gone") {
 }
 
 TEST_CASE("what the peer said before it went is delivered though sending fails") {
+  std::latch io_thread_held{1};
+  std::latch let_go{1};
+  std::latch peer_gone{1};
   scripted_peer peer{[&](scripted_peer::session& s) {
-    s.send_frame(as_bytes("last words"));
-    // Unread bytes make this close a reset.
+    if (s.number() != 0) {
+      s.wait_until_closed();
+      return;
+    }
     s.wait_for_release();
+    s.send_frame(as_bytes("last words"));
+    s.reset();
+    peer_gone.count_down();
   }};
   transport_fixture f;
-  wired_owner l{f, peer.address(), {.write_queue_limit = 1u << 30}};
+  wired_owner l{f, peer.address()};
   REQUIRE(l.box->wait_up());
-  const auto payload = pattern(1'000'000);
-  while (l.send(payload) == transport::sent::queued)
-    peer.release();
+  // What comes for this actor is taken in the thread that brings it: the I/O thread
+  // stands still, and has not read the last words when sending fails.
+  const auto holder = f.system.spawn<caf::actor_companion>();
+  caf::actor_cast<caf::actor_companion*>(holder)->on_enqueue(
+    [&](const caf::mailbox_element_ptr&) {
+      io_thread_held.count_down();
+      let_go.wait();
+    });
+  const auto other =
+    f.factory.open(peer.address(), {}, caf::actor_cast<caf::weak_actor_ptr>(holder), 2);
+  io_thread_held.wait();
+  peer.release();
+  peer_gone.wait();
+  CHECK(l.send(pattern(10)) == transport::sent::closed);
+  let_go.count_down();
   REQUIRE(l.box->wait_down());
   CHECK(l.box->reason().code == error_code::disconnected);
   REQUIRE(l.box->frame_count() == 1);

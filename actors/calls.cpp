@@ -218,18 +218,16 @@ private:
   std::int8_t magic_ = -1;
 };
 
-/// The versions that can carry what the records have.
-version_range versions_for(const produce& request) {
-  auto versions = protocol::produce_request::versions;
+/// Leaves the versions that can carry what the records have.
+void narrow(protocol::call::traits& what, const produce& request) {
   if (request.compression == codec::zstd)
-    versions.min = std::max<std::int16_t>(versions.min, 7); // KIP-110
+    what.need(7, "zstd needs"); // KIP-110
   for (const auto& r : request.records) {
     if (!r.headers.empty())
-      versions.min = std::max<std::int16_t>(versions.min, 3); // KIP-82
+      what.need(3, "headers need"); // KIP-82
     if (r.time)
-      versions.min = std::max<std::int16_t>(versions.min, 2); // KIP-32
+      what.need(2, "timestamps need"); // KIP-32
   }
-  return versions;
 }
 
 // -- fetch
@@ -474,7 +472,8 @@ std::unique_ptr<protocol::call> make_call(
     request.timeout = request.deadline;
   protocol::call::traits what;
   what.key = protocol::produce_request::key;
-  what.versions = versions_for(request);
+  what.versions = protocol::produce_request::versions;
+  narrow(what, request);
   what.pinned = request.api_version;
   what.where = protocol::leader_of{request.topic, request.partition, create_topic};
   what.patience = request.timeout;
@@ -501,7 +500,7 @@ std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched>
   what.key = protocol::fetch_request::key;
   what.versions = protocol::fetch_request::versions;
   if (request.isolation == isolation_level::read_committed)
-    what.versions.min = std::max<std::int16_t>(what.versions.min, 4); // KIP-98
+    what.need(4, "read_committed needs"); // KIP-98
   what.pinned = request.api_version;
   what.where = protocol::leader_of{request.topic, request.partition};
   what.lane = protocol::lane::long_poll;
@@ -521,9 +520,9 @@ std::unique_ptr<protocol::call> make_call(
   what.key = protocol::list_offsets_request::key;
   what.versions = protocol::list_offsets_request::versions;
   if (request.isolation == isolation_level::read_committed)
-    what.versions.min = std::max<std::int16_t>(what.versions.min, 2); // KIP-98
+    what.need(2, "read_committed needs"); // KIP-98
   if (request.time.value == offset_time::max_timestamp().value)
-    what.versions.min = std::max<std::int16_t>(what.versions.min, 7); // KIP-734
+    what.need(7, "max_timestamp needs"); // KIP-734
   what.pinned = request.api_version;
   what.where = protocol::leader_of{request.topic, request.partition};
   return std::make_unique<list_offsets_call>(

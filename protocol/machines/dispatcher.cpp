@@ -117,13 +117,7 @@ void dispatcher::on_up(time_point now, std::uint64_t connection) {
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
-  auto hello = l->connected(now);
-  if (!hello) {
-    out_.disconnect(connection);
-    lose(now, *l, hello.error());
-  } else {
-    out_.send(connection, *std::move(hello));
-  }
+  handle(now, *l, l->connected(now), {});
   settle(now);
 }
 
@@ -132,7 +126,13 @@ void dispatcher::on_frame(
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
-  auto event = l->received(now, payload);
+  handle(now, *l, l->received(now, payload), payload);
+  settle(now);
+}
+
+void dispatcher::handle(
+  time_point now, link& l, link::event event, const shared_bytes& payload) {
+  const auto connection = l.connection();
   std::visit(overloaded{
                [](const link::ignored&) {},
                [&](const link::ready&) {
@@ -145,20 +145,22 @@ void dispatcher::on_frame(
                  // hangs up, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
-                 deliver(now, *l, answer, payload);
+                 deliver(now, l, answer, payload);
                },
                [&](const error& e) {
                  out_.disconnect(connection);
-                 lose(now, *l, e);
+                 lose(now, l, e);
                },
              },
     event);
-  settle(now);
 }
 
 void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
-  if (auto* l = by_connection(connection))
-    lose(now, *l, why);
+  if (auto* l = by_connection(connection)) {
+    auto reason = why;
+    l->hung_up(reason);
+    lose(now, *l, reason);
+  }
   settle(now);
 }
 
@@ -178,6 +180,13 @@ void dispatcher::on_time(time_point now) {
         to_string(l->address()) + ": no answer for "
           + std::to_string(options_.socket_timeout.count()) + " ms"});
   }
+  std::vector<link*> slow;
+  each_link([&](link& l) {
+    if (const auto next = l.next_time(); next && *next <= now)
+      slow.push_back(&l);
+  });
+  for (auto* l : slow)
+    handle(now, *l, l->on_time(now), {});
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
     want_metadata();
@@ -201,6 +210,8 @@ time_point dispatcher::next_time() const {
   each_link([&](const link& l) {
     if (const auto until = l.silent_until(options_.socket_timeout))
       next = std::min(next, *until);
+    if (const auto at = l.next_time())
+      next = std::min(next, *at);
     if (l.wanted() && l.current() == link::state::down)
       next = std::min(next, l.retry_at());
   });
@@ -245,25 +256,38 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
             "no broker " + std::to_string(id.value()) + " in the cluster"};
         return route_to_broker(now, c, id);
       },
-      [&](const controller_broker&) {
-        return route_to_broker(now, c, cluster_.controller());
-      },
+      [&](const controller_broker&) { return route_to_controller(now, c); },
       [&](const leader_of& where) { return route_to_leader(now, c, where); },
     },
     c.what->what().where);
 }
 
-dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+link* dispatcher::least_busy() const {
   link* best = nullptr;
   each_link([&](link& l) {
     if (l.up() && l.lane() == lane::normal
       && (best == nullptr || l.in_flight() < best->in_flight()))
       best = &l;
   });
-  if (best != nullptr)
+  return best;
+}
+
+dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+  if (auto* best = least_busy())
     return best;
   connect_seed(now);
   return wait_for(c, waits_for::connection);
+}
+
+dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& c) {
+  const auto id = cluster_.controller();
+  auto* any = least_busy();
+  // Brokers before 0.10 do not say who controls, nor have they requests for the
+  // controller: whoever is asked then says that.
+  if (id.value() < 0 && any != nullptr
+    && any->versions().find(api_key::metadata) == version_range{0, 0})
+    return any;
+  return route_to_broker(now, c, id);
 }
 
 dispatcher::route dispatcher::route_to_broker(
@@ -275,7 +299,7 @@ dispatcher::route dispatcher::route_to_broker(
   }
   auto& l = links_[{id, c.what->what().lane}];
   if (l == nullptr)
-    l = std::make_unique<link>(*address, id, c.what->what().lane, options_.client_id);
+    l = make_link(*address, id, c.what->what().lane);
   if (l->up())
     return l.get();
   if (l->current() == link::state::down) {
@@ -340,7 +364,8 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
 void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   auto& c = at->second;
   const auto& what = c.what->what();
-  const auto version = to.versions().choose(what.key, what.versions, what.pinned);
+  const auto version =
+    to.versions().choose(what.key, what.versions, what.pinned, what.who_needs);
   if (!version) {
     finish(at, version.error());
     return;
@@ -582,11 +607,21 @@ void dispatcher::adopt_seed() {
 
 // -- links ------------------------------------------------------------------------------
 
+std::unique_ptr<link> dispatcher::make_link(
+  const endpoint& address, broker_id broker, lane l) const {
+  return std::make_unique<link>(address, broker, l, options_.client_id, options_.release);
+}
+
 void dispatcher::connect(time_point now, link& l) {
   l.set_wanted(true);
   if (l.current() != link::state::down || l.retry_at() > now)
     return;
-  l.connecting(now, ++last_connection_);
+  std::optional<kafka_version> old;
+  each_link([&](const link& other) {
+    if (other.address() == l.address() && other.old_release())
+      old = other.old_release();
+  });
+  l.connecting(now, ++last_connection_, old);
   out_.connect(l.connection(), l.address());
 }
 
@@ -598,7 +633,7 @@ void dispatcher::connect_seed(time_point now) {
   }
   const auto& place = places[seed_at_ % places.size()];
   if (seed_ == nullptr)
-    seed_ = std::make_unique<link>(place, -1, lane::normal, options_.client_id);
+    seed_ = make_link(place, -1, lane::normal);
   else if (seed_->current() == link::state::down)
     seed_->set_address(place);
   seed_places_ = places.size();
@@ -609,7 +644,9 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
   if (l.up())
     --up_links_;
   const auto orphans = l.down(now, why, options_.reconnect, random_);
-  if (&l == seed_.get()) {
+  if (l.in_doubt()) {
+    // It is asked again at once, in another way: nothing is lost yet.
+  } else if (&l == seed_.get()) {
     seed_errors_[l.address()] = why;
     ++seed_at_;
     // Everyone is asked once before anyone is waited for.

@@ -18,6 +18,8 @@ struct dispatcher_options {
   /// Where to ask first; must not be empty.
   std::vector<endpoint> bootstrap;
   std::string client_id = "cafka";
+  /// The release of the brokers, which then are not asked for their versions.
+  std::optional<kafka_version> release;
   /// The deadline of a call that has none of its own.
   std::chrono::milliseconds request_timeout{30'000};
   /// How long a broker may owe an answer before its connection is held for dead.
@@ -140,7 +142,9 @@ private:
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
+  [[nodiscard]] link* least_busy() const;
   route route_to_any(time_point now, pending_call& c);
+  route route_to_controller(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
   route route_to_leader(time_point now, pending_call& c, const leader_of& where);
   route wait_for(pending_call& c, waits_for what, broker_id broker = -1);
@@ -165,7 +169,10 @@ private:
   void refreshed(time_point now);
   void adopt_seed();
 
+  std::unique_ptr<link> make_link(
+    const endpoint& address, broker_id broker, lane l) const;
   void connect(time_point now, link& l);
+  void handle(time_point now, link& l, link::event event, const shared_bytes& payload);
   void connect_seed(time_point now);
   void lose(time_point now, link& l, const error& why);
   link* by_connection(std::uint64_t connection);

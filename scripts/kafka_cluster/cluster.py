@@ -262,7 +262,7 @@ class Cluster:
       "advertised.listeners": ",".join(address(name) for name in own),
       **certificates.stores(self.tls, "server"),
     }
-    if release.since(0, 10, 2):
+    if release.since(0, 11):
       protocols = {name: LISTENERS[name] for name in own}
       protocols |= {name: "PLAINTEXT" for name in controller}
       settings |= {

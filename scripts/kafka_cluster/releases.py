@@ -80,15 +80,15 @@ class Release:
   @property
   def listeners(self):
     """Its client listeners: name to security protocol."""
-    if self.since(0, 10, 2):
+    if self.since(0, 11):
       known = LISTENERS
-    else:  # no names of one's own (KIP-103): one listener per protocol
+    else:  # one listener per protocol; 0.10.2 lets one name more, but not set them apart
       known = ("PLAINTEXT", "TLS") if self.since(0, 9) else ("PLAINTEXT",)
     return {name: LISTENERS[name] for name in known}
 
   def own_name(self, listener):
     """What this Kafka's settings call a listener."""
-    return listener if self.since(0, 10, 2) else LISTENERS[listener]
+    return listener if self.since(0, 11) else LISTENERS[listener]
 
   @property
   def dependencies(self):

@@ -362,7 +362,8 @@ TEST_CASE("cafka reads what Kafka's own producer wrote") {
     const std::string name{to_string(compression)};
     k.topic = unique_name("from-console-" + name);
     std::string input;
-    // The old producer does not wait for a new topic's leader, nor tell of what it loses.
+    // The old producers do not wait for a new topic's leader, and by default not for
+    // acknowledgements either: what is still on its way when they end may be lost.
     std::vector<record> expected{{.value = "first"}};
     static_cast<void>(REQUIRE_VALUE(k.put(expected)));
     for (int i = 0; i != 20; ++i) {
@@ -371,6 +372,7 @@ TEST_CASE("cafka reads what Kafka's own producer wrote") {
     }
     const auto done = k.kafka.tool(
       {"kafka-console-producer", "--topic", k.topic, "--compression-codec", name,
+        "--request-required-acks", "-1",
         k.kafka.since(4, 2) ? "--reader-property" : "--property", "parse.key=true",
         k.kafka.since(2, 5) ? "--bootstrap-server" : "--broker-list", k.kafka.address()},
       input);

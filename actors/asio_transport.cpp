@@ -394,6 +394,8 @@ private:
   void lost(std::string why) {
     if (assembler_.within_frame())
       why += " within a frame";
+    else if (tls_ == nullptr && !heard_)
+      why += " before any answer: if it speaks TLS on this port, set use_ssl";
     fail(protocol::error_code::disconnected, why);
   }
 
@@ -442,8 +444,11 @@ private:
         break;
       message.frames.push_back(std::move(frame));
     }
-    if (!message.frames.empty() && !tell_owner(std::move(message)))
-      return;
+    if (!message.frames.empty()) {
+      heard_ = true;
+      if (!tell_owner(std::move(message)))
+        return;
+    }
     if (step == frame_assembler::step::more)
       read_more();
     else if (step == frame_assembler::step::bad_length && tls_ == nullptr
@@ -618,6 +623,7 @@ private:
   write_queue outgoing_;
   bool connected_ = false;
   bool up_ = false;
+  bool heard_ = false; ///< A frame has come.
   bool reading_ = false;
   int write_error_ = 0;
   bool ended_ = false;

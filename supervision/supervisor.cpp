@@ -509,9 +509,12 @@ private:
   }
 
   caf::message arguments_of(const entry& c) const {
-    return options_.extra_arguments.empty()
-      ? c.spec.arguments
-      : caf::message::concat(options_.extra_arguments, c.spec.arguments);
+    // CAF 0.18 concatenates no empty messages.
+    if (options_.extra_arguments.empty())
+      return c.spec.arguments;
+    if (c.spec.arguments.empty())
+      return options_.extra_arguments;
+    return caf::message::concat(options_.extra_arguments, c.spec.arguments);
   }
 
   entry& child_at(machine::place where) {

@@ -524,7 +524,8 @@ void supervisor_machine::terminate(time_point now, request from, place where) {
   case child_state::terminating: break;
   }
   terminators_.emplace(where, from);
-  if (tell(now, where))
+  // One whose end has come and waits to be handled needs no telling.
+  if (c.dead || tell(now, where))
     on_ended(now, where);
 }
 

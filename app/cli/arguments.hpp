@@ -32,7 +32,10 @@ struct common_arguments {
   bool verbose = false;
 };
 
-struct demo_arguments {};
+struct demo_arguments {
+  /// Draw the tree of supervisors and workers after each chapter.
+  bool tree = false;
+};
 
 struct metadata_arguments {
   /// Empty: all.

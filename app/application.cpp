@@ -109,7 +109,8 @@ struct application::impl {
 
   /// The worker supervisor; null once the application has ended.
   [[nodiscard]] supervision::supervisor_actor workers() const {
-    return caf::actor_cast<supervision::supervisor_actor>(supervisors->look_up(workers_name));
+    return caf::actor_cast<supervision::supervisor_actor>(
+      supervisors->look_up(workers_name));
   }
 
   error why_ended() { return state->why_ended(); }
@@ -374,8 +375,7 @@ std::vector<std::string> application::workers() const {
 }
 
 result<supervision::tree_node> application::tree(milliseconds deadline) const {
-  auto root =
-    supervision::tree_of(impl_->sys, impl_->root, impl_->time_for(deadline));
+  auto root = supervision::tree_of(impl_->sys, impl_->root, impl_->time_for(deadline));
   if (root)
     return *std::move(root);
   if (auto why = impl_->why_ended(); why.code != error_code::none)

@@ -383,8 +383,7 @@ TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
          "└─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
          "   ├─ kafka_ex: worker, permanent\n", "   ├─ orders: worker, permanent\n",
          "   └─ audit: worker, permanent\n",
-         "   ├─ orders: worker, permanent, restarted 2 times\n",
-         "there is no tree: "})
+         "   ├─ orders: worker, permanent, restarted 2 times\n", "there is no tree: "})
     CHECK_THAT(run.out, ContainsSubstring(line));
 }
 

@@ -10,6 +10,7 @@ namespace cafka::protocol {
 
 template <class T>
 class result;
+struct done;
 
 } // namespace cafka::protocol
 
@@ -27,6 +28,22 @@ struct api_versions;
 struct supported_versions;
 struct get_status;
 struct worker_status;
+
+struct offset_commit;
+struct offset_fetch;
+struct fetched_offsets;
+struct find_coordinator;
+struct found_coordinator;
+struct join_group;
+struct joined_group;
+struct sync_group;
+struct synced_group;
+struct heartbeat;
+struct leave_group;
+struct left_group;
+struct create_topics;
+struct delete_topics;
+struct topic_results;
 
 namespace actors {
 
@@ -69,6 +86,39 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_up))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_frames))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_down))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::worker_tick))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::done))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::protocol::done>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::offset_commit))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::offset_fetch))
+CAF_ADD_TYPE_ID(cafka, (cafka::fetched_offsets))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::fetched_offsets>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::find_coordinator))
+CAF_ADD_TYPE_ID(cafka, (cafka::found_coordinator))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::found_coordinator>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::join_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::joined_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::joined_group>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::sync_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::synced_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::synced_group>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::heartbeat))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::leave_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::left_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::left_group>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::create_topics))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::delete_topics))
+CAF_ADD_TYPE_ID(cafka, (cafka::topic_results))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::topic_results>))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
 

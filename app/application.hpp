@@ -32,6 +32,10 @@ private:
   worker_actor handle_;
 };
 
+/// For `create_worker`: a worker without a name, known by its handle alone.
+struct no_name_t {};
+inline constexpr no_name_t no_name{};
+
 /// What the short form of `produce` can be told. KafkaEx: the options of `produce/4`.
 struct produce_options {
   std::optional<std::string> key = {};
@@ -74,8 +78,7 @@ public:
   /// Error `timed_out` when something was still running at the deadline; it was killed.
   result<done> stop(milliseconds deadline = {});
 
-  // -- workers
-  // ------------------------------------------------------------------------------
+  // -- workers --------------------------------------------------------------------------
 
   /// Starts a worker under the supervisor and waits until a broker has answered it.
   ///
@@ -84,6 +87,31 @@ public:
   /// such worker.
   result<worker_actor> create_worker(
     const std::string& name, const worker_init& init = {}, milliseconds deadline = {});
+
+  /// The same for a worker without a name: it is restarted like others, but nobody finds
+  /// its next incarnation. KafkaEx: `create_worker(:no_name)`.
+  result<worker_actor> create_worker(
+    no_name_t, const worker_init& init = {}, milliseconds deadline = {});
+
+  /// Starts a worker outside the supervision tree, linked to an actor: when one of the
+  /// two ends, the other gets an exit message. It has no name, and is not restarted.
+  ///
+  /// Errors: as of `create_worker`. KafkaEx: `start_link_worker/2`.
+  result<worker_actor> start_link_worker(const caf::strong_actor_ptr& owner,
+    const worker_init& init = {}, milliseconds deadline = {});
+
+  /// The settings that a worker started with `init` gets: its own, and the application's
+  /// where it says nothing. `create_worker` does this itself.
+  ///
+  /// Errors: `invalid_group_id` for a consumer group that cannot be one,
+  /// `invalid_argument`. KafkaEx: `build_worker_options/1`.
+  [[nodiscard]] result<worker_init> build_worker_options(const worker_init& init) const;
+
+  /// The consumer group of a worker; nothing when it belongs to none.
+  ///
+  /// KafkaEx: `consumer_group/1`.
+  result<std::optional<std::string>> consumer_group(
+    const worker_ref& worker = {}, milliseconds deadline = {});
 
   /// Ends a worker for good. Error `not_found` when there is none.
   result<done> stop_worker(const worker_ref& worker, milliseconds deadline = {});
@@ -98,8 +126,7 @@ public:
   /// How a worker is.
   result<worker_status> status(const worker_ref& worker = {}, milliseconds deadline = {});
 
-  // -- Kafka
-  // --------------------------------------------------------------------------------
+  // -- Kafka ----------------------------------------------------------------------------
   //
   // Errors, besides Kafka's own: `not_found` when there is no such worker, `worker_down`
   // when it ended while it was asked, `timed_out`, `outcome_unknown`, `closed`.
@@ -108,7 +135,7 @@ public:
   result<produced> produce(const cafka::produce& request, const worker_ref& worker = {});
 
   /// One record. KafkaEx: `produce/4`.
-  result<produced> produce(std::string topic, partition_id partition,
+  result<produced> produce(std::string topic, std::optional<partition_id> partition,
     std::optional<std::string> value, const produce_options& options = {});
 
   /// KafkaEx: `fetch/3`.
@@ -135,6 +162,43 @@ public:
   /// KafkaEx: `api_versions/1`.
   result<supported_versions> api_versions(
     const cafka::api_versions& request = {}, const worker_ref& worker = {});
+
+  /// KafkaEx: `create_topics/2`.
+  result<topic_results> create_topics(
+    const cafka::create_topics& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `delete_topics/2`.
+  result<topic_results> delete_topics(
+    const cafka::delete_topics& request, const worker_ref& worker = {});
+
+  // -- consumer groups ------------------------------------------------------------------
+
+  /// KafkaEx: `offset_commit/2`.
+  result<done> offset_commit(
+    const cafka::offset_commit& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `offset_fetch/2`.
+  result<fetched_offsets> offset_fetch(
+    const cafka::offset_fetch& request, const worker_ref& worker = {});
+
+  /// Which broker coordinates a group. KafkaEx: `consumer_group_metadata/2`.
+  result<found_coordinator> consumer_group_metadata(
+    const cafka::find_coordinator& request = {}, const worker_ref& worker = {});
+
+  /// KafkaEx: `join_group/2`.
+  result<joined_group> join_group(
+    const cafka::join_group& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `sync_group/2`.
+  result<synced_group> sync_group(
+    const cafka::sync_group& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `heartbeat/2`.
+  result<done> heartbeat(const cafka::heartbeat& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `leave_group/2`.
+  result<left_group> leave_group(
+    const cafka::leave_group& request, const worker_ref& worker = {});
 
 private:
   struct impl;

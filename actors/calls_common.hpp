@@ -55,16 +55,6 @@ protocol::call::traits traits_of(std::optional<std::int16_t> pinned) {
   return what;
 }
 
-/// Raises the lowest version to one that can carry what is asked for.
-inline void demand(
-  protocol::call::traits& what, std::int16_t since, std::string_view reason) {
-  if (what.versions.min >= since)
-    return;
-  what.versions.min = since;
-  what.needs = "for ";
-  what.needs += reason;
-}
-
 /// A call that keeps its answer until it is finished.
 template <class Request, class Reply>
 class replying_call : public protocol::call {

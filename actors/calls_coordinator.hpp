@@ -34,10 +34,7 @@ protected:
 
 template <class Message, class Request>
 protocol::call::traits to_coordinator(const Request& request) {
-  protocol::call::traits what;
-  what.key = Message::key;
-  what.versions = Message::versions;
-  what.pinned = request.api_version;
+  auto what = traits_of<Message>(request.api_version);
   what.where = protocol::coordinator_of{protocol::coordinator_type::group, request.group};
   what.lane = protocol::lane::group;
   return what;

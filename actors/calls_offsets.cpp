@@ -270,10 +270,10 @@ std::unique_ptr<protocol::call> make_call(
       error_code::invalid_group_id, "no group is named, and the worker belongs to none"});
     return nullptr;
   }
-  protocol::call::traits what;
-  what.key = protocol::find_coordinator_request::key;
+  auto what = traits_of<protocol::find_coordinator_request>(request.api_version);
   what.versions = protocol::lookup_versions({request.type, request.key});
-  what.pinned = request.api_version;
+  if (request.type == coordinator_type::transaction)
+    what.who_needs = "transactions need";
   return std::make_unique<find_coordinator_call>(
     std::move(what), std::move(request), std::move(reply));
 }

@@ -195,16 +195,16 @@ private:
   std::int8_t magic_ = -1;
 };
 
-/// Demands the versions that can carry what the records have.
-void demand_for_records(protocol::call::traits& what, const produce& request) {
-  for (const auto& r : request.records) {
-    if (r.time)
-      demand(what, 2, "timestamps (KIP-32)");
-    if (!r.headers.empty())
-      demand(what, 3, "headers (KIP-82)");
-  }
+/// Leaves the versions that can carry what the records have.
+void narrow(protocol::call::traits& what, const produce& request) {
   if (request.compression == codec::zstd)
-    demand(what, 7, "zstd (KIP-110)");
+    what.need(7, "zstd needs"); // KIP-110
+  for (const auto& r : request.records) {
+    if (!r.headers.empty())
+      what.need(3, "headers need"); // KIP-82
+    if (r.time)
+      what.need(2, "timestamps need"); // KIP-32
+  }
 }
 
 // -- fetch ------------------------------------------------------------------------------
@@ -353,7 +353,7 @@ std::unique_ptr<protocol::call> make_call(
   if (request.timeout <= milliseconds{0})
     request.timeout = request.deadline;
   auto what = traits_of<protocol::produce_request>(request.api_version);
-  demand_for_records(what, request);
+  narrow(what, request);
   what.where = protocol::leader_of{
     request.topic, request.partition.value_or(-1), around.create_topic};
   what.patience = request.timeout;
@@ -378,7 +378,7 @@ std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched>
   }
   auto what = traits_of<protocol::fetch_request>(request.api_version);
   if (request.isolation == isolation_level::read_committed)
-    demand(what, 4, "read_committed (KIP-98)");
+    what.need(4, "read_committed needs"); // KIP-98
   what.where = protocol::leader_of{request.topic, request.partition};
   const bool rests = request.min_bytes > 0 && request.wait_time > longest_shared_wait;
   what.lane = rests ? protocol::lane::resting : protocol::lane::long_poll;
@@ -396,9 +396,9 @@ std::unique_ptr<protocol::call> make_call(
   }
   auto what = traits_of<protocol::list_offsets_request>(request.api_version);
   if (request.isolation == isolation_level::read_committed)
-    demand(what, 2, "read_committed (KIP-98)");
+    what.need(2, "read_committed needs"); // KIP-98
   if (request.time.value == offset_time::max_timestamp().value)
-    demand(what, 7, "max_timestamp (KIP-734)");
+    what.need(7, "max_timestamp needs"); // KIP-734
   what.where = protocol::leader_of{request.topic, request.partition};
   return std::make_unique<list_offsets_call>(
     std::move(what), std::move(request), std::move(reply));

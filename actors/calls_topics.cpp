@@ -127,16 +127,15 @@ error check_new_topic(const new_topic& t) {
   return {};
 }
 
-/// Whether it may be sent again after a lost answer: it may not, as the answer to the
-/// second would be about what the first has done.
-protocol::call::traits to_controller(
-  protocol::api_key key, protocol::version_range versions) {
-  protocol::call::traits what;
-  what.key = key;
-  what.versions = versions;
+/// Not to be sent again after a lost answer: the answer to the second would be about what
+/// the first has done.
+template <class Message, class Request>
+protocol::call::traits to_controller(const Request& request) {
+  auto what = traits_of<Message>(request.api_version);
   what.where = protocol::controller_broker{};
   // The broker waits until the topics are there, or gone.
   what.lane = protocol::lane::resting;
+  what.patience = request.timeout;
   what.repeatable = false;
   return what;
 }
@@ -158,16 +157,13 @@ std::unique_ptr<protocol::call> make_call(
   }
   if (request.timeout <= milliseconds{0})
     request.timeout = request.deadline;
-  auto what = to_controller(
-    protocol::create_topics_request::key, protocol::create_topics_request::versions);
+  auto what = to_controller<protocol::create_topics_request>(request);
   if (request.validate_only)
     what.need(1, "validate_only needs");
   for (const auto& t : request.topics) {
     if (t.replica_assignment.empty() && (t.partitions < 0 || t.replication_factor < 0))
       what.need(4, "the broker's default for partitions or replicas needs"); // KIP-464
   }
-  what.pinned = request.api_version;
-  what.patience = request.timeout;
   return std::make_unique<create_topics_call>(
     std::move(what), std::move(request), std::move(reply));
 }
@@ -183,10 +179,7 @@ std::unique_ptr<protocol::call> make_call(
   }
   if (request.timeout <= milliseconds{0})
     request.timeout = request.deadline;
-  auto what = to_controller(
-    protocol::delete_topics_request::key, protocol::delete_topics_request::versions);
-  what.pinned = request.api_version;
-  what.patience = request.timeout;
+  auto what = to_controller<protocol::delete_topics_request>(request);
   return std::make_unique<delete_topics_call>(
     std::move(what), std::move(request), std::move(reply));
 }

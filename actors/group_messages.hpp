@@ -3,6 +3,8 @@
 // The messages about consumer groups; `interfaces.hpp` says what they have in common.
 
 #include <cafka/actors/types.hpp>
+#include <cafka/protocol/machines/cluster.hpp>
+#include <cafka/protocol/messages/consumer_protocol.hpp>
 
 namespace cafka {
 
@@ -74,11 +76,13 @@ struct fetched_offsets {
 
 // -- coordinators -----------------------------------------------------------------------
 
-/// What is coordinated.
-enum class coordinator_type : std::int8_t {
-  group = 0,
-  transaction = 1,
-};
+using protocol::assignment_from;
+using protocol::consumer_assignment;
+using protocol::consumer_subscription;
+using protocol::coordinator_type;
+using protocol::subscription_from;
+using protocol::to_assignment;
+using protocol::to_metadata;
 
 /// Asks which broker coordinates a group or a transactional id.
 ///
@@ -280,16 +284,6 @@ bool inspect(Inspector& f, fetched_offset& x) {
 template <class Inspector>
 bool inspect(Inspector& f, fetched_offsets& x) {
   return f.object(x).fields(f.field("group", x.group), f.field("offsets", x.offsets));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, coordinator_type& x) {
-  const auto get = [&x] { return static_cast<std::int8_t>(x); };
-  const auto set = [&x](std::int8_t value) {
-    x = static_cast<coordinator_type>(value);
-    return value == 0 || value == 1;
-  };
-  return f.apply(get, set);
 }
 
 template <class Inspector>

@@ -133,6 +133,10 @@ private:
 };
 
 /// Asks for the first offset at or after a moment. Kafka: ListOffsetsRequest, key 2.
+///
+/// Brokers before 0.10.1 know of times only when their files were last written: they
+/// answer with the start of the newest file that was last written before the moment, or
+/// with the end of the log if the moment is yet to come.
 struct list_offsets {
   std::string topic = {};
   partition_id partition = {};

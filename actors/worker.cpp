@@ -28,6 +28,7 @@ protocol::dispatcher_options dispatcher_options_of(const worker_options& options
   protocol::dispatcher_options result;
   result.bootstrap = options.uris;
   result.client_id = options.client_id;
+  result.release = options.kafka_version;
   result.request_timeout = options.request_timeout;
   result.socket_timeout = options.socket_timeout;
   result.metadata_update_interval = options.metadata_update_interval;
@@ -135,7 +136,9 @@ public:
     return sent::closed;
   }
 
-  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+  void disconnect(std::uint64_t connection) override {
+    transports_up_.erase(connection);
+  }
 
 private:
   struct waiter {
@@ -143,7 +146,9 @@ private:
     caf::typed_response_promise<result<worker_status>> promise;
   };
 
-  time_point now() const { return self_->clock().now(); }
+  time_point now() const {
+    return self_->clock().now();
+  }
 
   static timestamp wall_clock() {
     return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());

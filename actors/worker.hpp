@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cafka/actors/interfaces.hpp>
+#include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <caf/fwd.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,8 @@ struct worker_options {
   milliseconds retry_backoff_max{1'000};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
+  /// The release of the brokers, which then are not asked for their versions.
+  std::optional<protocol::kafka_version> kafka_version;
   /// Most requests at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;
   /// How its connections behave.

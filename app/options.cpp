@@ -88,6 +88,20 @@ public:
       out = *all;
   }
 
+  void release(const std::string& key, std::optional<protocol::kafka_version>& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    // A number it cannot be: 0.10 would be 0.1.
+    const auto* text = caf::get_if<std::string>(value);
+    const auto read = text == nullptr
+      ? error{error_code::invalid_argument, "it needs quotes"}
+      : read_kafka_version(*text, out);
+    if (read.code != error_code::none)
+      refuse(
+        key, *value, "\"ask\" or a release such as \"0.9.0.1\" (" + read.detail + ")");
+  }
+
   /// What was wrong first, a key that nobody asked about included.
   [[nodiscard]] error outcome() {
     for (const auto& [key, value] : block_) {
@@ -142,6 +156,18 @@ result<std::vector<endpoint>> broker_list::endpoints() const {
   return all;
 }
 
+error read_kafka_version(
+  std::string_view text, std::optional<protocol::kafka_version>& out) {
+  if (text == "ask") {
+    out.reset();
+    return {};
+  }
+  const auto release = protocol::parse_kafka_version(text);
+  if (release)
+    out = *release;
+  return release.error();
+}
+
 result<application_options> options_from(const caf::settings& config) {
   application_options options;
   const auto found = config.find("cafka");
@@ -163,6 +189,7 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
+  in.release("kafka_version", options.kafka_version);
   in.number("max_restarts", options.max_restarts, 0, 1'000'000);
   in.duration("max_seconds", options.max_seconds, false);
   in.number("io_threads", options.io_threads, 1, 64);
@@ -191,6 +218,8 @@ result<actors::worker_options> worker_options_from(
   result.reconnect_backoff_max =
     std::max(milliseconds{1'000}, application.sleep_for_reconnect);
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
+  result.kafka_version =
+    init.kafka_version ? init.kafka_version : application.kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
   return result;
 }

@@ -90,6 +90,7 @@ struct worker_init {
   std::optional<actors::offset_reset> auto_offset_reset = {};
   /// Null: the application's.
   protocol::partitioner partitioner = {};
+  std::optional<protocol::kafka_version> kafka_version = {};
 };
 
 /// The application's settings. KafkaEx: its application configuration.
@@ -134,6 +135,9 @@ struct application_options {
   milliseconds sleep_for_reconnect{50};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
+  /// The release of all brokers, which then are not asked what they know. Without it they
+  /// are; those before 0.10 cannot tell, which costs each connection up to half a second.
+  std::optional<protocol::kafka_version> kafka_version = {};
   /// Restarts of workers borne within `max_seconds`; one more ends all workers.
   std::size_t max_restarts = 10;
   /// The window in which restarts are counted.
@@ -148,6 +152,12 @@ struct application_options {
   /// Makes the connections; TCP by default. Tests put an in-memory one here.
   std::shared_ptr<actors::transport_factory> transports = {};
 };
+
+/// Reads the setting `kafka_version`: a release such as `0.9.0.1`, or `ask` for none.
+///
+/// Error `invalid_argument` names the text and what is allowed; `out` then is as before.
+[[nodiscard]] error read_kafka_version(
+  std::string_view text, std::optional<protocol::kafka_version>& out);
 
 /// Reads the block `cafka` of a CAF configuration; without one the defaults are returned.
 ///

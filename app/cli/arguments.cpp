@@ -1,5 +1,6 @@
 #include <cafka/app/cli/arguments.hpp>
 #include <cafka/app/cli/text.hpp>
+#include <cafka/app/options.hpp>
 #include <cafka/protocol/endpoint.hpp>
 #include <cafka/protocol/records/compression.hpp>
 
@@ -108,6 +109,16 @@ public:
       ->add_option("--config", to.config_file,
         "A CAF configuration file with a block cafka { ... }; configs/ has examples")
       ->type_name("FILE");
+    command_
+      ->add_option("--kafka-version", to.kafka_version,
+        "The release of the brokers, such as 0.9.0.1, which then are not asked what they "
+        "know; or ask. Without it kafka_version of the configuration file, else ask")
+      ->type_name("RELEASE")
+      ->check(checked("", "ask or a release of Kafka from 0.8.0 to 4.3, such as 0.9.0.1",
+        [](const std::string& text) {
+          std::optional<protocol::kafka_version> ignored;
+          return read_kafka_version(text, ignored).code == error_code::none;
+        }));
     parsed("--timeout",
       "Time for each request, connecting included, such as 500ms, 10s or 1min. Without "
       "it "

@@ -25,6 +25,8 @@ struct common_arguments {
   std::string brokers;
   /// A CAF configuration file; empty: none.
   std::string config_file;
+  /// The brokers' release or `ask`; empty: what the configuration file says, else `ask`.
+  std::string kafka_version;
   /// For the whole of one request, connecting included; nothing: what the configuration
   /// file says, else 10 s.
   std::optional<milliseconds> timeout;

@@ -78,6 +78,12 @@ result<settings> read_settings(const common_arguments& common) {
   }
   if (!common.brokers.empty())
     result.options.brokers = common.brokers;
+  if (!common.kafka_version.empty()) {
+    if (auto wrong =
+          read_kafka_version(common.kafka_version, result.options.kafka_version);
+        wrong.code != error_code::none)
+      return wrong;
+  }
   if (common.timeout)
     result.options.request_timeout = *common.timeout;
   else if (!timeout_is_set)

@@ -53,9 +53,9 @@ public:
   struct traits {
     api_key key{};
     version_range versions;
+    /// Why not all of cafka's versions will do, such as "headers need"; a literal.
+    std::string_view who_needs;
     std::optional<std::int16_t> pinned;
-    /// What has raised `versions.min`, for people; may be empty.
-    std::string needs;
     target where;
     protocol::lane lane = lane::normal;
     /// How long the broker may rest on the request by the request's own words.
@@ -64,6 +64,14 @@ public:
     bool repeatable = true;
     /// False for what no broker answers: a produce without acknowledgement.
     bool answered = true;
+
+    /// Rules out versions below `version`, for the reason that `who` gives.
+    void need(std::int16_t version, std::string_view who) {
+      if (version <= versions.min)
+        return;
+      versions.min = version;
+      who_needs = who;
+    }
   };
 
   explicit call(traits what) : traits_(std::move(what)) {}

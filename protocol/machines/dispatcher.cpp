@@ -84,13 +84,7 @@ void dispatcher::on_up(time_point now, std::uint64_t connection) {
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
-  auto hello = l->connected(now);
-  if (!hello) {
-    out_.disconnect(connection);
-    lose(now, *l, hello.error());
-  } else {
-    out_.send(connection, *std::move(hello));
-  }
+  handle(now, *l, l->connected(now), {});
   settle(now);
 }
 
@@ -99,7 +93,13 @@ void dispatcher::on_frame(
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
-  auto event = l->received(now, payload);
+  handle(now, *l, l->received(now, payload), payload);
+  settle(now);
+}
+
+void dispatcher::handle(
+  time_point now, link& l, link::event event, const shared_bytes& payload) {
+  const auto connection = l.connection();
   std::visit(overloaded{
                [](const link::ignored&) {},
                [&](const link::ready&) {
@@ -112,20 +112,22 @@ void dispatcher::on_frame(
                  // hangs up, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
-                 deliver(now, *l, answer, payload);
+                 deliver(now, l, answer, payload);
                },
                [&](const error& e) {
                  out_.disconnect(connection);
-                 lose(now, *l, e);
+                 lose(now, l, e);
                },
              },
     event);
-  settle(now);
 }
 
 void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
-  if (auto* l = by_connection(connection))
-    lose(now, *l, why);
+  if (auto* l = by_connection(connection)) {
+    auto reason = why;
+    l->hung_up(reason);
+    lose(now, *l, reason);
+  }
   settle(now);
 }
 
@@ -145,6 +147,13 @@ void dispatcher::on_time(time_point now) {
         to_string(l->address()) + ": no answer for "
           + std::to_string(options_.socket_timeout.count()) + " ms"});
   }
+  std::vector<link*> slow;
+  each_link([&](link& l) {
+    if (const auto next = l.next_time(); next && *next <= now)
+      slow.push_back(&l);
+  });
+  for (auto* l : slow)
+    handle(now, *l, l->on_time(now), {});
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
     want_metadata();
@@ -171,6 +180,8 @@ time_point dispatcher::next_time() const {
   each_link([&](const link& l) {
     if (const auto until = l.silent_until(options_.socket_timeout))
       next = std::min(next, *until);
+    if (const auto at = l.next_time())
+      next = std::min(next, *at);
     if (l.wanted() && l.current() == link::state::down)
       next = std::min(next, l.retry_at());
     if (const auto since = l.idle_since(); since && l.lane() == lane::resting)
@@ -227,14 +238,18 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
     c.what->what().where);
 }
 
-dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+link* dispatcher::least_busy() const {
   link* best = nullptr;
   each_link([&](link& l) {
     if (l.up() && l.lane() == lane::normal
       && (best == nullptr || l.in_flight() < best->in_flight()))
       best = &l;
   });
-  if (best != nullptr)
+  return best;
+}
+
+dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+  if (auto* best = least_busy())
     return best;
   connect_seed(now);
   return wait_for(c, waits_for::connection);
@@ -326,12 +341,10 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
 void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   auto& c = at->second;
   const auto& what = c.what->what();
-  const auto version = to.versions().choose(what.key, what.versions, what.pinned);
+  const auto version =
+    to.versions().choose(what.key, what.versions, what.pinned, what.who_needs);
   if (!version) {
-    auto why = version.error();
-    if (!what.needs.empty())
-      why.detail += " (" + what.needs + ')';
-    finish(at, std::move(why));
+    finish(at, version.error());
     return;
   }
   auto bytes =

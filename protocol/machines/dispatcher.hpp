@@ -19,6 +19,8 @@ struct dispatcher_options {
   /// Where to ask first; must not be empty.
   std::vector<endpoint> bootstrap;
   std::string client_id = "cafka";
+  /// The release of the brokers, which then are not asked for their versions.
+  std::optional<kafka_version> release;
   /// The deadline of a call that has none of its own.
   std::chrono::milliseconds request_timeout{30'000};
   /// How long a broker may owe an answer before its connection is held for dead.
@@ -166,6 +168,7 @@ private:
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
+  [[nodiscard]] link* least_busy() const;
   route route_to_any(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
   route route_to_controller(time_point now, pending_call& c);
@@ -204,7 +207,10 @@ private:
   link& link_to(broker_id id, const endpoint& address, lane l);
   link& resting_link_to(broker_id id, const endpoint& address);
   void close_idle_links(time_point now);
+  std::unique_ptr<link> make_link(
+    const endpoint& address, broker_id broker, lane l) const;
   void connect(time_point now, link& l);
+  void handle(time_point now, link& l, link::event event, const shared_bytes& payload);
   void connect_seed(time_point now);
   void lose(time_point now, link& l, const error& why);
   link* by_connection(std::uint64_t connection);

@@ -90,7 +90,7 @@ private:
     result.key = find_coordinator_request::key;
     result.versions = lookup_versions(what);
     if (what.type == coordinator_type::transaction)
-      result.needs = "for transactions";
+      result.who_needs = "transactions need";
     return result;
   }
 

@@ -6,12 +6,17 @@
 
 namespace cafka::protocol {
 
+std::unique_ptr<link> dispatcher::make_link(
+  const endpoint& address, broker_id broker, lane l) const {
+  return std::make_unique<link>(address, broker, l, options_.client_id, options_.release);
+}
+
 link& dispatcher::link_to(broker_id id, const endpoint& address, lane l) {
   if (l == lane::resting)
     return resting_link_to(id, address);
   auto& found = links_[{id, l, 0}];
   if (found == nullptr)
-    found = std::make_unique<link>(address, id, l, options_.client_id);
+    found = make_link(address, id, l);
   return *found;
 }
 
@@ -46,7 +51,7 @@ link& dispatcher::resting_link_to(broker_id id, const endpoint& address) {
   if (count >= options_.max_resting)
     return *least;
   auto& l = links_[{id, lane::resting, number}];
-  l = std::make_unique<link>(address, id, lane::resting, options_.client_id);
+  l = make_link(address, id, lane::resting);
   return *l;
 }
 
@@ -70,7 +75,12 @@ void dispatcher::connect(time_point now, link& l) {
   l.set_wanted(true);
   if (l.current() != link::state::down || l.retry_at() > now)
     return;
-  l.connecting(now, ++last_connection_);
+  std::optional<kafka_version> old;
+  each_link([&](const link& other) {
+    if (other.address() == l.address() && other.old_release())
+      old = other.old_release();
+  });
+  l.connecting(now, ++last_connection_, old);
   out_.connect(l.connection(), l.address());
 }
 
@@ -82,7 +92,7 @@ void dispatcher::connect_seed(time_point now) {
   }
   const auto& place = places[seed_at_ % places.size()];
   if (seed_ == nullptr)
-    seed_ = std::make_unique<link>(place, -1, lane::normal, options_.client_id);
+    seed_ = make_link(place, -1, lane::normal);
   else if (seed_->current() == link::state::down)
     seed_->set_address(place);
   seed_places_ = places.size();
@@ -96,7 +106,9 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
   if (l.up())
     --up_links_;
   const auto orphans = l.down(now, why, options_.reconnect, random_);
-  if (&l == seed_.get()) {
+  if (l.in_doubt()) {
+    // It is asked again at once, in another way: nothing is lost yet.
+  } else if (&l == seed_.get()) {
     seed_errors_[l.address()] = why;
     ++seed_at_;
     // Everyone is asked once before anyone is waited for.

@@ -238,6 +238,17 @@ TEST_CASE("api-versions lists what a broker knows") {
   CHECK(c.run({"api-versions", "--broker", "99", "--timeout", "1s"}).exit_code == 1);
 }
 
+TEST_CASE("brokers whose release is told are not asked") {
+  cluster c;
+  const auto old = c.run({"metadata", "--kafka-version", "0.10.0.1"});
+  CHECK(old.exit_code == 0);
+  const auto refused = c.run({"api-versions", "--kafka-version", "0.9.0.1"});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err,
+    ContainsSubstring("ApiVersions: the broker does not have this API")
+      && ContainsSubstring("Kafka 0.10.0 and later"));
+}
+
 TEST_CASE("a configuration file names the brokers") {
   auto broker = cafka::cli::embedded_broker::start(1);
   REQUIRE(broker);
@@ -308,6 +319,7 @@ TEST_CASE("wrong usage ends with 2 and a word of what is allowed") {
     wrong{{"metadata", "--timeout", "0s"}, "500ms, 10s or 1min"},
     wrong{{"metadata", "--timeout", "soon"}, "500ms, 10s or 1min"},
     wrong{{"metadata", "--brokers", "a:b"}, "a:b"},
+    wrong{{"metadata", "--kafka-version", "0.7"}, "from 0.8.0 to 4.3"},
     wrong{{"metadata", "--config", "/no/such/file"}, "/no/such/file cannot be opened"});
   const auto run = run_cafka(w.args);
   INFO(run.err);
@@ -341,7 +353,7 @@ TEST_CASE("help names every command, every option and the exit codes") {
     std::vector<std::string> options;
   };
   const std::vector<std::string> common{
-    "--brokers", "--config", "--timeout", "--verbose"};
+    "--brokers", "--config", "--kafka-version", "--timeout", "--verbose"};
   for (const auto& [name, options] :
     std::vector<command>{{"demo", {}}, {"metadata", {"--topic", "--output"}},
       {"produce",

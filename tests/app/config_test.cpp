@@ -75,6 +75,7 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
   CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
+  CHECK(read.kafka_version == expected.kafka_version);
   CHECK(read.max_restarts == expected.max_restarts);
   CHECK(read.max_seconds == expected.max_seconds);
   CHECK(read.io_threads == expected.io_threads);
@@ -109,6 +110,31 @@ TEST_CASE("the example of a service sets what it says") {
   CHECK(read.max_restarts == application_options{}.max_restarts);
   CHECK(caf::get_or(content, "caf.scheduler.policy", std::string{}) == "sharing");
   CHECK(caf::get_or(content, "caf.scheduler.max-threads", std::int64_t{0}) == 4);
+}
+
+TEST_CASE("the brokers' release is a text, or they are asked") {
+  CHECK(options(parsed(R"(cafka { kafka_version = "0.10.2.2" })")).kafka_version
+    == protocol::kafka_version{0, 10, 2});
+  CHECK_FALSE(options(parsed(R"(cafka { kafka_version = "ask" })")).kafka_version);
+  for (const std::string wrong : {"\"1.2\"", "\"\"", "0.10", "true", "[\"0.9\"]"}) {
+    INFO(wrong);
+    const auto read = options_from(parsed("cafka { kafka_version = " + wrong + " }"));
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().detail,
+      ContainsSubstring("cafka.kafka_version = ")
+        && ContainsSubstring("must be \"ask\" or a release"));
+  }
+}
+
+TEST_CASE("a worker's release is its own, else the application's") {
+  application_options application;
+  application.kafka_version = protocol::kafka_version{0, 9, 0};
+  CHECK(worker_options_from(application, {}, "w")->kafka_version
+    == protocol::kafka_version{0, 9, 0});
+  worker_init init;
+  init.kafka_version = protocol::kafka_version{0, 8, 2};
+  CHECK(worker_options_from(application, init, "w")->kafka_version
+    == protocol::kafka_version{0, 8, 2});
 }
 
 TEST_CASE("brokers are a list or one text with commas") {

@@ -1,4 +1,5 @@
 #include "dispatcher_fixture.hpp"
+#include <cafka/protocol/messages/heartbeat.hpp>
 
 #include <functional>
 #include <random>
@@ -23,6 +24,10 @@ public:
     : random_(seed), machine_(options(seed), *this) {
     for (int t = 0; t < topics; ++t)
       lead_.push_back(1 + t % brokers);
+    // Some clusters begin old, and are renewed broker by broker.
+    for (auto& release : old_)
+      if (seed % 3 == 0)
+        release = old_releases[static_cast<std::size_t>(roll(3))];
   }
   virtual ~simulation() = default;
 
@@ -70,6 +75,8 @@ public:
 
 private:
   static constexpr int brokers = 3;
+  static constexpr std::array<kafka_version, 3> old_releases{
+    {{0, 8, 1}, {0, 8, 2}, {0, 9, 0}}};
   static constexpr int topics = 4;
   /// What the dispatcher may do in a virtual second beside sending what is new.
   static constexpr std::size_t most_connects = 120;
@@ -204,11 +211,17 @@ private:
     const auto payload = payload_of(bytes);
     reader in{payload};
     const auto header = read_request_header(in);
-    if (header.key == api_key::list_offsets)
-      note_sent(*calls_.at(call_of(payload)));
+    if (const auto number = call_of(payload))
+      note_sent(*calls_.at(*number));
     const auto m = mood_[c.broker - 1];
     if (c.swallowed || m == mood::swallows) {
       c.swallowed = true;
+    } else if (const auto old = old_[c.broker - 1]; old && !knows(*old, header)) {
+      // An old broker is not asked for what it does not know, but to find out how old it
+      // is.
+      REQUIRE((header.key == api_key::api_versions || header.key == api_key::heartbeat));
+      if (*old < kafka_version{0, 9, 0})
+        close(id, error_code::disconnected, up_to(3));
     } else if (m == mood::flaps && header.key != api_key::api_versions) {
       close(id, error_code::disconnected, up_to(3));
     } else {
@@ -217,6 +230,12 @@ private:
       events_.emplace(c.last_answer, [this, id, payload] { answer(id, payload); });
     }
     return sent::queued;
+  }
+
+  static bool knows(kafka_version old, const request_header& header) {
+    const auto versions = versions_of(old).find(header.key);
+    return (versions && versions->contains(header.version))
+      || (header.key == api_key::heartbeat && old == kafka_version{0, 8, 2});
   }
 
   void disconnect(std::uint64_t id) override { REQUIRE(connections_.erase(id) == 1); }
@@ -266,12 +285,17 @@ private:
 
   static std::string topic(int number) { return "t" + std::to_string(number); }
 
-  static std::size_t call_of(const shared_bytes& payload) {
+  /// The call that a request is of; one about no topic is the dispatcher's own.
+  static std::optional<std::size_t> call_of(const shared_bytes& payload) {
     reader in{payload};
     const auto header = read_request_header(in);
+    if (header.key != api_key::list_offsets)
+      return std::nullopt;
     list_offsets_request request;
     decode(in, request, header.version);
     REQUIRE(in.ok());
+    if (request.topics.empty())
+      return std::nullopt;
     return std::stoul(request.topics.at(0).name);
   }
 
@@ -298,13 +322,20 @@ private:
       reply(id, header, versions_up_to());
     } else if (header.key == api_key::metadata) {
       reply(id, header, view(request{id, header, payload}.topics()));
+    } else if (header.key == api_key::heartbeat) {
+      heartbeat_response response;
+      response.error_code = old_[broker - 1] == kafka_version{0, 8, 2}
+        ? error_code::unknown_server_error
+        : error_code::invalid_group_id;
+      reply(id, header, response);
+    } else if (const auto number = call_of(payload); !number) {
+      reply(id, header, list_offsets_response{});
     } else {
-      const auto number = call_of(payload);
-      const auto& what = calls_.at(number)->what;
+      const auto& what = calls_.at(*number)->what;
       if (!what.answered)
         return;
       auto response = offsets(outcome_at(broker, what.where));
-      response.topics[0].name = std::to_string(number);
+      response.topics[0].name = std::to_string(*number);
       reply(id, header, response);
     }
   }
@@ -366,7 +397,11 @@ private:
     case 4: mood_[broker - 1] = mood::well; break;
     }
     // A broker that changes its mood often drops whom it knows.
-    if (chance(50)) {
+    auto& old = old_[broker - 1];
+    const bool renewed = old && chance(5);
+    if (renewed)
+      old.reset();
+    if (renewed || chance(50)) {
       std::vector<std::uint64_t> known;
       for (const auto& [id, c] : connections_)
         if (c.broker == broker)
@@ -383,6 +418,7 @@ private:
   std::map<std::uint64_t, connection> connections_;
   std::vector<std::unique_ptr<known_call>> calls_;
   std::array<mood, brokers> mood_{};
+  std::array<std::optional<kafka_version>, brokers> old_;
   std::vector<int> lead_;
   std::int32_t epoch_ = 0;
   int controller_ = 1;

@@ -1,6 +1,7 @@
 #include <cafka/actors/asio_transport.hpp>
 #include <cafka/actors/frame_assembler.hpp>
 #include <cafka/actors/resolver.hpp>
+#include <cafka/actors/tls.hpp>
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/actors/write_queue.hpp>
 #include <cafka/supervision/run_here.hpp>
@@ -90,6 +91,12 @@ ssize_t write_some(int fd, std::span<iovec> vectors) {
   }
 }
 
+/// Whether what should be a frame's length is the beginning of a TLS alert, as a port
+/// that speaks TLS answers to what is none.
+bool is_tls_alert(std::int32_t length) {
+  return length >> 8 >= 0x150300 && length >> 8 <= 0x150304;
+}
+
 using gather_array = std::array<iovec, IOV_MAX>;
 
 /// Whether the owner is done with a message in microseconds.
@@ -146,7 +153,7 @@ public:
     const auto count = std::min(f.parts.size(), vectors.size());
     for (std::size_t i = 0; i != count; ++i)
       vectors[i] = write_queue::as_iovec(f.parts[i]);
-    const auto written = write_some(fd_, {vectors.data(), count});
+    const auto written = write({vectors.data(), count});
     if (written < 0) {
       phase_ = phase::broken;
       lock.unlock();
@@ -183,6 +190,7 @@ public:
     if (phase_ == phase::closed)
       return;
     // The peer learns of it now; the descriptor itself is the I/O thread's to close.
+    end_tls();
     if (phase_ != phase::connecting)
       ::shutdown(fd_, SHUT_RDWR);
     phase_ = phase::closed;
@@ -303,6 +311,42 @@ private:
     timer_.cancel();
     socket_.set_option(tcp::no_delay{true}, ec);
     socket_.set_option(stream_socket::keep_alive{true}, ec);
+    if (options_.tls != nullptr)
+      return begin_tls();
+    go_up();
+  }
+
+  // What goes wrong from here on is the peer's doing and not the address's: no other one
+  // is tried.
+  void begin_tls() {
+    auto stream = options_.tls->open(socket_.native_handle(), peer_.host);
+    if (!stream)
+      return fail(stream.error().code, stream.error().detail);
+    tls_ = *std::move(stream);
+    timer_.expires_at(deadline_);
+    timer_.async_wait([self = shared_from_this()](error_code ec) {
+      if (!ec && !self->ended_ && !self->up_)
+        self->fail(
+          protocol::error_code::timed_out, "the TLS handshake was not done in time");
+    });
+    shake_hands();
+  }
+
+  void shake_hands() {
+    const auto step = tls_->handshake();
+    switch (step.then) {
+    case tls_stream::next::go_on: timer_.cancel(); return go_up();
+    case tls_stream::next::readable:
+      return when(stream_socket::wait_read, [](connection& c) { c.shake_hands(); });
+    case tls_stream::next::writable:
+      return when(stream_socket::wait_write, [](connection& c) { c.shake_hands(); });
+    case tls_stream::next::ended:
+    case tls_stream::next::failed:
+      return fail(protocol::error_code::tls_failed, step.why);
+    }
+  }
+
+  void go_up() {
     {
       const std::lock_guard lock{outbound_};
       if (phase_ != phase::connecting)
@@ -310,6 +354,7 @@ private:
       fd_ = socket_.native_handle();
       phase_ = phase::up;
     }
+    up_ = true;
     if (tell_owner(transport_up{id_}))
       read_more();
   }
@@ -317,6 +362,8 @@ private:
   // -- I/O thread: reading --------------------------------------------------------------
 
   void read_more() {
+    if (tls_ != nullptr)
+      return read_more_tls();
     const auto space = assembler_.space();
     if (write_error_ != 0) {
       const auto count = ::recv(fd_, space.data(), space.size(), MSG_DONTWAIT);
@@ -337,14 +384,51 @@ private:
   void read_done(error_code ec, std::size_t count) {
     if (ec == asio::error::operation_aborted && write_error_ != 0)
       return read_more();
-    if (ec) {
-      auto why = ec == asio::error::eof ? "closed by the peer" : reason_text(ec.value());
-      if (assembler_.within_frame())
-        why += " within a frame";
-      return fail(protocol::error_code::disconnected, why);
-    }
+    if (ec)
+      return lost(
+        ec == asio::error::eof ? "closed by the peer" : reason_text(ec.value()));
     assembler_.filled(count);
     take_frames();
+  }
+
+  void lost(std::string why) {
+    if (assembler_.within_frame())
+      why += " within a frame";
+    else if (tls_ == nullptr && !heard_)
+      why += " before any answer: if it speaks TLS on this port, set use_ssl";
+    fail(protocol::error_code::disconnected, why);
+  }
+
+  void read_more_tls() {
+    reading_ = true;
+    const auto read = [](connection& c) { c.read_tls(); };
+    if (tls_next_ == tls_stream::next::readable && write_error_ == 0)
+      when(stream_socket::wait_read, read);
+    else if (tls_next_ == tls_stream::next::writable && write_error_ == 0)
+      when(stream_socket::wait_write, read);
+    else
+      post(read);
+  }
+
+  void read_tls() {
+    if (ended_)
+      return;
+    reading_ = false;
+    const auto step = tls_->read(assembler_.space());
+    tls_next_ = step.then;
+    if (step.bytes != 0) {
+      assembler_.filled(step.bytes);
+      return take_frames();
+    }
+    switch (step.then) {
+    case tls_stream::next::failed:
+      return fail(protocol::error_code::tls_failed, step.why);
+    case tls_stream::next::ended: return lost(step.why);
+    case tls_stream::next::go_on:
+    case tls_stream::next::readable:
+    case tls_stream::next::writable:
+      return write_error_ == 0 ? read_more_tls() : lost(reason_text(write_error_));
+    }
   }
 
   void take_frames() {
@@ -360,10 +444,17 @@ private:
         break;
       message.frames.push_back(std::move(frame));
     }
-    if (!message.frames.empty() && !tell_owner(std::move(message)))
-      return;
+    if (!message.frames.empty()) {
+      heard_ = true;
+      if (!tell_owner(std::move(message)))
+        return;
+    }
     if (step == frame_assembler::step::more)
       read_more();
+    else if (step == frame_assembler::step::bad_length && tls_ == nullptr
+      && is_tls_alert(assembler_.length()))
+      fail(protocol::error_code::tls_failed,
+        "the peer speaks TLS on this port: set use_ssl, or use its plaintext port");
     else if (step == frame_assembler::step::bad_length)
       fail(protocol::error_code::malformed_response,
         "a frame of " + std::to_string(assembler_.length()) + " bytes, the limit is "
@@ -387,13 +478,25 @@ private:
   // -- I/O thread: writing --------------------------------------------------------------
 
   void await_writable() {
-    if (ended_)
-      return;
-    socket_.async_wait(
-      stream_socket::wait_write, [self = shared_from_this()](error_code ec) {
-        if (!ec && !self->ended_)
-          self->write_queued();
+    if (!ended_ && write_error_ == 0)
+      when(stream_socket::wait_write, [](connection& c) {
+        if (c.write_error_ == 0)
+          c.write_queued();
       });
+  }
+
+  /// The bytes written, or minus the error number.
+  ssize_t write(std::span<iovec> vectors) {
+    return tls_ == nullptr ? write_some(fd_, vectors) : tls_->write(vectors);
+  }
+
+  /// Calls `f` when the socket is readable or writable, or no longer to be waited for.
+  template <class F>
+  void when(stream_socket::wait_type what, F f) {
+    socket_.async_wait(what, [f, self = shared_from_this()](error_code) {
+      if (!self->ended_)
+        f(*self);
+    });
   }
 
   void write_queued() {
@@ -403,7 +506,7 @@ private:
     }
     // Without the lock: senders go on queueing, and nobody else closes the descriptor.
     gather_array vectors;
-    const auto written = write_some(fd_, {vectors.data(), outgoing_.gather(vectors)});
+    const auto written = write({vectors.data(), outgoing_.gather(vectors)});
     if (written < 0)
       return write_failed(static_cast<int>(-written));
     outgoing_.consume(static_cast<std::size_t>(written));
@@ -455,6 +558,7 @@ private:
     write_queue dropped;
     {
       const std::lock_guard lock{outbound_};
+      end_tls();
       phase_ = phase::closed;
       std::swap(dropped, queue_);
       error_code ignored;
@@ -463,6 +567,12 @@ private:
     outgoing_ = {};
     timer_.cancel();
     loop_.open.erase(shared_from_this());
+  }
+
+  /// Under `outbound_`.
+  void end_tls() {
+    if (tls_ != nullptr && phase_ == phase::up)
+      tls_->close_notify();
   }
 
   /// Ends the connection and says false when the owner is gone.
@@ -512,14 +622,18 @@ private:
   frame_assembler assembler_;
   write_queue outgoing_;
   bool connected_ = false;
+  bool up_ = false;
+  bool heard_ = false; ///< A frame has come.
   bool reading_ = false;
   int write_error_ = 0;
   bool ended_ = false;
+  tls_stream::next tls_next_ = tls_stream::next::go_on; ///< What reading waits for.
 
   std::mutex outbound_;
   phase phase_ = phase::connecting;
   int fd_ = -1;
-  bool writing_ = false; ///< The I/O thread writes; senders queue.
+  std::unique_ptr<tls_stream> tls_; ///< Null without TLS, and before it; then constant.
+  bool writing_ = false;            ///< The I/O thread writes; senders queue.
   write_queue queue_;
   std::size_t queued_bytes_ = 0; ///< Of `queue_` and `outgoing_` together.
 

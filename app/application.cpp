@@ -1,4 +1,5 @@
 #include <cafka/actors/asio_transport.hpp>
+#include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
 #include <cafka/supervision/run_here.hpp>
 
@@ -36,6 +37,25 @@ void log_event(const supervision_event& event) {
   case event_kind::exited:
   case event_kind::removed:
   case event_kind::stopped: spdlog::debug("cafka: {}", to_string(event)); break;
+  }
+}
+
+/// TLS that checks less than it should is never silent.
+void warn_of_verification(const std::string& worker, const ssl_options& options) {
+  switch (options.verify) {
+  case ssl_verify::verify_peer: return;
+  case ssl_verify::verify_chain:
+    spdlog::warn("cafka: worker {} takes a broker's certificate for whatever host it is "
+                 "(ssl_options.verify = verify_chain): whoever has one from the same CA "
+                 "can stand in for a broker",
+      worker);
+    return;
+  case ssl_verify::verify_none:
+    spdlog::warn("cafka: worker {} does not check brokers' certificates "
+                 "(ssl_options.verify = verify_none): whoever sits on the way can read "
+                 "and change everything",
+      worker);
+    return;
   }
 }
 
@@ -220,6 +240,8 @@ struct application::impl {
       outcome.detail = "a worker named " + name + " runs already";
     if (outcome.code != error_code::none)
       return outcome;
+    if (const auto& tls = settings->transport.tls)
+      warn_of_verification(name, tls->options());
     return handle;
   }
 };

@@ -60,7 +60,8 @@ class application {
 public:
   /// Starts in `sys`, which must outlive it. Does not wait for any broker.
   ///
-  /// Errors: `invalid_argument` for options that make no sense or when
+  /// Errors: `invalid_argument` for options that make no sense, `ssl_options` whose files
+  /// cannot be used among them, or when
   /// `cafka::init_global_meta_objects` was not called before `sys` was made.
   [[nodiscard]] static result<std::unique_ptr<application>> start(
     caf::actor_system& sys, application_options options = {});
@@ -82,7 +83,8 @@ public:
 
   /// Starts a worker under the supervisor and waits until a broker has answered it.
   ///
-  /// Errors: `already_started` when the name is taken; `invalid_argument`; `disconnected`
+  /// Errors: `already_started` when the name is taken; `invalid_argument`, also for files
+  /// that `ssl_options` names and that cannot be used; `disconnected`
   /// when no broker answered by the deadline, with the reason of each; then there is no
   /// such worker.
   result<worker_actor> create_worker(

@@ -1,3 +1,4 @@
+#include <cafka/actors/tls.hpp>
 #include <cafka/app/options.hpp>
 
 #include <caf/config_value.hpp>
@@ -12,7 +13,8 @@ namespace {
 /// Reads the values of one block and remembers what was wrong first.
 class block_reader {
 public:
-  explicit block_reader(const caf::settings& block) : block_(block) {}
+  block_reader(std::string name, const caf::settings& block)
+    : name_(std::move(name)), block_(block) {}
 
   template <class T>
   void number(const std::string& key, T& out, std::int64_t min, std::int64_t max) {
@@ -56,6 +58,60 @@ public:
       refuse(key, *value, "a text that is not empty");
     else
       out = *x;
+  }
+
+  /// A text that may be empty.
+  void any_text(const std::string& key, std::string& out) {
+    if (const auto* value = take(key)) {
+      if (const auto* x = caf::get_if<std::string>(value))
+        out = *x;
+      else
+        refuse(key, *value, "a text in quotation marks");
+    }
+  }
+
+  /// The same, and never shown.
+  void hidden_text(const std::string& key, std::string& out) {
+    if (const auto* value = take(key)) {
+      if (const auto* x = caf::get_if<std::string>(value))
+        out = *x;
+      else
+        refuse(key, caf::config_value{"<redacted>"}, "a text in quotation marks");
+    }
+  }
+
+  /// One of a few words.
+  template <class T>
+  void word(const std::string& key, T& out,
+    std::initializer_list<std::pair<std::string_view, T>> words) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto x = caf::get_as<std::string>(*value);
+    std::string allowed;
+    for (const auto& [name, meaning] : words) {
+      if (x && *x == name) {
+        out = meaning;
+        return;
+      }
+      allowed += (allowed.empty() ? "\"" : ", \"") + std::string{name} + '"';
+    }
+    refuse(key, *value, "one of " + allowed);
+  }
+
+  /// A block within this one; `read` gets its reader.
+  template <class Read>
+  void block(const std::string& key, Read read) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto* content = caf::get_if<caf::settings>(value);
+    if (content == nullptr)
+      return refuse(key, *value, "a block { ... }");
+    block_reader inner{name_ + '.' + key, *content};
+    read(inner);
+    if (auto wrong = inner.outcome(); wrong_.code == error_code::none)
+      wrong_ = std::move(wrong);
   }
 
   void boolean(const std::string& key, bool& out) {
@@ -111,7 +167,7 @@ public:
         for (const auto& k : known_)
           all += (all.empty() ? "" : ", ") + k;
         wrong_ = {error_code::invalid_argument,
-          "cafka." + key + " is no setting; there are: " + all};
+          name_ + '.' + key + " is no setting; there are: " + all};
       }
     }
     return wrong_;
@@ -128,13 +184,29 @@ private:
     const std::string& key, const caf::config_value& value, const std::string& allowed) {
     if (wrong_.code == error_code::none)
       wrong_ = {error_code::invalid_argument,
-        "cafka." + key + " = " + to_string(value) + ": must be " + allowed};
+        name_ + '.' + key + " = " + to_string(value) + ": must be " + allowed};
   }
 
+  std::string name_;
   const caf::settings& block_;
   std::vector<std::string> known_;
   error wrong_;
 };
+
+void read(block_reader& in, ssl_options& out) {
+  in.any_text("cacertfile", out.cacertfile);
+  in.any_text("cacertdir", out.cacertdir);
+  in.any_text("certfile", out.certfile);
+  in.any_text("keyfile", out.keyfile);
+  in.hidden_text("password", out.password);
+  in.word("verify", out.verify,
+    {{"verify_peer", ssl_verify::verify_peer}, {"verify_chain", ssl_verify::verify_chain},
+      {"verify_none", ssl_verify::verify_none}});
+  in.any_text("server_name", out.server_name);
+  in.word("min_version", out.min_version,
+    {{"1.2", tls_version::tls_1_2}, {"1.3", tls_version::tls_1_3}});
+  in.any_text("ciphers", out.ciphers);
+}
 
 } // namespace
 
@@ -177,7 +249,7 @@ result<application_options> options_from(const caf::settings& config) {
   if (block == nullptr)
     return error{error_code::invalid_argument,
       "cafka = " + to_string(found->second) + ": must be a block { ... }"};
-  block_reader in{*block};
+  block_reader in{"cafka", *block};
   in.brokers("brokers", options.brokers);
   in.text("client_id", options.client_id);
   in.boolean("disable_default_worker", options.disable_default_worker);
@@ -190,6 +262,8 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
   in.release("kafka_version", options.kafka_version);
+  in.boolean("use_ssl", options.use_ssl);
+  in.block("ssl_options", [&](block_reader& tls) { read(tls, options.ssl_options); });
   in.number("max_restarts", options.max_restarts, 0, 1'000'000);
   in.duration("max_seconds", options.max_seconds, false);
   in.number("io_threads", options.io_threads, 1, 64);
@@ -221,6 +295,13 @@ result<actors::worker_options> worker_options_from(
   result.kafka_version =
     init.kafka_version ? init.kafka_version : application.kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
+  if (init.use_ssl.value_or(application.use_ssl)) {
+    auto tls =
+      actors::tls_context::make(init.ssl_options.value_or(application.ssl_options));
+    if (!tls)
+      return tls.error();
+    result.transport.tls = *std::move(tls);
+  }
   return result;
 }
 

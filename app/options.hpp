@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/tls_options.hpp>
 #include <cafka/actors/worker.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
@@ -91,6 +92,9 @@ struct worker_init {
   /// Null: the application's.
   protocol::partitioner partitioner = {};
   std::optional<protocol::kafka_version> kafka_version = {};
+  std::optional<bool> use_ssl = {};
+  /// All of them together take the place of the application's.
+  std::optional<cafka::ssl_options> ssl_options = {};
 };
 
 /// The application's settings. KafkaEx: its application configuration.
@@ -138,6 +142,10 @@ struct application_options {
   /// The release of all brokers, which then are not asked what they know. Without it they
   /// are; those before 0.10 cannot tell, which costs each connection up to half a second.
   std::optional<protocol::kafka_version> kafka_version = {};
+  /// Whether brokers are spoken to over TLS.
+  bool use_ssl = false;
+  /// How; of no effect without `use_ssl`.
+  cafka::ssl_options ssl_options = {};
   /// Restarts of workers borne within `max_seconds`; one more ends all workers.
   std::size_t max_restarts = 10;
   /// The window in which restarts are counted.
@@ -167,7 +175,10 @@ struct application_options {
 
 /// The same settings in the words of a worker, for a worker of this name.
 ///
-/// Error `invalid_argument` for brokers that cannot be read.
+/// With `use_ssl` the files that `ssl_options` names are read, for this worker alone.
+///
+/// Error `invalid_argument` for brokers that cannot be read, and for `ssl_options`; it
+/// names the option, its value and what is wrong with it.
 [[nodiscard]] result<actors::worker_options> worker_options_from(
   const application_options& application, const worker_init& init, std::string name);
 

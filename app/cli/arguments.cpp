@@ -138,6 +138,29 @@ public:
     }
     command_->add_flag(
       "-v,--verbose", to.verbose, "Log what happens to standard error, worker by worker");
+    tls(to);
+  }
+
+  void tls(common_arguments& to) {
+    command_->add_flag("--tls", to.tls,
+      "Speak TLS; each of the options below does too. Without them the configuration "
+      "file "
+      "says");
+    const auto file = [&](const char* name, std::string& where, const char* help) {
+      command_->add_option(name, where, help)->type_name("FILE");
+    };
+    file("--ca-file", to.ca_file,
+      "The CAs to trust, PEM; those that the system trusts without it");
+    command_
+      ->add_option(
+        "--ca-dir", to.ca_dir, "The same as a directory, as openssl rehash makes it")
+      ->type_name("DIR");
+    file("--cert", to.cert, "The client's certificate, PEM, for brokers that demand one");
+    file("--key", to.key, "Its key, PEM; in the file of --cert without it");
+    file("--key-password-file", to.key_password_file,
+      "A file whose first line is what the key is encrypted with");
+    command_->add_flag("--tls-no-verify", to.tls_no_verify,
+      "Take any certificate: whoever sits on the way can read and change everything");
   }
 
   void topic(std::string& to) {

@@ -32,6 +32,15 @@ struct common_arguments {
   std::optional<milliseconds> timeout;
   output_format output = output_format::text;
   bool verbose = false;
+  /// TLS is spoken; false: as the configuration file says.
+  bool tls = false;
+  /// Each empty: what the configuration file says. One that is not turns TLS on.
+  std::string ca_file;
+  std::string ca_dir;
+  std::string cert;
+  std::string key;
+  std::string key_password_file;
+  bool tls_no_verify = false;
 };
 
 struct demo_arguments {};

@@ -144,6 +144,21 @@ kafka_cluster::~kafka_cluster() {
       run_program({CAFKA_KAFKA_SCRIPT, "start", std::to_string(killed_->value())}));
 }
 
+std::string kafka_cluster::brokers(const std::string& listener) {
+  const auto said =
+    run_program({CAFKA_KAFKA_SCRIPT, "bootstrap", "--listener", listener});
+  INFO(said.out << said.err);
+  REQUIRE(said.status == 0);
+  return lines(said.out).back();
+}
+
+std::string kafka_cluster::certificate(const std::string& name) {
+  const auto said = run_program({CAFKA_KAFKA_SCRIPT, "tls"});
+  INFO(said.out << said.err);
+  REQUIRE(said.status == 0);
+  return lines(said.out).back() + '/' + name;
+}
+
 std::string kafka_cluster::create_topic(const std::string& prefix,
   std::int32_t partitions, const std::map<std::string, std::string>& settings) {
   protocol::create_topics_request request;

@@ -58,6 +58,10 @@ public:
   kafka_cluster& operator=(const kafka_cluster&) = delete;
 
   [[nodiscard]] const std::string& brokers() const { return brokers_; }
+  /// The bootstrap list of another listener: "TLS", "MTLS", ...
+  [[nodiscard]] static std::string brokers(const std::string& listener);
+  /// The path of one of the files that TLS needs.
+  [[nodiscard]] static std::string certificate(const std::string& name);
 
   /// Makes a topic with three replicas of each partition and waits until all brokers
   /// know of it. Partition `p` is led by broker `p % 3 + 1`. Returns its name.

@@ -26,6 +26,9 @@ using time_point = steady_clock::time_point;
 /// Beyond a request's deadline, for the worker's own answer that it has passed.
 constexpr milliseconds grace{1'000};
 
+/// The worker supervisor's name among the supervisors.
+const std::string workers_name = "workers";
+
 void log_event(const supervision_event& event) {
   switch (event.kind) {
   case event_kind::escalated: spdlog::critical("cafka: {}", to_string(event)); break;
@@ -33,6 +36,8 @@ void log_event(const supervision_event& event) {
   case event_kind::restarted:
   case event_kind::restart_failed:
   case event_kind::killed: spdlog::warn("cafka: {}", to_string(event)); break;
+  case event_kind::ignored:
+  case event_kind::auto_shutdown:
   case event_kind::started:
   case event_kind::exited:
   case event_kind::removed:
@@ -83,7 +88,9 @@ struct health {
   void observe(const supervision_event& event) {
     if (event.kind == event_kind::escalated) {
       const std::lock_guard guard{mutex};
-      escalated = {error_code::closed, to_string(event)};
+      // The first one says why; the root gives up because of it.
+      if (escalated.code == error_code::none)
+        escalated = {error_code::closed, to_string(event)};
     }
     log_event(event);
     if (on_event)
@@ -112,10 +119,18 @@ struct application::impl {
   std::shared_ptr<health> state = std::make_shared<health>();
   std::shared_ptr<supervision::registry> names =
     std::make_shared<supervision::registry>();
+  /// Apart from the workers', whose names are the program's.
+  std::shared_ptr<supervision::registry> supervisors =
+    std::make_shared<supervision::registry>();
   // Null when the options brought another kind.
   std::shared_ptr<actors::asio_transport_factory> sockets;
   std::shared_ptr<actors::transport_factory> transports;
-  supervision::supervisor_actor workers;
+  supervision::supervisor_actor root;
+
+  /// The worker supervisor; null once the application has ended.
+  [[nodiscard]] supervision::supervisor_actor workers() const {
+    return caf::actor_cast<supervision::supervisor_actor>(supervisors->look_up(workers_name));
+  }
 
   error why_ended() { return state->why_ended(); }
 
@@ -201,7 +216,7 @@ struct application::impl {
   error ask_supervisor(milliseconds deadline, Request request, auto on_reply) {
     caf::scoped_actor self{sys};
     error outcome;
-    ask(self, workers, deadline, std::move(request))
+    ask(self, workers(), deadline, std::move(request))
       .receive(on_reply, [&](caf::error& e) {
         if (auto why = why_ended(); why.code != error_code::none)
           outcome = why;
@@ -219,6 +234,29 @@ struct application::impl {
     return outcome;
   }
 
+  /// The root supervisor and what lives under it from the start.
+  ///
+  /// It restarts nobody: when the workers' supervisor gives up, all is ended.
+  [[nodiscard]] supervision::supervisor_options tree_options() const {
+    const auto observer = [observed = state](
+                            const supervision_event& e) { observed->observe(e); };
+    supervision::supervisor_options of_workers;
+    of_workers.name = "cafka.workers";
+    of_workers.strategy = supervision::strategy::simple_one_for_one;
+    of_workers.intensity = {options.max_restarts, options.max_seconds};
+    of_workers.names = names;
+    of_workers.observer = observer;
+    supervision::supervisor_options of_root;
+    of_root.name = "cafka";
+    of_root.intensity = {0, options.max_seconds};
+    of_root.names = supervisors;
+    of_root.observer = observer;
+    of_root.children.push_back(
+      supervision::supervisor_spec(workers_name, std::move(of_workers)));
+    of_root.children.back().name = workers_name;
+    return of_root;
+  }
+
   result<worker_actor> start_worker(
     const std::string& name, const worker_init& init, milliseconds deadline) {
     if (name.empty())
@@ -228,6 +266,7 @@ struct application::impl {
       return settings.error();
     supervision::child_spec spec;
     spec.id = name;
+    spec.name = name;
     spec.start = [settings = *settings, transports = transports](
                    caf::actor_system& system) -> supervision::start_result {
       return caf::actor_cast<caf::strong_actor_ptr>(
@@ -265,13 +304,10 @@ result<std::unique_ptr<application>> application::start(
       std::max(content->options.io_threads, 1u));
     content->transports = content->sockets;
   }
-  supervision::supervisor_options root;
-  root.name = "cafka.workers";
-  root.intensity = {content->options.max_restarts, content->options.max_seconds};
-  root.names = content->names;
-  root.observer = [state = content->state](
-                    const supervision_event& e) { state->observe(e); };
-  content->workers = supervision::spawn_supervisor(sys, std::move(root));
+  auto root = supervision::start_supervisor(sys, content->tree_options());
+  if (!root)
+    return error{error_code::invalid_argument, to_string(root.error())};
+  content->root = *root;
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
     const auto started = app->impl_->start_worker(
@@ -298,7 +334,7 @@ result<done> application::stop(milliseconds deadline) {
   caf::scoped_actor self{impl_->sys};
   result<done> outcome{done{}};
   // The last tenth is for those that have to be killed.
-  ask(self, impl_->workers, deadline, supervision::stop{deadline / 10 * 9})
+  ask(self, impl_->root, deadline, supervision::stop{deadline / 10 * 9})
     .receive([] {},
       [&](caf::error& e) {
         // One that escalated has ended already.
@@ -331,7 +367,7 @@ result<done> application::stop_worker(const worker_ref& worker, milliseconds dea
   if (worker.handle())
     request.child = caf::actor_cast<caf::strong_actor_ptr>(worker.handle());
   else
-    request.id = impl_->name_of(worker);
+    request.name = impl_->name_of(worker);
   auto outcome =
     impl_->ask_supervisor(impl_->time_for(deadline), std::move(request), [] {});
   if (outcome.code == error_code::none)
@@ -357,6 +393,16 @@ std::vector<std::string> application::workers() const {
   auto names = impl_->names->names();
   std::ranges::sort(names);
   return names;
+}
+
+result<supervision::tree_node> application::tree(milliseconds deadline) const {
+  auto root =
+    supervision::tree_of(impl_->sys, impl_->root, impl_->time_for(deadline));
+  if (root)
+    return *std::move(root);
+  if (auto why = impl_->why_ended(); why.code != error_code::none)
+    return why;
+  return error{error_code::timed_out, to_string(root.error())};
 }
 
 result<worker_status> application::status(

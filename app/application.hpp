@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/app/options.hpp>
+#include <cafka/supervision/tree.hpp>
 
 #include <caf/fwd.hpp>
 
@@ -127,6 +128,11 @@ public:
 
   /// How a worker is.
   result<worker_status> status(const worker_ref& worker = {}, milliseconds deadline = {});
+
+  /// The supervisors and workers as they are now. `to_string` draws them.
+  ///
+  /// Errors: `closed` when all has ended; `timed_out`.
+  result<supervision::tree_node> tree(milliseconds deadline = {}) const;
 
   // -- Kafka ----------------------------------------------------------------------------
   //

@@ -222,6 +222,8 @@ void add_demo(CLI::App& root, all_arguments& all) {
     "that --brokers or the configuration file names (a topic cafka-demo-... stays "
     "there)"};
   in.common(all.common, false);
+  in.command().add_flag("--tree", all.demo.tree,
+    "Draw the tree of supervisors and workers after each chapter");
 }
 
 void add_metadata(CLI::App& root, all_arguments& all) {

@@ -43,7 +43,10 @@ struct common_arguments {
   bool tls_no_verify = false;
 };
 
-struct demo_arguments {};
+struct demo_arguments {
+  /// Draw the tree of supervisors and workers after each chapter.
+  bool tree = false;
+};
 
 struct metadata_arguments {
   /// Empty: all.

@@ -63,13 +63,15 @@ std::vector<record> sample_records(codec compression) {
 class story {
 public:
   story(narrator& tell, application& app, caf::actor_system& sys,
-    failing_transports& transports, embedded_broker* broker, milliseconds patience)
+    failing_transports& transports, embedded_broker* broker, milliseconds patience,
+    bool trees)
     : tell_(tell),
       app_(app),
       sys_(sys),
       transports_(transports),
       broker_(broker),
-      patience_(patience) {}
+      patience_(patience),
+      trees_(trees) {}
 
   /// All chapters, to the end or to the first thing that goes wrong.
   bool run() {
@@ -93,6 +95,8 @@ public:
         tell_.bad(*wrong);
         return false;
       }
+      if (trees_)
+        draw_tree();
     }
     return true;
   }
@@ -100,6 +104,18 @@ public:
 private:
   static std::string failed(std::string_view what, const error& e) {
     return fmt::format("cannot {}: {}", what, to_string(e));
+  }
+
+  void draw_tree() {
+    const auto tree = app_.tree(patience_);
+    if (!tree)
+      return tell_.say("there is no tree: " + to_string(tree.error()));
+    const auto text = to_string(*tree);
+    for (std::size_t from = 0; from < text.size();) {
+      const auto end = text.find('\n', from);
+      tell_.say(text.substr(from, end - from));
+      from = end + 1;
+    }
   }
 
   outcome start_workers() {
@@ -393,6 +409,7 @@ private:
   failing_transports& transports_;
   embedded_broker* broker_;
   milliseconds patience_;
+  bool trees_;
   std::string topic_ = fmt::format("cafka-demo-{}",
     std::chrono::floor<milliseconds>(std::chrono::system_clock::now())
       .time_since_epoch()
@@ -405,7 +422,8 @@ private:
 
 } // namespace
 
-exit_code run_demo(const common_arguments& common, settings from) {
+exit_code run_demo(
+  const demo_arguments& what, const common_arguments& common, settings from) {
   const auto began = steady_clock::now();
   narrator tell;
   // The story itself tells what a log would.
@@ -442,7 +460,7 @@ exit_code run_demo(const common_arguments& common, settings from) {
       report("cannot start the application", app.error());
       return exit_failed;
     }
-    went_well = story{tell, **app, sys, *transports, broker.get(), patience}.run();
+    went_well = story{tell, **app, sys, *transports, broker.get(), patience, what.tree}.run();
   }
   sockets->stop(stop_timeout);
   const auto took = std::chrono::duration<double>{steady_clock::now() - began}.count();

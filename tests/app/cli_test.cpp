@@ -355,7 +355,7 @@ TEST_CASE("help names every command, every option and the exit codes") {
   const std::vector<std::string> common{
     "--brokers", "--config", "--kafka-version", "--timeout", "--verbose"};
   for (const auto& [name, options] :
-    std::vector<command>{{"demo", {}}, {"metadata", {"--topic", "--output"}},
+    std::vector<command>{{"demo", {"--tree"}}, {"metadata", {"--topic", "--output"}},
       {"produce",
         {"--topic", "--partition", "--key-delimiter", "--header", "--compression",
           "--acks", "--batch-size", "--output"}},
@@ -384,6 +384,20 @@ TEST_CASE("the demo tells its story to the good end") {
   CHECK(run.out.find('\033') == std::string::npos);
   for (const auto* word : {"snappy", "restarted", "is down", "all was as told"})
     CHECK_THAT(run.out, ContainsSubstring(word));
+  CHECK_THAT(run.out, !ContainsSubstring("├─"));
+}
+
+TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
+  const auto run = run_cafka({"demo", "--tree"});
+  INFO(run.out << run.err);
+  CHECK(run.exit_code == 0);
+  for (const auto* line : {"cafka: supervisor, one_for_one, 0 of 0 restarts in 60 s\n",
+         "└─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "   ├─ kafka_ex: worker, permanent\n", "   ├─ orders: worker, permanent\n",
+         "   └─ audit: worker, permanent\n",
+         "   ├─ orders: worker, permanent, restarted 2 times\n",
+         "there is no tree: "})
+    CHECK_THAT(run.out, ContainsSubstring(line));
 }
 
 TEST_CASE("a demo on a cluster that is not there fails") {

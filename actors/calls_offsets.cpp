@@ -119,10 +119,10 @@ public:
     if (version >= 8) {
       auto& group = out.groups.emplace_back();
       group.group_id = request_.group;
-      put_topics(group.topics);
+      group.topics = topics<std::vector<protocol::offset_fetch_request_group_topic>>();
     } else {
       out.group_id = request_.group;
-      put_topics(out.topics);
+      out.topics = topics<std::vector<protocol::offset_fetch_request_topic>>();
     }
     return encode_request(out, version, correlation_id, client_id);
   }
@@ -149,15 +149,15 @@ public:
 
 private:
   template <class Topics>
-  void put_topics(std::optional<Topics>& out) const {
-    out.reset();
+  [[nodiscard]] std::optional<Topics> topics() const {
     if (!request_.topics)
-      return;
-    out.emplace();
+      return std::nullopt;
+    Topics all;
     for (const auto& t : *request_.topics) {
-      auto& to = topic_in(*out, t.topic).partition_indexes;
+      auto& to = topic_in(all, t.topic).partition_indexes;
       to.insert(to.end(), t.partitions.begin(), t.partitions.end());
     }
+    return all;
   }
 
   template <class Topics>

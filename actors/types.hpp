@@ -4,6 +4,7 @@
 
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/protocol/endpoint.hpp>
+#include <cafka/protocol/records/compression.hpp>
 #include <cafka/protocol/records/record.hpp>
 #include <cafka/protocol/result.hpp>
 #include <cafka/protocol/types.hpp>

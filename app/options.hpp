@@ -126,6 +126,8 @@ struct application_options {
   std::size_t commit_threshold = 100;
   /// Chooses the partition of a produce that names none. Default: `murmur2`.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
+  /// Topics whose metadata workers ask for from the start.
+  std::vector<std::string> initial_topics = {};
   /// The deadline of a request that names none. KafkaEx: `sync_timeout`.
   milliseconds request_timeout{30'000};
   /// The deadline for one connection attempt.
@@ -172,6 +174,13 @@ struct application_options {
 /// Error `invalid_argument` names the key, the value and what is allowed, and any key
 /// that means nothing.
 [[nodiscard]] result<application_options> options_from(const caf::settings& config);
+
+/// The settings of a worker: its own, and the application's where it says nothing.
+///
+/// Errors: `invalid_group_id` for a consumer group that cannot be one,
+/// `invalid_argument`.
+[[nodiscard]] result<worker_init> merged(
+  const application_options& application, const worker_init& init);
 
 /// The same settings in the words of a worker, for a worker of this name.
 ///

@@ -51,8 +51,7 @@ result<found_node> decode_lookup(
     const auto at =
       std::ranges::find(answer->coordinators, what.key, &coordinator_endpoint::key);
     if (at == answer->coordinators.end())
-      return {
-        error_code::malformed_response, "the answer leaves out " + to_string(what)};
+      return {error_code::malformed_response, "the answer leaves out " + to_string(what)};
     found = *at;
   } else {
     found.node_id = answer->node_id;
@@ -66,8 +65,7 @@ result<found_node> decode_lookup(
   if (found.node_id.value() < 0 || found.host.empty() || found.port <= 0
     || found.port > 65535)
     return refused(what, error_code::coordinator_not_available, "it has no address");
-  return found_node{
-    found.node_id, {found.host, static_cast<std::uint16_t>(found.port)}};
+  return found_node{found.node_id, {found.host, static_cast<std::uint16_t>(found.port)}};
 }
 
 } // namespace cafka::protocol

@@ -305,8 +305,9 @@ dispatcher::route dispatcher::route_to_leader(
     if (asked_since && !hoped_for)
       return {error_code::unknown_topic_or_partition,
         "topic " + where.topic + " has no partition"
-          + (where.partition.value() < 0 ? std::string{"s"}
-                                         : ' ' + std::to_string(where.partition.value()))};
+          + (where.partition.value() < 0
+              ? std::string{"s"}
+              : ' ' + std::to_string(where.partition.value()))};
     need_metadata();
     return wait_for(c, waits_for::partition);
   case cluster::leadership::topic_refused: break;

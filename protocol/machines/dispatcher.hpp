@@ -146,9 +146,9 @@ private:
   struct coordinator_use {
     time_point last_used;
     bool wanted = false;
-    call_id lookup = 0;     // The FindCoordinator under way.
-    time_point found_at;    // When the last one ended.
-    time_point not_before;  // The next one, after failures.
+    call_id lookup = 0;    // The FindCoordinator under way.
+    time_point found_at;   // When the last one ended.
+    time_point not_before; // The next one, after failures.
     time_point next_lookup = time_point::max();
     std::uint32_t failures = 0;
     error refused; // Why no waiting can help, as of `found_at`.

@@ -195,8 +195,7 @@ void dispatcher::look_up(time_point now) {
     if (!std::exchange(use.wanted, false) || use.lookup != 0)
       continue;
     use.next_lookup = time_point::max();
-    use.lookup =
-      submit_own(now, std::make_unique<coordinator_call>(what, looked_up_));
+    use.lookup = submit_own(now, std::make_unique<coordinator_call>(what, looked_up_));
   }
 }
 

@@ -26,9 +26,8 @@ link& dispatcher::resting_link_to(broker_id id, const endpoint& address) {
   link* least = nullptr;
   std::size_t count = 0;
   std::uint32_t number = 0;
-  for (auto at = links_.lower_bound({id, lane::resting, 0});
-       at != links_.end() && at->second->broker() == id
-       && at->second->lane() == lane::resting;
+  for (auto at = links_.lower_bound({id, lane::resting, 0}); at != links_.end()
+       && at->second->broker() == id && at->second->lane() == lane::resting;
        ++at) {
     auto& l = *at->second;
     ++count;

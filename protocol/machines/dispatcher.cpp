@@ -272,10 +272,17 @@ dispatcher::route dispatcher::route_to_broker(
 }
 
 dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& c) {
-  // Where nobody says who controls, any broker knows better, or passes it on.
-  if (cluster_.controller().value() < 0 && metadata_as_of_ >= c.submitted)
-    return route_to_any(now, c);
-  return route_to_broker(now, c, cluster_.controller());
+  const auto id = cluster_.controller();
+  if (id.value() >= 0)
+    return route_to_broker(now, c, id);
+  // Brokers before 0.10 never say who controls. Where others do not, any of them knows
+  // better, or passes it on.
+  const auto* any = least_busy();
+  const bool never_said =
+    any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
+  const bool not_now =
+    metadata_as_of_ >= c.submitted && !metadata_wanted_ && !refreshing_;
+  return never_said || not_now ? route_to_any(now, c) : route_to_broker(now, c, id);
 }
 
 dispatcher::route dispatcher::route_to_leader(

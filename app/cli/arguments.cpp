@@ -143,9 +143,7 @@ public:
 
   void tls(common_arguments& to) {
     command_->add_flag("--tls", to.tls,
-      "Speak TLS; each of the options below does too. Without them the configuration "
-      "file "
-      "says");
+      "Speak TLS, as each option below does too; else as the configuration file says");
     const auto file = [&](const char* name, std::string& where, const char* help) {
       command_->add_option(name, where, help)->type_name("FILE");
     };

@@ -70,7 +70,8 @@ private:
   struct string_hash {
     using is_transparent = void;
 
-    std::size_t operator()(std::string_view name) const noexcept {
+    // Not noexcept: the map then remembers hashes, instead of asking for them again.
+    std::size_t operator()(std::string_view name) const {
       return std::hash<std::string_view>{}(name);
     }
   };

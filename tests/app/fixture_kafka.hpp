@@ -75,6 +75,9 @@ public:
   void kill(broker_id id);
   /// Starts one that was killed, and waits until it answers.
   void start(broker_id id);
+  /// The same with all three at once.
+  void kill_all();
+  void start_all();
   /// Freezes a broker (SIGSTOP), and lets it go on.
   void pause(broker_id id);
   void resume(broker_id id);
@@ -85,10 +88,12 @@ public:
 
 private:
   void control(const std::string& what, broker_id id);
+  static void control_all(const std::string& what);
 
   std::string brokers_;
   std::vector<endpoint> endpoints_;
   std::optional<broker_id> killed_;
+  bool all_killed_ = false;
   std::optional<broker_id> paused_;
 };
 

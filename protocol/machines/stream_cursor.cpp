@@ -91,16 +91,19 @@ void stream_cursor::on_records(time_point now, const records_answer& answer) {
   position_ = answer.next;
   held_ = answer.any;
   advance_over_what_is_no_record(now);
-  const auto log_end = options_.read_committed && answer.last_stable_offset.value() >= 0
-    ? answer.last_stable_offset
-    : answer.high_watermark;
-  const bool at_end = position_ >= log_end;
+  const bool at_end = position_ >= log_end(answer);
   empty_answers_ = moved || at_end ? 0 : empty_answers_ + 1;
   if (options_.no_wait_at_logend && (at_end || empty_answers_ >= max_empty_answers))
     end({});
   else if (empty_answers_ > 0)
     // The broker need not wait before it says that nothing is there.
     not_before_ = now + backoff(options_.retry, empty_answers_, random_);
+}
+
+log_offset stream_cursor::log_end(const records_answer& answer) const {
+  return options_.read_committed && answer.last_stable_offset.value() >= 0
+    ? answer.last_stable_offset
+    : answer.high_watermark;
 }
 
 void stream_cursor::on_failure(time_point now, error why) {

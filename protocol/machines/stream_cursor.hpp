@@ -97,6 +97,9 @@ public:
   void on_records(time_point now, const records_answer& answer);
   void on_failure(time_point now, error why);
 
+  /// Where the log ended for this stream when it was answered.
+  [[nodiscard]] log_offset log_end(const records_answer& answer) const;
+
   /// Whether the batch that waits may go to the consumer now.
   [[nodiscard]] bool may_hand_over() const { return held_ && credit_ > 0; }
   void handed_over();

@@ -70,7 +70,7 @@ stream_starter::stream_starter(caf::actor_system& sys, const application_options
     commit_threshold_(options.commit_threshold),
     request_timeout_(options.request_timeout),
     names_(std::move(names)),
-    streams_(streams),
+    streams_(caf::actor_cast<caf::weak_actor_ptr>(streams)),
     why_ended_(std::move(why_ended)) {
 }
 

@@ -1,9 +1,10 @@
 #pragma once
 
-// Every handle and every message of cafka; those about consumer groups and the making of
-// topics have pages of their own beside this one.
+// Every handle and every message of cafka; those about consumer groups, the making of
+// topics and streams have pages of their own beside this one.
 
 #include <cafka/actors/group_messages.hpp>
+#include <cafka/actors/stream_messages.hpp>
 #include <cafka/actors/topic_messages.hpp>
 #include <cafka/protocol/records/fetched_records.hpp>
 #include <cafka/protocol/schema/api_key.hpp>

@@ -45,10 +45,19 @@ struct create_topics;
 struct delete_topics;
 struct topic_results;
 
+struct stream_credit;
+struct stream_batch;
+struct stream_end;
+struct stream_stop;
+
 namespace actors {
 
 /// From a worker to itself: look at the clock.
 struct worker_tick {};
+
+/// From a stream to itself: look at the clock; and: its consumer has ended.
+struct stream_tick {};
+struct stream_consumer_down {};
 
 } // namespace actors
 
@@ -120,9 +129,18 @@ CAF_ADD_TYPE_ID(cafka, (cafka::delete_topics))
 CAF_ADD_TYPE_ID(cafka, (cafka::topic_results))
 CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::topic_results>))
 
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_credit))
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_batch))
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_tick))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
+
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_frames)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::worker_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_consumer_down)

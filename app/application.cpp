@@ -1,6 +1,7 @@
 #include <cafka/actors/asio_transport.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
+#include <cafka/app/stream_starter.hpp>
 #include <cafka/supervision/run_here.hpp>
 
 #include <caf/actor_system.hpp>
@@ -31,6 +32,7 @@ constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
 
 /// The worker supervisor's name among the supervisors.
 const std::string workers_name = "workers";
+const std::string streams_name = "streams";
 
 void log_event(const supervision_event& event) {
   switch (event.kind) {
@@ -138,6 +140,7 @@ struct application::impl {
   std::shared_ptr<actors::asio_transport_factory> sockets;
   std::shared_ptr<actors::transport_factory> transports;
   supervision::supervisor_actor root;
+  std::shared_ptr<stream_starter> starter;
   /// The workers outside the tree, and what guards the list.
   std::mutex linked_mutex;
   std::vector<caf::weak_actor_ptr> linked;
@@ -296,6 +299,14 @@ struct application::impl {
     of_root.children.push_back(
       supervision::supervisor_spec(workers_name, std::move(of_workers)));
     of_root.children.back().name = workers_name;
+    // Behind the workers, so that it ends before them: last commits need a worker.
+    supervision::supervisor_options of_streams;
+    of_streams.name = "cafka.streams";
+    of_streams.strategy = supervision::strategy::simple_one_for_one;
+    of_streams.observer = observer;
+    of_root.children.push_back(
+      supervision::supervisor_spec(streams_name, std::move(of_streams)));
+    of_root.children.back().name = streams_name;
     return of_root;
   }
 
@@ -403,6 +414,9 @@ result<std::unique_ptr<application>> application::start(
   if (!root)
     return error{error_code::invalid_argument, to_string(root.error())};
   content->root = *root;
+  content->starter = std::make_shared<stream_starter>(sys, content->options,
+    content->names, content->supervisors->look_up(streams_name),
+    [state = content->state] { return state->why_ended(); });
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
     const auto started = app->impl_->start_worker(
@@ -577,6 +591,21 @@ result<listed_offset> application::latest_offset(
 result<listed_offset> application::earliest_offset(
   std::string topic, partition_id partition, const worker_ref& worker) {
   return offset(std::move(topic), partition, offset_time::earliest(), worker);
+}
+
+stream application::stream(
+  std::string topic, partition_id partition, stream_options options) {
+  return {impl_->starter, std::move(topic), partition, std::move(options)};
+}
+
+result<stream_actor> application::stream_to(caf::strong_actor_ptr consumer,
+  std::string topic, partition_id partition, const stream_options& options) {
+  if (consumer == nullptr)
+    return error{error_code::invalid_argument, "a stream needs a consumer"};
+  const auto settings = impl_->starter->settings(topic, partition, options);
+  if (!settings)
+    return settings.error();
+  return impl_->starter->start(*settings, options.worker, consumer);
 }
 
 result<cluster_metadata> application::metadata(

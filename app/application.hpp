@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cafka/app/options.hpp>
+#include <cafka/app/stream.hpp>
+#include <cafka/app/worker_ref.hpp>
 #include <cafka/supervision/tree.hpp>
 
 #include <caf/fwd.hpp>
@@ -11,27 +13,6 @@
 #include <vector>
 
 namespace cafka {
-
-/// Which worker is asked: the default one, one by name, or one by handle.
-///
-/// A name follows the worker through restarts; a handle does not: once its worker has
-/// ended, requests to it are answered with `worker_down`.
-class worker_ref {
-public:
-  worker_ref() = default;
-  worker_ref(const char* name) : name_(name) {}
-  worker_ref(std::string name) : name_(std::move(name)) {}
-  worker_ref(worker_actor handle) : handle_(std::move(handle)) {}
-
-  /// Empty for the default worker and for a handle.
-  [[nodiscard]] const std::string& name() const { return name_; }
-  /// Null unless it was given.
-  [[nodiscard]] const worker_actor& handle() const { return handle_; }
-
-private:
-  std::string name_;
-  worker_actor handle_;
-};
 
 /// For `create_worker`: a worker without a name, known by its handle alone.
 struct no_name_t {};
@@ -162,6 +143,23 @@ public:
   /// The first offset still in the log. KafkaEx: `earliest_offset/3`.
   result<listed_offset> earliest_offset(
     std::string topic, partition_id partition, const worker_ref& worker = {});
+
+  // -- streams --------------------------------------------------------------------------
+
+  /// The records of a partition as a range; see there. Asks nothing yet.
+  ///
+  /// KafkaEx: `stream/3`.
+  [[nodiscard]] cafka::stream stream(
+    std::string topic, partition_id partition, stream_options options = {});
+
+  /// The same for an actor, which gets `stream_batch` and `stream_end` as messages, by
+  /// the credit that it grants the stream; `stream_messages.hpp` has all of them.
+  ///
+  /// Errors: `invalid_argument`, `invalid_group_id`, `closed`.
+  result<stream_actor> stream_to(caf::strong_actor_ptr consumer, std::string topic,
+    partition_id partition, const stream_options& options = {});
+
+  // -- the cluster ----------------------------------------------------------------------
 
   /// KafkaEx: `metadata/1`.
   result<cluster_metadata> metadata(

@@ -78,8 +78,8 @@ void option_adder::common(common_arguments& to, const std::string& output) {
         },
         "How to print; text unless told")
       ->type_name("text|json")
-      ->check(checked("text or json",
-        [](const std::string& t) { return t == "text" || t == "json"; }));
+      ->check(checked(
+        "text or json", [](const std::string& t) { return t == "text" || t == "json"; }));
   }
   command_->add_flag(
     "-v,--verbose", to.verbose, "Log what happens to standard error, worker by worker");

@@ -163,8 +163,8 @@ struct offsets_arguments {
 
 struct join_group_arguments {
   join_group request;
-  /// What its protocols want to read, as consumers say it; empty: they have metadata of
-  /// their own.
+  /// What the member wants to read; protocols without words of their own say it as
+  /// consumers do.
   std::vector<std::string> topics;
 };
 
@@ -187,12 +187,11 @@ struct group_offsets_arguments {
 };
 
 /// What is asked of a running cluster; a message where it is the whole of it.
-using client_arguments =
-  std::variant<metadata_arguments, api_versions_arguments, create_topics_arguments,
-    delete_topics_arguments, list_topics_arguments, describe_topics_arguments,
-    produce_arguments, fetch_arguments, stream_arguments, offsets_arguments,
-    find_coordinator, join_group_arguments, sync_group_arguments, heartbeat, leave_group,
-    group_offsets_arguments, offset_commit>;
+using client_arguments = std::variant<metadata_arguments, api_versions_arguments,
+  create_topics_arguments, delete_topics_arguments, list_topics_arguments,
+  describe_topics_arguments, produce_arguments, fetch_arguments, stream_arguments,
+  offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
+  heartbeat, leave_group, group_offsets_arguments, offset_commit>;
 
 struct arguments {
   common_arguments common;

@@ -89,16 +89,16 @@ void add_create_topics(CLI::App& topics, parsed_arguments& all) {
   in.command()
     .add_option("NAME", to->names, "The topics, which are all made alike")
     ->required();
-  auto* partitions =
-    in.parsed("--partitions", "How many partitions; as the broker is set up unless told",
-      "NUMBER", "a number of partitions from 1", parse_partition_count,
-      to->like.partitions);
+  auto* partitions = in.parsed("--partitions",
+    "How many partitions; as the broker is set up unless told", "NUMBER",
+    "a number of partitions from 1", parse_partition_count, to->like.partitions);
   auto* factor = in.parsed("--replication-factor",
     "How many brokers hold each partition; as the broker is set up unless told", "NUMBER",
     "a number of replicas from 1 to 32767", parse_replication_factor,
     to->like.replication_factor);
   in.parsed("--assign",
-      "Which brokers hold partition 0, 1, ..., the first of each preferred as its leader: "
+      "Which brokers hold partition 0, 1, ..., the first of each preferred as its "
+      "leader: "
       "1:2,2:3 puts partition 0 on brokers 1 and 2, and partition 1 on 2 and 3",
       "BROKERS", "brokers as 1:2,2:3", parse_replicas, to->like.replica_assignment)
     ->excludes(partitions)
@@ -125,16 +125,18 @@ void add_topics(CLI::App& root, parsed_arguments& all) {
   }
   {
     const auto to = std::make_shared<list_topics_arguments>();
-    option_adder in{topics, "list", "Print the topics' names and how many partitions "
-                                    "they have"};
+    option_adder in{topics, "list",
+      "Print the topics' names and how many partitions "
+      "they have"};
     in.chooses(all, to);
     in.command().add_flag("--internal", to->internal, "Kafka's own topics, too");
     in.common(all.common);
   }
   {
     const auto to = std::make_shared<describe_topics_arguments>();
-    option_adder in{topics, "describe", "Print the partitions of topics, their leaders "
-                                        "and replicas"};
+    option_adder in{topics, "describe",
+      "Print the partitions of topics, their leaders "
+      "and replicas"};
     in.chooses(all, to);
     in.command().add_option("NAME", to->names, "The topics; all without them");
     in.common(all.common);

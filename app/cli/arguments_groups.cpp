@@ -66,8 +66,8 @@ std::optional<std::vector<sync_group_arguments::assigned>> parse_assigned(
     auto place = parse_place(one);
     if (!place)
       return std::nullopt;
-    result.push_back({std::string{text.substr(0, equals)}, std::move(place->first),
-      place->second});
+    result.push_back(
+      {std::string{text.substr(0, equals)}, std::move(place->first), place->second});
   }
   return result;
 }
@@ -95,13 +95,13 @@ std::optional<member_assignment> parse_assignment(std::string_view text) {
 /// Adds the options that name a member of a generation.
 template <class Request>
 void add_member(option_adder& in, Request& to, bool required) {
-  auto* generation = in.parsed("--generation",
-    "The group's generation, as cafka groups join tells it", "NUMBER",
-    "a generation's number", parse_int32, to.generation);
-  auto* member =
-    in.command()
-      .add_option("--member-id", to.member_id, "The member, as cafka groups join tells it")
-      ->type_name("ID");
+  auto* generation =
+    in.parsed("--generation", "The group's generation, as cafka groups join tells it",
+      "NUMBER", "a generation's number", parse_int32, to.generation);
+  auto* member = in.command()
+                   .add_option("--member-id", to.member_id,
+                     "The member, as cafka groups join tells it")
+                   ->type_name("ID");
   if (required) {
     generation->required();
     member->required();
@@ -122,19 +122,19 @@ void add_coordinator(CLI::App& groups, parsed_arguments& all) {
   const auto to = std::make_shared<find_coordinator>();
   option_adder in{groups, "coordinator", "Print which broker coordinates a group"};
   in.chooses(all, to);
-  auto* group =
-    in.command().add_option("-G,--group", to->key, "The consumer group")->type_name("NAME");
-  auto* transaction =
-    in.command()
-      .add_option_function<std::string>(
-        "--transactional-id",
-        [to](const std::string& id) {
-          to->key = id;
-          to->type = coordinator_type::transaction;
-        },
-        "A transactional id instead of a group")
-      ->type_name("NAME")
-      ->excludes(group);
+  auto* group = in.command()
+                  .add_option("-G,--group", to->key, "The consumer group")
+                  ->type_name("NAME");
+  auto* transaction = in.command()
+                        .add_option_function<std::string>(
+                          "--transactional-id",
+                          [to](const std::string& id) {
+                            to->key = id;
+                            to->type = coordinator_type::transaction;
+                          },
+                          "A transactional id instead of a group")
+                        ->type_name("NAME")
+                        ->excludes(group);
   in.common(all.common);
   in.command().callback([&all, to, group, transaction] {
     if (group->empty() && transaction->empty())
@@ -207,9 +207,7 @@ void add_sync(CLI::App& groups, parsed_arguments& all) {
   in.each("--assign-text",
       "The same in words of one's own, for groups that are not of consumers", "ID=TEXT",
       "an assignment as ID=TEXT", parse_assignment,
-      [to](member_assignment one) {
-        to->request.assignments.push_back(std::move(one));
-      })
+      [to](member_assignment one) { to->request.assignments.push_back(std::move(one)); })
     ->excludes(partitions);
   in.command()
     .add_option("--protocol-type", request.protocol_type,
@@ -239,9 +237,8 @@ void add_leave(CLI::App& groups, parsed_arguments& all) {
   const auto reason = std::make_shared<std::optional<std::string>>();
   const auto text = [](const std::string& t) { return std::optional{t}; };
   in.each("--member-id", "A member; may be given several times, by Kafka 2.4 and later",
-    "ID", "a member's id", text, [to](const std::string& id) {
-      to->members.emplace_back().member_id = id;
-    });
+    "ID", "a member's id", text,
+    [to](const std::string& id) { to->members.emplace_back().member_id = id; });
   in.each("--instance-id",
     "A static member by its name (Kafka 2.4 and later); may be given several times",
     "NAME", "a member's name", text, [to](const std::string& name) {
@@ -268,7 +265,8 @@ void add_offsets(CLI::App& groups, parsed_arguments& all) {
   in.each("TOPIC",
       "Only these topics or partitions, as orders or orders/0; all without them",
       "TOPIC[/PARTITION]", "a topic or partition as orders or orders/0",
-      parse_topic_or_place, [to](place_in_topic one) { to->of.push_back(std::move(one)); })
+      parse_topic_or_place,
+      [to](place_in_topic one) { to->of.push_back(std::move(one)); })
     ->expected(-1);
   in.command().add_flag("--require-stable", to->require_stable,
     "Wait for transactions that are still to commit offsets (Kafka 2.5 and later)");
@@ -306,8 +304,9 @@ void add_commit(CLI::App& groups, parsed_arguments& all) {
 } // namespace
 
 void add_group_commands(CLI::App& root, parsed_arguments& all) {
-  auto& groups = *root.add_subcommand("groups", "Speak the protocol of consumer groups, "
-                                                "request by request");
+  auto& groups = *root.add_subcommand("groups",
+    "Speak the protocol of consumer groups, "
+    "request by request");
   groups.footer(groups_epilogue);
   groups.require_subcommand(1);
   add_coordinator(groups, all);

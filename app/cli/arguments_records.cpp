@@ -155,7 +155,8 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
     "What stands between key and value in a line, at its first occurrence; without it "
     "keys are null",
     "TEXT", parse_delimiter, to->key_delimiter);
-  in.parsed("--record-key", "The key of every record", "TEXT", "a key",
+  in.parsed(
+      "--record-key", "The key of every record", "TEXT", "a key",
       [](const std::string& text) { return std::optional{text}; }, to->key)
     ->excludes(key_delimiter);
   in.command().add_flag(
@@ -237,8 +238,9 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
     .add_option("-G,--group", to->group,
       "Go on where this consumer group has stopped, and commit for it what was printed")
     ->type_name("NAME");
-  auto* format = in.explained("-f,--format", "Print each record as FORMAT says, see below",
-    "FORMAT", record_format::parse, to->format);
+  auto* format =
+    in.explained("-f,--format", "Print each record as FORMAT says, see below", "FORMAT",
+      record_format::parse, to->format);
   in.command()
     .add_flag("-Z,--null", to->name_nulls, "Print null keys and values as NULL")
     ->needs(format);
@@ -268,8 +270,7 @@ void add_offsets(CLI::App& root, parsed_arguments& all) {
   in.common(all.common);
   in.command().callback([&all, to] {
     if (to->at.empty())
-      to->at = {
-        {"earliest", offset_time::earliest()}, {"latest", offset_time::latest()}};
+      to->at = {{"earliest", offset_time::earliest()}, {"latest", offset_time::latest()}};
     all.command = client_arguments{*to};
   });
 }

@@ -19,7 +19,8 @@ exit_code report_missing(const std::vector<topic_info>& topics) {
   return code;
 }
 
-/// Prints the result of each topic; `verb` is what was asked for, `done` what is true then.
+/// Prints the result of each topic; `verb` is what was asked for, `done` what is true
+/// then.
 exit_code print_results(const result<topic_results>& results, const std::string& verb,
   const std::string& done, printer& out) {
   if (!results) {

@@ -42,11 +42,12 @@ exit_code run(const find_coordinator& what, application& app, printer& out) {
 
 exit_code run(const join_group_arguments& what, application& app, printer& out) {
   auto request = what.request;
-  if (!what.topics.empty()) {
-    const auto metadata = to_metadata({.topics = what.topics});
-    if (!metadata)
-      return failed("cannot join " + request.group, metadata.error());
-    for (auto& p : request.protocols)
+  const auto metadata = to_metadata({.topics = what.topics});
+  if (!metadata)
+    return failed("cannot join " + request.group, metadata.error());
+  for (auto& p : request.protocols) {
+    if (p.metadata.empty()
+      && (request.protocol_type == "consumer" || !what.topics.empty()))
       p.metadata = *metadata;
   }
   const auto joined = app.join_group(request);
@@ -59,8 +60,7 @@ exit_code run(const join_group_arguments& what, application& app, printer& out) 
 exit_code run(const sync_group_arguments& what, application& app, printer& out) {
   auto request = what.request;
   for (const auto& a : what.partitions) {
-    if (std::ranges::find(
-          request.assignments, a.member, &member_assignment::member_id)
+    if (std::ranges::find(request.assignments, a.member, &member_assignment::member_id)
       != request.assignments.end())
       continue;
     auto assignment = assignment_of(what.partitions, a.member);
@@ -77,7 +77,8 @@ exit_code run(const sync_group_arguments& what, application& app, printer& out) 
 
 exit_code run(const heartbeat& what, application& app, printer& out) {
   if (const auto answered = app.heartbeat(what); !answered)
-    return failed("cannot keep " + what.member_id + " in " + what.group, answered.error());
+    return failed(
+      "cannot keep " + what.member_id + " in " + what.group, answered.error());
   out.print(what);
   return exit_ok;
 }
@@ -90,8 +91,8 @@ exit_code run(const leave_group& what, application& app, printer& out) {
   for (const auto& member : left->members) {
     out.print(member);
     if (member.status != error_code::none)
-      code = failed(
-        member.group_instance_id.value_or(member.member_id) + " has not left " + what.group,
+      code = failed(member.group_instance_id.value_or(member.member_id) + " has not left "
+          + what.group,
         {member.status, {}});
   }
   return code;

@@ -47,8 +47,7 @@ void delimited_input::read_more() {
     got = ::read(fd_, buffer_.data() + before, read_size);
   while (got < 0 && errno == EINTR);
   if (got < 0)
-    wrong_ = {
-      error_code::invalid_argument, std::generic_category().message(errno)};
+    wrong_ = {error_code::invalid_argument, std::generic_category().message(errno)};
   at_end_ = got <= 0;
   buffer_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
 }

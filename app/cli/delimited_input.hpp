@@ -9,8 +9,8 @@
 
 namespace cafka::cli {
 
-/// The pieces of a file, a pipe or a terminal, each of which a delimiter ends. What stands
-/// behind the last delimiter is a piece too, unless it is empty.
+/// The pieces of a file, a pipe or a terminal, each of which a delimiter ends. What
+/// stands behind the last delimiter is a piece too, unless it is empty.
 class delimited_input {
 public:
   /// Reads from the descriptor `fd`, which stays the caller's. `delimiter` is not empty.

@@ -459,7 +459,8 @@ exit_code run_demo(
       report("cannot start the application", app.error());
       return exit_failed;
     }
-    went_well = story{tell, **app, sys, *transports, broker.get(), patience, what.tree}.run();
+    went_well =
+      story{tell, **app, sys, *transports, broker.get(), patience, what.tree}.run();
   }
   sockets->stop(stop_timeout);
   const auto took = std::chrono::duration<double>{steady_clock::now() - began}.count();

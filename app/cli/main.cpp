@@ -43,6 +43,5 @@ int main(int argc, char** argv) {
   }
   if (const auto* command = std::get_if<client_arguments>(&args.command))
     return run_command(*command, args.common.output, *std::move(from));
-  return run_demo(
-    std::get<demo_arguments>(args.command), args.common, *std::move(from));
+  return run_demo(std::get<demo_arguments>(args.command), args.common, *std::move(from));
 }

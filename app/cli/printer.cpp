@@ -181,8 +181,8 @@ void printer::print(const topic_info& t) {
     t.partitions.size() == 1 ? "" : "s", t.internal ? "  internal" : "",
     t.status == error_code::none ? "" : "  " + name(t.status)));
   for (const auto& p : t.partitions)
-    line(fmt::format("  partition {}  leader {}  replicas {}  in sync {}{}",
-      p.id.value(), p.leader.value(), text_of(p.replicas), text_of(p.in_sync_replicas),
+    line(fmt::format("  partition {}  leader {}  replicas {}  in sync {}{}", p.id.value(),
+      p.leader.value(), text_of(p.replicas), text_of(p.in_sync_replicas),
       p.status == error_code::none ? "" : "  " + name(p.status)));
 }
 
@@ -258,14 +258,15 @@ void printer::print_name(const topic_info& topic) {
     line(dump({{"name", topic.name}, {"partitions", topic.partitions.size()},
       {"internal", topic.internal}}));
   else
-    line(fmt::format("{}  {}", escaped(topic.name),
-      counted(topic.partitions.size(), "partition")));
+    line(fmt::format(
+      "{}  {}", escaped(topic.name), counted(topic.partitions.size(), "partition")));
 }
 
 void printer::print(const topic_result& topic, const std::string& done) {
   if (json())
     line(dump({{"name", topic.name}, {"error", json_of(topic.status)},
-      {"message", topic.message.empty() ? json_value(nullptr) : json_value(topic.message)}}));
+      {"message",
+        topic.message.empty() ? json_value(nullptr) : json_value(topic.message)}}));
   else if (topic.status == error_code::none)
     line(escaped(topic.name) + "  " + done);
 }
@@ -333,10 +334,11 @@ void printer::print(const heartbeat& answered) {
 void printer::print(const left_member& member) {
   if (json())
     line(dump({{"member_id", member.member_id},
-      {"instance_id", json_of(member.group_instance_id)}, {"error", json_of(member.status)}}));
+      {"instance_id", json_of(member.group_instance_id)},
+      {"error", json_of(member.status)}}));
   else if (member.status == error_code::none)
-    line(fmt::format("{}  has left",
-      escaped(member.group_instance_id.value_or(member.member_id))));
+    line(fmt::format(
+      "{}  has left", escaped(member.group_instance_id.value_or(member.member_id))));
 }
 
 void printer::print(const fetched_offset& found) {
@@ -350,7 +352,8 @@ void printer::print(const fetched_offset& found) {
 }
 
 void printer::print(const offset_to_commit& kept) {
-  print(fetched_offset{kept.topic, kept.partition, kept.offset, kept.epoch, kept.metadata});
+  print(
+    fetched_offset{kept.topic, kept.partition, kept.offset, kept.epoch, kept.metadata});
 }
 
 } // namespace cafka::cli

@@ -29,8 +29,7 @@ constexpr std::size_t most_bytes = std::numeric_limits<std::int32_t>::max();
 class open_file {
 public:
   explicit open_file(const std::string& path)
-    : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
-      error_(fd_ < 0 ? errno : 0) {}
+    : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), error_(fd_ < 0 ? errno : 0) {}
   open_file(const open_file&) = delete;
   open_file& operator=(const open_file&) = delete;
   ~open_file() {
@@ -96,8 +95,7 @@ public:
       const open_file file{path};
       if (!file.why().empty())
         return fail("cannot open " + path, file.why());
-      if (!(what_.lines ? produce_lines(file.fd(), path)
-                        : produce_file(file.fd(), path)))
+      if (!(what_.lines ? produce_lines(file.fd(), path) : produce_file(file.fd(), path)))
         return false;
     }
     return send_all();
@@ -135,7 +133,8 @@ private:
         next.value = (*line)->substr(at + what_.key_delimiter.size());
       } else {
         return fail("cannot produce " + from.text(),
-          fmt::format("it has no key: \"{}\" is not in it", escaped(what_.key_delimiter)));
+          fmt::format(
+            "it has no key: \"{}\" is not in it", escaped(what_.key_delimiter)));
       }
       if (!add(std::move(next), from, (*line)->size() + what_.delimiter.size()))
         return false;
@@ -212,8 +211,9 @@ private:
         return all.error();
       partitions_ = static_cast<std::int32_t>(all->size());
     }
-    return std::optional{what_.partitioner(
-      {.topic = what_.topic, .key = protocol::as_bytes(*r.key), .partitions = partitions_})};
+    return std::optional{what_.partitioner({.topic = what_.topic,
+      .key = protocol::as_bytes(*r.key),
+      .partitions = partitions_})};
   }
 
   bool send_all() {
@@ -228,10 +228,9 @@ private:
     const auto count = b.request.records.size();
     const auto where = app_.produce(b.request);
     if (!where) {
-      const auto to = b.request.partition ? place(what_.topic, *b.request.partition)
-                                          : what_.topic;
-      const auto from =
-        b.first.text() + (count == 1 ? "" : " to " + b.last.text());
+      const auto to =
+        b.request.partition ? place(what_.topic, *b.request.partition) : what_.topic;
+      const auto from = b.first.text() + (count == 1 ? "" : " to " + b.last.text());
       b.request.records.clear(); // Nobody knows whether they were written.
       tell(fmt::format("cannot produce {} to {}, {}", counted(count, "record"), to, from),
         where.error());
@@ -267,8 +266,8 @@ private:
     why.detail += fmt::format("{}{} before it {} written", why.detail.empty() ? "" : "; ",
       counted(written_, "record"), were(written_));
     if (unsent > 0)
-      why.detail += fmt::format(
-        ", and {} that {} read {} not", counted(unsent, "record"), were(unsent), were(unsent));
+      why.detail += fmt::format(", and {} that {} read {} not", counted(unsent, "record"),
+        were(unsent), were(unsent));
     progress_.hide();
     out_.flush();
     report(what, why);

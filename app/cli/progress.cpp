@@ -50,8 +50,8 @@ std::string progress_line(const work_done& work, std::size_t width) {
   const auto total = std::max<std::uint64_t>(*work.total_bytes, 1);
   const auto done = std::min(work.bytes, total);
   if (rate > 0)
-    counts += "  " + time_text(static_cast<std::uint64_t>(
-                       static_cast<double>(total - done) / rate))
+    counts += "  "
+      + time_text(static_cast<std::uint64_t>(static_cast<double>(total - done) / rate))
       + " left";
   const auto part = static_cast<double>(done) / static_cast<double>(total);
   auto result = fmt::format("{:3.0f}%  {}", part * 100, counts);
@@ -59,7 +59,8 @@ std::string progress_line(const work_done& work, std::size_t width) {
   if (result.size() + frame + fewest_cells <= width) {
     const auto cells = std::min(most_cells, width - result.size() - frame);
     const auto full = static_cast<std::size_t>(part * static_cast<double>(cells));
-    result = '[' + std::string(full, '#') + std::string(cells - full, ' ') + "] " + result;
+    result =
+      '[' + std::string(full, '#') + std::string(cells - full, ' ') + "] " + result;
   }
   return result.substr(0, width);
 }

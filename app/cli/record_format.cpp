@@ -60,8 +60,8 @@ result<record_format> record_format::parse(std::string_view text) {
       const auto plain = unescaped(text.substr(at, percent - at));
       if (!plain)
         return error{error_code::invalid_argument,
-          fmt::format("in \"{}\" from character {} on, {}", text, at + 1,
-            plain.error().detail)};
+          fmt::format(
+            "in \"{}\" from character {} on, {}", text, at + 1, plain.error().detail)};
       result.pieces_.emplace_back(*plain);
     }
     if (percent == text.size())

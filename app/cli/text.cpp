@@ -113,7 +113,8 @@ result<std::string> unescaped(std::string_view text) {
     }
     const auto wrong = [at = i + 1] {
       return error{error_code::invalid_argument,
-        fmt::format("character {} begins none of the escapes \\n \\r \\t \\\\ \\xNN", at)};
+        fmt::format(
+          "character {} begins none of the escapes \\n \\r \\t \\\\ \\xNN", at)};
     };
     switch (const auto next = ++i < text.size() ? text[i] : '\0'; next) {
     case 'n': result += '\n'; break;

@@ -47,7 +47,8 @@ TEST_CASE("a cluster that cannot make topics says so") {
   CHECK(made.exit_code == 1);
   CHECK(made.out.empty());
   CHECK_THAT(made.err,
-    StartsWith("cafka: cannot create topics: ") && ContainsSubstring("cafka api-versions"));
+    StartsWith("cafka: cannot create topics: ")
+      && ContainsSubstring("cafka api-versions"));
 }
 
 // -- groups -----------------------------------------------------------------------------
@@ -74,11 +75,12 @@ TEST_CASE("a group keeps the offsets that are committed for it") {
     "orders/1=7", "--metadata", "by hand"});
   CHECK(kept.exit_code == 0);
   CHECK(kept.out == "orders/0  42  by hand\norders/1  7  by hand\n");
-  const auto one = c.run({"groups", "offsets", "-G", "billing", "orders/1", "-o", "json"});
+  const auto one =
+    c.run({"groups", "offsets", "-G", "billing", "orders/1", "-o", "json"});
   CHECK(one.exit_code == 0);
   CHECK(objects(one)
-    == std::vector<json>{{{"topic", "orders"}, {"partition", 1}, {"offset", 7},
-      {"metadata", "by hand"}}});
+    == std::vector<json>{
+      {{"topic", "orders"}, {"partition", 1}, {"offset", 7}, {"metadata", "by hand"}}});
 }
 
 TEST_CASE("a member joins, is told what to read, stays, commits and leaves") {
@@ -138,15 +140,15 @@ TEST_CASE("wrong usage of topics and groups ends with 2 and a word of what is al
     wrong{{"groups", "join"}, "--group", "cafka groups join --help"},
     wrong{{"groups", "join", "-G", "g", "--session-timeout", "5"}, "10s", "join --help"},
     wrong{{"groups", "sync", "-G", "g"}, "--generation", "sync --help"},
-    wrong{{"groups", "sync", "-G", "g", "--generation", "1", "--member-id", "m", "--assign",
-            "m=orders"},
+    wrong{{"groups", "sync", "-G", "g", "--generation", "1", "--member-id", "m",
+            "--assign", "m=orders"},
       "ID=orders/0,orders/1", "sync --help"},
     wrong{{"groups", "heartbeat", "-G", "g", "--generation", "1"}, "--member-id",
       "heartbeat --help"},
     wrong{{"groups", "leave", "-G", "g"}, "--member-id or --instance-id", "leave --help"},
     wrong{{"groups", "commit", "-G", "g", "orders/0"}, "orders/0=42", "commit --help"},
-    wrong{{"groups", "commit", "-G", "g", "orders/0=1", "--generation", "1"}, "--member-id",
-      "commit --help"},
+    wrong{{"groups", "commit", "-G", "g", "orders/0=1", "--generation", "1"},
+      "--member-id", "commit --help"},
     wrong{{"groups", "offsets", "-G", "g", "a/b"}, "orders/0", "offsets --help"});
   const auto run = run_cafka(w.args);
   INFO(run.err);

@@ -49,7 +49,8 @@ struct pipe_ends {
   }
 
   void write(const std::string& text) {
-    REQUIRE(::write(fds[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    REQUIRE(
+      ::write(fds[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   }
   void end() {
     if (fds[1] >= 0)
@@ -163,9 +164,11 @@ TEST_CASE("progress of a known length has a bar, a percentage and the time left"
   work_done work{1'000, 25'000'000, 100'000'000, 5'000ms};
   const auto line = progress_line(work, 100);
   CHECK(line
-    == "[#######                       ]  25%  25.0 MB  1000 records  5.0 MB/s  0:15 left");
+    == "[#######                       ]  25%  25.0 MB  1000 records  5.0 MB/s  0:15 "
+       "left");
   // What does not fit goes: first the bar, then the rest from its end.
-  CHECK_THAT(progress_line(work, 60), ContainsSubstring("] ") && ContainsSubstring("0:15"));
+  CHECK_THAT(
+    progress_line(work, 60), ContainsSubstring("] ") && ContainsSubstring("0:15"));
   CHECK(progress_line(work, 50) == " 25%  25.0 MB  1000 records  5.0 MB/s  0:15 left");
   CHECK(progress_line(work, 4) == " 25%");
   work.bytes = 200'000'000; // The file grew.

@@ -16,7 +16,8 @@ namespace {
 
 /// All records of the topic, both partitions.
 std::vector<json> all_records(const cluster& c) {
-  auto result = objects(c.run({"fetch", "-t", "orders", "-p", "0", "--all", "-o", "json"}));
+  auto result =
+    objects(c.run({"fetch", "-t", "orders", "-p", "0", "--all", "-o", "json"}));
   const auto more =
     objects(c.run({"fetch", "-t", "orders", "-p", "1", "--all", "-o", "json"}));
   result.insert(result.end(), more.begin(), more.end());
@@ -39,16 +40,16 @@ TEST_CASE("records with the same key go to the same partition, and keys to sever
     partitions[r["key"]].insert(r["partition"].get<int>());
     used.insert(r["partition"].get<int>());
   }
-  CHECK(std::ranges::all_of(partitions, [](const auto& p) { return p.second.size() == 1; }));
+  CHECK(
+    std::ranges::all_of(partitions, [](const auto& p) { return p.second.size() == 1; }));
   CHECK(used == std::set{0, 1});
 }
 
 TEST_CASE("keys lead where Kafka's Java client would send them") {
   const cluster c;
   // murmur2 of these, as Kafka's own tests have it: -973932308, -790332482, 479470107.
-  REQUIRE(c.run({"produce", "-t", "orders", "-K", ":"},
-             "21:1\nfoobar:2\nabc:3\n")
-            .exit_code
+  REQUIRE(
+    c.run({"produce", "-t", "orders", "-K", ":"}, "21:1\nfoobar:2\nabc:3\n").exit_code
     == 0);
   std::map<std::string, int> found;
   for (const auto& r : all_records(c))
@@ -123,8 +124,8 @@ TEST_CASE("what is wrong in a file is told with its line and what was written") 
 
 TEST_CASE("a batch that the cluster refuses is told with its lines") {
   const cluster c;
-  const auto run = c.run({"produce", "-t", "orders", "-p", "7", "--timeout", "2s"},
-    "one\ntwo\nthree\n");
+  const auto run =
+    c.run({"produce", "-t", "orders", "-p", "7", "--timeout", "2s"}, "one\ntwo\nthree\n");
   CHECK(run.exit_code == 1);
   CHECK(run.out.empty());
   CHECK_THAT(run.err,
@@ -171,11 +172,12 @@ TEST_CASE("wrong options of produce are told before anything is written") {
     std::vector<std::string> args;
     std::string says;
   };
-  const auto w = GENERATE(wrong{{"--lines"}, "FILE"}, wrong{{"-D", ""}, "must not be empty"},
-    wrong{{"-D", "\\q"}, "character 1"}, wrong{{"-K", ":", "file"}, "--lines"},
-    wrong{{"-K", ":", "--record-key", "k"}, "excludes"},
-    wrong{{"--timestamp", "yesterday"}, "2024-05-01T12:30:00Z"},
-    wrong{{"--batch-size", "0"}, "from 1 to 1000000"});
+  const auto w =
+    GENERATE(wrong{{"--lines"}, "FILE"}, wrong{{"-D", ""}, "must not be empty"},
+      wrong{{"-D", "\\q"}, "character 1"}, wrong{{"-K", ":", "file"}, "--lines"},
+      wrong{{"-K", ":", "--record-key", "k"}, "excludes"},
+      wrong{{"--timestamp", "yesterday"}, "2024-05-01T12:30:00Z"},
+      wrong{{"--batch-size", "0"}, "from 1 to 1000000"});
   auto args = w.args;
   args.insert(args.begin(), {"produce", "-t", "x"});
   const auto run = run_cafka(args);

@@ -15,7 +15,8 @@ namespace {
 /// A cluster whose topic holds ten lines in partition 0 and three in partition 1.
 struct filled_cluster : cluster {
   filled_cluster() {
-    REQUIRE(run({"produce", "-t", "orders", "-p", "0"}, numbered_lines(10)).exit_code == 0);
+    REQUIRE(
+      run({"produce", "-t", "orders", "-p", "0"}, numbered_lines(10)).exit_code == 0);
     REQUIRE(run({"produce", "-t", "orders", "-p", "1", "-K", ":", "-H", "h=1"},
               "a:x\nb:y\nc:z\n")
               .exit_code
@@ -71,8 +72,8 @@ TEST_CASE("a stream prints by a format, and nothing else") {
     == "orders [1] at offset 0: key a (1): x (1) h=1\n"
        "orders [1] at offset 1: key b (1): y (1) h=1\n"
        "orders [1] at offset 2: key c (1): z (1) h=1\n");
-  const auto nulls = c.run(
-    {"stream", "-t", "orders", "-p", "0", "-o", "9", "-e", "-Z", "-f", "%k=%s;"});
+  const auto nulls =
+    c.run({"stream", "-t", "orders", "-p", "0", "-o", "9", "-e", "-Z", "-f", "%k=%s;"});
   CHECK(nulls.out == "NULL=line 9;");
 }
 
@@ -127,8 +128,8 @@ TEST_CASE("a stream that cannot go on says where and why") {
   const auto beyond = c.run({"stream", "-t", "orders", "-p", "0", "-o", "77"});
   CHECK(beyond.exit_code == 1);
   CHECK_THAT(beyond.err,
-    ContainsSubstring("cannot stream orders/0") && ContainsSubstring("OFFSET_OUT_OF_RANGE")
-      && ContainsSubstring("cafka offsets"));
+    ContainsSubstring("cannot stream orders/0")
+      && ContainsSubstring("OFFSET_OUT_OF_RANGE") && ContainsSubstring("cafka offsets"));
   const auto missing =
     c.run({"stream", "-t", "orders", "-p", "9", "-e", "--timeout", "2s"});
   CHECK(missing.exit_code == 1);
@@ -142,7 +143,8 @@ TEST_CASE("wrong options of stream are told with what is allowed") {
   };
   const auto w = GENERATE(wrong{{"-o", "middle"}, "beginning, end, stored"},
     wrong{{"-o", "@soon"}, "@2024-05-01T12:30:00Z"}, wrong{{"-o", "--5"}, "-NUMBER"},
-    wrong{{"-o", "stored"}, "--group"}, wrong{{"-f", "%s %y"}, "character 4 of \"%s %y\""},
+    wrong{{"-o", "stored"}, "--group"},
+    wrong{{"-f", "%s %y"}, "character 4 of \"%s %y\""},
     wrong{{"-f", "%s", "--output", "json"}, "--output"}, wrong{{"-Z"}, "--format"},
     wrong{{"-c", "-1"}, "a number of records"});
   auto args = w.args;

@@ -306,8 +306,9 @@ TEST_CASE("help names every command, every option and the exit codes") {
   const auto root = run_cafka({"--help"});
   CHECK(root.exit_code == 0);
   CHECK(root.err.empty());
-  for (const auto* word : {"demo", "metadata", "topics", "produce", "fetch", "stream",
-         "offsets", "groups", "api-versions", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
+  for (const auto* word :
+    {"demo", "metadata", "topics", "produce", "fetch", "stream", "offsets", "groups",
+      "api-versions", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
     CHECK_THAT(root.out, ContainsSubstring(word));
   struct command {
     std::vector<std::string> name;
@@ -383,8 +384,7 @@ TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
          "└─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
          "   ├─ kafka_ex: worker, permanent\n", "   ├─ orders: worker, permanent\n",
          "   └─ audit: worker, permanent\n",
-         "   ├─ orders: worker, permanent, restarted 2 times\n",
-         "there is no tree: "})
+         "   ├─ orders: worker, permanent, restarted 2 times\n", "there is no tree: "})
     CHECK_THAT(run.out, ContainsSubstring(line));
 }
 

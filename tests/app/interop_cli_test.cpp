@@ -26,14 +26,16 @@ struct cli_service {
   }
 
   /// Runs the command line to a good end; returns what it printed.
-  std::string cafka(std::vector<std::string> arguments, std::string_view input = {}) const {
+  std::string cafka(
+    std::vector<std::string> arguments, std::string_view input = {}) const {
     const auto done = run(std::move(arguments), input);
     INFO(done.out << done.err);
     REQUIRE(done.status == 0);
     return done.out;
   }
 
-  std::string kcat(std::vector<std::string> arguments, std::string_view input = {}) const {
+  std::string kcat(
+    std::vector<std::string> arguments, std::string_view input = {}) const {
     arguments.insert(arguments.begin(), {"kcat", "-b", kafka.brokers()});
     const auto done = run_program(std::move(arguments), input);
     INFO(done.err);
@@ -140,12 +142,12 @@ TEST_CASE("Kafka's tool finds the topics as they were made, and not those delete
   cli_service c;
   const auto one = unique_name("made-one");
   const auto two = unique_name("made-two");
-  CHECK(c.cafka({"topics", "create", one, two, "--partitions", "3", "--replication-factor",
-          "2", "--set", "retention.ms=60000", "--validate-only"})
+  CHECK(c.cafka({"topics", "create", one, two, "--partitions", "3",
+          "--replication-factor", "2", "--set", "retention.ms=60000", "--validate-only"})
     == one + "  can be created\n" + two + "  can be created\n");
   CHECK_THAT(c.cafka({"topics", "list"}), !ContainsSubstring(one));
-  CHECK(c.cafka({"topics", "create", one, two, "--partitions", "3", "--replication-factor",
-          "2", "--set", "retention.ms=60000"})
+  CHECK(c.cafka({"topics", "create", one, two, "--partitions", "3",
+          "--replication-factor", "2", "--set", "retention.ms=60000"})
     == one + "  created\n" + two + "  created\n");
   CHECK_THAT(c.tool({"kafka-topics", "--describe", "--topic", two}),
     ContainsSubstring("PartitionCount: 3") && ContainsSubstring("ReplicationFactor: 2")
@@ -170,7 +172,8 @@ TEST_CASE("each topic that cannot be made or deleted says why") {
   cli_service c;
   const auto there = c.kafka.create_topic("there");
   const auto fresh = unique_name("fresh");
-  const auto made = c.run({"topics", "create", there, fresh, "--replication-factor", "1"});
+  const auto made =
+    c.run({"topics", "create", there, fresh, "--replication-factor", "1"});
   CHECK(made.status == 1);
   CHECK(made.out == fresh + "  created\n");
   CHECK_THAT(made.err,
@@ -208,7 +211,8 @@ TEST_CASE("a member of a real group joins, is told what to read, and leaves") {
   const auto joined = c.cafka(
     {"groups", "join", "-G", group, "--topic", topic, "--session-timeout", "20s"});
   // `GROUP  generation N  protocol range  member ID  leads`
-  CHECK_THAT(joined, StartsWith(group + "  generation 1  protocol range  member cafka-")
+  CHECK_THAT(joined,
+    StartsWith(group + "  generation 1  protocol range  member cafka-")
       && ContainsSubstring("reads " + topic));
   const auto at = joined.find("  member ") + 9;
   const auto id = joined.substr(at, joined.find("  leads") - at);
@@ -219,7 +223,8 @@ TEST_CASE("a member of a real group joins, is told what to read, and leaves") {
                "--group", group}),
     ContainsSubstring(id) && ContainsSubstring(topic));
   c.cafka({"groups", "heartbeat", "-G", group, "--generation", "1", "--member-id", id});
-  CHECK(c.cafka({"groups", "leave", "-G", group, "--member-id", id}) == id + "  has left\n");
+  CHECK(
+    c.cafka({"groups", "leave", "-G", group, "--member-id", id}) == id + "  has left\n");
   const auto again = c.run({"groups", "leave", "-G", group, "--member-id", id});
   CHECK(again.status == 1);
   CHECK_THAT(again.err, ContainsSubstring("UNKNOWN_MEMBER_ID"));

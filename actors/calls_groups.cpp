@@ -236,8 +236,9 @@ std::unique_ptr<protocol::call> make_call(
   what.patience = std::max(request.rebalance_timeout, request.session_timeout);
   if (request.group_instance_id)
     what.need(5, "group_instance_id needs"); // KIP-345
+  auto wrong = check(request);
   return make_coordinated<join_group_call>(
-    check(request), std::move(what), std::move(request), std::move(reply));
+    std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(
@@ -247,18 +248,18 @@ std::unique_ptr<protocol::call> make_call(
   what.patience = request.deadline;
   if (request.group_instance_id)
     what.need(3, "group_instance_id needs"); // KIP-345
+  auto wrong = check_member(request.generation, request.member_id);
   return make_coordinated<sync_group_call>(
-    check_member(request.generation, request.member_id), std::move(what),
-    std::move(request), std::move(reply));
+    std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(heartbeat request, reply_function<done> reply) {
   auto what = to_coordinator<protocol::heartbeat_request>(request);
   if (request.group_instance_id)
     what.need(3, "group_instance_id needs"); // KIP-345
+  auto wrong = check_member(request.generation, request.member_id);
   return make_coordinated<heartbeat_call>(
-    check_member(request.generation, request.member_id), std::move(what),
-    std::move(request), std::move(reply));
+    std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(
@@ -270,8 +271,9 @@ std::unique_ptr<protocol::call> make_call(
     if (m.group_instance_id)
       what.need(3, "group_instance_id needs"); // KIP-345
   }
+  auto wrong = check(request);
   return make_coordinated<leave_group_call>(
-    check(request), std::move(what), std::move(request), std::move(reply));
+    std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
 
 } // namespace cafka::actors

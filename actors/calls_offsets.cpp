@@ -247,8 +247,9 @@ std::unique_ptr<protocol::call> make_call(
     what.need(2, "retention needs");
     what.versions.max = last_with_retention; // KIP-211
   }
+  auto wrong = check(request);
   return make_coordinated<offset_commit_call>(
-    check(request), std::move(what), std::move(request), std::move(reply));
+    std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(
@@ -259,8 +260,9 @@ std::unique_ptr<protocol::call> make_call(
     what.need(2, "asking for all topics needs"); // KIP-88
   if (request.require_stable)
     what.need(7, "require_stable needs"); // KIP-447
+  auto wrong = check(request);
   return make_coordinated<offset_fetch_call>(
-    check(request), std::move(what), std::move(request), std::move(reply));
+    std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(

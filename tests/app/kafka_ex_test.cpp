@@ -110,9 +110,8 @@ TEST_CASE("a worker starts when at least one broker answers, and not when none d
 
 TEST_CASE("start_link_worker starts a worker that lives and dies with its owner") {
   kafka_ex k;
-  auto owner = k.s.system.spawn([](caf::event_based_actor*) -> caf::behavior {
-    return {[](int) {}};
-  });
+  auto owner = k.s.system.spawn(
+    [](caf::event_based_actor*) -> caf::behavior { return {[](int) {}}; });
   const auto owner_ptr = caf::actor_cast<caf::strong_actor_ptr>(owner);
   const auto worker = REQUIRE_VALUE(k.app.start_link_worker(owner_ptr));
   static_cast<void>(REQUIRE_VALUE(k.app.metadata({}, worker)));
@@ -158,8 +157,7 @@ TEST_CASE("produce/4: nothing to say without acknowledgement, else the offset") 
   const auto topic = k.kafka.create_topic("bar");
   static_cast<void>(REQUIRE_VALUE(k.app.create_worker("pr")));
   // KafkaEx.produce("foo", 0, "hey", [worker_name: :pr, required_acks: 1])
-  const auto first =
-    k.app.produce(topic, 0, "hey", {.required_acks = 1, .worker = "pr"});
+  const auto first = k.app.produce(topic, 0, "hey", {.required_acks = 1, .worker = "pr"});
   CHECK(REQUIRE_VALUE(first).base_offset == log_offset{0});
   // KafkaEx.produce("bar", 0, "hey"), whose required_acks is 0
   const auto silent = k.app.produce(topic, 0, "hey", {.required_acks = 0});
@@ -183,7 +181,12 @@ TEST_CASE("produce/2: a batch request, by the default worker and by :pr") {
     .compression = codec::snappy};
   CHECK(REQUIRE_VALUE(k.app.produce(request)).base_offset == log_offset{0});
   CHECK(REQUIRE_VALUE(k.app.produce(request, "pr")).base_offset == log_offset{2});
-  const auto got = REQUIRE_VALUE(k.app.fetch({.topic = topic, .offset = 0}));
+  // One replica has them; readers see what all have.
+  fetched got;
+  REQUIRE(eventually([&] {
+    got = REQUIRE_VALUE(k.app.fetch({.topic = topic, .offset = 0}));
+    return got.records.size() == 4;
+  }));
   auto expected = request.records;
   expected.insert(expected.end(), request.records.begin(), request.records.end());
   auto all = copies(got);
@@ -213,7 +216,8 @@ TEST_CASE("produce with each codec, a timestamp, and a pinned api_version") {
   CHECK(refused.error().code == error_code::unsupported_api_version);
 }
 
-TEST_CASE("produce without a partition: the key decides, as Kafka's own clients have it") {
+TEST_CASE(
+  "produce without a partition: the key decides, as Kafka's own clients have it") {
   kafka_ex k;
   const auto topic = k.kafka.create_topic("keys", 6);
   const auto first = REQUIRE_VALUE(k.app.produce(topic, {}, "a", {.key = "order-1"}));
@@ -281,10 +285,8 @@ TEST_CASE("fetch with wait_time, min_bytes and max_bytes, and pinned versions") 
     .topic = topic, .offset = 1, .wait_time = patience / 2, .min_bytes = 0};
   CHECK(REQUIRE_VALUE(k.app.fetch(at_once)).records.empty());
   CHECK(steady_clock::now() - began < patience / 2);
-  const fetch pinned{.topic = topic,
-    .offset = 0,
-    .api_version = 5,
-    .offset_commit_api_version = 3};
+  const fetch pinned{
+    .topic = topic, .offset = 0, .api_version = 5, .offset_commit_api_version = 3};
   CHECK(REQUIRE_VALUE(k.app.fetch(pinned)).committed == log_offset{1});
   const auto outside = k.app.fetch({.topic = topic, .offset = 100});
   CHECK(outside.error().code == error_code::offset_out_of_range);
@@ -305,8 +307,8 @@ TEST_CASE("earliest_offset, latest_offset, and offset at a date and time") {
   CHECK(REQUIRE_VALUE(k.app.offset(topic, 0, then + 1s)).offset == log_offset{1});
   CHECK(REQUIRE_VALUE(k.app.offset(topic, 0, offset_time::earliest())).offset
     == log_offset{0});
-  CHECK(REQUIRE_VALUE(k.app.offset(topic, 0, offset_time::latest())).offset
-    == log_offset{3});
+  CHECK(
+    REQUIRE_VALUE(k.app.offset(topic, 0, offset_time::latest())).offset == log_offset{3});
 }
 
 TEST_CASE("offset_commit, offset_fetch and consumer_group_metadata") {

@@ -16,7 +16,7 @@ TEST_CASE("a subscription is told in the oldest version that can tell it") {
   CHECK(version_of(s) == 1);
   s.generation_id = 7;
   CHECK(version_of(s) == 2);
-  s.rack_id = "r";
+  s.rack_id.emplace("r");
   CHECK(version_of(s) == 3);
   s.user_data = shared_bytes::copy_of("mine");
   CHECK(*subscription_from(*to_metadata(s)) == s);

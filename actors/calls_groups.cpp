@@ -90,10 +90,10 @@ public:
     out.generation_id = request_.generation;
     out.member_id = request_.member_id;
     out.group_instance_id = request_.group_instance_id;
-    if (version >= 5 && !request_.protocol_type.empty())
+    if (version >= 5) {
       out.protocol_type = request_.protocol_type;
-    if (version >= 5 && !request_.protocol_name.empty())
       out.protocol_name = request_.protocol_name;
+    }
     for (const auto& a : request_.assignments)
       out.assignments.push_back({a.member_id, shared_bytes::copy_of(a.assignment)});
     return encode_request(out, version, correlation_id, client_id);
@@ -246,6 +246,9 @@ std::unique_ptr<protocol::call> make_call(
   auto what = to_coordinator<protocol::sync_group_request>(request);
   what.lane = protocol::lane::resting;
   what.patience = request.deadline;
+  // From version 5 on the broker wants to be told both (KIP-559).
+  if (request.protocol_type.empty() || request.protocol_name.empty())
+    what.versions.max = 4;
   if (request.group_instance_id)
     what.need(3, "group_instance_id needs"); // KIP-345
   auto wrong = check_member(request.generation, request.member_id);

@@ -179,7 +179,7 @@ struct sync_group {
   std::int32_t generation = -1;
   std::string member_id = {};
   std::optional<std::string> group_instance_id = {};
-  /// Checked by Kafka 2.5 and later, where they are not empty.
+  /// As `joined_group` says, for Kafka 2.5 and later to check; empty: unchecked.
   std::string protocol_type = {};
   std::string protocol_name = {};
   /// From the leader alone.

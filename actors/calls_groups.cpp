@@ -143,7 +143,7 @@ public:
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
-    ++attempts_;
+    lost_ = std::exchange(sent_, true) || lost_;
     protocol::leave_group_request out;
     out.group_id = request_.group;
     if (version < 3) {
@@ -162,6 +162,7 @@ public:
       protocol::decode_response<protocol::leave_group_response>(payload, version);
     if (!answer)
       return answer.error();
+    sent_ = false;
     answer_.members.clear();
     if (version < 3) {
       // Its one code is about the group as well as about the member.
@@ -188,13 +189,14 @@ public:
 
 private:
   void add(std::string id, std::optional<std::string> instance, error_code status) {
-    // An earlier attempt, whose answer was lost, has taken it out.
-    if (attempts_ > 1 && status == error_code::unknown_member_id)
+    // An attempt whose answer was lost has taken it out.
+    if (lost_ && status == error_code::unknown_member_id)
       status = error_code::none;
     answer_.members.push_back({std::move(id), std::move(instance), status});
   }
 
-  std::uint32_t attempts_ = 0;
+  bool sent_ = false; // And not answered.
+  bool lost_ = false;
 };
 
 error check_member(std::int32_t generation, const std::string& member_id) {
@@ -233,7 +235,9 @@ std::unique_ptr<protocol::call> make_call(
   join_group request, reply_function<joined_group> reply) {
   auto what = to_coordinator<protocol::join_group_request>(request);
   what.lane = protocol::lane::resting;
-  what.patience = std::max(request.rebalance_timeout, request.session_timeout);
+  // The broker waits for the most patient member, which may be another one.
+  what.patience =
+    std::max({request.rebalance_timeout, request.session_timeout, request.deadline});
   if (request.group_instance_id)
     what.need(5, "group_instance_id needs"); // KIP-345
   auto wrong = check(request);

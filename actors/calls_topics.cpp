@@ -158,6 +158,7 @@ std::unique_ptr<protocol::call> make_call(
   if (request.timeout <= milliseconds{0})
     request.timeout = request.deadline;
   auto what = to_controller<protocol::create_topics_request>(request);
+  what.repeatable = request.validate_only;
   if (request.validate_only)
     what.need(1, "validate_only needs");
   for (const auto& t : request.topics) {

@@ -14,6 +14,7 @@ to send the intermediate along. What is here:
 """
 
 import os
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,7 +25,7 @@ from .jars import program
 PASSWORD = "under-test"
 YEARS_AHEAD = ["-days", "3650"]
 
-# The folder is where `openssl ca`, which alone can date back, keeps its books.
+# The folder is where `openssl ca`, which alone can sign for the past, keeps its books.
 CONFIG = """
 [req]
 distinguished_name = name
@@ -104,9 +105,10 @@ class Maker:
     self.write(name, (self.folder / name).read_text() + (self.folder / other).read_text())
 
   def keystore(self, name, certificate):
-    self.openssl("pkcs12", "-export", "-passout", f"pass:{PASSWORD}", "-name", "cafka",
-                 "-in", f"{certificate}.crt", "-inkey", f"{certificate}.key",
-                 "-out", name)
+    # One iteration, as each network thread opens its stores anew while a node starts.
+    self.openssl("pkcs12", "-export", "-iter", "1", "-nomaciter", "-name", "cafka",
+                 "-passout", f"pass:{PASSWORD}", "-in", f"{certificate}.crt",
+                 "-inkey", f"{certificate}.key", "-out", name)
 
 
 def make(folder):
@@ -132,7 +134,7 @@ def make(folder):
     maker.openssl("pkcs8", "-topk8", "-in", "client.key", "-passout", "file:password",
                   "-out", "client-encrypted.key")
     (maker.folder / "ca-dir").mkdir()
-    (maker.folder / "ca-dir" / "ca.crt").write_bytes((maker.folder / "ca.crt").read_bytes())
+    shutil.copy(maker.folder / "ca.crt", maker.folder / "ca-dir")
     maker.openssl("rehash", "ca-dir")
     settings = {"security.protocol": "SSL", **stores(folder, "client")}
     maker.write("client.properties", properties(settings))
@@ -141,7 +143,8 @@ def make(folder):
                "client-encrypted.key", "other-client.crt", "other-client.key",
                "client.properties", "server.p12", "wrong-host.p12", "expired.p12",
                "client.p12", "trust.p12"]
-    for name in [*results, *(f"ca-dir/{name}" for name in os.listdir(maker.folder / "ca-dir"))]:
+    results += [f"ca-dir/{name}" for name in os.listdir(maker.folder / "ca-dir")]
+    for name in results:
       os.replace(maker.folder / name, folder / name)
 
 

@@ -17,7 +17,7 @@ import uuid
 from pathlib import Path
 
 from . import Failure, certificates, say
-from .jars import (BROKER_JVM, TOOL_JVM, ZOOKEEPER_JVM, class_archive, jars, java)
+from .jars import BROKER_JVM, TOOL_JVM, ZOOKEEPER_JVM, class_archive, jars, java
 from .releases import LISTENERS, Release
 
 HOST = "127.0.0.1"
@@ -151,8 +151,8 @@ class Cluster:
 
   def listeners(self, node):
     """The addresses of a node's client listeners, by their names."""
-    return {name: f"{HOST}:{port}" for name, port in self.facts["nodes"][str(node)].items()
-            if name != CONTROLLER}
+    ports = self.facts["nodes"][str(node)]
+    return {name: f"{HOST}:{port}" for name, port in ports.items() if name != CONTROLLER}
 
   def port(self, node, listener="PLAINTEXT"):
     return self.facts["nodes"][str(node)][listener]
@@ -274,6 +274,10 @@ class Cluster:
       for name in ("wrong_host", "expired"):
         file = self.tls / f"{name.replace('_', '-')}.p12"
         settings[f"listener.name.{name}.ssl.keystore.location"] = file
+    if release.since(3, 2):  # KIP-788
+      # Each of the three per listener would load the key stores once more.
+      for name in sorted(own.keys() - {"PLAINTEXT"}):
+        settings[f"listener.name.{name.lower()}.num.network.threads"] = 1
     return settings
 
   def create(self, size, release):
@@ -346,7 +350,7 @@ class Cluster:
     self.start_process(node, [*BROKER_JVM, *jvm], "kafka.Kafka", "server.properties")
 
   def prepare_nodes(self, deadline):
-    """What has to be there before the first node starts: formatted storage or ZooKeeper."""
+    """What the first node needs to start: formatted storage, or ZooKeeper."""
     if self.release.zookeeper:
       self.ensure_zookeeper(deadline)
     else:
@@ -354,18 +358,19 @@ class Cluster:
 
   def ensure_zookeeper(self, deadline):
     if ZOOKEEPER not in self.processes():
-      self.start_process(ZOOKEEPER, [*ZOOKEEPER_JVM, "-Dzookeeper.jmx.log4j.disable=true"],
+      jvm = [*ZOOKEEPER_JVM, "-Dzookeeper.jmx.log4j.disable=true"]
+      self.start_process(ZOOKEEPER, jvm,
                          "org.apache.zookeeper.server.quorum.QuorumPeerMain",
                          "zookeeper.properties")
     self.wait_for({ZOOKEEPER}, deadline, lambda: self.sessions() is not None,
                   "did not answer")
 
   def sessions(self):
-    """The ids of the nodes ZooKeeper holds to be alive, or None while it does not answer."""
+    """The nodes ZooKeeper holds to be alive, or None while it does not answer."""
     dump = ask_zookeeper(self.zookeeper, b"dump")
     if "ephemeral" not in dump:
       return None
-    return {int(node) for node in re.findall(r"/brokers/ids/(\d+)$", dump, re.MULTILINE)}
+    return {int(node) for node in re.findall(r"(?m)/brokers/ids/(\d+)$", dump)}
 
   def wait_until_forgotten(self, node, deadline):
     """Until ZooKeeper's session of a killed node ends: before, it could not register."""
@@ -412,7 +417,7 @@ class Cluster:
     archive = class_archive(release)
     if not archive or archive.is_file():
       return
-    say(f"starting one node of Kafka {release} once, to keep its classes for quicker starts")
+    say(f"starting one node of Kafka {release} once, to keep its classes for the next")
     fresh = archive.with_name(f".{archive.name}.{os.getpid()}")
     try:
       self.create(1, release)
@@ -441,7 +446,7 @@ class Cluster:
     while remaining := [name for name, pid in processes.items() if not has_ended(pid)]:
       if time.monotonic() > end:
         raise Failure(f"{title(remaining[0])} still runs after {deadline:g} s; "
-                      f"`scripts/kafka down` ends everything")
+                      "`scripts/kafka down` ends everything")
       time.sleep(0.02)
 
   def signal(self, node, *numbers):

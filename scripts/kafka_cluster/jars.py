@@ -26,7 +26,9 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 <modelVersion>4.0.0</modelVersion>
 <groupId>cafka</groupId><artifactId>{name}</artifactId><version>1</version>
 <packaging>pom</packaging>
-<properties><project.build.sourceEncoding>UTF-8</project.build.sourceEncoding></properties>
+<properties>
+<project.build.sourceEncoding>UTF-8</project.build.sourceEncoding>
+</properties>
 {content}
 </project>
 """
@@ -217,5 +219,5 @@ def tool_class(release, name):
   for candidate in candidates:
     if candidate in classes(release):
       return candidate
-  known = [tool for tool, names in TOOLS.items() if not classes(release).isdisjoint(names)]
+  known = [tool for tool, names in TOOLS.items() if classes(release).intersection(names)]
   raise Failure(f"Kafka {release} has no tool {name}; its tools are {', '.join(known)}")

@@ -5,7 +5,8 @@ import re
 from . import Failure
 
 # Those that cafka is tested with; the last is the one that `up` starts unless told.
-TESTED = ("0.8.2.2", "0.9.0.1", "0.10.2.2", "0.11.0.3", "1.1.1", "2.8.2", "3.9.1", "4.3.0")
+TESTED = ("0.8.2.2", "0.9.0.1", "0.10.2.2", "0.11.0.3", "1.1.1", "2.8.2", "3.9.1",
+          "4.3.0")
 DEFAULT = TESTED[-1]
 
 # The client listeners and their security protocols.
@@ -93,7 +94,7 @@ class Release:
   @property
   def dependencies(self):
     """The Maven artifacts to run it on Java 17: (group, name, version)."""
-    scala = "2.11" if not self.since(0, 11) else "2.12" if not self.since(2, 4) else "2.13"
+    scala = "2.13" if self.since(2, 4) else "2.12" if self.since(0, 11) else "2.11"
     yield "org.apache.kafka", f"kafka_{scala}", self.name
     if self.since(0, 9):
       yield "org.apache.kafka", "kafka-tools", self.name

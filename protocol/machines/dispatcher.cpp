@@ -273,10 +273,10 @@ dispatcher::route dispatcher::route_to_broker(
 
 dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& c) {
   const auto id = cluster_.controller();
-  if (id.value() >= 0)
+  if (cluster_.address_of(id) != nullptr)
     return route_to_broker(now, c, id);
-  // Brokers before 0.10 never say who controls. Where others do not, any of them knows
-  // better, or passes it on.
+  // Brokers before 0.10 never say who controls. Where others do not, or name a stranger,
+  // any of them knows better, or passes it on.
   const auto* any = least_busy();
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};

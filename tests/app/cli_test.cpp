@@ -381,10 +381,12 @@ TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
   INFO(run.out << run.err);
   CHECK(run.exit_code == 0);
   for (const auto* line : {"cafka: supervisor, one_for_one, 0 of 0 restarts in 60 s\n",
-         "└─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
-         "   ├─ kafka_ex: worker, permanent\n", "   ├─ orders: worker, permanent\n",
-         "   └─ audit: worker, permanent\n",
-         "   ├─ orders: worker, permanent, restarted 2 times\n", "there is no tree: "})
+         "├─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "│  ├─ kafka_ex: worker, permanent\n", "│  ├─ orders: worker, permanent\n",
+         "│  └─ audit: worker, permanent\n",
+         "│  ├─ orders: worker, permanent, restarted 2 times\n",
+         "└─ streams: supervisor, simple_one_for_one, 0 of 3 restarts in 5 s\n",
+         "there is no tree: "})
     CHECK_THAT(run.out, ContainsSubstring(line));
 }
 

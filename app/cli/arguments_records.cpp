@@ -81,12 +81,14 @@ std::optional<beginning> parse_beginning(std::string_view text) {
     return offset_time::latest();
   if (text == "stored")
     return stored{};
-  if (const auto number = parse_number(text))
-    return log_offset{*number};
+  // Before other numbers: -0 is the end.
   if (text.starts_with('-')) {
     if (const auto number = parse_number(text.substr(1)))
       return before_end{*number};
+    return std::nullopt;
   }
+  if (const auto number = parse_number(text))
+    return log_offset{*number};
   if (text.starts_with('@')) {
     if (const auto time = parse_time(text.substr(1)))
       return offset_time{*time};

@@ -1,6 +1,6 @@
-// Named children under a simple_one_for_one supervisor: started, all killed, all back under
-// their names. bench/supervision.exs does the same with Elixir's DynamicSupervisor and
-// Registry.
+// Named children under a simple_one_for_one supervisor: started, all killed, all back
+// under their names. bench/supervision.exs does the same with Elixir's DynamicSupervisor
+// and Registry.
 //
 //   supervision_bench [ELIXIR_OUTPUT]
 //
@@ -76,8 +76,8 @@ figures measure(caf::actor_system& sys, std::size_t count) {
       child_spec spec;
       spec.name = all[i];
       spec.start = [](const start_context& c) {
-        return start_result{
-          caf::actor_cast<caf::strong_actor_ptr>(c.system().spawn<caf::lazy_init>(worker))};
+        return start_result{caf::actor_cast<caf::strong_actor_ptr>(
+          c.system().spawn<caf::lazy_init>(worker))};
       };
       ask_here(self, *supervisor, start_child{std::move(spec)})
         .receive([&](caf::strong_actor_ptr& child) { first[i] = std::move(child); },

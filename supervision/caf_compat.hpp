@@ -7,9 +7,9 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/delegated.hpp>
 #include <caf/error.hpp>
 #include <caf/exit_reason.hpp>
-#include <caf/delegated.hpp>
 #include <caf/mailbox_element.hpp>
 #include <caf/message.hpp>
 #include <caf/message_id.hpp>

@@ -32,8 +32,7 @@ const char* to_string(auto_shutdown x) noexcept {
   return "unknown";
 }
 
-caf::error check_childspec(
-  const child_spec& spec, auto_shutdown when, strategy how) {
+caf::error check_childspec(const child_spec& spec, auto_shutdown when, strategy how) {
   if (spec.id.empty() && how != strategy::simple_one_for_one)
     return caf::make_error(errc::invalid_child_spec, std::string{"no id"});
   if (!spec.start)

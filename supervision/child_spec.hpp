@@ -107,12 +107,10 @@ struct child_spec {
 ///
 /// Errors: `invalid_child_spec`, `duplicate_child_name`, `bad_combination`.
 caf::error check_childspecs(const std::vector<child_spec>& specs,
-  auto_shutdown when = auto_shutdown::never,
-  strategy how = strategy::one_for_one);
+  auto_shutdown when = auto_shutdown::never, strategy how = strategy::one_for_one);
 
 /// The same for one child.
 caf::error check_childspec(const child_spec& spec,
-  auto_shutdown when = auto_shutdown::never,
-  strategy how = strategy::one_for_one);
+  auto_shutdown when = auto_shutdown::never, strategy how = strategy::one_for_one);
 
 } // namespace cafka::supervision

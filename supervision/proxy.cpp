@@ -48,12 +48,11 @@ private:
   }
 
   void ask_for_next() {
-    const auto me = caf::actor_cast<caf::weak_actor_ptr>(
-      caf::actor_cast<caf::strong_actor_ptr>(self_));
+    const auto me =
+      caf::actor_cast<caf::weak_actor_ptr>(caf::actor_cast<caf::strong_actor_ptr>(self_));
     // By message, since it is called in the middle of the supervisor's work.
-    names_->on_next(followed_, nullptr, [me](const caf::strong_actor_ptr&) {
-      post(me, name_is_back{});
-    });
+    names_->on_next(followed_, nullptr,
+      [me](const caf::strong_actor_ptr&) { post(me, name_is_back{}); });
   }
 
   void on_back() {

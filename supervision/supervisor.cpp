@@ -5,7 +5,6 @@
 #include <caf/typed_response_promise.hpp>
 
 #include <deque>
-#include <future>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -14,48 +13,21 @@
 
 namespace cafka::supervision {
 
-namespace detail {
-
-outcome::~outcome() {
-  if (const auto* child = std::get_if<caf::strong_actor_ptr>(&how_);
-      child != nullptr && *child != nullptr)
-    post_exit(*child, caf::exit_reason::kill);
-}
-
-} // namespace detail
-
 namespace {
 
 using namespace detail;
 
 using machine = supervisor_machine;
 
-using supervisor_impl = trapping_exits<supervisor_actor::extend<
-  caf::result<void>(child_down), caf::result<void>(start_report),
-  caf::result<void>(retry_restart), caf::result<void>(look_at_clock)>>;
+using supervisor_impl = trapping_exits<
+  supervisor_actor::extend<caf::result<void>(child_down), caf::result<void>(start_report),
+    caf::result<void>(retry_restart), caf::result<void>(look_at_clock)>>;
 
 template <class T>
 using promise = caf::typed_response_promise<T>;
 
 caf::error start_failed(std::string why) {
   return caf::make_error(errc::start_failed, std::move(why));
-}
-
-caf::error check_options(const supervisor_options& options) {
-  const auto simple = options.strategy == strategy::simple_one_for_one;
-  const auto wrong = [](std::string why) {
-    return caf::make_error(errc::invalid_options, std::move(why));
-  };
-  if (options.intensity.max_seconds <= std::chrono::seconds{0})
-    return wrong("max_seconds is " + std::to_string(options.intensity.max_seconds.count())
-      + "; it must be more than zero");
-  if (simple && !options.children.empty())
-    return wrong("simple_one_for_one has no children at first; start_child brings them");
-  if (!simple && options.max_children != std::numeric_limits<std::size_t>::max())
-    return wrong("max_children is for simple_one_for_one");
-  if (!simple && !options.extra_arguments.empty())
-    return wrong("extra_arguments are for simple_one_for_one");
-  return check_childspecs(options.children, options.auto_shutdown, options.strategy);
 }
 
 /// The shell around a machine: has the actors, the functions and the names, and does what
@@ -90,9 +62,8 @@ public:
       [this](start_child& msg) { return on_start_child(std::move(msg.spec)); },
       [this](const terminate_child& msg) { return on_terminate_child(msg); },
       [this](restart_child& msg) {
-        return submit<caf::strong_actor_ptr>([&](auto from) {
-          machine_.restart_child(now(), from, std::move(msg.id));
-        });
+        return submit<caf::strong_actor_ptr>(
+          [&](auto from) { machine_.restart_child(now(), from, std::move(msg.id)); });
       },
       [this](delete_child& msg) {
         return submit<void>(
@@ -105,8 +76,8 @@ public:
           machine_.size() - machine_.supervisors()};
       },
       [this](get_info) { return info(); },
-      [this](subscribe& msg) { on_subscribe(std::move(msg.subscriber)); },
-      [this](unsubscribe& msg) { on_unsubscribe(std::move(msg.subscriber)); },
+      [this](const subscribe& msg) { on_subscribe(or_sender(msg.subscriber)); },
+      [this](const unsubscribe& msg) { on_unsubscribe(or_sender(msg.subscriber)); },
       [this](const stop& msg) { return on_stop(msg); },
       [this](const child_down& msg) { on_child_down(msg); },
       [this](const start_report& msg) { on_start_report(msg); },
@@ -275,18 +246,14 @@ private:
       return std::move(answered_->child);
   }
 
-  static void deliver(promise<void>& to, reply how) {
-    if (how.error.empty())
+  template <class T>
+  static void deliver(promise<T>& to, reply how) {
+    if (!how.error.empty())
+      to.deliver(std::move(how.error));
+    else if constexpr (std::is_void_v<T>)
       to.deliver();
     else
-      to.deliver(std::move(how.error));
-  }
-
-  static void deliver(promise<caf::strong_actor_ptr>& to, reply how) {
-    if (how.error.empty())
       to.deliver(std::move(how.child));
-    else
-      to.deliver(std::move(how.error));
   }
 
   caf::error error_of(errc code, machine::place where) const {
@@ -372,9 +339,7 @@ private:
       machine_.stopping(), machine_.settled()};
   }
 
-  void on_subscribe(caf::strong_actor_ptr who) {
-    if (who == nullptr)
-      who = self_->current_sender();
+  void on_subscribe(const caf::strong_actor_ptr& who) {
     on_unsubscribe(who);
     if (who != nullptr)
       subscribers_.push_back(caf::actor_cast<caf::weak_actor_ptr>(who));
@@ -383,8 +348,12 @@ private:
   void on_unsubscribe(caf::strong_actor_ptr who) {
     if (who == nullptr)
       who = self_->current_sender();
-    std::erase_if(subscribers_,
-      [&](const auto& s) { return s == nullptr || s.get() == who.get(); });
+    std::erase_if(
+      subscribers_, [&](const auto& s) { return s == nullptr || s.get() == who.get(); });
+  }
+
+  caf::strong_actor_ptr or_sender(const caf::strong_actor_ptr& who) const {
+    return who != nullptr ? who : self_->current_sender();
   }
 
   caf::result<void> on_stop(const stop& msg) {
@@ -416,7 +385,8 @@ private:
       return;
     set_name(c, nullptr);
     if (machine_.state(which.where) == child_state::starting) {
-      last_error_ = start_failed("it ended before it had started: " + to_string(msg.reason));
+      last_error_ =
+        start_failed("it ended before it had started: " + to_string(msg.reason));
     } else {
       last_error_ = msg.reason;
       report(event_kind::exited, &c, msg.reason, c.handle);
@@ -446,9 +416,11 @@ private:
 
   // A start that takes its time reports by message, from whatever thread.
   start_later make_later(machine::incarnation which) const {
-    return start_later{[self = weak_self(), which](start_result how) {
-      post(self, start_report{which.where, which.number,
-                   std::make_shared<outcome>(std::move(how))});
+    return start_later{[self = caf::actor_cast<caf::weak_actor_ptr>(self_handle()),
+                         which](start_result how) {
+      post(self,
+        start_report{
+          which.where, which.number, std::make_shared<outcome>(std::move(how))});
     }};
   }
 
@@ -536,8 +508,7 @@ private:
     if (c.named || options_.names == nullptr || c.spec.name.empty())
       return {};
     if (!options_.names->add(c.spec.name, nullptr))
-      return caf::make_error(
-        errc::already_started, options_.names->look_up(c.spec.name));
+      return caf::make_error(errc::already_started, options_.names->look_up(c.spec.name));
     c.named = true;
     return {};
   }
@@ -602,11 +573,6 @@ private:
 
   supervisor_impl self_handle() const { return caf::actor_cast<supervisor_impl>(self_); }
 
-  caf::weak_actor_ptr weak_self() const {
-    return caf::actor_cast<caf::weak_actor_ptr>(
-      caf::actor_cast<caf::strong_actor_ptr>(self_));
-  }
-
   machine::time_point now() const { return self_->clock().now(); }
 
   supervisor_impl::pointer self_;
@@ -631,52 +597,9 @@ private:
 
 } // namespace
 
-std::string to_string(const supervision_event& event) {
-  auto line = event.supervisor + ": ";
-  if (!event.child.empty())
-    line += "child '" + event.child + "' ";
-  line += to_string(event.kind);
-  if (event.kind == event_kind::exited)
-    line += std::string{" ("} + to_string(classify(event.reason)) + ")";
-  if (!event.reason.empty())
-    line += ": " + to_string(event.reason);
-  if (event.kind == event_kind::restarted || event.kind == event_kind::restart_failed
-    || event.kind == event_kind::escalated)
-    line += " [restart " + std::to_string(event.restarts) + " of "
-      + std::to_string(event.max_restarts) + "]";
-  return line;
-}
-
 supervisor_actor spawn_supervisor(caf::actor_system& sys, supervisor_options options) {
   return sys.spawn<caf::stateful_actor<supervisor_state, supervisor_impl::impl>>(
     std::move(options));
-}
-
-caf::expected<supervisor_actor> start_supervisor(
-  caf::actor_system& sys, supervisor_options options) {
-  auto outcome = std::make_shared<std::promise<caf::error>>();
-  auto ready = outcome->get_future();
-  options.ready = start_later{[outcome](start_result how) {
-    auto* error = std::get_if<caf::error>(&how);
-    outcome->set_value(error != nullptr ? std::move(*error) : caf::error{});
-  }};
-  auto result = spawn_supervisor(sys, std::move(options));
-  if (auto error = ready.get(); !error.empty())
-    return error;
-  return result;
-}
-
-child_spec supervisor_spec(std::string id, supervisor_options options) {
-  child_spec spec;
-  spec.id = std::move(id);
-  spec.type = child_type::supervisor;
-  spec.start = [options = std::move(options)](const start_context& context) {
-    auto mine = options;
-    mine.ready = context.later();
-    return start_result{starting{caf::actor_cast<caf::strong_actor_ptr>(
-      spawn_supervisor(context.system(), std::move(mine)))}};
-  };
-  return spec;
 }
 
 } // namespace cafka::supervision

@@ -3,6 +3,7 @@
 #include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/child_spec.hpp>
 #include <cafka/supervision/errors.hpp>
+#include <cafka/supervision/events.hpp>
 #include <cafka/supervision/registry.hpp>
 #include <cafka/supervision/supervisor_machine.hpp>
 #include <cafka/supervision/type_ids.hpp>
@@ -32,11 +33,6 @@ bool inspect(Inspector& f, child_type& x) {
 }
 
 template <class Inspector>
-bool inspect(Inspector& f, child_state& x) {
-  return inspect_enum(f, x, child_state::terminating);
-}
-
-template <class Inspector>
 bool inspect(Inspector& f, strategy& x) {
   return inspect_enum(f, x, strategy::simple_one_for_one);
 }
@@ -44,11 +40,6 @@ bool inspect(Inspector& f, strategy& x) {
 template <class Inspector>
 bool inspect(Inspector& f, auto_shutdown& x) {
   return inspect_enum(f, x, auto_shutdown::all_significant);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, event_kind& x) {
-  return inspect_enum(f, x, event_kind::auto_shutdown);
 }
 
 // -- messages ---------------------------------------------------------------------------
@@ -66,8 +57,8 @@ struct start_child {
 /// Ends a child; answered when it has ended. Its specification stays, unless it is
 /// temporary or its supervisor `simple_one_for_one`. OTP: `terminate_child/2`.
 ///
-/// The child is named by its id, or by its current handle, or by the name it is registered
-/// under. Children of a `simple_one_for_one` supervisor have no id, as in OTP.
+/// The child is named by its id, or by its current handle, or by the name it is
+/// registered under. Children of a `simple_one_for_one` supervisor have no id, as in OTP.
 ///
 /// Errors: `not_found`, `simple_one_for_one` for an id there, `shutdown`.
 struct terminate_child {
@@ -172,25 +163,6 @@ using supervisor_actor = caf::typed_actor<caf::result<caf::strong_actor_ptr>(sta
   caf::result<child_counts>(count_children), caf::result<supervisor_info>(get_info),
   caf::result<void>(subscribe), caf::result<void>(unsubscribe), caf::result<void>(stop)>;
 
-// -- events -----------------------------------------------------------------------------
-
-/// A report of one thing that happened.
-struct supervision_event {
-  event_kind kind = event_kind::started;
-  std::string supervisor;
-  /// Its id, or the name of a child that has none. Empty when the event concerns the
-  /// supervisor itself.
-  std::string child;
-  /// The incarnation concerned, running or ended; null when there is none.
-  caf::strong_actor_ptr handle;
-  caf::error reason;
-  std::uint64_t restarts = 0; ///< within the window, this one included
-  std::uint64_t max_restarts = 0;
-};
-
-/// One line for a log.
-std::string to_string(const supervision_event&);
-
 // -- the supervisor ---------------------------------------------------------------------
 
 /// How a supervisor behaves. OTP: `sup_flags()` and the children that `init/1` returns.
@@ -221,8 +193,8 @@ struct supervisor_options {
 ///
 /// It ends on `stop`, on an exit message (gracefully, with that reason), when the restart
 /// intensity is exceeded and by `auto_shutdown` (gracefully, with `errc::shutdown`), when
-/// a child of `options.children` cannot be started (those that were are ended first), and,
-/// killing its children, when it is killed or its last handle is dropped.
+/// a child of `options.children` cannot be started (those that were are ended first),
+/// and, killing its children, when it is killed or its last handle is dropped.
 supervisor_actor spawn_supervisor(
   caf::actor_system& sys, supervisor_options options = {});
 
@@ -233,6 +205,10 @@ supervisor_actor spawn_supervisor(
 /// that could not be started and why.
 caf::expected<supervisor_actor> start_supervisor(
   caf::actor_system& sys, supervisor_options options = {});
+
+/// What is wrong with a supervisor's options and the specifications of its children;
+/// empty if nothing is.
+caf::error check_options(const supervisor_options& options);
 
 /// A supervisor as the child of another: it has started when its own children have.
 child_spec supervisor_spec(std::string id, supervisor_options options);
@@ -312,13 +288,6 @@ bool inspect(Inspector& f, supervisor_info& x) {
     f.field("stopping", x.stopping), f.field("settled", x.settled));
 }
 
-template <class Inspector>
-bool inspect(Inspector& f, supervision_event& x) {
-  return f.object(x).fields(f.field("kind", x.kind), f.field("supervisor", x.supervisor),
-    f.field("child", x.child), f.field("handle", x.handle), f.field("reason", x.reason),
-    f.field("restarts", x.restarts), f.field("max_restarts", x.max_restarts));
-}
-
 namespace detail {
 
 // A supervisor's messages to itself. They name the incarnation that they are about, so
@@ -367,8 +336,8 @@ bool inspect(Inspector& f, name_is_back& x) {
 
 template <class Inspector>
 bool inspect(Inspector& f, child_down& x) {
-  return f.object(x).fields(f.field("place", x.place), f.field("number", x.number),
-    f.field("reason", x.reason));
+  return f.object(x).fields(
+    f.field("place", x.place), f.field("number", x.number), f.field("reason", x.reason));
 }
 
 template <class Inspector>

@@ -5,34 +5,6 @@
 
 namespace cafka::supervision {
 
-const char* to_string(event_kind x) noexcept {
-  switch (x) {
-  case event_kind::started: return "started";
-  case event_kind::start_failed: return "start_failed";
-  case event_kind::exited: return "exited";
-  case event_kind::restarted: return "restarted";
-  case event_kind::restart_failed: return "restart_failed";
-  case event_kind::killed: return "killed";
-  case event_kind::removed: return "removed";
-  case event_kind::escalated: return "escalated";
-  case event_kind::stopped: return "stopped";
-  case event_kind::ignored: return "ignored";
-  case event_kind::auto_shutdown: return "auto_shutdown";
-  }
-  return "unknown";
-}
-
-const char* to_string(child_state x) noexcept {
-  switch (x) {
-  case child_state::undefined: return "undefined";
-  case child_state::starting: return "starting";
-  case child_state::running: return "running";
-  case child_state::restarting: return "restarting";
-  case child_state::terminating: return "terminating";
-  }
-  return "unknown";
-}
-
 supervisor_machine::supervisor_machine(machine_options options, output& out)
   : options_(options), out_(out), policy_(options.intensity) {
 }
@@ -77,8 +49,7 @@ void supervisor_machine::start_child(time_point now, request from, child_rules r
   take_up(now);
 }
 
-void supervisor_machine::terminate_child(
-  time_point now, request from, std::string key) {
+void supervisor_machine::terminate_child(time_point now, request from, std::string key) {
   const auto where = find(key);
   // A start that never comes to its end must not keep its own end waiting.
   if (where != nowhere && state(where) == child_state::starting
@@ -197,57 +168,6 @@ supervisor_machine::time_point supervisor_machine::next_time() const {
                              : std::min(stop_deadline_, kill_times_.begin()->first);
 }
 
-// -- looking ----------------------------------------------------------------------------
-
-supervisor_machine::place supervisor_machine::find(std::string_view key) const {
-  const auto i = by_key_.find(key);
-  return i != by_key_.end() ? i->second : nowhere;
-}
-
-bool supervisor_machine::is_current(incarnation child) const {
-  return child.number != 0 && child.where < children_.size()
-    && children_[child.where].number == child.number;
-}
-
-supervisor_machine::incarnation supervisor_machine::at(place where) const {
-  return {where, children_[where].number};
-}
-
-child_state supervisor_machine::state(place where) const {
-  return children_[where].state;
-}
-
-const child_rules& supervisor_machine::rules(place where) const {
-  return children_[where].rules;
-}
-
-supervisor_machine::place supervisor_machine::after(place where) const {
-  return children_[where].after;
-}
-
-bool supervisor_machine::is_simple() const {
-  return options_.strategy == strategy::simple_one_for_one;
-}
-
-bool supervisor_machine::leaves_nothing(const entry& c) const {
-  return is_simple() || c.rules.restart == restart_type::temporary;
-}
-
-bool supervisor_machine::is_alive(const entry& c) {
-  return !c.dead
-    && (c.state == child_state::running || c.state == child_state::starting
-      || c.state == child_state::terminating);
-}
-
-bool supervisor_machine::by_group() const {
-  return options_.strategy == strategy::one_for_all
-    || options_.strategy == strategy::rest_for_one;
-}
-
-bool supervisor_machine::busy() const {
-  return group_.now != group::phase::none || (by_group() && in_transition_ > 0);
-}
-
 // -- what comes, and what has to wait ---------------------------------------------------
 
 void supervisor_machine::take(time_point now, waiting what) {
@@ -296,13 +216,14 @@ void supervisor_machine::handle(time_point now, start_request& what) {
     return out_.answer(what.from, errc::max_children, nowhere);
   if (const auto where = find(what.rules.key); where != nowhere) {
     switch (children_[where].state) {
-    case child_state::running: return out_.answer(what.from, errc::already_started, where);
+    case child_state::running:
+      return out_.answer(what.from, errc::already_started, where);
     case child_state::undefined:
       return out_.answer(what.from, errc::already_present, where);
     case child_state::restarting:
       // A name can only be taken; a specification is there, though it does not run.
-      return out_.answer(what.from,
-        is_simple() ? errc::already_started : errc::already_present, where);
+      return out_.answer(
+        what.from, is_simple() ? errc::already_started : errc::already_present, where);
     case child_state::starting:
     case child_state::terminating: return wait_for(where, std::move(what));
     }
@@ -319,7 +240,8 @@ void supervisor_machine::handle(time_point now, key_request& what) {
   const auto where = find(what.key);
   if (where == nowhere)
     return out_.answer(what.from, errc::not_found, nowhere);
-  if (what.wanted == wish::terminate && children_[where].state != child_state::terminating)
+  if (what.wanted == wish::terminate
+    && children_[where].state != child_state::terminating)
     return terminate(now, what.from, where);
   switch (children_[where].state) {
   case child_state::running: return out_.answer(what.from, errc::running, where);
@@ -348,8 +270,7 @@ void supervisor_machine::handle(time_point now, exit_event& what) {
   if (!is_current(what.child) || !children_[what.child.where].dead)
     return;
   const auto where = what.child.where;
-  after_exit(
-    now, where, policy_.on_exit(children_[where].rules.restart, what.how, now));
+  after_exit(now, where, policy_.on_exit(children_[where].rules.restart, what.how, now));
 }
 
 void supervisor_machine::handle(time_point now, retry_event& what) {
@@ -360,8 +281,7 @@ void supervisor_machine::handle(time_point now, retry_event& what) {
 
 // -- children that end by themselves ----------------------------------------------------
 
-void supervisor_machine::after_exit(
-  time_point now, place where, restart_action what) {
+void supervisor_machine::after_exit(time_point now, place where, restart_action what) {
   const auto significant = children_[where].rules.significant;
   switch (what) {
   case restart_action::restart: return restart(now, where);

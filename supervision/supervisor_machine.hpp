@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/supervision/child_spec.hpp>
+#include <cafka/supervision/events.hpp>
 #include <cafka/supervision/restart_policy.hpp>
 
 #include <cstddef>
@@ -15,34 +16,6 @@
 #include <vector>
 
 namespace cafka::supervision {
-
-/// What happened under a supervisor.
-enum class event_kind : std::uint8_t {
-  started,        ///< a child runs
-  start_failed,   ///< a child could not be started
-  exited,         ///< a child ended; `reason` is empty for a normal end
-  restarted,      ///< a child runs again under its name
-  restart_failed, ///< a restart failed; it will be tried again, or escalate
-  killed,         ///< a child did not end within its shutdown time and was sent `kill`
-  removed,        ///< a child is no longer supervised
-  escalated,      ///< the restart intensity is exceeded; the supervisor ends
-  stopped,        ///< the supervisor ends and has no child left
-  ignored,        ///< a start function wanted no child; the specification may stay
-  auto_shutdown,  ///< a significant child ended, and so the supervisor ends
-};
-
-const char* to_string(event_kind) noexcept;
-
-/// Where a child is in its life.
-enum class child_state : std::uint8_t {
-  undefined,   ///< does not run, and will not by itself. OTP: `undefined`
-  starting,    ///< its start function was called and has not come to an end
-  running,     ///< runs
-  restarting,  ///< a restart failed, and will be tried again. OTP: `restarting`
-  terminating, ///< was told to end, and has not yet
-};
-
-const char* to_string(child_state) noexcept;
 
 /// How a supervisor decides.
 struct machine_options {
@@ -174,15 +147,25 @@ public:
 
   // -- looking --------------------------------------------------------------------------
 
-  [[nodiscard]] place find(std::string_view key) const;
+  [[nodiscard]] place find(std::string_view key) const {
+    const auto i = by_key_.find(key);
+    return i != by_key_.end() ? i->second : nowhere;
+  }
   /// Whether this start is still the child's last.
-  [[nodiscard]] bool is_current(incarnation child) const;
-  [[nodiscard]] incarnation at(place where) const;
-  [[nodiscard]] child_state state(place where) const;
-  [[nodiscard]] const child_rules& rules(place where) const;
+  [[nodiscard]] bool is_current(incarnation child) const {
+    return child.number != 0 && child.where < children_.size()
+      && children_[child.where].number == child.number;
+  }
+  [[nodiscard]] incarnation at(place where) const {
+    return {where, children_[where].number};
+  }
+  [[nodiscard]] child_state state(place where) const { return children_[where].state; }
+  [[nodiscard]] const child_rules& rules(place where) const {
+    return children_[where].rules;
+  }
   /// The children in start order: the first, and the one after another.
   [[nodiscard]] place first() const { return first_; }
-  [[nodiscard]] place after(place where) const;
+  [[nodiscard]] place after(place where) const { return children_[where].after; }
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t active() const { return active_; }
   [[nodiscard]] std::size_t supervisors() const { return supervisors_; }
@@ -242,12 +225,25 @@ private:
     bool very_first = false;
   };
 
-  [[nodiscard]] bool is_simple() const;
-  [[nodiscard]] bool leaves_nothing(const entry& c) const;
-  [[nodiscard]] static bool is_alive(const entry& c);
-  [[nodiscard]] bool by_group() const;
+  [[nodiscard]] bool is_simple() const {
+    return options_.strategy == strategy::simple_one_for_one;
+  }
+  [[nodiscard]] bool leaves_nothing(const entry& c) const {
+    return is_simple() || c.rules.restart == restart_type::temporary;
+  }
+  [[nodiscard]] static bool is_alive(const entry& c) {
+    return !c.dead
+      && (c.state == child_state::running || c.state == child_state::starting
+        || c.state == child_state::terminating);
+  }
+  [[nodiscard]] bool by_group() const {
+    return options_.strategy == strategy::one_for_all
+      || options_.strategy == strategy::rest_for_one;
+  }
   /// Whether what comes now has to wait for the group.
-  [[nodiscard]] bool busy() const;
+  [[nodiscard]] bool busy() const {
+    return group_.now != group::phase::none || (by_group() && in_transition_ > 0);
+  }
 
   void take(time_point now, waiting what);
   void handle(time_point now, start_request& what);

@@ -10,8 +10,8 @@ namespace {
 
 using deadline = std::chrono::steady_clock::time_point;
 
-caf::error look(caf::scoped_actor& self, const supervisor_actor& at, deadline until,
-  tree_node& node) {
+caf::error look(
+  caf::scoped_actor& self, const supervisor_actor& at, deadline until, tree_node& node) {
   const auto left = std::max(
     std::chrono::duration_cast<caf::timespan>(until - std::chrono::steady_clock::now()),
     caf::timespan{1});
@@ -19,7 +19,8 @@ caf::error look(caf::scoped_actor& self, const supervisor_actor& at, deadline un
   const auto failed = [&](caf::error& e) { error = std::move(e); };
   auto info = ask(self, at, left, get_info{});
   auto children = ask(self, at, left, which_children{});
-  std::move(info).receive([&](supervisor_info& i) { node.supervisor = std::move(i); }, failed);
+  std::move(info).receive(
+    [&](supervisor_info& i) { node.supervisor = std::move(i); }, failed);
   std::move(children).receive(
     [&](std::vector<child_info>& all) {
       for (auto& child : all) {
@@ -33,8 +34,8 @@ caf::error look(caf::scoped_actor& self, const supervisor_actor& at, deadline un
   for (auto& next : node.children)
     if (next.child.type == child_type::supervisor && next.child.handle != nullptr)
       // It may have ended meanwhile: then there is nothing to see below it.
-      static_cast<void>(look(
-        self, caf::actor_cast<supervisor_actor>(next.child.handle), until, next));
+      static_cast<void>(
+        look(self, caf::actor_cast<supervisor_actor>(next.child.handle), until, next));
   return {};
 }
 

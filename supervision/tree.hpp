@@ -18,7 +18,8 @@ struct tree_node {
   std::vector<tree_node> children;
 };
 
-/// The tree of a supervisor as it is now, in start order; not for actors, since it blocks.
+/// The tree of a supervisor as it is now, in start order; not for actors, since it
+/// blocks.
 ///
 /// A supervisor below that does not answer within `timeout`, or has just ended, is there
 /// without its children. Error: the root's, when it does not answer.

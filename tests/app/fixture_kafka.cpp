@@ -5,9 +5,9 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <future>
 #include <cstring>
 #include <fcntl.h>
+#include <future>
 #include <netdb.h>
 #include <spawn.h>
 #include <sys/socket.h>

@@ -269,7 +269,8 @@ TEST_CASE("a worker whose brokers are all gone under load stays, says so, and re
   CHECK(s.events.count(supervision::event_kind::restarted, "w") == 0);
 }
 
-TEST_CASE("a request by name during a restart waits for the new worker, within its time") {
+TEST_CASE(
+  "a request by name during a restart waits for the new worker, within its time") {
   kafka_cluster kafka;
   const auto topic = kafka.create_topic("by-name", 1);
   service s{kafka.brokers()};

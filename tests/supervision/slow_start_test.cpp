@@ -147,7 +147,8 @@ TEST_CASE_METHOD(
   slow_fixture, "an actor that comes up when nobody waits for it any more is killed") {
   slow.with_actor = false;
   auto pending = ask(*self, supervisor, patience,
-    start_child{{.id = "slow", .start = slow.function(), .shutdown = shutdown::timeout(1ms)}});
+    start_child{
+      {.id = "slow", .start = slow.function(), .shutdown = shutdown::timeout(1ms)}});
   const auto later = slow.take(0);
   auto stray = std::get<caf::strong_actor_ptr>(start_of(stubborn)(*sys));
   SECTION("after it was given up") {

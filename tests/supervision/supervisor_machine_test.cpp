@@ -167,8 +167,8 @@ TEST_CASE("with one_for_one a child that starts slowly keeps no other waiting") 
     CHECK(b.took() == lines{"tell slow"});
     CHECK(b.m.next_time() == b.now + 5s);
     b.m.on_time(b.now + 5s);
-    CHECK(b.took()
-      == lines{"killed slow", "kill slow", "1 shutdown", "forget slow", "9 ok"});
+    CHECK(
+      b.took() == lines{"killed slow", "kill slow", "1 shutdown", "forget slow", "9 ok"});
     CHECK_FALSE(b.m.on_start(b.now, who, bench::outcome::running));
     CHECK(b.m.next_time() == machine::time_point::max());
   }
@@ -230,8 +230,8 @@ TEST_CASE("while a group is restarted everything else waits, and nothing is forg
   SECTION("a child that dies before its turn is not told, and not restarted twice") {
     b.crash("a");
     b.ends("c");
-    CHECK(b.took()
-      == lines{"start a", "start b", "start c", "start d", "1 ok", "tell a"});
+    CHECK(
+      b.took() == lines{"start a", "start b", "start c", "start d", "1 ok", "tell a"});
     CHECK(b.m.policy().restarts() == 1);
     b.ends("a");
     CHECK(b.took() == lines{"5 ok"});

@@ -172,8 +172,9 @@ TEST_CASE(
   std::optional<caf::error> end;
   std::mutex mutex;
   std::condition_variable ended;
-  caf::actor_cast<caf::strong_actor_ptr>(f.supervisor)->get()->attach_functor(
-    [&](const caf::error& reason) {
+  caf::actor_cast<caf::strong_actor_ptr>(f.supervisor)
+    ->get()
+    ->attach_functor([&](const caf::error& reason) {
       std::lock_guard guard{mutex};
       end = reason;
       ended.notify_all();
@@ -338,10 +339,8 @@ TEST_CASE_METHOD(fixture, "a child that is terminated ends and is forgotten") {
   CHECK(request<child_counts>(supervisor, count_children{}).value.specs == 0);
   CHECK(log.count(event_kind::restarted) == 0);
   CHECK(log.children(event_kind::removed) == std::vector<std::string>{"a", "b"});
-  CHECK(request<bool>(supervisor, terminate_child{.name = "a"}).error
-    == errc::not_found);
-  CHECK(request<bool>(supervisor, terminate_child{.child = b}).error
-    == errc::not_found);
+  CHECK(request<bool>(supervisor, terminate_child{.name = "a"}).error == errc::not_found);
+  CHECK(request<bool>(supervisor, terminate_child{.child = b}).error == errc::not_found);
 }
 
 TEST_CASE_METHOD(
@@ -420,8 +419,7 @@ TEST_CASE_METHOD(
   CHECK_FALSE(try_start({.id = "a", .start = start_of(obedient)}).error.empty());
 }
 
-TEST_CASE_METHOD(
-  static_fixture, "a stop waits for one child before it tells the next") {
+TEST_CASE_METHOD(static_fixture, "a stop waits for one child before it tells the next") {
   start("a");
   auto slow =
     start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});

@@ -31,8 +31,8 @@ TEST_CASE_METHOD(tree_fixture, "a supervisor's children are there when it has st
   top.children[1].name = "left";
   auto root = start_supervisor(*sys, top);
   REQUIRE(root);
-  CHECK(log.children(event_kind::started)
-    == std::vector<std::string>{"a", "b", "c", "left"});
+  CHECK(
+    log.children(event_kind::started) == std::vector<std::string>{"a", "b", "c", "left"});
   for (const auto* name : {"a", "b", "c"})
     CHECK(answers(names->look_up(name)));
   auto tree = tree_of(*sys, *root, patience);
@@ -53,21 +53,22 @@ TEST_CASE_METHOD(tree_fixture, "a supervisor's children are there when it has st
   CHECK(to_string(*tree).find("c: worker, permanent, restarted 1 time\n")
     != std::string::npos);
   REQUIRE(request<bool>(*root, stop{}).ok);
-  CHECK(log.children(event_kind::removed)
-    == std::vector<std::string>{"c", "b", "left", "a"});
+  CHECK(
+    log.children(event_kind::removed) == std::vector<std::string>{"c", "b", "left", "a"});
   CHECK(names->size() == 0);
   CHECK_FALSE(tree_of(*sys, *root, patience));
 }
 
-TEST_CASE_METHOD(tree_fixture, "a supervisor that cannot start says why and leaves nothing") {
+TEST_CASE_METHOD(
+  tree_fixture, "a supervisor that cannot start says why and leaves nothing") {
   auto top = options();
   SECTION("because a child of a child fails") {
     auto below = options();
     below.name = "left";
-    below.children = {worker("b"),
-      {.id = "c", .start = [](const start_context&) -> start_result {
-         throw std::runtime_error("no luck");
-       }}};
+    below.children = {
+      worker("b"), {.id = "c", .start = [](const start_context&) -> start_result {
+                      throw std::runtime_error("no luck");
+                    }}};
     top.children = {worker("a"), supervisor_spec("left", below)};
     const auto root = start_supervisor(*sys, top);
     REQUIRE_FALSE(root);
@@ -124,7 +125,8 @@ TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its resta
   post_exit(*root, caf::exit_reason::kill);
 }
 
-TEST_CASE_METHOD(tree_fixture, "subscribers are told what happens until they have enough") {
+TEST_CASE_METHOD(
+  tree_fixture, "subscribers are told what happens until they have enough") {
   REQUIRE(request<bool>(supervisor, subscribe{}).ok);
   const auto a = start("a");
   supervision_event heard;
@@ -148,11 +150,12 @@ TEST_CASE_METHOD(tree_fixture, "subscribers are told what happens until they hav
 TEST_CASE_METHOD(tree_fixture, "a proxy follows the name, and waits for who comes next") {
   supervisor = spawn({.strategy = strategy::one_for_one, .intensity = {1'000'000, 60s}});
   std::atomic<bool> fails = false;
-  const auto first = start({.id = "a", .start = [&](const start_context& c) -> start_result {
-    if (fails)
-      return caf::make_error(caf::sec::cannot_open_file);
-    return start_of(obedient)(c);
-  }});
+  const auto first =
+    start({.id = "a", .start = [&](const start_context& c) -> start_result {
+             if (fails)
+               return caf::make_error(caf::sec::cannot_open_file);
+             return start_of(obedient)(c);
+           }});
   auto proxy = spawn_proxy(*sys, names, "a");
   const auto asked = [&] { return request<ping_atom>(proxy, ping_atom_v); };
   CHECK(asked().ok);

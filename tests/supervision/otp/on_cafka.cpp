@@ -153,7 +153,8 @@ private:
       const auto how = world_.outcome(name, list);
       if (how == "ok") {
         world_.lines.push_back("start " + name
-          + (c.arguments().empty() ? "" : " with " + c.arguments().get_as<std::string>(0)));
+          + (c.arguments().empty() ? ""
+                                   : " with " + c.arguments().get_as<std::string>(0)));
         auto started = caf::actor_cast<caf::strong_actor_ptr>(
           c.system().spawn<child>(world_, name, ends));
         world_.started(name, started);
@@ -228,8 +229,8 @@ private:
       world_.started(n.name, caf::actor_cast<caf::strong_actor_ptr>(*self));
       ready.started();
     }};
-    auto started =
-      caf::actor_cast<caf::strong_actor_ptr>(spawn_supervisor(system_, std::move(options)));
+    auto started = caf::actor_cast<caf::strong_actor_ptr>(
+      spawn_supervisor(system_, std::move(options)));
     *self = caf::actor_cast<caf::weak_actor_ptr>(started);
     started->get()->attach_functor(
       [this, up, name = n.name, id = started->id()](const caf::error& reason) {
@@ -300,7 +301,8 @@ private:
       return ask_and_run<void>(sup, request, [] { return std::string{"ok"}; });
     }
     if (verb == "restart")
-      return ask_and_run<caf::strong_actor_ptr>(sup, restart_child{step[2]}, started_word);
+      return ask_and_run<caf::strong_actor_ptr>(
+        sup, restart_child{step[2]}, started_word);
     if (verb == "delete")
       return ask_and_run<void>(
         sup, delete_child{step[2]}, [] { return std::string{"ok"}; });
@@ -320,10 +322,9 @@ private:
 
   std::string begin() {
     auto answer = std::make_shared<std::string>();
-    root_ = start_supervisor_node(
-      root(), start_later{[answer](const start_result& how) {
-        *answer = std::holds_alternative<caf::error>(how) ? "error" : "ok";
-      }});
+    root_ = start_supervisor_node(root(), start_later{[answer](const start_result& how) {
+      *answer = std::holds_alternative<caf::error>(how) ? "error" : "ok";
+    }});
     settle([answer] { return !answer->empty(); });
     return *answer;
   }
@@ -402,12 +403,14 @@ private:
 
   bool all_settled() {
     for (const auto& [name, handle] : world_.alive)
-      if (const auto i = nodes_.find(name); i != nodes_.end() && i->second.is_supervisor) {
+      if (const auto i = nodes_.find(name);
+          i != nodes_.end() && i->second.is_supervisor) {
         auto settled = std::make_shared<bool>(true);
         system_.spawn([=, sup = caf::actor_cast<supervisor_actor>(handle)](
                         caf::event_based_actor* self) {
           ask(self, sup, caf::infinite, get_info{})
-            .then([=](const supervisor_info& it) { *settled = it.settled && !it.stopping; },
+            .then(
+              [=](const supervisor_info& it) { *settled = it.settled && !it.stopping; },
               [](const caf::error&) {});
         });
         scheduler().run();
@@ -434,13 +437,14 @@ private:
 
   static std::string spec_word(const child_spec& spec) {
     const auto is_supervisor = spec.type == child_type::supervisor;
-    const auto how = spec.shutdown.value_or(
-      is_supervisor ? shutdown::infinity() : shutdown{});
+    const auto how =
+      spec.shutdown.value_or(is_supervisor ? shutdown::infinity() : shutdown{});
     using ms = std::chrono::milliseconds;
     return std::string{to_string(spec.restart)} + ' '
-      + (how.is_brutal_kill()   ? "brutal_kill"
-          : how.is_infinity() ? "infinity"
-                              : std::to_string(std::chrono::floor<ms>(how.time()).count()))
+      + (how.is_brutal_kill() ? "brutal_kill"
+          : how.is_infinity()
+          ? "infinity"
+          : std::to_string(std::chrono::floor<ms>(how.time()).count()))
       + ' ' + to_string(spec.type) + (spec.significant ? " true" : " false");
   }
 

@@ -51,8 +51,8 @@ private:
 std::string random_child(dice& d, bool may_be_significant) {
   const std::string restart = d.pick(restarts);
   std::string out = " restart=" + restart;
-  constexpr const char* starts[] = {"ok,error,ok", "ok,exception,error,ok", "ok,ignore,ok",
-    "ok,error", "ignore,ok", "ok,ok,error,ok"};
+  constexpr const char* starts[] = {"ok,error,ok", "ok,exception,error,ok",
+    "ok,ignore,ok", "ok,error", "ignore,ok", "ok,ok,error,ok"};
   if (d.one_in(4))
     out += std::string{" start="} + d.pick(starts);
   constexpr const char* ends[] = {"normal", "error", "slow:5", "never"};

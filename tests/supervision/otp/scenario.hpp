@@ -14,7 +14,8 @@ public:
   word_options() = default;
   explicit word_options(const std::vector<std::string>& words, std::size_t from);
 
-  [[nodiscard]] std::string get(const std::string& key, const std::string& otherwise) const;
+  [[nodiscard]] std::string get(
+    const std::string& key, const std::string& otherwise) const;
   [[nodiscard]] bool has(const std::string& key) const { return values_.contains(key); }
 
 private:

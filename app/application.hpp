@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cafka/app/options.hpp>
+#include <cafka/app/stream.hpp>
+#include <cafka/app/worker_ref.hpp>
 #include <cafka/supervision/tree.hpp>
 
 #include <caf/fwd.hpp>
@@ -12,26 +14,9 @@
 
 namespace cafka {
 
-/// Which worker is asked: the default one, one by name, or one by handle.
-///
-/// A name follows the worker through restarts; a handle does not: once its worker has
-/// ended, requests to it are answered with `worker_down`.
-class worker_ref {
-public:
-  worker_ref() = default;
-  worker_ref(const char* name) : name_(name) {}
-  worker_ref(std::string name) : name_(std::move(name)) {}
-  worker_ref(worker_actor handle) : handle_(std::move(handle)) {}
-
-  /// Empty for the default worker and for a handle.
-  [[nodiscard]] const std::string& name() const { return name_; }
-  /// Null unless it was given.
-  [[nodiscard]] const worker_actor& handle() const { return handle_; }
-
-private:
-  std::string name_;
-  worker_actor handle_;
-};
+/// For `create_worker`: a worker without a name, known by its handle alone.
+struct no_name_t {};
+inline constexpr no_name_t no_name{};
 
 /// What the short form of `produce` can be told. KafkaEx: the options of `produce/4`.
 struct produce_options {
@@ -76,8 +61,7 @@ public:
   /// Error `timed_out` when something was still running at the deadline; it was killed.
   result<done> stop(milliseconds deadline = {});
 
-  // -- workers
-  // ------------------------------------------------------------------------------
+  // -- workers --------------------------------------------------------------------------
 
   /// Starts a worker under the supervisor and waits until a broker has answered it.
   ///
@@ -87,6 +71,31 @@ public:
   /// such worker.
   result<worker_actor> create_worker(
     const std::string& name, const worker_init& init = {}, milliseconds deadline = {});
+
+  /// The same for a worker without a name: it is restarted like others, but nobody finds
+  /// its next incarnation. KafkaEx: `create_worker(:no_name)`.
+  result<worker_actor> create_worker(
+    no_name_t, const worker_init& init = {}, milliseconds deadline = {});
+
+  /// Starts a worker outside the supervision tree, linked to an actor: when one of the
+  /// two ends, the other gets an exit message. It has no name, and is not restarted.
+  ///
+  /// Errors: as of `create_worker`. KafkaEx: `start_link_worker/2`.
+  result<worker_actor> start_link_worker(const caf::strong_actor_ptr& owner,
+    const worker_init& init = {}, milliseconds deadline = {});
+
+  /// The settings that a worker started with `init` gets: its own, and the application's
+  /// where it says nothing. `create_worker` does this itself.
+  ///
+  /// Errors: `invalid_group_id` for a consumer group that cannot be one,
+  /// `invalid_argument`. KafkaEx: `build_worker_options/1`.
+  [[nodiscard]] result<worker_init> build_worker_options(const worker_init& init) const;
+
+  /// The consumer group of a worker; nothing when it belongs to none.
+  ///
+  /// KafkaEx: `consumer_group/1`.
+  result<std::optional<std::string>> consumer_group(
+    const worker_ref& worker = {}, milliseconds deadline = {});
 
   /// Ends a worker for good. Error `not_found` when there is none.
   result<done> stop_worker(const worker_ref& worker, milliseconds deadline = {});
@@ -106,8 +115,7 @@ public:
   /// Errors: `closed` when all has ended; `timed_out`.
   result<supervision::tree_node> tree(milliseconds deadline = {}) const;
 
-  // -- Kafka
-  // --------------------------------------------------------------------------------
+  // -- Kafka ----------------------------------------------------------------------------
   //
   // Errors, besides Kafka's own: `not_found` when there is no such worker, `worker_down`
   // when it ended while it was asked, `timed_out`, `outcome_unknown`, `closed`.
@@ -116,7 +124,7 @@ public:
   result<produced> produce(const cafka::produce& request, const worker_ref& worker = {});
 
   /// One record. KafkaEx: `produce/4`.
-  result<produced> produce(std::string topic, partition_id partition,
+  result<produced> produce(std::string topic, std::optional<partition_id> partition,
     std::optional<std::string> value, const produce_options& options = {});
 
   /// KafkaEx: `fetch/3`.
@@ -136,6 +144,23 @@ public:
   result<listed_offset> earliest_offset(
     std::string topic, partition_id partition, const worker_ref& worker = {});
 
+  // -- streams --------------------------------------------------------------------------
+
+  /// The records of a partition as a range; see there. Asks nothing yet.
+  ///
+  /// KafkaEx: `stream/3`.
+  [[nodiscard]] cafka::stream stream(
+    std::string topic, partition_id partition, stream_options options = {});
+
+  /// The same for an actor, which gets `stream_batch` and `stream_end` as messages, by
+  /// the credit that it grants the stream; `stream_messages.hpp` has all of them.
+  ///
+  /// Errors: `invalid_argument`, `invalid_group_id`, `closed`.
+  result<stream_actor> stream_to(caf::strong_actor_ptr consumer, std::string topic,
+    partition_id partition, const stream_options& options = {});
+
+  // -- the cluster ----------------------------------------------------------------------
+
   /// KafkaEx: `metadata/1`.
   result<cluster_metadata> metadata(
     const cafka::metadata& request = {}, const worker_ref& worker = {});
@@ -143,6 +168,43 @@ public:
   /// KafkaEx: `api_versions/1`.
   result<supported_versions> api_versions(
     const cafka::api_versions& request = {}, const worker_ref& worker = {});
+
+  /// KafkaEx: `create_topics/2`.
+  result<topic_results> create_topics(
+    const cafka::create_topics& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `delete_topics/2`.
+  result<topic_results> delete_topics(
+    const cafka::delete_topics& request, const worker_ref& worker = {});
+
+  // -- consumer groups ------------------------------------------------------------------
+
+  /// KafkaEx: `offset_commit/2`.
+  result<done> offset_commit(
+    const cafka::offset_commit& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `offset_fetch/2`.
+  result<fetched_offsets> offset_fetch(
+    const cafka::offset_fetch& request, const worker_ref& worker = {});
+
+  /// Which broker coordinates a group. KafkaEx: `consumer_group_metadata/2`.
+  result<found_coordinator> consumer_group_metadata(
+    const cafka::find_coordinator& request = {}, const worker_ref& worker = {});
+
+  /// KafkaEx: `join_group/2`.
+  result<joined_group> join_group(
+    const cafka::join_group& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `sync_group/2`.
+  result<synced_group> sync_group(
+    const cafka::sync_group& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `heartbeat/2`.
+  result<done> heartbeat(const cafka::heartbeat& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `leave_group/2`.
+  result<left_group> leave_group(
+    const cafka::leave_group& request, const worker_ref& worker = {});
 
 private:
   struct impl;

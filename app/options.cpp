@@ -144,6 +144,19 @@ public:
       out = *all;
   }
 
+  void names(const std::string& key, std::vector<std::string>& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    // Asked for a list, CAF would read a text as one.
+    const auto* one = caf::get_if<std::string>(value);
+    const auto all = caf::get_as<std::vector<std::string>>(*value);
+    if (one != nullptr || !all || std::ranges::count(*all, std::string{}) > 0)
+      refuse(key, *value, "a list of names as [\"a\", \"b\"]");
+    else
+      out = *all;
+  }
+
   void release(const std::string& key, std::optional<protocol::kafka_version>& out) {
     const auto* value = take(key);
     if (value == nullptr)
@@ -211,13 +224,25 @@ void read(block_reader& in, ssl_options& out) {
 } // namespace
 
 bool broker_list::empty() const {
-  return std::visit([](const auto& x) { return x.empty(); }, content_);
+  if (const auto* yields = std::get_if<function>(&content_))
+    return *yields == nullptr;
+  if (const auto* text = std::get_if<std::string>(&content_))
+    return text->empty();
+  return std::get<std::vector<endpoint>>(content_).empty();
 }
 
 result<std::vector<endpoint>> broker_list::endpoints() const {
   if (const auto* text = std::get_if<std::string>(&content_))
     return protocol::parse_endpoints(*text);
-  const auto& all = std::get<std::vector<endpoint>>(content_);
+  auto all = std::vector<endpoint>{};
+  if (const auto* yields = std::get_if<function>(&content_)) {
+    auto yielded = *yields ? (*yields)() : std::vector<endpoint>{};
+    if (!yielded)
+      return yielded.error();
+    all = *std::move(yielded);
+  } else {
+    all = std::get<std::vector<endpoint>>(content_);
+  }
   if (all.empty())
     return error{error_code::invalid_argument, "there are no brokers in the list"};
   for (const auto& e : all) {
@@ -240,6 +265,40 @@ error read_kafka_version(
   return release.error();
 }
 
+bool valid_consumer_group(const consumer_group_setting& group) {
+  return !group.empty() && group.name() != "";
+}
+
+result<worker_init> merged(
+  const application_options& application, const worker_init& init) {
+  auto result = init;
+  const auto use = [](auto& own, const auto& common) {
+    if (!own)
+      own = common;
+  };
+  if (result.uris.empty())
+    result.uris = application.brokers;
+  if (result.consumer_group.empty())
+    result.consumer_group = application.consumer_group;
+  use(result.client_id, application.client_id);
+  use(result.metadata_update_interval, application.metadata_update_interval);
+  use(result.consumer_group_update_interval, application.consumer_group_update_interval);
+  use(result.request_timeout, application.request_timeout);
+  use(result.auto_offset_reset, application.auto_offset_reset);
+  use(result.partitioner, application.partitioner);
+  use(result.kafka_version, application.kafka_version);
+  use(result.use_ssl, application.use_ssl);
+  use(result.ssl_options, application.ssl_options);
+  if (result.initial_topics.empty())
+    result.initial_topics = application.initial_topics;
+  if (!valid_consumer_group(result.consumer_group))
+    return error{error_code::invalid_group_id,
+      "consumer_group is empty; allowed are a name and no_consumer_group"};
+  if (*result.request_timeout <= milliseconds{0})
+    return error{error_code::invalid_argument, "request_timeout must be more than zero"};
+  return result;
+}
+
 result<application_options> options_from(const caf::settings& config) {
   application_options options;
   const auto found = config.find("cafka");
@@ -255,6 +314,21 @@ result<application_options> options_from(const caf::settings& config) {
   in.boolean("disable_default_worker", options.disable_default_worker);
   in.text("default_worker", options.default_worker);
   in.duration("metadata_update_interval", options.metadata_update_interval, true);
+  in.duration(
+    "consumer_group_update_interval", options.consumer_group_update_interval, true);
+  std::string group;
+  in.any_text("consumer_group", group);
+  if (!group.empty())
+    options.consumer_group = group;
+  in.names("initial_topics", options.initial_topics);
+  in.word<actors::offset_reset>("auto_offset_reset", options.auto_offset_reset,
+    {{"none", actors::offset_reset::none}, {"earliest", actors::offset_reset::earliest},
+      {"latest", actors::offset_reset::latest}});
+  in.duration("commit_interval", options.commit_interval, true);
+  in.number("commit_threshold", options.commit_threshold, 1, 1'000'000'000);
+  in.word<protocol::partitioner>("partitioner", options.partitioner,
+    {{"murmur2", protocol::murmur2_partitioner}, {"crc32", protocol::crc32_partitioner},
+      {"random", protocol::random_partitioner}});
   in.duration("request_timeout", options.request_timeout, false);
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);
@@ -275,29 +349,33 @@ result<application_options> options_from(const caf::settings& config) {
 
 result<actors::worker_options> worker_options_from(
   const application_options& application, const worker_init& init, std::string name) {
-  auto uris = (init.uris.empty() ? application.brokers : init.uris).endpoints();
+  const auto all = merged(application, init);
+  if (!all)
+    return all.error();
+  auto uris = all->uris.endpoints();
   if (!uris)
     return uris.error();
   actors::worker_options result;
   result.name = std::move(name);
   result.uris = *std::move(uris);
-  result.client_id = init.client_id.value_or(application.client_id);
-  result.metadata_update_interval =
-    init.metadata_update_interval.value_or(application.metadata_update_interval);
-  result.request_timeout = init.request_timeout.value_or(application.request_timeout);
-  result.initial_topics = init.initial_topics;
+  result.consumer_group = all->consumer_group.name();
+  result.client_id = *all->client_id;
+  result.metadata_update_interval = *all->metadata_update_interval;
+  result.consumer_group_update_interval = *all->consumer_group_update_interval;
+  result.auto_offset_reset = *all->auto_offset_reset;
+  result.partitioner = all->partitioner;
+  result.request_timeout = *all->request_timeout;
+  result.initial_topics = all->initial_topics;
   result.socket_timeout = application.socket_timeout;
   result.unknown_topic_wait = application.unknown_topic_wait;
   result.reconnect_backoff = application.sleep_for_reconnect;
   result.reconnect_backoff_max =
     std::max(milliseconds{1'000}, application.sleep_for_reconnect);
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
-  result.kafka_version =
-    init.kafka_version ? init.kafka_version : application.kafka_version;
+  result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
-  if (init.use_ssl.value_or(application.use_ssl)) {
-    auto tls =
-      actors::tls_context::make(init.ssl_options.value_or(application.ssl_options));
+  if (*all->use_ssl) {
+    auto tls = actors::tls_context::make(*all->ssl_options);
     if (!tls)
       return tls.error();
     result.transport.tls = *std::move(tls);

@@ -3,6 +3,7 @@
 #include <cafka/app/cli/embedded_broker.hpp>
 #include <cafka/app/cli/failing_transports.hpp>
 #include <cafka/app/cli/narrator.hpp>
+#include <cafka/app/cli/text.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/event_based_actor.hpp>
@@ -29,10 +30,6 @@ constexpr std::int16_t zstd_since = 7;
 
 /// Nothing, or what went wrong.
 using outcome = std::optional<std::string>;
-
-std::string place(const std::string& topic, partition_id p) {
-  return fmt::format("{}/{}", topic, p.value());
-}
 
 std::string since(steady_clock::time_point t) {
   const std::chrono::duration<double, std::milli> passed = steady_clock::now() - t;
@@ -215,14 +212,16 @@ private:
     cafka::fetch request;
     request.topic = topic_;
     request.partition = partition;
-    request.offset = first;
+    request.auto_commit = false;
     request.wait_time = 500ms;
     request.deadline = patience_;
+    auto next = first;
     std::size_t seen = 0;
     const auto until = steady_clock::now() + patience_;
     while (seen < expected.size()) {
       if (steady_clock::now() > until)
         return fmt::format("only {} of {} records came back", seen, expected.size());
+      request.offset = next;
       const auto got = app_.fetch(request, "audit");
       if (!got)
         return failed("fetch them back", got.error());
@@ -235,7 +234,7 @@ private:
             "the record at offset {} is not the one produced", view.offset.value());
         ++seen;
       }
-      request.offset = std::max(request.offset, got->records.next_offset());
+      next = std::max(next, got->records.next_offset());
     }
     return {};
   }

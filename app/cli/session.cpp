@@ -26,6 +26,16 @@ std::string_view advice(error_code code) {
     return "give it more time with --timeout, or see with --verbose what it waits for";
   case error_code::unknown_topic_or_partition:
     return "cafka metadata lists the topics and partitions there are";
+  case error_code::topic_already_exists:
+    return "cafka topics describe shows what it is like";
+  case error_code::invalid_replication_factor:
+  case error_code::invalid_replica_assignment:
+    return "cafka metadata lists the brokers there are";
+  case error_code::illegal_generation:
+  case error_code::unknown_member_id:
+  case error_code::fenced_instance_id:
+  case error_code::rebalance_in_progress:
+    return "join the group again: cafka groups join";
   case error_code::offset_out_of_range:
     return "cafka offsets shows the range that the log has";
   case error_code::unsupported_api_version:

@@ -90,6 +90,10 @@ public:
   [[nodiscard]] const version_table& versions() const { return versions_; }
   [[nodiscard]] const error& last_error() const { return last_error_; }
   [[nodiscard]] std::size_t in_flight() const { return sent_.size(); }
+  /// Since when it is up with nothing on it.
+  [[nodiscard]] std::optional<time_point> idle_since() const {
+    return up() && sent_.empty() ? std::optional{heard_at_} : std::nullopt;
+  }
   /// When a link that is down may connect again.
   [[nodiscard]] time_point retry_at() const { return retry_at_; }
   /// How often in a row it went down without having answered a request.

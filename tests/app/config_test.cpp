@@ -71,6 +71,14 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.disable_default_worker == expected.disable_default_worker);
   CHECK(read.default_worker == expected.default_worker);
   CHECK(read.metadata_update_interval == expected.metadata_update_interval);
+  CHECK(read.consumer_group == expected.consumer_group);
+  CHECK(read.consumer_group_update_interval == expected.consumer_group_update_interval);
+  CHECK(read.initial_topics == expected.initial_topics);
+  CHECK(read.auto_offset_reset == expected.auto_offset_reset);
+  CHECK(read.commit_interval == expected.commit_interval);
+  CHECK(read.commit_threshold == expected.commit_threshold);
+  const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
+  CHECK(read.partitioner(choice) == expected.partitioner(choice));
   CHECK(read.request_timeout == expected.request_timeout);
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
@@ -84,6 +92,31 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.max_seconds == expected.max_seconds);
   CHECK(read.io_threads == expected.io_threads);
   CHECK(read.stop_timeout == expected.stop_timeout);
+}
+
+TEST_CASE(
+  "groups, topics, resets and partitioners are read, and what cannot be is named") {
+  const auto read = options(
+    parsed("cafka { consumer_group = \"g\", initial_topics = [\"a\", \"b\"], "
+           "auto_offset_reset = \"latest\", commit_interval = 0s, commit_threshold = 7, "
+           "partitioner = \"crc32\" }"));
+  CHECK(read.consumer_group == consumer_group_setting{"g"});
+  CHECK(read.initial_topics == std::vector<std::string>{"a", "b"});
+  CHECK(read.auto_offset_reset == actors::offset_reset::latest);
+  CHECK(read.commit_interval == milliseconds{0});
+  CHECK(read.commit_threshold == 7);
+  const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
+  CHECK(read.partitioner(choice) == protocol::crc32_partitioner(choice));
+  const auto refusal = [](const std::string& setting) {
+    return options_from(parsed("cafka { " + setting + " }")).error().detail;
+  };
+  CHECK(
+    refusal("auto_offset_reset = \"newest\"").find("\"latest\"") != std::string::npos);
+  CHECK(refusal("partitioner = \"md5\"").find("\"murmur2\"") != std::string::npos);
+  CHECK(
+    refusal("commit_threshold = 0").find("commit_threshold = 0") != std::string::npos);
+  CHECK(refusal("initial_topics = \"a\"").find("initial_topics") != std::string::npos);
+  CHECK(refusal("consumer_group = 7").find("consumer_group = 7") != std::string::npos);
 }
 
 TEST_CASE("the example of all settings leaves none out") {

@@ -110,6 +110,7 @@ TEST_CASE("cafka reads what kcat wrote in every codec") {
     }
     fetch request;
     request.topic = topic;
+    request.offset = 0;
     const auto first = REQUIRE_VALUE(k.app.fetch(request, "w"));
     CHECK(first.records.batches().at(0).info().compression == compression);
   }

@@ -204,6 +204,7 @@ std::vector<fetch> resting_fetches(const std::string& topic, std::size_t count) 
   for (std::size_t i = 0; i != count; ++i) {
     all[i].topic = topic;
     all[i].partition = static_cast<std::int32_t>(i % 3);
+    all[i].offset = 0;
     all[i].wait_time = 2 * patience;
     all[i].deadline = 2 * patience;
   }

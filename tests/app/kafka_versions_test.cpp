@@ -90,6 +90,7 @@ TEST_CASE("every version of Fetch that broker and client share reads the same") 
   const auto range = shared_versions<protocol::fetch_request>(v.app);
   fetch request;
   request.topic = v.topic;
+  request.offset = 0;
   request.wait_time = 5'000ms;
   for (auto version = range.min; version <= range.max; ++version) {
     INFO("Fetch version " << version);

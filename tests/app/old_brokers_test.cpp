@@ -256,6 +256,7 @@ TEST_CASE("transactions are looked through where there are any") {
   static_cast<void>(REQUIRE_VALUE(k.put({{.value = "v"}})));
   fetch request;
   request.topic = k.topic;
+  request.offset = 0;
   request.isolation = isolation_level::read_committed;
   const auto got = k.app.fetch(request, "w");
   if (k.kafka.since(0, 11))
@@ -292,6 +293,7 @@ TEST_CASE("every version of the release can be asked for by number, and no other
       case api_key::fetch: {
         fetch request;
         request.topic = k.topic;
+        request.offset = 0;
         request.api_version = v;
         const auto got = k.app.fetch(request, "w");
         outcome = why(got);

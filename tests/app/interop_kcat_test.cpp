@@ -190,7 +190,8 @@ TEST_CASE("one request writes to one partition, by its keys or to any") {
   const auto refused = k.app.produce(request, "w");
   INFO(why(refused));
   CHECK(refused.error().code == error_code::invalid_argument);
-  for (const std::string part : {"foobar", "\"a\"", topic + "/0", topic + "/5"})
+  const std::vector<std::string> parts{"foobar", "\"a\"", topic + "/0", topic + "/5"};
+  for (const auto& part : parts)
     CHECK(refused.error().detail.find(part) != std::string::npos);
   request.records = {{.value = "4"}, {.value = "5"}};
   CHECK(k.app.produce(request, "w"));

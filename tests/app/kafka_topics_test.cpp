@@ -35,9 +35,9 @@ struct topics_service {
       "--describe", "--entity-type", "topics", "--entity-name", topic, "--all"});
     INFO(shown.out << shown.err);
     REQUIRE(shown.status == 0);
-    const auto at = shown.out.find(name + '=');
+    const auto at = shown.out.find(' ' + name + '=');
     REQUIRE(at != std::string::npos);
-    const auto begin = at + name.size() + 1;
+    const auto begin = at + name.size() + 2;
     return shown.out.substr(begin, shown.out.find(' ', begin) - begin);
   }
 

@@ -170,6 +170,7 @@ TEST_CASE("every version of Metadata that broker and client share tells the same
   // What a worker has learned is not lost to a version that tells less.
   fetch by_id;
   by_id.topic = v.topic;
+  by_id.offset = 0;
   by_id.api_version = shared_versions<protocol::fetch_request>(v.app).max;
   static_cast<void>(REQUIRE_VALUE(v.app.fetch(by_id, "w")));
 }

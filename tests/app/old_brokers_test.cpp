@@ -387,3 +387,88 @@ TEST_CASE("cafka reads what Kafka's own producer wrote") {
     CHECK(got.records.batches().at(0).info().compression == compression);
   }
 }
+
+TEST_CASE("a group keeps offsets, and a fetch goes on from them") {
+  const auto group = unique_name("old-group");
+  on_kafka k{{.consumer_group = group}};
+  static_cast<void>(REQUIRE_VALUE(k.put({{.value = "1"}, {.value = "2"}})));
+  const auto first = REQUIRE_VALUE(k.app.fetch({.topic = k.topic}, "w"));
+  CHECK(copies(first).size() == 2);
+  INFO(to_string(first.commit_error));
+  CHECK(first.committed == log_offset{2});
+  CHECK(REQUIRE_VALUE(k.app.fetch({.topic = k.topic}, "w")).records.empty());
+  CHECK(k.app.offset_commit(
+    {.offsets = {{.topic = k.topic, .offset = 1, .metadata = "mine"}}}, "w"));
+  const auto kept =
+    REQUIRE_VALUE(k.app.offset_fetch({.topics = {{{k.topic, {0}}}}}, "w"));
+  REQUIRE(kept.offsets.size() == 1);
+  CHECK(kept.offsets[0].offset == log_offset{1});
+  CHECK(kept.offsets[0].metadata == "mine");
+  const auto all = k.app.offset_fetch({}, "w");
+  if (k.kafka.since(0, 10, 2))
+    CHECK(REQUIRE_VALUE(all).offsets.size() == 1);
+  else
+    check_since(all, "asking for all topics needs", {0, 10, 2});
+  CHECK(
+    REQUIRE_VALUE(k.app.consumer_group_metadata({.key = group}, "w")).id.value() >= 0);
+}
+
+TEST_CASE("a member joins, syncs, beats and leaves") {
+  on_kafka k{{.consumer_group = unique_name("old-member")}};
+  const join_group join{.session_timeout = 10s,
+    .rebalance_timeout = 10s,
+    .protocols = {{"any", REQUIRE_VALUE(to_metadata({.topics = {k.topic}}))}}};
+  const auto joined = k.app.join_group(join, "w");
+  if (!k.kafka.since(0, 9)) {
+    check_since(joined, "JoinGroup: the broker does not have this API", {0, 9, 0});
+    return;
+  }
+  const auto place = REQUIRE_VALUE(joined);
+  CHECK(place.is_leader());
+  const auto mine = k.app.sync_group({.generation = place.generation,
+                                       .member_id = place.member_id,
+                                       .assignments = {{place.member_id, "all"}}},
+    "w");
+  CHECK(REQUIRE_VALUE(mine).assignment == "all");
+  CHECK(
+    k.app.heartbeat({.generation = place.generation, .member_id = place.member_id}, "w"));
+  const auto left =
+    REQUIRE_VALUE(k.app.leave_group({.members = {{.member_id = place.member_id}}}, "w"));
+  CHECK(left.members.at(0).status == error_code::none);
+  auto fixed = join;
+  fixed.group_instance_id = "one";
+  const auto as_static = k.app.join_group(fixed, "w");
+  if (k.kafka.since(2, 3))
+    CHECK_FALSE(REQUIRE_VALUE(as_static).member_id.empty());
+  else
+    check_since(as_static, "group_instance_id needs", {2, 3});
+}
+
+TEST_CASE("topics are made where the controller can be asked to") {
+  on_kafka k;
+  const create_topics request{
+    .topics = {{.name = k.topic, .partitions = 2, .replication_factor = 1}}};
+  const auto made = k.app.create_topics(request, "w");
+  if (!k.kafka.since(0, 10, 1)) {
+    check_since(made, "CreateTopics: the broker does not have this API", {0, 10, 1});
+    return;
+  }
+  CHECK(REQUIRE_VALUE(made).ok());
+  CHECK(REQUIRE_VALUE(k.app.create_topics(request, "w")).topics.at(0).status
+    == error_code::topic_already_exists);
+  // Switched off by default before 1.0.
+  if (k.kafka.since(1, 0))
+    CHECK(REQUIRE_VALUE(k.app.delete_topics({.topics = {k.topic}}, "w")).ok());
+}
+
+TEST_CASE("a stream reads what is there") {
+  on_kafka k;
+  static_cast<void>(REQUIRE_VALUE(k.put({{.value = "1"}, {.value = "2"}})));
+  const auto records =
+    k.app.stream(k.topic, 0, {.no_wait_at_logend = true, .worker = "w", .offset = 0});
+  std::vector<std::string> values;
+  for (const auto& r : records)
+    values.emplace_back(protocol::as_text(*r.value));
+  CHECK(values == std::vector<std::string>{"1", "2"});
+  CHECK(records.outcome());
+}

@@ -157,7 +157,7 @@ TEST_CASE("long work shows how far it is, on a terminal only") {
     program.write(some);
     program.read_lines(++sent);
   }
-  CHECK_THAT(program.read_errors("records"), ContainsSubstring(" B/s"));
+  CHECK_THAT(program.read_errors("records"), ContainsSubstring("B/s"));
   const auto end = program.wait();
   CHECK(end.exit_code == 0);
   // In the end the line is gone.

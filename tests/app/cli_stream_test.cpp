@@ -57,6 +57,7 @@ TEST_CASE("a stream begins where it is told") {
     from{"7", "7 8 9 "}, from{"-2", "8 9 "}, from{"-100", "0 1 2 3 4 5 6 7 8 9 "},
     from{"-0", ""}, from{"@0", "0 1 2 3 4 5 6 7 8 9 "},
     from{"@2099-01-01T00:00:00Z", ""});
+  INFO(f.offset);
   const auto run =
     c.run({"stream", "-t", "orders", "-p", "0", "-e", "-o", f.offset, "-f", "%o "});
   CHECK(run.exit_code == 0);

@@ -55,6 +55,8 @@ result<std::vector<partition_id>> partitions_of(
   std::vector<partition_id> result;
   for (const auto& p : found->partitions)
     result.push_back(p.id);
+  if (result.empty())
+    return error{error_code::unknown_topic_or_partition, topic + " has no partitions"};
   std::ranges::sort(result);
   return result;
 }

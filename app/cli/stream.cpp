@@ -68,7 +68,8 @@ public:
     for (const auto p : partitions) {
       auto of_partition = options;
       if (const auto known = begin_at(app_, what_, p, of_partition); !known)
-        return error{known.error().code, place(what_.topic, p)};
+        return error{
+          known.error().code, place(what_.topic, p) + ": " + known.error().detail};
       streams_.emplace_back(p, app_.stream(what_.topic, p, std::move(of_partition)));
     }
     return done{};
@@ -117,7 +118,8 @@ private:
       out_.print_with_partition(what_.topic, p, record);
     if (left_ && --*left_ == 0)
       cancel_locked();
-    // A record that may be committed must be out; others go when no more of them is here.
+    // A record that may be committed must be out; others go when no more of them are
+    // here.
     auto& seen = seen_[p];
     if (seen.batch != record.batch)
       seen = {record.batch, record.batch->size()};

@@ -60,11 +60,18 @@ private:
 /// A worker on that broker, set up by default, and a topic of its own.
 struct on_kafka {
   kafka_broker kafka;
-  service s{kafka.address()};
+  service s{kafka.address(), patient()};
   application& app = *s.app;
   std::string topic = unique_name("old");
 
   explicit on_kafka(const worker_init& init = {}) { s.connect("w", init); }
+
+  /// A broker that has just started takes its time to make a topic.
+  static application_options patient() {
+    auto options = service::quiet();
+    options.unknown_topic_wait = patience;
+    return options;
+  }
 
   /// The batch in the topic that it creates; the offset of its first record.
   result<produced> put(std::vector<record> records, codec compression = codec::none,

@@ -479,3 +479,26 @@ TEST_CASE("a stream reads what is there") {
   CHECK(values == std::vector<std::string>{"1", "2"});
   CHECK(records.outcome());
 }
+
+TEST_CASE("a worker speaks TLS to a broker that can") {
+  const kafka_broker kafka;
+  if (!kafka.since(0, 9)) {
+    SUCCEED("0.8.2 has no TLS");
+    return;
+  }
+  const auto told = [](std::vector<std::string> command) {
+    command.insert(command.begin(), CAFKA_KAFKA_SCRIPT);
+    const auto done = run_program(std::move(command));
+    INFO(done.out << done.err);
+    REQUIRE(done.status == 0);
+    return lines(done.out).back();
+  };
+  service s{told({"bootstrap", "--listener", "TLS"}), on_kafka::patient()};
+  s.connect(
+    "w", {.use_ssl = true, .ssl_options = {{.cacertfile = told({"tls"}) + "/ca.crt"}}});
+  const auto topic = unique_name("old-tls");
+  CHECK(REQUIRE_VALUE(s.app->produce(topic, 0, "hidden", {.worker = "w"})).base_offset
+    == log_offset{0});
+  const auto got = REQUIRE_VALUE(s.app->fetch({.topic = topic, .offset = 0}, "w"));
+  CHECK(copies(got).at(0).value == "hidden");
+}

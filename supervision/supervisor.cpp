@@ -272,7 +272,7 @@ private:
       return wrong;
     incoming_ = &spec;
     return submit<caf::strong_actor_ptr>([&](auto from) {
-      machine_.start_child(now(), from, rules_of(spec));
+      machine_.start_child(now(), from, rules_of(spec, options_.strategy));
       if (!answered_)
         waiting_specs_.emplace(from, std::move(spec));
     });
@@ -495,13 +495,6 @@ private:
     return children_[where];
   }
 
-  child_rules rules_of(const child_spec& spec) const {
-    const auto usual =
-      spec.type == child_type::supervisor ? shutdown::infinity() : shutdown{};
-    return {is_simple() ? spec.name : spec.id, spec.restart,
-      spec.shutdown.value_or(usual), spec.type, spec.significant};
-  }
-
   // -- names ----------------------------------------------------------------------------
 
   caf::error reserve_name(entry& c) {
@@ -552,7 +545,7 @@ private:
       return;
     }
     for (auto& spec : std::exchange(options_.children, {})) {
-      const auto where = machine_.add(rules_of(spec));
+      const auto where = machine_.add(rules_of(spec, options_.strategy));
       child_at(where).spec = std::move(spec);
     }
     machine_.begin(now());

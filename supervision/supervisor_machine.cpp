@@ -5,6 +5,13 @@
 
 namespace cafka::supervision {
 
+child_rules rules_of(const child_spec& spec, strategy how) {
+  const auto usual =
+    spec.type == child_type::supervisor ? shutdown::infinity() : shutdown{};
+  return {how == strategy::simple_one_for_one ? spec.name : spec.id, spec.restart,
+    spec.shutdown.value_or(usual), spec.type, spec.significant};
+}
+
 supervisor_machine::supervisor_machine(machine_options options, output& out)
   : options_(options), out_(out), policy_(options.intensity) {
 }

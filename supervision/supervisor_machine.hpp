@@ -36,6 +36,9 @@ struct child_rules {
   bool significant = false;
 };
 
+/// What it has to know of this one, under a supervisor with this strategy.
+child_rules rules_of(const child_spec& spec, strategy how);
+
 /// Decides what a supervisor does: which child to start, end and start again, in which
 /// order, what to answer, when to give up. OTP's `supervisor`, without its processes.
 ///

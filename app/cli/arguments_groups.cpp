@@ -211,11 +211,11 @@ void add_sync(CLI::App& groups, parsed_arguments& all) {
     ->excludes(partitions);
   in.command()
     .add_option("--protocol-type", request.protocol_type,
-      "The kind of group, for the broker to check")
+      "The kind of group, for Kafka 2.5 and later to check")
     ->type_name("NAME");
   in.command()
     .add_option("--protocol", request.protocol_name,
-      "The way to assign, as cafka groups join tells it, for the broker to check")
+      "The way to assign, as cafka groups join tells it, to check likewise")
     ->type_name("NAME");
   in.common(all.common);
 }

@@ -42,7 +42,8 @@ std::string_view advice(error_code code) {
   case error_code::unsupported_version:
     return "cafka api-versions shows what the broker knows";
   case error_code::outcome_unknown:
-    return "see with cafka fetch whether the records are there before producing again";
+    return "see before trying again whether it was carried out: cafka fetch shows "
+           "records, cafka topics list topics";
   case error_code::message_too_large:
   case error_code::record_list_too_large:
     return "send less at a time with --batch-size, or raise the topic's "

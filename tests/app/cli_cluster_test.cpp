@@ -41,9 +41,9 @@ TEST_CASE("topics are listed and described") {
   CHECK(as_json[0]["partitions"][1]["leader"] == 2);
 }
 
-TEST_CASE("a cluster without a controller makes no topics, and says so") {
-  const cluster c; // Its controller is broker 0, and it has none of that number.
-  const auto made = c.run({"topics", "create", "new", "--timeout", "1s"});
+TEST_CASE("a cluster that cannot make topics says so") {
+  const cluster c;
+  const auto made = c.run({"topics", "create", "new", "--timeout", "5s"});
   CHECK(made.exit_code == 1);
   CHECK(made.out.empty());
   CHECK_THAT(made.err,

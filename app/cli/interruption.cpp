@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <system_error>
@@ -63,7 +64,6 @@ void interruption::watch() {
     why = by_signal;
   if (why >= by_owner)
     return;
-  happened_ = true;
   on_end_();
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <thread>
 
@@ -19,14 +18,10 @@ public:
   interruption& operator=(const interruption&) = delete;
   ~interruption();
 
-  /// Whether it has told.
-  [[nodiscard]] bool happened() const { return happened_; }
-
 private:
   void watch();
 
   std::function<void()> on_end_;
-  std::atomic<bool> happened_ = false;
   std::thread thread_;
 };
 

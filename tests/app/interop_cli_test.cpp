@@ -21,7 +21,8 @@ struct cli_service {
 
   finished run(std::vector<std::string> arguments, std::string_view input = {}) const {
     arguments.insert(arguments.begin(), CAFKA_CLI);
-    arguments.insert(arguments.end(), {"--brokers", kafka.brokers()});
+    // A loaded machine makes topics slowly.
+    arguments.insert(arguments.end(), {"--brokers", kafka.brokers(), "--timeout", "60s"});
     return run_program(std::move(arguments), input);
   }
 

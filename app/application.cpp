@@ -24,6 +24,9 @@ using supervision::event_kind;
 using supervision::supervision_event;
 using time_point = steady_clock::time_point;
 
+template <class T, class... Ts>
+constexpr bool one_of = (std::is_same_v<T, Ts> || ...);
+
 /// Beyond a request's deadline, for the worker's own answer that it has passed.
 constexpr milliseconds grace{1'000};
 
@@ -205,9 +208,7 @@ struct application::impl {
   result<Reply> ask_worker(
     const worker_ref& which, const Request& request, milliseconds unless_told = {}) {
     // Of these the worker knows best how long they may take.
-    constexpr bool worker_decides =
-      std::is_same_v<Request,
-        cafka::sync_group> || std::is_same_v<Request, cafka::heartbeat>;
+    constexpr bool worker_decides = one_of<Request, cafka::sync_group, cafka::heartbeat>;
     const bool told = request.deadline > milliseconds{0};
     const auto deadline =
       steady_clock::now() + time_for(told ? request.deadline : unless_told);
@@ -243,10 +244,8 @@ struct application::impl {
   error lost(const caf::error& failed) {
     if (auto why = why_ended(); why.code != error_code::none)
       return why;
-    constexpr bool changes_something =
-      std::is_same_v<Request,
-        cafka::
-          produce> || std::is_same_v<Request, cafka::create_topics> || std::is_same_v<Request, cafka::delete_topics> || std::is_same_v<Request, cafka::join_group>;
+    constexpr bool changes_something = one_of<Request, cafka::produce,
+      cafka::create_topics, cafka::delete_topics, cafka::join_group>;
     if constexpr (changes_something) {
       return {error_code::outcome_unknown,
         "the worker ended before its answer: " + to_string(failed)};

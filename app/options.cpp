@@ -83,7 +83,7 @@ public:
   /// One of a few words.
   template <class T>
   void word(const std::string& key, T& out,
-    std::initializer_list<std::pair<std::string_view, T>> words) {
+    const std::vector<std::pair<std::string_view, T>>& words) {
     const auto* value = take(key);
     if (value == nullptr)
       return;
@@ -326,9 +326,10 @@ result<application_options> options_from(const caf::settings& config) {
       {"latest", actors::offset_reset::latest}});
   in.duration("commit_interval", options.commit_interval, true);
   in.number("commit_threshold", options.commit_threshold, 1, 1'000'000'000);
-  in.word<protocol::partitioner>("partitioner", options.partitioner,
-    {{"murmur2", protocol::murmur2_partitioner}, {"crc32", protocol::crc32_partitioner},
-      {"random", protocol::random_partitioner}});
+  std::vector<std::pair<std::string_view, protocol::partitioner>> choices;
+  for (const auto& p : protocol::partitioners())
+    choices.emplace_back(p.name, p.choose);
+  in.word("partitioner", options.partitioner, choices);
   in.duration("request_timeout", options.request_timeout, false);
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);

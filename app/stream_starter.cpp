@@ -2,6 +2,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
+#include <caf/sec.hpp>
 
 #include <random>
 #include <string_view>
@@ -163,7 +164,14 @@ result<stream_actor> stream_starter::start(const actors::stream_settings& settin
       [&](const caf::strong_actor_ptr& handle) {
         started = caf::actor_cast<stream_actor>(handle);
       },
-      [&](const caf::error&) { started = closed(); });
+      [&](const caf::error& e) {
+        if (why_ended_().code != error_code::none)
+          started = closed();
+        else if (e == caf::sec::request_timeout)
+          started = error{error_code::timed_out, "the stream was not started in time"};
+        else
+          started = error{error_code::closed, to_string(e)};
+      });
   return started;
 }
 

@@ -204,8 +204,9 @@ TEST_CASE("a stream follows a log that others write, and is cancelled at its end
   }};
   std::vector<std::string> seen;
   std::atomic<int> so_far = 0;
+  bool all_seen = false;
   std::thread canceller{[&] {
-    CHECK(eventually([&] { return so_far == count; }));
+    all_seen = eventually([&] { return so_far == count; });
     stream.cancel();
   }};
   for (const auto& r : stream) {
@@ -214,6 +215,7 @@ TEST_CASE("a stream follows a log that others write, and is cancelled at its end
   }
   writer.join();
   canceller.join();
+  CHECK(all_seen);
   CHECK(written);
   CHECK(seen == numbered("Msg ", 1, count));
   CHECK(stream.outcome().error().code == error_code::closed);

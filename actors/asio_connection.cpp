@@ -498,7 +498,8 @@ void connection::end() {
 }
 
 void connection::end_tls() {
-  if (tls_ != nullptr && phase_ == phase::up)
+  // `phase_` first: until the connection is up, `tls_` is the I/O thread's alone.
+  if (phase_ == phase::up && tls_ != nullptr)
     tls_->close_notify();
 }
 

@@ -318,7 +318,7 @@ TEST_CASE("a peer that goes at any byte of the handshake is told as one that fai
     INFO("after " << cut << " bytes");
     // In the middle, and lets so many bytes of the server's through.
     scripted_peer cutter{
-      [&](scripted_peer::session& s) { relay(s, real.address(), cut); }};
+      [&real, cut](scripted_peer::session& s) { relay(s, real.address(), cut); }};
     wired_owner l{f, cutter.address(), t.transport()};
     REQUIRE(l.box->wait_down());
     CHECK(l.box->downs() == 1);

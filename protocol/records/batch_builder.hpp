@@ -56,6 +56,15 @@ public:
   /// Bytes so far, before compression, with the header; 0 before the first record.
   [[nodiscard]] std::size_t size() const { return arena_.size(); }
 
+  /// Bytes that it can hold without taking more memory.
+  [[nodiscard]] std::size_t capacity() const { return arena_.capacity(); }
+
+  /// Builds in this buffer, of `capacity` bytes and no fewer than `size()`; what is there
+  /// moves over.
+  void move_to(std::shared_ptr<std::byte[]> buffer, std::size_t capacity) {
+    arena_.move_to(std::move(buffer), capacity);
+  }
+
   /// Completes the batch and hands it out; the builder is then empty and ready for the
   /// next, after an error too. Without compression no record is copied.
   ///
@@ -73,6 +82,10 @@ private:
   timestamp base_timestamp_ = no_timestamp;
   timestamp max_timestamp_ = no_timestamp;
 };
+
+/// A copy of a v2 batch with another producer id, epoch and first sequence number.
+[[nodiscard]] shared_bytes restamped(
+  const shared_bytes& batch, const seal_options& options);
 
 /// Builds a set of v0 or v1 messages, for brokers before 0.11; they know no headers.
 ///

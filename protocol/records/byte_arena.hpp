@@ -39,6 +39,14 @@ public:
     capacity_ = capacity;
   }
 
+  /// Goes on in `larger`, of at least `size` bytes; what is there moves over.
+  void move_to(std::shared_ptr<std::byte[]> larger, std::size_t capacity) {
+    if (size_ != 0)
+      std::memcpy(larger.get(), bytes_.get(), size_);
+    bytes_ = std::move(larger);
+    capacity_ = capacity;
+  }
+
   /// Counts `count` bytes, written where `room` said, as part of the arena.
   void commit(std::size_t count) { size_ += count; }
 

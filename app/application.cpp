@@ -1,4 +1,5 @@
 #include <cafka/actors/asio_transport.hpp>
+#include <cafka/actors/producer_core.hpp>
 #include <cafka/app/application.hpp>
 #include <cafka/supervision/run_here.hpp>
 
@@ -9,6 +10,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 #include <mutex>
 #include <type_traits>
 #include <utility>
@@ -96,6 +98,9 @@ struct application::impl {
   std::shared_ptr<actors::asio_transport_factory> sockets;
   std::shared_ptr<actors::transport_factory> transports;
   supervision::supervisor_actor workers;
+  supervision::supervisor_actor producers;
+  std::mutex producers_mutex;
+  std::map<std::string, std::shared_ptr<actors::producer_core>> producers_by_name;
 
   error why_ended() { return state->why_ended(); }
 
@@ -177,11 +182,12 @@ struct application::impl {
   }
 
   /// Asks the supervisor; CAF's error becomes one of ours.
-  template <class... Replies, class Request>
-  error ask_supervisor(milliseconds deadline, Request request, auto on_reply) {
+  template <class Request>
+  error ask_supervisor(const supervision::supervisor_actor& supervisor,
+    milliseconds deadline, Request request, auto on_reply) {
     caf::scoped_actor self{sys};
     error outcome;
-    ask(self, workers, deadline, std::move(request))
+    ask(self, supervisor, deadline, std::move(request))
       .receive(on_reply, [&](caf::error& e) {
         if (auto why = why_ended(); why.code != error_code::none)
           outcome = why;
@@ -214,7 +220,7 @@ struct application::impl {
         actors::spawn_worker(system, settings, transports));
     };
     worker_actor handle;
-    auto outcome = ask_supervisor(deadline, supervision::start_child{std::move(spec)},
+    auto outcome = ask_supervisor(workers, deadline, supervision::start_child{std::move(spec)},
       [&](const caf::strong_actor_ptr& h) { handle = caf::actor_cast<worker_actor>(h); });
     if (outcome.code == error_code::already_started)
       outcome.detail = "a worker named " + name + " runs already";
@@ -249,6 +255,10 @@ result<std::unique_ptr<application>> application::start(
   root.names = content->names;
   root.observer = [state = content->state](
                     const supervision_event& e) { state->observe(e); };
+  auto of_producers = root;
+  of_producers.name = "cafka.producers";
+  of_producers.names = nullptr;
+  content->producers = supervision::spawn_supervisor(sys, std::move(of_producers));
   content->workers = supervision::spawn_supervisor(sys, std::move(root));
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
@@ -276,13 +286,16 @@ result<done> application::stop(milliseconds deadline) {
   caf::scoped_actor self{impl_->sys};
   result<done> outcome{done{}};
   // The last tenth is for those that have to be killed.
-  ask(self, impl_->workers, deadline, supervision::stop{deadline / 10 * 9})
-    .receive([] {},
-      [&](caf::error& e) {
-        // One that escalated has ended already.
-        if (e == caf::sec::request_timeout)
-          outcome = error{error_code::timed_out, "workers did not end in time"};
-      });
+  for (const auto& supervisor : {impl_->producers, impl_->workers}) {
+    const auto left = std::max(left_until(until), milliseconds{1});
+    ask(self, supervisor, left, supervision::stop{left / 10 * 9})
+      .receive([] {},
+        [&](caf::error& e) {
+          // One that escalated has ended already.
+          if (e == caf::sec::request_timeout)
+            outcome = error{error_code::timed_out, "workers did not end in time"};
+        });
+  }
   if (impl_->sockets != nullptr)
     impl_->sockets->stop(left_until(until));
   return outcome;
@@ -311,7 +324,8 @@ result<done> application::stop_worker(const worker_ref& worker, milliseconds dea
   else
     request.id = impl_->name_of(worker);
   auto outcome =
-    impl_->ask_supervisor(impl_->time_for(deadline), std::move(request), [] {});
+    impl_->ask_supervisor(
+    impl_->workers, impl_->time_for(deadline), std::move(request), [] {});
   if (outcome.code == error_code::none)
     return done{};
   if (outcome.code == error_code::not_found)
@@ -335,6 +349,54 @@ std::vector<std::string> application::workers() const {
   auto names = impl_->names->names();
   std::ranges::sort(names);
   return names;
+}
+
+result<producer> application::producer(producer_options options) {
+  if (auto wrong = actors::producer_core::check(options); wrong.code != error_code::none)
+    return wrong;
+  auto connection = worker_options_from(impl_->options, {}, options.name);
+  if (!connection)
+    return connection.error();
+  const auto name = options.name;
+  const std::lock_guard guard{impl_->producers_mutex};
+  if (auto why = impl_->why_ended(); why.code != error_code::none)
+    return why;
+  if (const auto found = impl_->producers_by_name.find(name);
+      found != impl_->producers_by_name.end() && !found->second->batches.is_closed())
+    return error{error_code::already_started, "a producer named " + name + " runs already"};
+  auto core = std::make_shared<actors::producer_core>(impl_->sys, std::move(options));
+  // The supervisor outlives the handle of it that is kept here, by its own business.
+  core->on_closed = [&sys = impl_->sys, producers = impl_->producers, name] {
+    caf::scoped_actor self{sys};
+    supervision::terminate_child request;
+    request.id = name;
+    ask(self, producers, grace, std::move(request)).receive([] {}, [](caf::error&) {});
+  };
+  supervision::child_spec spec;
+  spec.id = name;
+  spec.start = [core, settings = *std::move(connection), transports = impl_->transports](
+                 caf::actor_system& system) -> supervision::start_result {
+    return caf::actor_cast<caf::strong_actor_ptr>(
+      actors::spawn_producer(system, core, settings, transports));
+  };
+  const auto outcome = impl_->ask_supervisor(impl_->producers, impl_->options.stop_timeout,
+    supervision::start_child{std::move(spec)}, [](const caf::strong_actor_ptr&) {});
+  if (outcome.code != error_code::none)
+    return outcome;
+  impl_->producers_by_name[name] = core;
+  return cafka::producer{std::move(core)};
+}
+
+result<producer> application::producer(const std::string& name) {
+  {
+    const std::lock_guard guard{impl_->producers_mutex};
+    const auto found = impl_->producers_by_name.find(name);
+    if (found != impl_->producers_by_name.end() && !found->second->batches.is_closed())
+      return cafka::producer{found->second};
+  }
+  producer_options options;
+  options.name = name;
+  return producer(std::move(options));
 }
 
 result<worker_status> application::status(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/producer.hpp>
 #include <cafka/app/options.hpp>
 
 #include <caf/fwd.hpp>
@@ -97,6 +98,18 @@ public:
 
   /// How a worker is.
   result<worker_status> status(const worker_ref& worker = {}, milliseconds deadline = {});
+
+  // -- producers
+  // ----------------------------------------------------------------------------
+
+  /// Starts a producer under a supervisor, with connections of its own. Does not wait for
+  /// any broker: records wait, by their deadlines.
+  ///
+  /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
+  result<cafka::producer> producer(producer_options options);
+
+  /// The producer of that name; with the options' defaults if there is none yet.
+  result<cafka::producer> producer(const std::string& name);
 
   // -- Kafka
   // --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 // names one.
 //
 //   producer_bench [cpu] [latency]    both unless told
+//   producer_bench alone              cafka alone, for a profiler
 
 #include "bench.hpp"
 #include "mock_process.hpp"
@@ -379,8 +380,20 @@ int run(const std::vector<std::string>& wanted) {
     cpu_table(*app, brokers);
   if (wants("latency"))
     latency_table(*app, brokers);
-  if (!wanted.empty() && wants("one")) // For a profiler.
-    print_cost(*app, brokers, {100, 1, codec::none, 20'000'000}, 1);
+  if (!wanted.empty() && wants("alone")) {
+    const auto values = values_of(100);
+    const workload w{100, 1, codec::none, 1'000'000};
+    producer_options options;
+    if (const char* size = std::getenv("BATCH"))
+      options.batch_size = static_cast<std::size_t>(std::atoi(size));
+    if (const char* size = std::getenv("BUFFER"))
+      options.buffer_memory = static_cast<std::size_t>(std::atoi(size));
+    const auto p = must(app->producer(options));
+    std::vector<double> all;
+    for (int i = 0; i != 20; ++i)
+      all.push_back(produce_with_cafka(p, w, topic_of(w), values).nanoseconds);
+    std::printf("cafka alone: %.1f ns per record\n", bench::median(all));
+  }
   return 0;
 }
 

@@ -8,7 +8,10 @@
 namespace cafka::protocol {
 
 buffer_pool::~buffer_pool() {
-  drop_unused();
+  for (const auto& list : free_) {
+    for (auto* bytes : list)
+      delete[] bytes;
+  }
 }
 
 std::size_t buffer_pool::rounded(std::size_t size) {
@@ -27,23 +30,29 @@ buffer_pool::buffer buffer_pool::take(std::size_t size, bool forced) {
     return {};
   }
   std::byte* bytes = nullptr;
-  std::size_t unused = 0;
+  std::vector<std::byte*> dropped;
   const auto at = class_of(capacity);
   {
     const std::lock_guard guard{lock_};
-    unused = unused_;
     if (at < classes && !free_[at].empty()) {
       bytes = free_[at].back();
       free_[at].pop_back();
       unused_ -= capacity;
+    } else {
+      // None of this size lies ready: those that do must not add to the budget.
+      for (auto i = classes; i-- > 0;) {
+        while (before + capacity + unused_ > limit_ && !free_[i].empty()) {
+          dropped.push_back(free_[i].back());
+          free_[i].pop_back();
+          unused_ -= std::size_t{1} << (i + smallest_bits);
+        }
+      }
     }
   }
-  if (bytes == nullptr) {
-    // Sizes of which none lies ready: those that do must not add to the budget.
-    if (before + capacity + unused > limit_)
-      drop_unused();
+  for (auto* each : dropped)
+    delete[] each;
+  if (bytes == nullptr)
     bytes = new std::byte[capacity];
-  }
   return {std::shared_ptr<std::byte[]>{bytes,
             [pool = shared_from_this(), capacity](
               std::byte* b) { pool->give_back(b, capacity); }},
@@ -63,19 +72,6 @@ void buffer_pool::give_back(std::byte* bytes, std::size_t capacity) {
   delete[] bytes;
   if (room_wanted.load(std::memory_order_seq_cst) > 0 && when_room_)
     when_room_();
-}
-
-void buffer_pool::drop_unused() {
-  std::array<std::vector<std::byte*>, classes> dropped;
-  {
-    const std::lock_guard guard{lock_};
-    dropped.swap(free_);
-    unused_ = 0;
-  }
-  for (const auto& list : dropped) {
-    for (auto* bytes : list)
-      delete[] bytes;
-  }
 }
 
 } // namespace cafka::protocol

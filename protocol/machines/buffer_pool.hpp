@@ -51,7 +51,6 @@ private:
 
   static std::size_t class_of(std::size_t rounded);
   void give_back(std::byte* bytes, std::size_t capacity);
-  void drop_unused();
 
   const std::size_t limit_;
   std::atomic<std::size_t> used_ = 0;

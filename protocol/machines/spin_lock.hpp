@@ -1,12 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 namespace cafka::protocol {
 
 /// A lock for a few nanoseconds: free, it costs one atomic exchange; taken, it spins for
-/// a moment and then lets other threads run. For `std::lock_guard`.
+/// a moment, then lets other threads run, and then sleeps. For `std::lock_guard`.
 class spin_lock {
 public:
   spin_lock() = default;
@@ -17,7 +18,9 @@ public:
     while (taken_.exchange(true, std::memory_order_acquire)) {
       for (int i = 0; taken_.load(std::memory_order_relaxed); ++i) {
         // Its holder may have been put aside, and then spinning helps nobody.
-        if (i >= spins)
+        if (i >= spins + yields)
+          std::this_thread::sleep_for(std::chrono::microseconds{50});
+        else if (i >= spins)
           std::this_thread::yield();
       }
     }
@@ -27,6 +30,7 @@ public:
 
 private:
   static constexpr int spins = 64;
+  static constexpr int yields = 2;
   std::atomic<bool> taken_ = false;
 };
 

@@ -1,5 +1,6 @@
 #include <cafka/protocol/machines/accumulator.hpp>
 #include <cafka/protocol/records/format.hpp>
+#include <cafka/protocol/records/record_batch.hpp>
 
 #include <algorithm>
 #include <bit>

@@ -51,6 +51,7 @@ bool producer_machine::seal(partition_state& p, batch& b) {
       p.producer_id = identity_;
       p.producer_epoch = identity_epoch_;
       p.next_sequence = 0;
+      p.confirmed = false;
     }
     options.producer_id = b.producer_id = p.producer_id;
     options.producer_epoch = b.epoch = p.producer_epoch;
@@ -128,17 +129,24 @@ void producer_machine::conclude(time_point now, partition_state& p,
     activate(p);
     return;
   }
+  const auto written_before = b->maybe_written;
   b->maybe_written = b->maybe_written || verdict.maybe_written;
   if (why.code != error_code::none)
     p.last_error = why;
   switch (verdict.what) {
   case produce_action::deliver:
     p.attempts = 0;
+    p.confirmed = p.confirmed
+      || (b->producer_id == p.producer_id && b->epoch == p.producer_epoch);
     resolve(p, *b, {}, offset);
     break;
   case produce_action::deliver_late:
     p.attempts = 0;
-    resolve(p, *b, {});
+    // What no earlier attempt can have written, another batch was taken for.
+    resolve(p, *b,
+      written_before || !options_.idempotent
+        ? error{}
+        : error{error_code::outcome_unknown, to_string(why)});
     break;
   case produce_action::move: {
     const auto r = requests_.find(b->request);
@@ -168,6 +176,8 @@ void producer_machine::conclude(time_point now, partition_state& p,
   case produce_action::fail:
     // Those behind it expect its numbers to be used.
     p.broken_sequence = options_.idempotent;
+    if (b->maybe_written)
+      why = {error_code::outcome_unknown, to_string(why)};
     resolve(p, *b, std::move(why));
     break;
   }
@@ -229,6 +239,7 @@ void producer_machine::restart_sequence(partition_state& p) {
   }
   ++totals_.epoch_bumps;
   p.next_sequence = 0;
+  p.confirmed = false;
   for (auto& b : p.queue) {
     if (b->bytes && b->maybe_written)
       resolve(p, *b,

@@ -167,7 +167,7 @@ bool producer_machine::may_send(time_point now, const partition_state& p) const 
     return false;
   if (options_.idempotent && identity_ < 0)
     return false;
-  if (p.broken_sequence && !p.flying.empty())
+  if (options_.idempotent && (p.broken_sequence || !p.confirmed) && !p.flying.empty())
     return false;
   return p.queue.empty() || p.flying.empty()
     || p.flying.back()->first_number < p.queue.front()->first_number;
@@ -432,6 +432,8 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
   for (const auto& p : t.partitions) {
     auto& mine = state_of(*buffers.ever[static_cast<std::size_t>(p.partition_index.value())]);
     // Old metadata of the same topic must not undo what is known.
+    if (other)
+      mine.confirmed = false; // Its log is new as well.
     if (other || p.leader_epoch.value() < 0 || p.leader_epoch >= mine.epoch)
       set_leader(now, mine, p.leader_id, p.leader_epoch);
   }

@@ -59,6 +59,9 @@ struct producer_machine::partition_state {
   std::int64_t producer_id = -1;
   std::int16_t producer_epoch = -1;
   std::int32_t next_sequence = 0;
+  /// The broker has written a batch of this epoch. Until then it knows nothing that would
+  /// tell it of a batch missing before another.
+  bool confirmed = false;
   /// A number of the sequence will never be used: the next epoch begins once nothing is
   /// in flight.
   bool broken_sequence = false;

@@ -1,5 +1,3 @@
-#include "fixture.hpp"
-
 #include "cutting_proxy.hpp"
 
 #include <arpa/inet.h>

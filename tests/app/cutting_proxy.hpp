@@ -1,5 +1,7 @@
 #pragma once
 
+#include "fixture.hpp"
+
 #include <cafka/actors/asio_transport.hpp>
 
 #include <atomic>

@@ -13,7 +13,8 @@ namespace {
 /// What a producer's reports say of each record, by partition and number.
 class fates {
 public:
-  explicit fates(std::int32_t partitions) : by_number_(partitions) {}
+  explicit fates(std::int32_t partitions)
+    : by_number_(static_cast<std::size_t>(partitions)) {}
 
   void take(const delivery& d) {
     const std::lock_guard lock{mutex_};
@@ -85,14 +86,14 @@ public:
   }
 
 private:
-  struct fate {
+  struct outcome {
     error_code code = error_code::none;
     log_offset offset = -1;
   };
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::vector<std::map<std::uint64_t, fate>> by_number_;
+  std::vector<std::map<std::uint64_t, outcome>> by_number_;
   std::size_t delivered_ = 0;
   std::size_t twice_ = 0;
   std::map<error_code, std::size_t> errors_;

@@ -2,6 +2,7 @@
 
 #include <cafka/actors/interfaces.hpp>
 #include <cafka/protocol/machines/call.hpp>
+#include <cafka/protocol/machines/partitioner.hpp>
 
 #include <functional>
 #include <memory>
@@ -16,10 +17,20 @@ using reply_function = std::function<void(result<T>)>;
 // version agreed on, reads the answer. A message that asks for nonsense is answered with
 // `invalid_argument` at once, and there is no call: null. The deadline must be set.
 
-/// `create_topic`: an unknown topic may be created. `now`: the time of records that have
-/// none.
+/// What a produce call takes from its worker.
+struct produce_surroundings {
+  /// Whether an unknown topic may be created.
+  bool create_topic = false;
+  /// The time of records that have none.
+  timestamp now;
+  /// Chooses the partition where none is named; `random` is for it.
+  protocol::partitioner choose;
+  std::uint32_t random = 0;
+};
+
 std::unique_ptr<protocol::call> make_call(
-  produce request, bool create_topic, timestamp now, reply_function<produced> reply);
+  produce request, produce_surroundings around, reply_function<produced> reply);
+/// The offset must be named.
 std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched> reply);
 std::unique_ptr<protocol::call> make_call(
   list_offsets request, reply_function<listed_offset> reply);
@@ -27,5 +38,25 @@ std::unique_ptr<protocol::call> make_call(
   metadata request, reply_function<cluster_metadata> reply);
 std::unique_ptr<protocol::call> make_call(
   api_versions request, reply_function<supported_versions> reply);
+
+std::unique_ptr<protocol::call> make_call(
+  create_topics request, reply_function<topic_results> reply);
+std::unique_ptr<protocol::call> make_call(
+  delete_topics request, reply_function<topic_results> reply);
+
+// The group must be named in these; without one the answer is `invalid_group_id`.
+std::unique_ptr<protocol::call> make_call(
+  offset_commit request, reply_function<done> reply);
+std::unique_ptr<protocol::call> make_call(
+  offset_fetch request, reply_function<fetched_offsets> reply);
+std::unique_ptr<protocol::call> make_call(
+  find_coordinator request, reply_function<found_coordinator> reply);
+std::unique_ptr<protocol::call> make_call(
+  join_group request, reply_function<joined_group> reply);
+std::unique_ptr<protocol::call> make_call(
+  sync_group request, reply_function<synced_group> reply);
+std::unique_ptr<protocol::call> make_call(heartbeat request, reply_function<done> reply);
+std::unique_ptr<protocol::call> make_call(
+  leave_group request, reply_function<left_group> reply);
 
 } // namespace cafka::actors

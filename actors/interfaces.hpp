@@ -1,39 +1,18 @@
 #pragma once
 
-// Every handle and every message of cafka on one page.
+// Every handle and every message of cafka; those about consumer groups, the making of
+// topics and streams have pages of their own beside this one.
 
-#include <cafka/actors/type_ids.hpp>
-#include <cafka/protocol/endpoint.hpp>
+#include <cafka/actors/group_messages.hpp>
+#include <cafka/actors/stream_messages.hpp>
+#include <cafka/actors/topic_messages.hpp>
 #include <cafka/protocol/records/fetched_records.hpp>
-#include <cafka/protocol/records/record.hpp>
-#include <cafka/protocol/result.hpp>
 #include <cafka/protocol/schema/api_key.hpp>
 #include <cafka/protocol/schema/uuid.hpp>
-#include <cafka/protocol/types.hpp>
 
 #include <caf/typed_actor.hpp>
 
-#include <chrono>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <vector>
-
 namespace cafka {
-
-using protocol::broker_id;
-using protocol::codec;
-using protocol::done;
-using protocol::endpoint;
-using protocol::error;
-using protocol::error_code;
-using protocol::leader_epoch;
-using protocol::log_offset;
-using protocol::partition_id;
-using protocol::record;
-using protocol::result;
-using protocol::timestamp;
-using std::chrono::milliseconds;
 
 // -- what every request takes -----------------------------------------------------------
 //
@@ -53,7 +32,9 @@ using std::chrono::milliseconds;
 /// connection lost after sending is `outcome_unknown`. Kafka: ProduceRequest, key 0.
 struct produce {
   std::string topic = {};
-  partition_id partition = {};
+  /// Nothing: the worker's partitioner chooses by the records' keys, which must all lead
+  /// to one partition.
+  std::optional<partition_id> partition = {};
   std::vector<record> records = {};
   /// How many replicas must have the batch before the broker answers: 0 none, and there
   /// is no answer; 1 the leader; -1 all in sync.
@@ -88,8 +69,9 @@ enum class isolation_level : std::int8_t {
 struct fetch {
   std::string topic = {};
   partition_id partition = {};
-  /// The first offset wanted.
-  log_offset offset = {};
+  /// The first offset wanted; nothing: where the group goes on that has committed, or
+  /// where `auto_offset_reset` says if it has not.
+  std::optional<log_offset> offset = {};
   /// How long the broker may wait for `min_bytes`.
   milliseconds wait_time{10};
   /// Bytes that must be there before the broker answers early; zero answers at once.
@@ -97,8 +79,16 @@ struct fetch {
   /// Most bytes of records; one batch larger than that still comes, whole.
   std::int32_t max_bytes = 1'000'000;
   isolation_level isolation = isolation_level::read_uncommitted;
+  /// Whether the offset behind the last record is committed for the group before the
+  /// reply; without a group nothing is.
+  bool auto_commit = true;
+  /// Empty: the worker's consumer group, if it has one.
+  std::string group = {};
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
+  /// Pins for what a group's fetch asks beside its records.
+  std::optional<std::int16_t> offset_fetch_api_version = {};
+  std::optional<std::int16_t> offset_commit_api_version = {};
 };
 
 /// Records of one partition, as views on the frame they came in.
@@ -114,6 +104,10 @@ struct fetched {
   log_offset log_start_offset = -1;
   /// The records from the wanted offset on, in order; none at the end of the log.
   protocol::fetched_records records = {};
+  /// What was committed for the group; nothing where nothing was to be.
+  std::optional<log_offset> committed = {};
+  /// Why the commit failed; the records are good all the same.
+  error commit_error = {};
 };
 
 /// A moment in a partition's log: a timestamp, or one of its ends.
@@ -140,6 +134,10 @@ private:
 };
 
 /// Asks for the first offset at or after a moment. Kafka: ListOffsetsRequest, key 2.
+///
+/// Brokers before 0.10.1 know of times only when their files were last written: they
+/// answer with the start of the newest file that was last written before the moment, or
+/// with the end of the log if the moment is yet to come.
 struct list_offsets {
   std::string topic = {};
   partition_id partition = {};
@@ -248,6 +246,8 @@ struct connection_status {
 struct worker_status {
   std::string name = {};
   std::string client_id = {};
+  /// Nothing: it belongs to no group.
+  std::optional<std::string> consumer_group = {};
   /// Whether at least one broker can be asked now.
   bool connected = false;
   /// Requests accepted and not answered.
@@ -260,10 +260,17 @@ using worker_actor = caf::typed_actor<caf::result<result<produced>>(produce),
   caf::result<result<fetched>>(fetch), caf::result<result<listed_offset>>(list_offsets),
   caf::result<result<cluster_metadata>>(metadata),
   caf::result<result<supported_versions>>(api_versions),
+  caf::result<result<done>>(offset_commit),
+  caf::result<result<fetched_offsets>>(offset_fetch),
+  caf::result<result<found_coordinator>>(find_coordinator),
+  caf::result<result<joined_group>>(join_group),
+  caf::result<result<synced_group>>(sync_group), caf::result<result<done>>(heartbeat),
+  caf::result<result<left_group>>(leave_group),
+  caf::result<result<topic_results>>(create_topics),
+  caf::result<result<topic_results>>(delete_topics),
   caf::result<result<worker_status>>(get_status)>;
 
-// -- inspection
-// ---------------------------------------------------------------------------
+// -- inspection -------------------------------------------------------------------------
 
 template <class Inspector>
 bool inspect(Inspector& f, isolation_level& x) {
@@ -304,7 +311,8 @@ bool inspect(Inspector& f, fetched& x) {
   return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
     f.field("high_watermark", x.high_watermark),
     f.field("last_stable_offset", x.last_stable_offset),
-    f.field("log_start_offset", x.log_start_offset), f.field("records", x.records));
+    f.field("log_start_offset", x.log_start_offset), f.field("records", x.records),
+    f.field("committed", x.committed), f.field("commit_error", x.commit_error));
 }
 
 template <class Inspector>
@@ -393,8 +401,8 @@ bool inspect(Inspector& f, connection_status& x) {
 template <class Inspector>
 bool inspect(Inspector& f, worker_status& x) {
   return f.object(x).fields(f.field("name", x.name), f.field("client_id", x.client_id),
-    f.field("connected", x.connected), f.field("pending", x.pending),
-    f.field("connections", x.connections));
+    f.field("consumer_group", x.consumer_group), f.field("connected", x.connected),
+    f.field("pending", x.pending), f.field("connections", x.connections));
 }
 
 } // namespace cafka

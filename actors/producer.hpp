@@ -67,7 +67,7 @@ struct producer_options {
   /// For records with a key and without a partition. Null: murmur2, as Kafka's Java
   /// client. Keyless records go in runs of `sticky_size` bytes to partitions by chance,
   /// rather to those with shorter queues (KIP-480, KIP-794).
-  protocol::key_partitioner partitioner = {};
+  protocol::partitioner partitioner = {};
   std::size_t sticky_size = 64 * 1024;
   /// Whether sending to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;

@@ -33,6 +33,7 @@ protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
   protocol::dispatcher_options result;
   result.bootstrap = o.uris;
   result.client_id = o.client_id;
+  result.release = o.kafka_version;
   result.request_timeout = o.request_timeout;
   result.socket_timeout = o.socket_timeout;
   result.metadata_update_interval = milliseconds{0}; // The machine asks.

@@ -76,7 +76,9 @@ private:
     traits what;
     what.key = protocol::produce_request::key;
     what.versions = protocol::produce_request::versions;
-    what.versions.min = options.compression == codec::zstd ? zstd_since : batches_since;
+    what.need(batches_since, "a producer needs");
+    if (options.compression == codec::zstd)
+      what.need(zstd_since, "zstd needs");
     what.where = broker;
     what.patience = options.request_timeout;
     what.repeatable = false;

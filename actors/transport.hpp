@@ -13,6 +13,7 @@
 
 namespace cafka::actors {
 
+class tls_context;
 using protocol::endpoint;
 
 /// Tells one connection from all others that its owner ever had.
@@ -32,10 +33,11 @@ struct transport_frames {
 
 /// To the owner, once and last: the connection could not be made or is gone.
 ///
-/// Codes: `connection_failed` (name not resolved, refused, unreachable), `timed_out` (not
-/// up by `connect_timeout`), `disconnected` (closed by the peer, reset),
-/// `malformed_response` (a frame length below 0 or above `max_frame_size`), `closed` (the
-/// factory was stopped).
+/// Codes: `connection_failed` (name not resolved, refused, unreachable), `tls_failed`
+/// (TLS with the peer does not come about, or not without a certificate of ours that it
+/// takes), `timed_out` (not up by `connect_timeout`), `disconnected` (closed by the peer,
+/// reset), `malformed_response` (a frame length below 0 or above `max_frame_size`),
+/// `closed` (the factory was stopped).
 struct transport_down {
   connection_id id = 0;
   protocol::error reason;
@@ -43,7 +45,7 @@ struct transport_down {
 
 /// How a connection behaves.
 struct transport_options {
-  /// Time for name resolution and all addresses together.
+  /// Time for name resolution, all addresses and TLS together.
   std::chrono::milliseconds connect_timeout{10'000};
   /// Largest frame taken from the peer, in bytes; a larger one ends the connection.
   std::size_t max_frame_size = 100'000'000;
@@ -52,6 +54,8 @@ struct transport_options {
   /// Bytes read ahead of `grant`. A frame larger than the credit is still read when no
   /// other is held.
   std::size_t read_credit = 64u << 20;
+  /// Null: no TLS.
+  std::shared_ptr<tls_context> tls = {};
 };
 
 /// A connection to a broker that carries length-prefixed frames.

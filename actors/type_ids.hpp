@@ -10,6 +10,7 @@ namespace cafka::protocol {
 
 template <class T>
 class result;
+struct done;
 
 } // namespace cafka::protocol
 
@@ -28,10 +29,35 @@ struct supported_versions;
 struct get_status;
 struct worker_status;
 
+struct offset_commit;
+struct offset_fetch;
+struct fetched_offsets;
+struct find_coordinator;
+struct found_coordinator;
+struct join_group;
+struct joined_group;
+struct sync_group;
+struct synced_group;
+struct heartbeat;
+struct leave_group;
+struct left_group;
+struct create_topics;
+struct delete_topics;
+struct topic_results;
+
+struct stream_credit;
+struct stream_batch;
+struct stream_end;
+struct stream_stop;
+
 namespace actors {
 
 /// From a worker to itself: look at the clock.
 struct worker_tick {};
+
+/// From a stream to itself: look at the clock; and: its consumer has ended.
+struct stream_tick {};
+struct stream_consumer_down {};
 
 } // namespace actors
 
@@ -70,9 +96,51 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_frames))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_down))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::worker_tick))
 
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::done))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::protocol::done>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::offset_commit))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::offset_fetch))
+CAF_ADD_TYPE_ID(cafka, (cafka::fetched_offsets))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::fetched_offsets>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::find_coordinator))
+CAF_ADD_TYPE_ID(cafka, (cafka::found_coordinator))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::found_coordinator>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::join_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::joined_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::joined_group>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::sync_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::synced_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::synced_group>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::heartbeat))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::leave_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::left_group))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::left_group>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::create_topics))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::delete_topics))
+CAF_ADD_TYPE_ID(cafka, (cafka::topic_results))
+CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::topic_results>))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_credit))
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_batch))
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
+CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_tick))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
+
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_frames)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::worker_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_tick)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_consumer_down)

@@ -9,7 +9,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <functional>
+#include <map>
 #include <random>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
@@ -28,10 +31,12 @@ protocol::dispatcher_options dispatcher_options_of(const worker_options& options
   protocol::dispatcher_options result;
   result.bootstrap = options.uris;
   result.client_id = options.client_id;
+  result.release = options.kafka_version;
   result.request_timeout = options.request_timeout;
   result.socket_timeout = options.socket_timeout;
   result.metadata_update_interval = options.metadata_update_interval;
   result.unknown_topic_wait = options.unknown_topic_wait;
+  result.coordinator_update_interval = options.consumer_group_update_interval;
   result.initial_topics = options.initial_topics;
   result.reconnect.initial = options.reconnect_backoff;
   result.reconnect.max = options.reconnect_backoff_max;
@@ -86,15 +91,42 @@ public:
       [this](produce& request) {
         set_deadline(request.deadline);
         return submit<produced>(request.deadline, [&](auto reply) {
-          return make_call(std::move(request), options_.allow_auto_topic_creation,
-            wall_clock(), std::move(reply));
+          produce_surroundings around{options_.allow_auto_topic_creation, wall_clock(),
+            options_.partitioner, static_cast<std::uint32_t>(random_())};
+          return make_call(std::move(request), std::move(around), std::move(reply));
         });
       },
-      [this](fetch& request) { return submit_simple<fetched>(request); },
+      [this](fetch& request) { return on_fetch(request); },
       [this](list_offsets& request) { return submit_simple<listed_offset>(request); },
       [this](metadata& request) { return submit_simple<cluster_metadata>(request); },
       [this](
         api_versions& request) { return submit_simple<supported_versions>(request); },
+      [this](offset_commit& request) { return submit_for_group<done>(request); },
+      [this](
+        offset_fetch& request) { return submit_for_group<fetched_offsets>(request); },
+      [this](find_coordinator& request) {
+        if (request.type == coordinator_type::group)
+          set_group(request.key);
+        return submit_simple<found_coordinator>(request);
+      },
+      [this](join_group& request) { return on_join_group(request); },
+      [this](sync_group& request) {
+        set_group(request.group);
+        if (request.deadline <= milliseconds{0})
+          request.deadline =
+            options_.request_timeout + timeouts_of(request.group).rebalance;
+        return submit_simple<synced_group>(request);
+      },
+      [this](heartbeat& request) {
+        set_group(request.group);
+        const auto session = timeouts_of(request.group).session;
+        if (request.deadline <= milliseconds{0} && session > milliseconds{0})
+          request.deadline = std::min(options_.request_timeout, session);
+        return submit_simple<done>(request);
+      },
+      [this](leave_group& request) { return submit_for_group<left_group>(request); },
+      [this](create_topics& request) { return submit_simple<topic_results>(request); },
+      [this](delete_topics& request) { return submit_simple<topic_results>(request); },
       [this](const get_status& request) { return on_get_status(request); },
       [this](transport_up msg) {
         dispatcher_.on_up(now(), msg.id);
@@ -135,7 +167,9 @@ public:
     return sent::closed;
   }
 
-  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+  void disconnect(std::uint64_t connection) override {
+    transports_up_.erase(connection);
+  }
 
 private:
   struct waiter {
@@ -143,7 +177,9 @@ private:
     caf::typed_response_promise<result<worker_status>> promise;
   };
 
-  time_point now() const { return self_->clock().now(); }
+  time_point now() const {
+    return self_->clock().now();
+  }
 
   static timestamp wall_clock() {
     return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
@@ -174,6 +210,155 @@ private:
       [&](auto reply) { return make_call(std::move(request), std::move(reply)); });
   }
 
+  // -- groups ---------------------------------------------------------------------------
+
+  struct group_timeouts {
+    milliseconds rebalance{0};
+    milliseconds session{0};
+  };
+
+  void set_group(std::string& group) const {
+    if (group.empty() && options_.consumer_group)
+      group = *options_.consumer_group;
+  }
+
+  template <class Reply, class Request>
+  caf::typed_response_promise<result<Reply>> submit_for_group(Request& request) {
+    set_group(request.group);
+    return submit_simple<Reply>(request);
+  }
+
+  /// Zero where the group was not joined through this worker.
+  [[nodiscard]] group_timeouts timeouts_of(const std::string& group) const {
+    const auto found = joined_.find(group);
+    return found == joined_.end() ? group_timeouts{} : found->second;
+  }
+
+  caf::typed_response_promise<result<joined_group>> on_join_group(join_group& request) {
+    set_group(request.group);
+    joined_[request.group] = {request.rebalance_timeout, request.session_timeout};
+    if (request.deadline <= milliseconds{0})
+      request.deadline = options_.request_timeout + request.rebalance_timeout;
+    return submit_simple<joined_group>(request);
+  }
+
+  // -- a fetch for a group --------------------------------------------------------------
+
+  /// One on its way through its steps: where the group is, the records, the commit.
+  struct group_fetch {
+    fetch request;
+    time_point deadline;
+    bool by_group = false; // The offset is the group's, not the caller's.
+    bool reset = false;    // It has been replaced once.
+    caf::typed_response_promise<result<fetched>> promise;
+  };
+  using group_fetch_ptr = std::shared_ptr<group_fetch>;
+
+  caf::typed_response_promise<result<fetched>> on_fetch(fetch& request) {
+    set_group(request.group);
+    if (request.offset && (!request.auto_commit || request.group.empty()))
+      return submit_simple<fetched>(request);
+    set_deadline(request.deadline);
+    auto promise = self_->make_response_promise<result<fetched>>();
+    if (!request.offset && request.group.empty()) {
+      promise.deliver(result<fetched>{error_code::invalid_group_id,
+        "there is neither an offset nor a group that may have committed one"});
+      return promise;
+    }
+    const auto f = std::make_shared<group_fetch>(group_fetch{
+      std::move(request), now() + request.deadline, !request.offset, false, promise});
+    if (f->by_group)
+      ask_committed(f);
+    else
+      fetch_records(f);
+    after_event();
+    return promise;
+  }
+
+  void ask_committed(const group_fetch_ptr& f) {
+    offset_fetch question;
+    question.group = f->request.group;
+    question.topics = {{{f->request.topic, {f->request.partition}}}};
+    question.api_version = f->request.offset_fetch_api_version;
+    submit_step<fetched_offsets>(f, question, [this, f](result<fetched_offsets> kept) {
+      if (!kept)
+        return f->promise.deliver(result<fetched>{kept.error()});
+      for (const auto& o : kept->offsets)
+        f->request.offset = o.offset;
+      if (f->request.offset)
+        fetch_records(f);
+      else
+        reset_offset(f);
+    });
+  }
+
+  void reset_offset(const group_fetch_ptr& f) {
+    f->reset = true;
+    list_offsets question;
+    question.topic = f->request.topic;
+    question.partition = f->request.partition;
+    question.time = options_.auto_offset_reset == offset_reset::latest
+      ? offset_time::latest()
+      : offset_time::earliest();
+    question.isolation = f->request.isolation;
+    submit_step<listed_offset>(f, question, [this, f](result<listed_offset> found) {
+      if (!found)
+        return f->promise.deliver(result<fetched>{found.error()});
+      f->request.offset = found->offset.value_or(0);
+      fetch_records(f);
+    });
+  }
+
+  void fetch_records(const group_fetch_ptr& f) {
+    submit_step<fetched>(f, f->request, [this, f](result<fetched> got) {
+      const bool out_of_range = got.error().code == error_code::offset_out_of_range;
+      if (out_of_range && f->by_group && !f->reset
+        && options_.auto_offset_reset != offset_reset::none)
+        return reset_offset(f);
+      if (!got || !f->request.auto_commit
+        || got->records.next_offset() <= *f->request.offset)
+        return f->promise.deliver(std::move(got));
+      commit(f, *std::move(got));
+    });
+  }
+
+  void commit(const group_fetch_ptr& f, fetched got) {
+    offset_commit request;
+    request.group = f->request.group;
+    request.api_version = f->request.offset_commit_api_version;
+    const auto next = got.records.next_offset();
+    request.offsets.push_back({f->request.topic, f->request.partition, next});
+    submit_step<done>(f, request, [f, next, got](result<done> kept) mutable {
+      if (kept)
+        got.committed = next;
+      got.commit_error = kept.error();
+      f->promise.deliver(result<fetched>{std::move(got)});
+    });
+  }
+
+  /// Asks, within what is left of the fetch's time. The answer is taken after the event
+  /// that brings it, as the dispatcher is in the midst of a decision then.
+  template <class Reply, class Request, class F>
+  void submit_step(const group_fetch_ptr& f, Request request, F take) {
+    const auto left = std::chrono::ceil<milliseconds>(f->deadline - now());
+    request.deadline = std::max(left, milliseconds{1});
+    const auto deadline = request.deadline;
+    auto what = make_call(std::move(request),
+      reply_function<Reply>{[this, take = std::move(take)](result<Reply> reply) {
+        later_.push_back(
+          [take, reply = std::move(reply)]() mutable { take(std::move(reply)); });
+      }});
+    if (what != nullptr)
+      dispatcher_.submit(now(), std::move(what), deadline);
+  }
+
+  void run_later() {
+    while (!later_.empty()) {
+      for (auto& step : std::exchange(later_, {}))
+        step();
+    }
+  }
+
   void on_frames(const transport_frames& msg) {
     const auto at = now();
     std::size_t bytes = 0;
@@ -189,6 +374,7 @@ private:
   void on_exit_message(const caf::exit_msg& msg) {
     dispatcher_.shut_down(
       {error_code::closed, "worker " + options_.name + " was stopped"});
+    run_later();
     for (auto& w : std::exchange(waiters_, {}))
       w.promise.deliver(result<worker_status>{error_code::closed});
     transports_up_.clear();
@@ -202,6 +388,7 @@ private:
     worker_status result;
     result.name = options_.name;
     result.client_id = options_.client_id;
+    result.consumer_group = options_.consumer_group;
     result.connected = dispatcher_.connected();
     result.pending = dispatcher_.pending();
     for (const auto& l : dispatcher_.links()) {
@@ -246,6 +433,7 @@ private:
   // ---------------------------------------------------------------------------------
 
   void after_event() {
+    run_later();
     answer_waiters();
     schedule();
   }
@@ -267,6 +455,9 @@ private:
   std::shared_ptr<transport_factory> transports_;
   std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
   dispatcher dispatcher_;
+  std::minstd_rand random_{std::random_device{}()};
+  std::map<std::string, group_timeouts> joined_;
+  std::vector<std::function<void()>> later_;
   std::vector<waiter> waiters_;
   time_point wake_at_ = time_point::max();
 };

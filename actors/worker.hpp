@@ -1,15 +1,26 @@
 #pragma once
 
 #include <cafka/actors/interfaces.hpp>
+#include <cafka/protocol/machines/partitioner.hpp>
+#include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <caf/fwd.hpp>
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 namespace cafka::actors {
+
+/// Where reading begins that has no offset to begin at. KafkaEx: `auto_offset_reset`.
+enum class offset_reset : std::uint8_t {
+  none, ///< At the first offset, for a group that has committed nothing; an offset out
+        ///< of range is an error.
+  earliest, ///< At the first offset still in the log.
+  latest,   ///< At the end of the log.
+};
 
 /// How a worker behaves. KafkaEx: `worker_init`.
 struct worker_options {
@@ -17,10 +28,20 @@ struct worker_options {
   std::string name;
   /// What brokers are told is asking, for their logs and quotas.
   std::string client_id = "cafka";
+  /// The group that requests mean that name none; nothing: no group.
+  std::optional<std::string> consumer_group;
   /// The brokers to ask first; must not be empty. Dead ones among them do no harm.
   std::vector<endpoint> uris;
   /// How often metadata of the topics in use is asked for; zero means only when needed.
   milliseconds metadata_update_interval{30'000};
+  /// How often the coordinators of the groups in use are asked for; zero means only when
+  /// needed.
+  milliseconds consumer_group_update_interval{30'000};
+  /// Where a group's fetch begins that has committed nothing, or what is not there any
+  /// more.
+  offset_reset auto_offset_reset = offset_reset::none;
+  /// Chooses the partition of a produce that names none.
+  protocol::partitioner partitioner = protocol::murmur2_partitioner;
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
   /// The deadline of a request that names none.
@@ -39,6 +60,8 @@ struct worker_options {
   milliseconds retry_backoff_max{1'000};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
+  /// The release of the brokers, which then are not asked for their versions.
+  std::optional<protocol::kafka_version> kafka_version;
   /// Most requests at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;
   /// How its connections behave.

@@ -1,6 +1,8 @@
 #include <cafka/actors/asio_transport.hpp>
-#include <cafka/actors/producer_core.hpp>
+#include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
+#include <cafka/app/producer_starter.hpp>
+#include <cafka/app/stream_starter.hpp>
 #include <cafka/supervision/run_here.hpp>
 
 #include <caf/actor_system.hpp>
@@ -10,7 +12,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <map>
 #include <mutex>
 #include <type_traits>
 #include <utility>
@@ -27,6 +28,14 @@ using time_point = steady_clock::time_point;
 /// Beyond a request's deadline, for the worker's own answer that it has passed.
 constexpr milliseconds grace{1'000};
 
+/// Beyond this no group's rebalance is waited for unless a deadline says so.
+constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
+
+/// The worker supervisor's name among the supervisors.
+const std::string workers_name = "workers";
+const std::string streams_name = "streams";
+const std::string producers_name = "producers";
+
 void log_event(const supervision_event& event) {
   switch (event.kind) {
   case event_kind::escalated: spdlog::critical("cafka: {}", to_string(event)); break;
@@ -34,6 +43,8 @@ void log_event(const supervision_event& event) {
   case event_kind::restarted:
   case event_kind::restart_failed:
   case event_kind::killed: spdlog::warn("cafka: {}", to_string(event)); break;
+  case event_kind::ignored:
+  case event_kind::auto_shutdown:
   case event_kind::started:
   case event_kind::exited:
   case event_kind::removed:
@@ -41,9 +52,37 @@ void log_event(const supervision_event& event) {
   }
 }
 
+/// TLS that checks less than it should is never silent.
+void warn_of_verification(const std::string& worker, const ssl_options& options) {
+  switch (options.verify) {
+  case ssl_verify::verify_peer: return;
+  case ssl_verify::verify_chain:
+    spdlog::warn("cafka: worker {} takes a broker's certificate for whatever host it is "
+                 "(ssl_options.verify = verify_chain): whoever has one from the same CA "
+                 "can stand in for a broker",
+      worker);
+    return;
+  case ssl_verify::verify_none:
+    spdlog::warn("cafka: worker {} does not check brokers' certificates "
+                 "(ssl_options.verify = verify_none): whoever sits on the way can read "
+                 "and change everything",
+      worker);
+    return;
+  }
+}
+
 milliseconds left_until(time_point deadline) {
   return std::max(
     std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), milliseconds{0});
+}
+
+/// Sends `other` an exit message with the reason that `watched` ends with.
+void tell_end(const caf::strong_actor_ptr& watched, const caf::strong_actor_ptr& other) {
+  watched->get()->attach_functor(
+    [from = watched->address(), to = caf::actor_cast<caf::weak_actor_ptr>(other)](
+      const caf::error& reason) {
+      post(to, caf::exit_msg{from, reason});
+    });
 }
 
 /// Whether the message was never handled, so that asking again does no harm.
@@ -65,7 +104,9 @@ struct health {
   void observe(const supervision_event& event) {
     if (event.kind == event_kind::escalated) {
       const std::lock_guard guard{mutex};
-      escalated = {error_code::closed, to_string(event)};
+      // The first one says why; the root gives up because of it.
+      if (escalated.code == error_code::none)
+        escalated = {error_code::closed, to_string(event)};
     }
     log_event(event);
     if (on_event)
@@ -94,13 +135,38 @@ struct application::impl {
   std::shared_ptr<health> state = std::make_shared<health>();
   std::shared_ptr<supervision::registry> names =
     std::make_shared<supervision::registry>();
+  /// Apart from the workers', whose names are the program's.
+  std::shared_ptr<supervision::registry> supervisors =
+    std::make_shared<supervision::registry>();
   // Null when the options brought another kind.
   std::shared_ptr<actors::asio_transport_factory> sockets;
   std::shared_ptr<actors::transport_factory> transports;
-  supervision::supervisor_actor workers;
-  supervision::supervisor_actor producers;
-  std::mutex producers_mutex;
-  std::map<std::string, std::shared_ptr<actors::producer_core>> producers_by_name;
+  supervision::supervisor_actor root;
+  std::shared_ptr<stream_starter> starter;
+  std::shared_ptr<producer_starter> producers;
+  /// The workers outside the tree, and what guards the list.
+  std::mutex linked_mutex;
+  std::vector<caf::weak_actor_ptr> linked;
+
+  /// Notes a worker outside the tree; it ends with the application all the same.
+  void add_linked(const caf::strong_actor_ptr& worker) {
+    const std::lock_guard guard{linked_mutex};
+    std::erase_if(
+      linked, [](const auto& w) { return w == nullptr || w.lock() == nullptr; });
+    linked.push_back(caf::actor_cast<caf::weak_actor_ptr>(worker));
+  }
+
+  void end_linked() {
+    const std::lock_guard guard{linked_mutex};
+    for (const auto& w : std::exchange(linked, {}))
+      post(w, caf::exit_msg{{}, caf::make_error(caf::exit_reason::user_shutdown)});
+  }
+
+  /// The worker supervisor; null once the application has ended.
+  [[nodiscard]] supervision::supervisor_actor workers() const {
+    return caf::actor_cast<supervision::supervisor_actor>(
+      supervisors->look_up(workers_name));
+  }
 
   error why_ended() { return state->why_ended(); }
 
@@ -139,8 +205,15 @@ struct application::impl {
 
   /// Asks a worker and blocks for its reply.
   template <class Reply, class Request>
-  result<Reply> ask_worker(const worker_ref& which, const Request& request) {
-    const auto deadline = steady_clock::now() + time_for(request.deadline);
+  result<Reply> ask_worker(
+    const worker_ref& which, const Request& request, milliseconds unless_told = {}) {
+    // Of these the worker knows best how long they may take.
+    constexpr bool worker_decides =
+      std::is_same_v<Request,
+        cafka::sync_group> || std::is_same_v<Request, cafka::heartbeat>;
+    const bool told = request.deadline > milliseconds{0};
+    const auto deadline =
+      steady_clock::now() + time_for(told ? request.deadline : unless_told);
     caf::strong_actor_ptr stale;
     caf::scoped_actor self{sys};
     while (true) {
@@ -148,10 +221,11 @@ struct application::impl {
       if (!handle)
         return handle.error();
       auto due = request;
-      due.deadline = left_until(deadline);
-      if (due.deadline <= milliseconds{0})
+      const auto left = left_until(deadline);
+      if (left <= milliseconds{0})
         return error{error_code::timed_out, "no time is left"};
-      const auto timeout = due.deadline + grace;
+      due.deadline = worker_decides && !told ? milliseconds{0} : left;
+      const auto timeout = left + grace;
       result<Reply> reply;
       caf::error failed;
       auto answer = supervision::ask_here(self, *handle, std::move(due));
@@ -172,7 +246,11 @@ struct application::impl {
   error lost(const caf::error& failed) {
     if (auto why = why_ended(); why.code != error_code::none)
       return why;
-    if constexpr (std::is_same_v<Request, cafka::produce>) {
+    constexpr bool changes_something =
+      std::is_same_v<Request,
+        cafka::
+          produce> || std::is_same_v<Request, cafka::create_topics> || std::is_same_v<Request, cafka::delete_topics> || std::is_same_v<Request, cafka::join_group>;
+    if constexpr (changes_something) {
       return {error_code::outcome_unknown,
         "the worker ended before its answer: " + to_string(failed)};
     } else {
@@ -182,12 +260,11 @@ struct application::impl {
   }
 
   /// Asks the supervisor; CAF's error becomes one of ours.
-  template <class Request>
-  error ask_supervisor(const supervision::supervisor_actor& supervisor,
-    milliseconds deadline, Request request, auto on_reply) {
+  template <class... Replies, class Request>
+  error ask_supervisor(milliseconds deadline, Request request, auto on_reply) {
     caf::scoped_actor self{sys};
     error outcome;
-    ask(self, supervisor, deadline, std::move(request))
+    ask(self, workers(), deadline, std::move(request))
       .receive(on_reply, [&](caf::error& e) {
         if (auto why = why_ended(); why.code != error_code::none)
           outcome = why;
@@ -205,28 +282,125 @@ struct application::impl {
     return outcome;
   }
 
+  /// The root supervisor and what lives under it from the start.
+  ///
+  /// It restarts nobody: when the workers' supervisor gives up, all is ended.
+  [[nodiscard]] supervision::supervisor_options tree_options() const {
+    const auto observer = [observed = state](
+                            const supervision_event& e) { observed->observe(e); };
+    supervision::supervisor_options of_workers;
+    of_workers.name = "cafka.workers";
+    of_workers.strategy = supervision::strategy::simple_one_for_one;
+    of_workers.intensity = {options.max_restarts, options.max_seconds};
+    of_workers.names = names;
+    of_workers.observer = observer;
+    supervision::supervisor_options of_root;
+    of_root.name = "cafka";
+    of_root.intensity = {0, options.max_seconds};
+    of_root.names = supervisors;
+    of_root.observer = observer;
+    of_root.children.push_back(
+      supervision::supervisor_spec(workers_name, std::move(of_workers)));
+    of_root.children.back().name = workers_name;
+    // Behind the workers, so that it ends before them: last commits need a worker.
+    supervision::supervisor_options of_streams;
+    of_streams.name = "cafka.streams";
+    of_streams.strategy = supervision::strategy::simple_one_for_one;
+    of_streams.observer = observer;
+    of_root.children.push_back(
+      supervision::supervisor_spec(streams_name, std::move(of_streams)));
+    of_root.children.back().name = streams_name;
+    supervision::supervisor_options of_producers;
+    of_producers.name = "cafka.producers";
+    of_producers.strategy = supervision::strategy::simple_one_for_one;
+    of_producers.intensity = {options.max_restarts, options.max_seconds};
+    // Their names are apart from the workers'.
+    of_producers.names = std::make_shared<supervision::registry>();
+    of_producers.observer = observer;
+    of_root.children.push_back(
+      supervision::supervisor_spec(producers_name, std::move(of_producers)));
+    of_root.children.back().name = producers_name;
+    return of_root;
+  }
+
+  /// The settings a worker begins with, asked for anew at each start, but for the first,
+  /// when they are at hand.
+  std::function<result<actors::worker_options>()> settings_source(const std::string& name,
+    const worker_init& init, actors::worker_options first) const {
+    auto at_hand =
+      std::make_shared<std::optional<actors::worker_options>>(std::move(first));
+    return [at_hand, name, init, common = options]() -> result<actors::worker_options> {
+      if (auto known = std::exchange(*at_hand, std::nullopt))
+        return *std::move(known);
+      return worker_options_from(common, init, name);
+    };
+  }
+
+  /// Starts a worker under the supervisor; without a name nobody finds it by one.
   result<worker_actor> start_worker(
     const std::string& name, const worker_init& init, milliseconds deadline) {
-    if (name.empty())
-      return error{error_code::invalid_argument, "a worker needs a name"};
     auto settings = worker_options_from(options, init, name);
     if (!settings)
       return settings.error();
+    const auto tls = settings->transport.tls;
     supervision::child_spec spec;
-    spec.id = name;
-    spec.start = [settings = *settings, transports = transports](
+    spec.id = name.empty() ? "(no name)" : name;
+    spec.name = name;
+    spec.start = [source = settings_source(name, init, *std::move(settings)),
+                   transports = transports](
                    caf::actor_system& system) -> supervision::start_result {
+      auto fresh = source();
+      if (!fresh)
+        return caf::make_error(supervision::errc::start_failed, to_string(fresh.error()));
       return caf::actor_cast<caf::strong_actor_ptr>(
-        actors::spawn_worker(system, settings, transports));
+        actors::spawn_worker(system, *std::move(fresh), transports));
     };
     worker_actor handle;
-    auto outcome = ask_supervisor(workers, deadline, supervision::start_child{std::move(spec)},
+    auto outcome = ask_supervisor(deadline, supervision::start_child{std::move(spec)},
       [&](const caf::strong_actor_ptr& h) { handle = caf::actor_cast<worker_actor>(h); });
     if (outcome.code == error_code::already_started)
       outcome.detail = "a worker named " + name + " runs already";
     if (outcome.code != error_code::none)
       return outcome;
+    if (tls != nullptr)
+      warn_of_verification(name, tls->options());
     return handle;
+  }
+
+  result<done> stop_worker(const worker_ref& worker, milliseconds deadline) {
+    supervision::terminate_child request;
+    if (worker.handle())
+      request.child = caf::actor_cast<caf::strong_actor_ptr>(worker.handle());
+    else
+      request.name = name_of(worker);
+    auto outcome = ask_supervisor(time_for(deadline), std::move(request), [] {});
+    if (outcome.code == error_code::none)
+      return done{};
+    if (outcome.code == error_code::not_found)
+      outcome.detail = worker.handle() ? "the worker behind this handle has ended"
+                                       : "no worker is named " + name_of(worker);
+    return outcome;
+  }
+
+  result<worker_actor> create_worker(
+    const std::string& name, const worker_init& init, milliseconds deadline) {
+    const auto until = steady_clock::now() + time_for(deadline);
+    auto handle = start_worker(name, init, left_until(until));
+    if (!handle)
+      return handle;
+    auto why = wait_until_connected(*handle, until);
+    if (why.code == error_code::none)
+      return handle;
+    (void)stop_worker(*handle, options.stop_timeout);
+    return why;
+  }
+
+  /// Whether a broker has answered the worker by the deadline.
+  error wait_until_connected(const worker_actor& handle, time_point deadline) {
+    get_status request;
+    request.wait_connected = true;
+    request.deadline = std::max(left_until(deadline), milliseconds{1});
+    return ask_worker<worker_status>(handle, request).error();
   }
 };
 
@@ -249,17 +423,16 @@ result<std::unique_ptr<application>> application::start(
       std::max(content->options.io_threads, 1u));
     content->transports = content->sockets;
   }
-  supervision::supervisor_options root;
-  root.name = "cafka.workers";
-  root.intensity = {content->options.max_restarts, content->options.max_seconds};
-  root.names = content->names;
-  root.observer = [state = content->state](
-                    const supervision_event& e) { state->observe(e); };
-  auto of_producers = root;
-  of_producers.name = "cafka.producers";
-  of_producers.names = nullptr;
-  content->producers = supervision::spawn_supervisor(sys, std::move(of_producers));
-  content->workers = supervision::spawn_supervisor(sys, std::move(root));
+  auto root = supervision::start_supervisor(sys, content->tree_options());
+  if (!root)
+    return error{error_code::invalid_argument, to_string(root.error())};
+  content->root = *root;
+  content->starter = std::make_shared<stream_starter>(sys, content->options,
+    content->names, content->supervisors->look_up(streams_name),
+    [state = content->state] { return state->why_ended(); });
+  content->producers = std::make_shared<producer_starter>(sys, content->options,
+    content->transports, content->supervisors->look_up(producers_name),
+    [state = content->state] { return state->why_ended(); });
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
     const auto started = app->impl_->start_worker(
@@ -285,17 +458,15 @@ result<done> application::stop(milliseconds deadline) {
   const auto until = steady_clock::now() + deadline;
   caf::scoped_actor self{impl_->sys};
   result<done> outcome{done{}};
+  impl_->end_linked();
   // The last tenth is for those that have to be killed.
-  for (const auto& supervisor : {impl_->producers, impl_->workers}) {
-    const auto left = std::max(left_until(until), milliseconds{1});
-    ask(self, supervisor, left, supervision::stop{left / 10 * 9})
-      .receive([] {},
-        [&](caf::error& e) {
-          // One that escalated has ended already.
-          if (e == caf::sec::request_timeout)
-            outcome = error{error_code::timed_out, "workers did not end in time"};
-        });
-  }
+  ask(self, impl_->root, deadline, supervision::stop{deadline / 10 * 9})
+    .receive([] {},
+      [&](caf::error& e) {
+        // One that escalated has ended already.
+        if (e == caf::sec::request_timeout)
+          outcome = error{error_code::timed_out, "workers did not end in time"};
+      });
   if (impl_->sockets != nullptr)
     impl_->sockets->stop(left_until(until));
   return outcome;
@@ -303,35 +474,56 @@ result<done> application::stop(milliseconds deadline) {
 
 result<worker_actor> application::create_worker(
   const std::string& name, const worker_init& init, milliseconds deadline) {
+  if (name.empty())
+    return error{error_code::invalid_argument, "a worker needs a name, or no_name"};
+  return impl_->create_worker(name, init, deadline);
+}
+
+result<worker_actor> application::create_worker(
+  no_name_t, const worker_init& init, milliseconds deadline) {
+  return impl_->create_worker({}, init, deadline);
+}
+
+result<worker_actor> application::start_link_worker(
+  const caf::strong_actor_ptr& owner, const worker_init& init, milliseconds deadline) {
   const auto until = steady_clock::now() + impl_->time_for(deadline);
-  auto handle = impl_->start_worker(name, init, left_until(until));
-  if (!handle)
-    return handle;
-  get_status request;
-  request.wait_connected = true;
-  request.deadline = left_until(until);
-  const auto connected = impl_->ask_worker<worker_status>(*handle, request);
-  if (connected)
-    return handle;
-  (void)stop_worker(*handle, impl_->options.stop_timeout);
-  return connected.error();
+  if (owner == nullptr)
+    return error{error_code::invalid_argument, "there is no actor to link the worker to"};
+  if (auto why = impl_->why_ended(); why.code != error_code::none)
+    return why;
+  auto settings = worker_options_from(impl_->options, init, {});
+  if (!settings)
+    return settings.error();
+  const auto tls = settings->transport.tls;
+  auto handle = actors::spawn_worker(impl_->sys, *std::move(settings), impl_->transports);
+  const auto worker = caf::actor_cast<caf::strong_actor_ptr>(handle);
+  impl_->add_linked(worker);
+  tell_end(owner, worker);
+  if (auto why = impl_->wait_until_connected(handle, until);
+      why.code != error_code::none) {
+    post_exit(handle, caf::exit_reason::kill);
+    return why;
+  }
+  tell_end(worker, owner);
+  if (tls != nullptr)
+    warn_of_verification({}, tls->options());
+  return handle;
+}
+
+result<worker_init> application::build_worker_options(const worker_init& init) const {
+  return merged(impl_->options, init);
+}
+
+result<std::optional<std::string>> application::consumer_group(
+  const worker_ref& worker, milliseconds deadline) {
+  auto told = status(worker, deadline);
+  if (!told)
+    return told.error();
+  return std::move(told->consumer_group);
 }
 
 result<done> application::stop_worker(const worker_ref& worker, milliseconds deadline) {
-  supervision::terminate_child request;
-  if (worker.handle())
-    request.child = caf::actor_cast<caf::strong_actor_ptr>(worker.handle());
-  else
-    request.id = impl_->name_of(worker);
-  auto outcome =
-    impl_->ask_supervisor(
-    impl_->workers, impl_->time_for(deadline), std::move(request), [] {});
-  if (outcome.code == error_code::none)
-    return done{};
-  if (outcome.code == error_code::not_found)
-    outcome.detail = worker.handle() ? "the worker behind this handle has ended"
-                                     : "no worker is named " + impl_->name_of(worker);
-  return outcome;
+  return impl_->stop_worker(worker, deadline);
 }
 
 result<worker_actor> application::worker(const worker_ref& which) const {
@@ -351,52 +543,21 @@ std::vector<std::string> application::workers() const {
   return names;
 }
 
-result<producer> application::producer(producer_options options) {
-  if (auto wrong = actors::producer_core::check(options); wrong.code != error_code::none)
-    return wrong;
-  auto connection = worker_options_from(impl_->options, {}, options.name);
-  if (!connection)
-    return connection.error();
-  const auto name = options.name;
-  const std::lock_guard guard{impl_->producers_mutex};
+result<supervision::tree_node> application::tree(milliseconds deadline) const {
+  auto root = supervision::tree_of(impl_->sys, impl_->root, impl_->time_for(deadline));
+  if (root)
+    return *std::move(root);
   if (auto why = impl_->why_ended(); why.code != error_code::none)
     return why;
-  if (const auto found = impl_->producers_by_name.find(name);
-      found != impl_->producers_by_name.end() && !found->second->batches.is_closed())
-    return error{error_code::already_started, "a producer named " + name + " runs already"};
-  auto core = std::make_shared<actors::producer_core>(impl_->sys, std::move(options));
-  // The supervisor outlives the handle of it that is kept here, by its own business.
-  core->on_closed = [&sys = impl_->sys, producers = impl_->producers, name] {
-    caf::scoped_actor self{sys};
-    supervision::terminate_child request;
-    request.id = name;
-    ask(self, producers, grace, std::move(request)).receive([] {}, [](caf::error&) {});
-  };
-  supervision::child_spec spec;
-  spec.id = name;
-  spec.start = [core, settings = *std::move(connection), transports = impl_->transports](
-                 caf::actor_system& system) -> supervision::start_result {
-    return caf::actor_cast<caf::strong_actor_ptr>(
-      actors::spawn_producer(system, core, settings, transports));
-  };
-  const auto outcome = impl_->ask_supervisor(impl_->producers, impl_->options.stop_timeout,
-    supervision::start_child{std::move(spec)}, [](const caf::strong_actor_ptr&) {});
-  if (outcome.code != error_code::none)
-    return outcome;
-  impl_->producers_by_name[name] = core;
-  return cafka::producer{std::move(core)};
+  return error{error_code::timed_out, to_string(root.error())};
+}
+
+result<producer> application::producer(producer_options options) {
+  return impl_->producers->start(std::move(options));
 }
 
 result<producer> application::producer(const std::string& name) {
-  {
-    const std::lock_guard guard{impl_->producers_mutex};
-    const auto found = impl_->producers_by_name.find(name);
-    if (found != impl_->producers_by_name.end() && !found->second->batches.is_closed())
-      return cafka::producer{found->second};
-  }
-  producer_options options;
-  options.name = name;
-  return producer(std::move(options));
+  return impl_->producers->find_or_start(name);
 }
 
 result<worker_status> application::status(
@@ -411,8 +572,9 @@ result<produced> application::produce(
   return impl_->ask_worker<produced>(worker, request);
 }
 
-result<produced> application::produce(std::string topic, partition_id partition,
-  std::optional<std::string> value, const produce_options& options) {
+result<produced> application::produce(std::string topic,
+  std::optional<partition_id> partition, std::optional<std::string> value,
+  const produce_options& options) {
   cafka::produce request;
   request.topic = std::move(topic);
   request.partition = partition;
@@ -455,6 +617,21 @@ result<listed_offset> application::earliest_offset(
   return offset(std::move(topic), partition, offset_time::earliest(), worker);
 }
 
+stream application::stream(
+  std::string topic, partition_id partition, stream_options options) {
+  return {impl_->starter, std::move(topic), partition, std::move(options)};
+}
+
+result<stream_actor> application::stream_to(caf::strong_actor_ptr consumer,
+  std::string topic, partition_id partition, const stream_options& options) {
+  if (consumer == nullptr)
+    return error{error_code::invalid_argument, "a stream needs a consumer"};
+  const auto settings = impl_->starter->settings(topic, partition, options);
+  if (!settings)
+    return settings.error();
+  return impl_->starter->start(*settings, options.worker, consumer);
+}
+
 result<cluster_metadata> application::metadata(
   const cafka::metadata& request, const worker_ref& worker) {
   return impl_->ask_worker<cluster_metadata>(worker, request);
@@ -463,6 +640,54 @@ result<cluster_metadata> application::metadata(
 result<supported_versions> application::api_versions(
   const cafka::api_versions& request, const worker_ref& worker) {
   return impl_->ask_worker<supported_versions>(worker, request);
+}
+
+result<topic_results> application::create_topics(
+  const cafka::create_topics& request, const worker_ref& worker) {
+  return impl_->ask_worker<topic_results>(worker, request);
+}
+
+result<topic_results> application::delete_topics(
+  const cafka::delete_topics& request, const worker_ref& worker) {
+  return impl_->ask_worker<topic_results>(worker, request);
+}
+
+result<done> application::offset_commit(
+  const cafka::offset_commit& request, const worker_ref& worker) {
+  return impl_->ask_worker<done>(worker, request);
+}
+
+result<fetched_offsets> application::offset_fetch(
+  const cafka::offset_fetch& request, const worker_ref& worker) {
+  return impl_->ask_worker<fetched_offsets>(worker, request);
+}
+
+result<found_coordinator> application::consumer_group_metadata(
+  const cafka::find_coordinator& request, const worker_ref& worker) {
+  return impl_->ask_worker<found_coordinator>(worker, request);
+}
+
+result<joined_group> application::join_group(
+  const cafka::join_group& request, const worker_ref& worker) {
+  return impl_->ask_worker<joined_group>(
+    worker, request, impl_->options.request_timeout + request.rebalance_timeout);
+}
+
+result<synced_group> application::sync_group(
+  const cafka::sync_group& request, const worker_ref& worker) {
+  // What it may take the worker knows better.
+  return impl_->ask_worker<synced_group>(
+    worker, request, impl_->options.request_timeout + longest_rebalance);
+}
+
+result<done> application::heartbeat(
+  const cafka::heartbeat& request, const worker_ref& worker) {
+  return impl_->ask_worker<done>(worker, request);
+}
+
+result<left_group> application::leave_group(
+  const cafka::leave_group& request, const worker_ref& worker) {
+  return impl_->ask_worker<left_group>(worker, request);
 }
 
 } // namespace cafka

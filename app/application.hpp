@@ -2,6 +2,9 @@
 
 #include <cafka/actors/producer.hpp>
 #include <cafka/app/options.hpp>
+#include <cafka/app/stream.hpp>
+#include <cafka/app/worker_ref.hpp>
+#include <cafka/supervision/tree.hpp>
 
 #include <caf/fwd.hpp>
 
@@ -12,26 +15,9 @@
 
 namespace cafka {
 
-/// Which worker is asked: the default one, one by name, or one by handle.
-///
-/// A name follows the worker through restarts; a handle does not: once its worker has
-/// ended, requests to it are answered with `worker_down`.
-class worker_ref {
-public:
-  worker_ref() = default;
-  worker_ref(const char* name) : name_(name) {}
-  worker_ref(std::string name) : name_(std::move(name)) {}
-  worker_ref(worker_actor handle) : handle_(std::move(handle)) {}
-
-  /// Empty for the default worker and for a handle.
-  [[nodiscard]] const std::string& name() const { return name_; }
-  /// Null unless it was given.
-  [[nodiscard]] const worker_actor& handle() const { return handle_; }
-
-private:
-  std::string name_;
-  worker_actor handle_;
-};
+/// For `create_worker`: a worker without a name, known by its handle alone.
+struct no_name_t {};
+inline constexpr no_name_t no_name{};
 
 /// What the short form of `produce` can be told. KafkaEx: the options of `produce/4`.
 struct produce_options {
@@ -57,7 +43,8 @@ class application {
 public:
   /// Starts in `sys`, which must outlive it. Does not wait for any broker.
   ///
-  /// Errors: `invalid_argument` for options that make no sense or when
+  /// Errors: `invalid_argument` for options that make no sense, `ssl_options` whose files
+  /// cannot be used among them, or when
   /// `cafka::init_global_meta_objects` was not called before `sys` was made.
   [[nodiscard]] static result<std::unique_ptr<application>> start(
     caf::actor_system& sys, application_options options = {});
@@ -75,16 +62,41 @@ public:
   /// Error `timed_out` when something was still running at the deadline; it was killed.
   result<done> stop(milliseconds deadline = {});
 
-  // -- workers
-  // ------------------------------------------------------------------------------
+  // -- workers --------------------------------------------------------------------------
 
   /// Starts a worker under the supervisor and waits until a broker has answered it.
   ///
-  /// Errors: `already_started` when the name is taken; `invalid_argument`; `disconnected`
+  /// Errors: `already_started` when the name is taken; `invalid_argument`, also for files
+  /// that `ssl_options` names and that cannot be used; `disconnected`
   /// when no broker answered by the deadline, with the reason of each; then there is no
   /// such worker.
   result<worker_actor> create_worker(
     const std::string& name, const worker_init& init = {}, milliseconds deadline = {});
+
+  /// The same for a worker without a name: it is restarted like others, but nobody finds
+  /// its next incarnation. KafkaEx: `create_worker(:no_name)`.
+  result<worker_actor> create_worker(
+    no_name_t, const worker_init& init = {}, milliseconds deadline = {});
+
+  /// Starts a worker outside the supervision tree, linked to an actor: when one of the
+  /// two ends, the other gets an exit message. It has no name, and is not restarted.
+  ///
+  /// Errors: as of `create_worker`. KafkaEx: `start_link_worker/2`.
+  result<worker_actor> start_link_worker(const caf::strong_actor_ptr& owner,
+    const worker_init& init = {}, milliseconds deadline = {});
+
+  /// The settings that a worker started with `init` gets: its own, and the application's
+  /// where it says nothing. `create_worker` does this itself.
+  ///
+  /// Errors: `invalid_group_id` for a consumer group that cannot be one,
+  /// `invalid_argument`. KafkaEx: `build_worker_options/1`.
+  [[nodiscard]] result<worker_init> build_worker_options(const worker_init& init) const;
+
+  /// The consumer group of a worker; nothing when it belongs to none.
+  ///
+  /// KafkaEx: `consumer_group/1`.
+  result<std::optional<std::string>> consumer_group(
+    const worker_ref& worker = {}, milliseconds deadline = {});
 
   /// Ends a worker for good. Error `not_found` when there is none.
   result<done> stop_worker(const worker_ref& worker, milliseconds deadline = {});
@@ -99,8 +111,12 @@ public:
   /// How a worker is.
   result<worker_status> status(const worker_ref& worker = {}, milliseconds deadline = {});
 
-  // -- producers
-  // ----------------------------------------------------------------------------
+  /// The supervisors and workers as they are now. `to_string` draws them.
+  ///
+  /// Errors: `closed` when all has ended; `timed_out`.
+  result<supervision::tree_node> tree(milliseconds deadline = {}) const;
+
+  // -- producers ------------------------------------------------------------------------
 
   /// Starts a producer under a supervisor, with connections of its own. Does not wait for
   /// any broker: records wait, by their deadlines.
@@ -108,11 +124,10 @@ public:
   /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
   result<cafka::producer> producer(producer_options options);
 
-  /// The producer of that name; with the options' defaults if there is none yet.
+  /// The producer of that name; one with the defaults if there is none yet.
   result<cafka::producer> producer(const std::string& name);
 
-  // -- Kafka
-  // --------------------------------------------------------------------------------
+  // -- Kafka ----------------------------------------------------------------------------
   //
   // Errors, besides Kafka's own: `not_found` when there is no such worker, `worker_down`
   // when it ended while it was asked, `timed_out`, `outcome_unknown`, `closed`.
@@ -121,7 +136,7 @@ public:
   result<produced> produce(const cafka::produce& request, const worker_ref& worker = {});
 
   /// One record. KafkaEx: `produce/4`.
-  result<produced> produce(std::string topic, partition_id partition,
+  result<produced> produce(std::string topic, std::optional<partition_id> partition,
     std::optional<std::string> value, const produce_options& options = {});
 
   /// KafkaEx: `fetch/3`.
@@ -141,6 +156,23 @@ public:
   result<listed_offset> earliest_offset(
     std::string topic, partition_id partition, const worker_ref& worker = {});
 
+  // -- streams --------------------------------------------------------------------------
+
+  /// The records of a partition as a range; see there. Asks nothing yet.
+  ///
+  /// KafkaEx: `stream/3`.
+  [[nodiscard]] cafka::stream stream(
+    std::string topic, partition_id partition, stream_options options = {});
+
+  /// The same for an actor, which gets `stream_batch` and `stream_end` as messages, by
+  /// the credit that it grants the stream; `stream_messages.hpp` has all of them.
+  ///
+  /// Errors: `invalid_argument`, `invalid_group_id`, `closed`.
+  result<stream_actor> stream_to(caf::strong_actor_ptr consumer, std::string topic,
+    partition_id partition, const stream_options& options = {});
+
+  // -- the cluster ----------------------------------------------------------------------
+
   /// KafkaEx: `metadata/1`.
   result<cluster_metadata> metadata(
     const cafka::metadata& request = {}, const worker_ref& worker = {});
@@ -148,6 +180,43 @@ public:
   /// KafkaEx: `api_versions/1`.
   result<supported_versions> api_versions(
     const cafka::api_versions& request = {}, const worker_ref& worker = {});
+
+  /// KafkaEx: `create_topics/2`.
+  result<topic_results> create_topics(
+    const cafka::create_topics& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `delete_topics/2`.
+  result<topic_results> delete_topics(
+    const cafka::delete_topics& request, const worker_ref& worker = {});
+
+  // -- consumer groups ------------------------------------------------------------------
+
+  /// KafkaEx: `offset_commit/2`.
+  result<done> offset_commit(
+    const cafka::offset_commit& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `offset_fetch/2`.
+  result<fetched_offsets> offset_fetch(
+    const cafka::offset_fetch& request, const worker_ref& worker = {});
+
+  /// Which broker coordinates a group. KafkaEx: `consumer_group_metadata/2`.
+  result<found_coordinator> consumer_group_metadata(
+    const cafka::find_coordinator& request = {}, const worker_ref& worker = {});
+
+  /// KafkaEx: `join_group/2`.
+  result<joined_group> join_group(
+    const cafka::join_group& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `sync_group/2`.
+  result<synced_group> sync_group(
+    const cafka::sync_group& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `heartbeat/2`.
+  result<done> heartbeat(const cafka::heartbeat& request, const worker_ref& worker = {});
+
+  /// KafkaEx: `leave_group/2`.
+  result<left_group> leave_group(
+    const cafka::leave_group& request, const worker_ref& worker = {});
 
 private:
   struct impl;

@@ -1,3 +1,4 @@
+#include <cafka/actors/tls.hpp>
 #include <cafka/app/options.hpp>
 
 #include <caf/config_value.hpp>
@@ -12,7 +13,8 @@ namespace {
 /// Reads the values of one block and remembers what was wrong first.
 class block_reader {
 public:
-  explicit block_reader(const caf::settings& block) : block_(block) {}
+  block_reader(std::string name, const caf::settings& block)
+    : name_(std::move(name)), block_(block) {}
 
   template <class T>
   void number(const std::string& key, T& out, std::int64_t min, std::int64_t max) {
@@ -58,6 +60,60 @@ public:
       out = *x;
   }
 
+  /// A text that may be empty.
+  void any_text(const std::string& key, std::string& out) {
+    if (const auto* value = take(key)) {
+      if (const auto* x = caf::get_if<std::string>(value))
+        out = *x;
+      else
+        refuse(key, *value, "a text in quotation marks");
+    }
+  }
+
+  /// The same, and never shown.
+  void hidden_text(const std::string& key, std::string& out) {
+    if (const auto* value = take(key)) {
+      if (const auto* x = caf::get_if<std::string>(value))
+        out = *x;
+      else
+        refuse(key, caf::config_value{"<redacted>"}, "a text in quotation marks");
+    }
+  }
+
+  /// One of a few words.
+  template <class T>
+  void word(const std::string& key, T& out,
+    std::initializer_list<std::pair<std::string_view, T>> words) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto x = caf::get_as<std::string>(*value);
+    std::string allowed;
+    for (const auto& [name, meaning] : words) {
+      if (x && *x == name) {
+        out = meaning;
+        return;
+      }
+      allowed += (allowed.empty() ? "\"" : ", \"") + std::string{name} + '"';
+    }
+    refuse(key, *value, "one of " + allowed);
+  }
+
+  /// A block within this one; `read` gets its reader.
+  template <class Read>
+  void block(const std::string& key, Read read) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    const auto* content = caf::get_if<caf::settings>(value);
+    if (content == nullptr)
+      return refuse(key, *value, "a block { ... }");
+    block_reader inner{name_ + '.' + key, *content};
+    read(inner);
+    if (auto wrong = inner.outcome(); wrong_.code == error_code::none)
+      wrong_ = std::move(wrong);
+  }
+
   void boolean(const std::string& key, bool& out) {
     const auto* value = take(key);
     if (value == nullptr)
@@ -88,6 +144,33 @@ public:
       out = *all;
   }
 
+  void names(const std::string& key, std::vector<std::string>& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    // Asked for a list, CAF would read a text as one.
+    const auto* one = caf::get_if<std::string>(value);
+    const auto all = caf::get_as<std::vector<std::string>>(*value);
+    if (one != nullptr || !all || std::ranges::count(*all, std::string{}) > 0)
+      refuse(key, *value, "a list of names as [\"a\", \"b\"]");
+    else
+      out = *all;
+  }
+
+  void release(const std::string& key, std::optional<protocol::kafka_version>& out) {
+    const auto* value = take(key);
+    if (value == nullptr)
+      return;
+    // A number it cannot be: 0.10 would be 0.1.
+    const auto* text = caf::get_if<std::string>(value);
+    const auto read = text == nullptr
+      ? error{error_code::invalid_argument, "it needs quotes"}
+      : read_kafka_version(*text, out);
+    if (read.code != error_code::none)
+      refuse(
+        key, *value, "\"ask\" or a release such as \"0.9.0.1\" (" + read.detail + ")");
+  }
+
   /// What was wrong first, a key that nobody asked about included.
   [[nodiscard]] error outcome() {
     for (const auto& [key, value] : block_) {
@@ -97,7 +180,7 @@ public:
         for (const auto& k : known_)
           all += (all.empty() ? "" : ", ") + k;
         wrong_ = {error_code::invalid_argument,
-          "cafka." + key + " is no setting; there are: " + all};
+          name_ + '.' + key + " is no setting; there are: " + all};
       }
     }
     return wrong_;
@@ -114,24 +197,52 @@ private:
     const std::string& key, const caf::config_value& value, const std::string& allowed) {
     if (wrong_.code == error_code::none)
       wrong_ = {error_code::invalid_argument,
-        "cafka." + key + " = " + to_string(value) + ": must be " + allowed};
+        name_ + '.' + key + " = " + to_string(value) + ": must be " + allowed};
   }
 
+  std::string name_;
   const caf::settings& block_;
   std::vector<std::string> known_;
   error wrong_;
 };
 
+void read(block_reader& in, ssl_options& out) {
+  in.any_text("cacertfile", out.cacertfile);
+  in.any_text("cacertdir", out.cacertdir);
+  in.any_text("certfile", out.certfile);
+  in.any_text("keyfile", out.keyfile);
+  in.hidden_text("password", out.password);
+  in.word("verify", out.verify,
+    {{"verify_peer", ssl_verify::verify_peer}, {"verify_chain", ssl_verify::verify_chain},
+      {"verify_none", ssl_verify::verify_none}});
+  in.any_text("server_name", out.server_name);
+  in.word("min_version", out.min_version,
+    {{"1.2", tls_version::tls_1_2}, {"1.3", tls_version::tls_1_3}});
+  in.any_text("ciphers", out.ciphers);
+}
+
 } // namespace
 
 bool broker_list::empty() const {
-  return std::visit([](const auto& x) { return x.empty(); }, content_);
+  if (const auto* yields = std::get_if<function>(&content_))
+    return *yields == nullptr;
+  if (const auto* text = std::get_if<std::string>(&content_))
+    return text->empty();
+  return std::get<std::vector<endpoint>>(content_).empty();
 }
 
 result<std::vector<endpoint>> broker_list::endpoints() const {
   if (const auto* text = std::get_if<std::string>(&content_))
     return protocol::parse_endpoints(*text);
-  const auto& all = std::get<std::vector<endpoint>>(content_);
+  auto all = std::vector<endpoint>{};
+  if (const auto* yields = std::get_if<function>(&content_)) {
+    auto yielded = *yields ? (*yields)() : std::vector<endpoint>{};
+    if (!yielded)
+      return yielded.error();
+    all = *std::move(yielded);
+  } else {
+    all = std::get<std::vector<endpoint>>(content_);
+  }
   if (all.empty())
     return error{error_code::invalid_argument, "there are no brokers in the list"};
   for (const auto& e : all) {
@@ -140,6 +251,52 @@ result<std::vector<endpoint>> broker_list::endpoints() const {
         "broker \"" + to_string(e) + "\": host or port is missing"};
   }
   return all;
+}
+
+error read_kafka_version(
+  std::string_view text, std::optional<protocol::kafka_version>& out) {
+  if (text == "ask") {
+    out.reset();
+    return {};
+  }
+  const auto release = protocol::parse_kafka_version(text);
+  if (release)
+    out = *release;
+  return release.error();
+}
+
+bool valid_consumer_group(const consumer_group_setting& group) {
+  return !group.empty() && group.name() != "";
+}
+
+result<worker_init> merged(
+  const application_options& application, const worker_init& init) {
+  auto result = init;
+  const auto use = [](auto& own, const auto& common) {
+    if (!own)
+      own = common;
+  };
+  if (result.uris.empty())
+    result.uris = application.brokers;
+  if (result.consumer_group.empty())
+    result.consumer_group = application.consumer_group;
+  use(result.client_id, application.client_id);
+  use(result.metadata_update_interval, application.metadata_update_interval);
+  use(result.consumer_group_update_interval, application.consumer_group_update_interval);
+  use(result.request_timeout, application.request_timeout);
+  use(result.auto_offset_reset, application.auto_offset_reset);
+  use(result.partitioner, application.partitioner);
+  use(result.kafka_version, application.kafka_version);
+  use(result.use_ssl, application.use_ssl);
+  use(result.ssl_options, application.ssl_options);
+  if (result.initial_topics.empty())
+    result.initial_topics = application.initial_topics;
+  if (!valid_consumer_group(result.consumer_group))
+    return error{error_code::invalid_group_id,
+      "consumer_group is empty; allowed are a name and no_consumer_group"};
+  if (*result.request_timeout <= milliseconds{0})
+    return error{error_code::invalid_argument, "request_timeout must be more than zero"};
+  return result;
 }
 
 result<application_options> options_from(const caf::settings& config) {
@@ -151,18 +308,36 @@ result<application_options> options_from(const caf::settings& config) {
   if (block == nullptr)
     return error{error_code::invalid_argument,
       "cafka = " + to_string(found->second) + ": must be a block { ... }"};
-  block_reader in{*block};
+  block_reader in{"cafka", *block};
   in.brokers("brokers", options.brokers);
   in.text("client_id", options.client_id);
   in.boolean("disable_default_worker", options.disable_default_worker);
   in.text("default_worker", options.default_worker);
   in.duration("metadata_update_interval", options.metadata_update_interval, true);
+  in.duration(
+    "consumer_group_update_interval", options.consumer_group_update_interval, true);
+  std::string group;
+  in.any_text("consumer_group", group);
+  if (!group.empty())
+    options.consumer_group = group;
+  in.names("initial_topics", options.initial_topics);
+  in.word<actors::offset_reset>("auto_offset_reset", options.auto_offset_reset,
+    {{"none", actors::offset_reset::none}, {"earliest", actors::offset_reset::earliest},
+      {"latest", actors::offset_reset::latest}});
+  in.duration("commit_interval", options.commit_interval, true);
+  in.number("commit_threshold", options.commit_threshold, 1, 1'000'000'000);
+  in.word<protocol::partitioner>("partitioner", options.partitioner,
+    {{"murmur2", protocol::murmur2_partitioner}, {"crc32", protocol::crc32_partitioner},
+      {"random", protocol::random_partitioner}});
   in.duration("request_timeout", options.request_timeout, false);
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
+  in.release("kafka_version", options.kafka_version);
+  in.boolean("use_ssl", options.use_ssl);
+  in.block("ssl_options", [&](block_reader& tls) { read(tls, options.ssl_options); });
   in.number("max_restarts", options.max_restarts, 0, 1'000'000);
   in.duration("max_seconds", options.max_seconds, false);
   in.number("io_threads", options.io_threads, 1, 64);
@@ -174,24 +349,37 @@ result<application_options> options_from(const caf::settings& config) {
 
 result<actors::worker_options> worker_options_from(
   const application_options& application, const worker_init& init, std::string name) {
-  auto uris = (init.uris.empty() ? application.brokers : init.uris).endpoints();
+  const auto all = merged(application, init);
+  if (!all)
+    return all.error();
+  auto uris = all->uris.endpoints();
   if (!uris)
     return uris.error();
   actors::worker_options result;
   result.name = std::move(name);
   result.uris = *std::move(uris);
-  result.client_id = init.client_id.value_or(application.client_id);
-  result.metadata_update_interval =
-    init.metadata_update_interval.value_or(application.metadata_update_interval);
-  result.request_timeout = init.request_timeout.value_or(application.request_timeout);
-  result.initial_topics = init.initial_topics;
+  result.consumer_group = all->consumer_group.name();
+  result.client_id = *all->client_id;
+  result.metadata_update_interval = *all->metadata_update_interval;
+  result.consumer_group_update_interval = *all->consumer_group_update_interval;
+  result.auto_offset_reset = *all->auto_offset_reset;
+  result.partitioner = all->partitioner;
+  result.request_timeout = *all->request_timeout;
+  result.initial_topics = all->initial_topics;
   result.socket_timeout = application.socket_timeout;
   result.unknown_topic_wait = application.unknown_topic_wait;
   result.reconnect_backoff = application.sleep_for_reconnect;
   result.reconnect_backoff_max =
     std::max(milliseconds{1'000}, application.sleep_for_reconnect);
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
+  result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
+  if (*all->use_ssl) {
+    auto tls = actors::tls_context::make(*all->ssl_options);
+    if (!tls)
+      return tls.error();
+    result.transport.tls = *std::move(tls);
+  }
   return result;
 }
 

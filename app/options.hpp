@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/tls_options.hpp>
 #include <cafka/actors/worker.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
@@ -15,15 +16,21 @@
 
 namespace cafka {
 
-/// The brokers to ask first: endpoints, or text as `"host:port,host:port"`.
+/// The brokers to ask first: endpoints, text as `"host:port,host:port"`, or a function
+/// that yields them.
 class broker_list {
 public:
+  /// Called at each start and restart of a worker, in whatever thread starts it; it
+  /// should return soon.
+  using function = std::function<result<std::vector<endpoint>>()>;
+
   broker_list() = default;
   broker_list(const char* text) : content_(std::string{text}) {}
   broker_list(std::string text) : content_(std::move(text)) {}
   broker_list(std::vector<endpoint> brokers) : content_(std::move(brokers)) {}
   broker_list(std::initializer_list<endpoint> brokers)
     : content_(std::vector<endpoint>{brokers}) {}
+  broker_list(function yields) : content_(std::move(yields)) {}
 
   /// Nothing was given.
   [[nodiscard]] bool empty() const;
@@ -32,17 +39,62 @@ public:
   [[nodiscard]] result<std::vector<endpoint>> endpoints() const;
 
 private:
-  std::variant<std::vector<endpoint>, std::string> content_;
+  std::variant<std::vector<endpoint>, std::string, function> content_;
 };
+
+/// For a worker that belongs to no consumer group. KafkaEx: `:no_consumer_group`.
+struct no_consumer_group_t {
+  friend bool operator==(no_consumer_group_t, no_consumer_group_t) = default;
+};
+inline constexpr no_consumer_group_t no_consumer_group{};
+
+/// The consumer group of a worker: a name, none, or, unless it is told, the
+/// application's.
+class consumer_group_setting {
+public:
+  consumer_group_setting() = default;
+  consumer_group_setting(no_consumer_group_t) : content_(no_consumer_group) {}
+  consumer_group_setting(const char* name) : content_(std::string{name}) {}
+  consumer_group_setting(std::string name) : content_(std::move(name)) {}
+
+  /// Nothing was given.
+  [[nodiscard]] bool empty() const { return content_.index() == 0; }
+
+  /// The name; nothing for no group.
+  [[nodiscard]] std::optional<std::string> name() const {
+    const auto* text = std::get_if<std::string>(&content_);
+    return text == nullptr ? std::nullopt : std::optional{*text};
+  }
+
+  friend bool operator==(
+    const consumer_group_setting&, const consumer_group_setting&) = default;
+
+private:
+  std::variant<std::monostate, no_consumer_group_t, std::string> content_;
+};
+
+/// Whether it is a name that is not empty, or `no_consumer_group`.
+///
+/// KafkaEx: `valid_consumer_group?/1`.
+[[nodiscard]] bool valid_consumer_group(const consumer_group_setting& group);
 
 /// How one worker differs from the application's settings; what is not set here is taken
 /// from there. KafkaEx: `worker_init`.
 struct worker_init {
   broker_list uris = {};
+  consumer_group_setting consumer_group = {};
   std::optional<std::string> client_id = {};
   std::optional<milliseconds> metadata_update_interval = {};
+  std::optional<milliseconds> consumer_group_update_interval = {};
   std::optional<milliseconds> request_timeout = {};
   std::vector<std::string> initial_topics = {};
+  std::optional<actors::offset_reset> auto_offset_reset = {};
+  /// Null: the application's.
+  protocol::partitioner partitioner = {};
+  std::optional<protocol::kafka_version> kafka_version = {};
+  std::optional<bool> use_ssl = {};
+  /// All of them together take the place of the application's.
+  std::optional<cafka::ssl_options> ssl_options = {};
 };
 
 /// The application's settings. KafkaEx: its application configuration.
@@ -60,6 +112,22 @@ struct application_options {
   std::string default_worker = "kafka_ex";
   /// How often workers ask for metadata of the topics they use; zero: only when needed.
   milliseconds metadata_update_interval{30'000};
+  /// How often workers ask which broker coordinates the groups they use; zero: only when
+  /// needed.
+  milliseconds consumer_group_update_interval{30'000};
+  /// The group of workers that name none; `no_consumer_group` unless it is told.
+  consumer_group_setting consumer_group = no_consumer_group;
+  /// Where a group's fetch or stream begins that has committed nothing, and where a
+  /// stream goes on whose offset is out of range.
+  actors::offset_reset auto_offset_reset = actors::offset_reset::none;
+  /// How often a stream commits while records are handed over: after so much time, or so
+  /// many records, whichever comes first.
+  milliseconds commit_interval{5'000};
+  std::size_t commit_threshold = 100;
+  /// Chooses the partition of a produce that names none. Default: `murmur2`.
+  protocol::partitioner partitioner = protocol::murmur2_partitioner;
+  /// Topics whose metadata workers ask for from the start.
+  std::vector<std::string> initial_topics = {};
   /// The deadline of a request that names none. KafkaEx: `sync_timeout`.
   milliseconds request_timeout{30'000};
   /// The deadline for one connection attempt.
@@ -73,6 +141,13 @@ struct application_options {
   milliseconds sleep_for_reconnect{50};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
+  /// The release of all brokers, which then are not asked what they know. Without it they
+  /// are; those before 0.10 cannot tell, which costs each connection up to half a second.
+  std::optional<protocol::kafka_version> kafka_version = {};
+  /// Whether brokers are spoken to over TLS.
+  bool use_ssl = false;
+  /// How; of no effect without `use_ssl`.
+  cafka::ssl_options ssl_options = {};
   /// Restarts of workers borne within `max_seconds`; one more ends all workers.
   std::size_t max_restarts = 10;
   /// The window in which restarts are counted.
@@ -88,15 +163,31 @@ struct application_options {
   std::shared_ptr<actors::transport_factory> transports = {};
 };
 
+/// Reads the setting `kafka_version`: a release such as `0.9.0.1`, or `ask` for none.
+///
+/// Error `invalid_argument` names the text and what is allowed; `out` then is as before.
+[[nodiscard]] error read_kafka_version(
+  std::string_view text, std::optional<protocol::kafka_version>& out);
+
 /// Reads the block `cafka` of a CAF configuration; without one the defaults are returned.
 ///
 /// Error `invalid_argument` names the key, the value and what is allowed, and any key
 /// that means nothing.
 [[nodiscard]] result<application_options> options_from(const caf::settings& config);
 
+/// The settings of a worker: its own, and the application's where it says nothing.
+///
+/// Errors: `invalid_group_id` for a consumer group that cannot be one,
+/// `invalid_argument`.
+[[nodiscard]] result<worker_init> merged(
+  const application_options& application, const worker_init& init);
+
 /// The same settings in the words of a worker, for a worker of this name.
 ///
-/// Error `invalid_argument` for brokers that cannot be read.
+/// With `use_ssl` the files that `ssl_options` names are read, for this worker alone.
+///
+/// Error `invalid_argument` for brokers that cannot be read, and for `ssl_options`; it
+/// names the option, its value and what is wrong with it.
 [[nodiscard]] result<actors::worker_options> worker_options_from(
   const application_options& application, const worker_init& init, std::string name);
 

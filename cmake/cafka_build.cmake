@@ -46,10 +46,12 @@ if(CAFKA_BUILD_FUZZERS)
 endif()
 
 # cafka_room(<name> LINK <targets> PRIVATE_LINK <targets> EXCLUDE <regex>)
-# The library of one room, from the sources in its folder that EXCLUDE does not match.
+# The library of one room, from the sources in its folder whose path there EXCLUDE does not
+# match.
 function(cafka_room name)
   cmake_parse_arguments(arg "" "" "LINK;PRIVATE_LINK;EXCLUDE" ${ARGN})
-  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
+  file(GLOB_RECURSE sources RELATIVE "${CMAKE_CURRENT_SOURCE_DIR}" CONFIGURE_DEPENDS
+       "${CMAKE_CURRENT_SOURCE_DIR}/*.cpp")
   if(arg_EXCLUDE)
     list(FILTER sources EXCLUDE REGEX "${arg_EXCLUDE}")
   endif()

@@ -8,7 +8,8 @@ function(cafka_install_package)
   foreach(room ${CAFKA_ROOMS})
     install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}/"
             DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cafka/${room}"
-            FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE)
+            FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE
+            PATTERN asio_connection.hpp EXCLUDE PATTERN tls_errors.hpp EXCLUDE)
   endforeach()
   get_property(libraries GLOBAL PROPERTY CAFKA_ROOM_TARGETS)
   install(TARGETS ${libraries} EXPORT cafkaTargets

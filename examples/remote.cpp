@@ -125,7 +125,7 @@ int ask_remote(caf::actor_system& system, const remote_config& config) {
     return 1;
   // An error over there is an error here.
   const auto nowhere = ask_worker<cafka::fetched>(
-    self, *worker, cafka::fetch{.topic = config.topic, .partition = -1});
+    self, *worker, cafka::fetch{.topic = config.topic, .partition = -1, .offset = 0});
   std::cout << "and of partition -1 it says: " << to_string(nowhere.error()) << '\n';
   return nowhere.error().code == cafka::error_code::invalid_argument ? 0 : 1;
 }

@@ -7,6 +7,9 @@ namespace cafka::protocol {
 namespace {
 
 constexpr error_info table[] = {
+  {error_code::tls_failed, "TLS_FAILED", true, remedy::retry,
+    "A broker was reached, but TLS with it did not come about: one side does not accept "
+    "the other."},
   {error_code::connection_failed, "CONNECTION_FAILED", true, remedy::retry,
     "No connection could be made: refused, unreachable, or the name does not resolve."},
   {error_code::already_started, "ALREADY_STARTED", false, remedy::fix_request,

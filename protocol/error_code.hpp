@@ -162,6 +162,7 @@ enum class error_code : std::int16_t {
   not_found = -110,
   already_started = -111,
   connection_failed = -112,
+  tls_failed = -113,
 };
 
 /// What to do about an error.

@@ -7,9 +7,13 @@
 #include <caf/actor_cast.hpp>
 #include <caf/actor_control_block.hpp>
 #include <caf/actor_system.hpp>
+#include <caf/delegated.hpp>
 #include <caf/error.hpp>
 #include <caf/exit_reason.hpp>
+#include <caf/mailbox_element.hpp>
 #include <caf/message.hpp>
+#include <caf/message_id.hpp>
+#include <caf/scheduled_actor.hpp>
 #include <caf/send.hpp>
 #include <caf/timespan.hpp>
 #if __has_include(<caf/anon_mail.hpp>)
@@ -127,6 +131,52 @@ auto ask(const Self& self, const Dest& dest, caf::timespan timeout, Ts&&... xs) 
 #else
   return self->request(to, timeout, std::forward<Ts>(xs)...);
 #endif
+}
+
+/// A message and whoever waits for its answer, to be passed on by another actor.
+struct envelope {
+  caf::strong_actor_ptr sender;
+  caf::message_id id;
+  caf::message content;
+
+  /// Passes it on: the receiver answers the sender itself. A null or dead one has CAF
+  /// answer a request with an error.
+  void send(const caf::strong_actor_ptr& dest) && {
+    put(dest, std::move(sender), id, std::move(content));
+  }
+
+  /// Answers a request with an error, as `self`; other messages are dropped.
+  template <class Self>
+  void refuse(const Self& self, caf::error why) && {
+    if (id.is_request())
+      put(sender, caf::actor_cast<caf::strong_actor_ptr>(self), id.response_id(),
+        caf::make_message(std::move(why)));
+  }
+
+private:
+  static void put(const caf::strong_actor_ptr& dest, caf::strong_actor_ptr from,
+    caf::message_id id, caf::message content) {
+    if (dest == nullptr)
+      return;
+#if CAFKA_CAF_HAS_MAIL
+    dest->enqueue(
+      caf::make_mailbox_element(std::move(from), id, std::move(content)), nullptr);
+#else
+    dest->enqueue(std::move(from), id, std::move(content), nullptr);
+#endif
+  }
+};
+
+/// Hands every message that `self`'s behavior does not know to `handler`, as an envelope;
+/// who sent it is answered by whoever the envelope goes to.
+template <class Self, class F>
+void pass_on(const Self& self, F handler) {
+  self->set_default_handler(
+    [handler](caf::scheduled_actor* me, caf::message& content) -> caf::skippable_result {
+      auto* current = me->current_mailbox_element();
+      handler(envelope{current->sender, current->mid, std::move(content)});
+      return caf::delegated<caf::message>{};
+    });
 }
 
 /// Sends an exit message from no actor: `kill` always ends the receiver, any other reason

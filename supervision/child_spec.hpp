@@ -1,16 +1,16 @@
 #pragma once
 
+#include <cafka/supervision/errors.hpp>
 #include <cafka/supervision/restart_policy.hpp>
+#include <cafka/supervision/start.hpp>
 
-#include <caf/actor_control_block.hpp>
-#include <caf/error.hpp>
-#include <caf/fwd.hpp>
+#include <caf/message.hpp>
 #include <caf/timespan.hpp>
 
 #include <chrono>
-#include <functional>
+#include <optional>
 #include <string>
-#include <variant>
+#include <vector>
 
 namespace cafka::supervision {
 
@@ -31,7 +31,7 @@ public:
     return shutdown{time > caf::timespan::zero() ? time : caf::timespan::zero()};
   }
 
-  /// Asks, and waits however long it takes. For children that are supervisors.
+  /// Asks, and waits however long it takes. OTP's default for supervisors.
   static constexpr shutdown infinity() noexcept { return shutdown{caf::timespan::max()}; }
 
   /// OTP's default for workers: five seconds.
@@ -54,24 +54,63 @@ private:
   caf::timespan time_;
 };
 
-/// What a start function returns: the new actor, or why there is none.
-using start_result = std::variant<caf::strong_actor_ptr, caf::error>;
+/// What a child is. OTP: a child specification's `type`.
+enum class child_type : std::uint8_t {
+  worker,     ///< does the work
+  supervisor, ///< watches over others
+};
 
-/// Starts a child.
-///
-/// Called by the supervisor, in its own thread of control, at the start and at each
-/// restart: it must return a new actor each time and should return soon. A null handle
-/// and an exception are failed starts, too.
-using start_function = std::function<start_result(caf::actor_system&)>;
+const char* to_string(child_type) noexcept;
+
+/// Which child is started again along with one that failed. OTP: `strategy`.
+enum class strategy : std::uint8_t {
+  one_for_one,        ///< that one alone
+  one_for_all,        ///< all of them
+  rest_for_one,       ///< that one and those started after it
+  simple_one_for_one, ///< that one alone; children come and go. Elixir: DynamicSupervisor
+};
+
+const char* to_string(strategy) noexcept;
+
+/// Whether a supervisor ends when its significant children end by themselves. OTP:
+/// `auto_shutdown`.
+enum class auto_shutdown : std::uint8_t {
+  never,           ///< it stays
+  any_significant, ///< it ends with the first of them
+  all_significant, ///< it ends with the last of them
+};
+
+const char* to_string(auto_shutdown) noexcept;
 
 /// Describes a child: its name, how it is started, restarted and ended. OTP:
 /// `child_spec()`.
 struct child_spec {
-  /// Unique among the children of a supervisor; must not be empty.
-  std::string id;
-  start_function start;
+  /// Unique among the children of a supervisor; must not be empty. A
+  /// `simple_one_for_one` supervisor ignores it, as Elixir's DynamicSupervisor does.
+  std::string id = {};
+  start_function start = {};
   restart_type restart = restart_type::permanent;
-  supervision::shutdown shutdown = {};
+  /// Nothing: five seconds for a worker, infinity for a supervisor.
+  std::optional<supervision::shutdown> shutdown = {};
+  child_type type = child_type::worker;
+  /// Whether its end, other than by its supervisor, matters to `auto_shutdown`. Not for
+  /// permanent children, and not where `auto_shutdown` is `never`.
+  bool significant = false;
+  /// What the start function finds as `start_context::arguments`.
+  caf::message arguments = {};
+  /// Where it is found in the supervisor's registry, through restarts; empty: nowhere.
+  std::string name = {};
 };
+
+/// What is wrong with the specifications of a supervisor's children; empty if nothing is.
+/// OTP: `check_childspecs/2`.
+///
+/// Errors: `invalid_child_spec`, `duplicate_child_name`, `bad_combination`.
+caf::error check_childspecs(const std::vector<child_spec>& specs,
+  auto_shutdown when = auto_shutdown::never, strategy how = strategy::one_for_one);
+
+/// The same for one child.
+caf::error check_childspec(const child_spec& spec,
+  auto_shutdown when = auto_shutdown::never, strategy how = strategy::one_for_one);
 
 } // namespace cafka::supervision

@@ -13,19 +13,26 @@ bool registry::add(std::string_view name, caf::strong_actor_ptr current) {
 }
 
 bool registry::replace(std::string_view name, caf::strong_actor_ptr current) {
+  std::vector<waiter> told;
+  const auto next = current;
   {
     std::lock_guard guard{mutex_};
     auto i = current_.find(name);
     if (i == current_.end())
       return false;
     std::swap(i->second, current);
+    if (next != nullptr)
+      told = waiters_of(name);
   }
   changed_.notify_all();
+  for (const auto& call : told)
+    call(next);
   return true;
 }
 
 bool registry::remove(std::string_view name) {
   caf::strong_actor_ptr last;
+  std::vector<waiter> told;
   {
     std::lock_guard guard{mutex_};
     auto i = current_.find(name);
@@ -33,9 +40,39 @@ bool registry::remove(std::string_view name) {
       return false;
     last = std::move(i->second);
     current_.erase(i);
+    told = waiters_of(name);
   }
   changed_.notify_all();
+  for (const auto& call : told)
+    call(nullptr);
   return true;
+}
+
+void registry::on_next(
+  std::string_view name, const caf::strong_actor_ptr& stale, waiter call) {
+  caf::strong_actor_ptr found;
+  {
+    std::lock_guard guard{mutex_};
+    if (auto i = current_.find(name); i != current_.end()) {
+      if (i->second == nullptr || i->second == stale) {
+        waiting_[std::string{name}].push_back(std::move(call));
+        return;
+      }
+      found = i->second;
+    }
+  }
+  call(std::move(found));
+}
+
+std::vector<registry::waiter> registry::waiters_of(std::string_view name) {
+  if (waiting_.empty())
+    return {};
+  const auto i = waiting_.find(name);
+  if (i == waiting_.end())
+    return {};
+  auto result = std::move(i->second);
+  waiting_.erase(i);
+  return result;
 }
 
 caf::strong_actor_ptr registry::look_up(std::string_view name) const {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@ namespace cafka::supervision {
 class registry {
 public:
   using clock = std::chrono::steady_clock;
+  using waiter = std::function<void(caf::strong_actor_ptr)>;
 
   registry() = default;
   registry(const registry&) = delete;
@@ -52,6 +54,13 @@ public:
   caf::strong_actor_ptr wait_for(std::string_view name,
     const caf::strong_actor_ptr& stale, clock::time_point deadline) const;
 
+  /// Calls back once, with the actor, as soon as the name yields one other than `stale`;
+  /// with null when the name is, or becomes, unknown.
+  ///
+  /// Perhaps at once, perhaps in another thread, and then from within a supervisor: it
+  /// must not block and must not throw.
+  void on_next(std::string_view name, const caf::strong_actor_ptr& stale, waiter call);
+
   /// All names, in no order.
   std::vector<std::string> names() const;
 
@@ -61,15 +70,21 @@ private:
   struct string_hash {
     using is_transparent = void;
 
-    std::size_t operator()(std::string_view name) const noexcept {
+    // Not noexcept: the map then remembers hashes, instead of asking for them again.
+    std::size_t operator()(std::string_view name) const {
       return std::hash<std::string_view>{}(name);
     }
   };
 
+  template <class T>
+  using by_name = std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
+
+  std::vector<waiter> waiters_of(std::string_view name);
+
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
-  std::unordered_map<std::string, caf::strong_actor_ptr, string_hash, std::equal_to<>>
-    current_;
+  by_name<caf::strong_actor_ptr> current_;
+  by_name<std::vector<waiter>> waiting_; // none of them is to be called yet
 };
 
 } // namespace cafka::supervision

@@ -42,7 +42,7 @@ restart_action restart_policy::on_exit(
   return wanted ? count_restart(now) : restart_action::remove;
 }
 
-restart_action restart_policy::on_failed_restart(time_point now) {
+restart_action restart_policy::on_retry(time_point now) {
   return count_restart(now);
 }
 

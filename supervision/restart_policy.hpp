@@ -27,18 +27,19 @@ enum class exit_class : std::uint8_t {
 const char* to_string(exit_class) noexcept;
 
 /// How many restarts within how many seconds a supervisor bears. OTP: `intensity`,
-/// `period`.
+/// `period`; the defaults are Elixir's.
 struct restart_intensity {
   /// Restarts borne within the window; zero means that the first one escalates.
-  std::size_t max_restarts = 10;
-  /// Length of the sliding window; a restart exactly this old still counts, as in OTP.
-  std::chrono::seconds max_seconds{60};
+  std::size_t max_restarts = 3;
+  /// Length of the sliding window, more than zero; a restart exactly this old still
+  /// counts, as in OTP.
+  std::chrono::seconds max_seconds{5};
 };
 
 /// What is to be done about a child that ended.
 enum class restart_action : std::uint8_t {
   restart,  ///< start it again under its name
-  remove,   ///< forget it
+  remove,   ///< leave it ended
   escalate, ///< the intensity is exceeded: the supervisor ends its children and itself
 };
 
@@ -57,9 +58,8 @@ public:
   /// A child of the given type ended at `now`.
   restart_action on_exit(restart_type type, exit_class how, time_point now);
 
-  /// A restart that this policy had ordered failed at `now`: it is tried again, and
-  /// counts.
-  restart_action on_failed_restart(time_point now);
+  /// A restart that failed is about to be tried again at `now`, which counts once more.
+  restart_action on_retry(time_point now);
 
   /// Restarts ordered within the window as of the last call, an escalating one included.
   std::size_t restarts() const noexcept { return restarts_.size(); }

@@ -4,9 +4,8 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
-#include <exception>
-#include <iterator>
-#include <list>
+#include <deque>
+#include <optional>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -18,410 +17,578 @@ namespace {
 
 using namespace detail;
 
-using supervisor_impl =
-  trapping_exits<supervisor_actor::extend<caf::result<void>(child_down),
-    caf::result<void>(shutdown_timeout), caf::result<void>(retry_restart),
-    caf::result<void>(stop_deadline)>>;
+using machine = supervisor_machine;
+
+using supervisor_impl = trapping_exits<
+  supervisor_actor::extend<caf::result<void>(child_down), caf::result<void>(start_report),
+    caf::result<void>(retry_restart), caf::result<void>(look_at_clock)>>;
+
+template <class T>
+using promise = caf::typed_response_promise<T>;
 
 caf::error start_failed(std::string why) {
   return caf::make_error(errc::start_failed, std::move(why));
 }
 
-start_result call_start(const start_function& start, caf::actor_system& sys) {
-  try {
-    auto result = start(sys);
-    if (auto* error = std::get_if<caf::error>(&result))
-      return start_failed(to_string(*error));
-    if (std::get<caf::strong_actor_ptr>(result) == nullptr)
-      return start_failed("no actor was started");
-    return result;
-  } catch (const std::exception& e) {
-    return start_failed(e.what());
-  } catch (...) {
-    return start_failed("an exception of unknown type");
-  }
-}
-
-class supervisor_state {
+/// The shell around a machine: has the actors, the functions and the names, and does what
+/// the machine says.
+class supervisor_state : public machine::output {
 public:
   static inline const char* name = "cafka.supervisor";
 
   supervisor_state(supervisor_impl::pointer self, supervisor_options options)
-    : self_(self), options_(std::move(options)), policy_(options_.intensity) {}
+    : self_(self),
+      options_(std::move(options)),
+      machine_({options_.strategy, options_.intensity, options_.auto_shutdown,
+                 options_.max_children},
+        *this) {}
 
   supervisor_state(const supervisor_state&) = delete;
   supervisor_state& operator=(const supervisor_state&) = delete;
 
   // Children are left only if the supervisor was killed, crashed or forgotten.
-  ~supervisor_state() {
+  virtual ~supervisor_state() {
     for (auto& c : children_) {
-      if (c.handle != nullptr)
+      if (c.alive)
         post_exit(c.handle, caf::exit_reason::kill);
-      if (options_.names != nullptr)
-        options_.names->remove(c.spec.id);
+      release_name(c);
     }
   }
 
   supervisor_impl::behavior_type make_behavior() {
     trap_exit(self_, [this](caf::exit_msg& msg) { on_exit_message(msg); });
+    begin();
     return {
       [this](start_child& msg) { return on_start_child(std::move(msg.spec)); },
       [this](const terminate_child& msg) { return on_terminate_child(msg); },
+      [this](restart_child& msg) {
+        return submit<caf::strong_actor_ptr>(
+          [&](auto from) { machine_.restart_child(now(), from, std::move(msg.id)); });
+      },
+      [this](delete_child& msg) {
+        return submit<void>(
+          [&](auto from) { machine_.delete_child(now(), from, std::move(msg.id)); });
+      },
+      [this](const get_childspec& msg) { return on_get_childspec(msg); },
       [this](which_children) { return on_which_children(); },
       [this](count_children) {
-        return child_counts{children_.size(), by_handle_.size()};
+        return child_counts{machine_.size(), machine_.active(), machine_.supervisors(),
+          machine_.size() - machine_.supervisors()};
       },
+      [this](get_info) { return info(); },
+      [this](const subscribe& msg) { on_subscribe(or_sender(msg.subscriber)); },
+      [this](const unsubscribe& msg) { on_unsubscribe(or_sender(msg.subscriber)); },
       [this](const stop& msg) { return on_stop(msg); },
       [this](const child_down& msg) { on_child_down(msg); },
-      [this](const shutdown_timeout& msg) { on_shutdown_timeout(msg); },
-      [this](const retry_restart& msg) { on_retry_restart(msg); },
-      [this](stop_deadline) { on_stop_deadline(); },
+      [this](const start_report& msg) { on_start_report(msg); },
+      [this](const retry_restart& msg) {
+        machine_.on_retry(now(), {msg.place, msg.number});
+        schedule();
+      },
+      [this](look_at_clock) {
+        wake_at_ = machine::time_point::max();
+        machine_.on_time(now());
+        schedule();
+      },
       [this](caf::exit_msg& msg) { on_exit_message(msg); },
     };
   }
 
-private:
-  enum class phase : std::uint8_t { running, restarting, terminating };
+  // -- what the machine wants done ------------------------------------------------------
 
-  struct child {
+  machine::start_outcome start(machine::incarnation which) override {
+    auto& c = children_[which.where];
+    drop_handle(c);
+    if (auto taken = reserve_name(c); !taken.empty()) {
+      last_error_ = std::move(taken);
+      return machine::start_outcome::failed;
+    }
+    const start_context context{
+      self_->system(), arguments_of(c), [this, &which] { return make_later(which); }};
+    auto result = call_start(c.spec.start, context);
+    if (auto* pending = std::get_if<starting>(&result)) {
+      if (pending->child != nullptr && !adopt(which, std::move(pending->child)))
+        return machine::start_outcome::failed;
+      return machine::start_outcome::later;
+    }
+    return take_over(which, std::move(result));
+  }
+
+  bool tell_to_end(machine::incarnation child) override {
+    return send_exit(child, caf::exit_reason::user_shutdown);
+  }
+
+  bool kill(machine::incarnation child) override {
+    return send_exit(child, caf::exit_reason::kill);
+  }
+
+  void retry(machine::incarnation child) override {
+    post(self_handle(), retry_restart{child.where, child.number});
+  }
+
+  void taken_in(machine::request from, machine::place where) override {
+    auto& c = child_at(where);
+    if (from == current_)
+      c.spec = std::move(*incoming_);
+    else
+      c.spec = std::move(waiting_specs_.extract(from).mapped());
+  }
+
+  void answer(machine::request to, errc code, machine::place where) override {
+    if (to == 0)
+      return;
+    reply how;
+    if (code != machine::ok)
+      how.error = error_of(code, where);
+    else if (where != machine::nowhere)
+      how.child = children_[where].handle;
+    if (to == current_) {
+      answered_ = std::move(how);
+      return;
+    }
+    waiting_specs_.erase(to);
+    const auto node = promises_.extract(to);
+    if (!node.empty())
+      std::visit([&](auto& p) { deliver(p, std::move(how)); }, node.mapped());
+  }
+
+  void undefined(machine::place where) override {
+    release_name(children_[where]);
+    drop_handle(children_[where]);
+  }
+
+  void forget(machine::place where, bool quietly) override {
+    undefined(where);
+    const auto forgotten = std::exchange(children_[where], {});
+    if (!quietly)
+      report(event_kind::removed, &forgotten);
+  }
+
+  void report(event_kind kind, machine::place where) override {
+    auto& c = children_[where];
+    switch (kind) {
+    case event_kind::restarted: ++c.restarts; [[fallthrough]];
+    case event_kind::started:
+      set_name(c, c.handle);
+      return report(kind, &c, {}, c.handle);
+    case event_kind::escalated: {
+      const auto& intensity = options_.intensity;
+      stop_reason_ = caf::make_error(errc::shutdown,
+        "more than " + std::to_string(intensity.max_restarts) + " restarts within "
+          + std::to_string(intensity.max_seconds.count()) + " s; the last to end was '"
+          + shown(c) + "': " + to_string(last_error_));
+      return report(kind, &c, last_error_);
+    }
+    case event_kind::auto_shutdown:
+      stop_reason_ =
+        caf::make_error(errc::shutdown, "the significant child '" + shown(c) + "' ended");
+      return report(kind, &c);
+    case event_kind::start_failed:
+    case event_kind::restart_failed: return report(kind, &c, last_error_);
+    case event_kind::killed: return report(kind, &c, {}, c.handle);
+    case event_kind::exited:
+    case event_kind::removed:
+    case event_kind::stopped:
+    case event_kind::ignored: return report(kind, &c);
+    }
+  }
+
+  void ready() override { options_.ready.started(); }
+
+  void not_ready(machine::place where) override {
+    stop_reason_ = caf::make_error(errc::shutdown,
+      "failed to start child '" + shown(children_[where])
+        + "': " + to_string(last_error_));
+  }
+
+  void ended() override {
+    report(event_kind::stopped, nullptr, stop_reason_);
+    options_.ready.failed(stop_reason_);
+    for (auto& p : std::exchange(waiting_for_stop_, {}))
+      p.deliver();
+    self_->quit(stop_reason_);
+  }
+
+private:
+  struct entry {
     child_spec spec;
-    caf::strong_actor_ptr handle;  // null while restarting
-    std::uint64_t incarnation = 0; // unique under this supervisor, also between two ids
-    phase now = phase::running;
-    std::vector<caf::typed_response_promise<void>> waiting; // for its end
+    caf::strong_actor_ptr handle; // also of an ended child, until it is replaced
+    std::uint64_t restarts = 0;
+    bool alive = false; // the handle's actor
+    bool named = false; // the name is ours
   };
 
-  using child_ref = std::list<child>::iterator;
+  struct reply {
+    caf::strong_actor_ptr child;
+    caf::error error;
+  };
 
   // -- requests -------------------------------------------------------------------------
 
-  caf::result<caf::strong_actor_ptr> on_start_child(child_spec spec) {
-    if (stopping_)
-      return caf::make_error(errc::shutdown, std::string{"the supervisor is stopping"});
-    if (spec.id.empty() || !spec.start)
-      return caf::make_error(errc::invalid_child_spec,
-        std::string{spec.id.empty() ? "no id" : "no start function"});
-    if (auto i = by_id_.find(spec.id); i != by_id_.end())
-      return caf::make_error(errc::already_started, i->second->handle);
-    if (options_.names != nullptr && !options_.names->add(spec.id, nullptr))
-      return caf::make_error(errc::already_started, options_.names->look_up(spec.id));
-    auto c = children_.insert(children_.end(), child{});
-    c->spec = std::move(spec);
-    by_id_.emplace(c->spec.id, c);
-    if (auto error = start(c); !error.empty()) {
-      report(event_kind::start_failed, forget(c), error);
-      return error;
+  // Brings a request to the machine; what it does not answer at once is promised.
+  template <class T, class F>
+  caf::result<T> submit(F ask_machine) {
+    current_ = ++last_request_;
+    answered_.reset();
+    ask_machine(current_);
+    const auto request = std::exchange(current_, 0);
+    schedule();
+    if (!answered_) {
+      auto p = self_->template make_response_promise<T>();
+      promises_.emplace(request, p);
+      return p;
     }
-    report(event_kind::started, *c, {}, c->handle);
-    return c->handle;
+    if (!answered_->error.empty())
+      return std::move(answered_->error);
+    if constexpr (std::is_void_v<T>)
+      return caf::unit;
+    else
+      return std::move(answered_->child);
+  }
+
+  template <class T>
+  static void deliver(promise<T>& to, reply how) {
+    if (!how.error.empty())
+      to.deliver(std::move(how.error));
+    else if constexpr (std::is_void_v<T>)
+      to.deliver();
+    else
+      to.deliver(std::move(how.child));
+  }
+
+  caf::error error_of(errc code, machine::place where) const {
+    switch (code) {
+    case errc::already_started: return caf::make_error(code, children_[where].handle);
+    case errc::start_failed: return last_error_;
+    case errc::shutdown:
+      return caf::make_error(code, std::string{"the supervisor is stopping"});
+    default: return caf::make_error(code);
+    }
+  }
+
+  caf::result<caf::strong_actor_ptr> on_start_child(child_spec spec) {
+    if (auto wrong = check_childspec(spec, options_.auto_shutdown, options_.strategy);
+        !wrong.empty())
+      return wrong;
+    incoming_ = &spec;
+    return submit<caf::strong_actor_ptr>([&](auto from) {
+      machine_.start_child(now(), from, rules_of(spec, options_.strategy));
+      if (!answered_)
+        waiting_specs_.emplace(from, std::move(spec));
+    });
   }
 
   caf::result<void> on_terminate_child(const terminate_child& msg) {
-    auto c = children_.end();
+    auto error = errc::not_found;
+    const auto where = locate(msg, error);
+    if (where == machine::nowhere)
+      return caf::make_error(machine_.stopping() ? errc::shutdown : error);
+    return submit<void>([&](auto from) {
+      if (const auto& key = machine_.rules(where).key; !key.empty())
+        machine_.terminate_child(now(), from, key);
+      else
+        machine_.terminate_child(now(), from, machine_.at(where));
+    });
+  }
+
+  caf::result<child_spec> on_get_childspec(const get_childspec& msg) const {
+    auto error = errc::not_found;
+    const auto where = locate(msg, error);
+    if (where == machine::nowhere)
+      return caf::make_error(error);
+    return children_[where].spec;
+  }
+
+  /// The child that a message names; `error` says why there is none.
+  template <class Message>
+  machine::place locate(const Message& msg, errc& error) const {
     if (msg.child != nullptr) {
-      if (auto i = by_handle_.find(msg.child.get()); i != by_handle_.end())
-        c = i->second;
-    } else if (auto i = by_id_.find(msg.id); i != by_id_.end()) {
-      c = i->second;
+      const auto i = by_handle_.find(msg.child.get());
+      return i != by_handle_.end() ? i->second : machine::nowhere;
     }
-    if (c == children_.end())
-      return caf::make_error(errc::not_found, msg.id);
-    auto promise = self_->make_response_promise<void>();
-    c->waiting.push_back(promise);
-    if (c->handle != nullptr)
-      terminate(c);
-    else
-      remove(c);
-    return promise;
+    if (!msg.name.empty()) {
+      if (is_simple())
+        return machine_.find(msg.name);
+      for (auto p = machine_.first(); p != machine::nowhere; p = machine_.after(p))
+        if (children_[p].spec.name == msg.name)
+          return p;
+      return machine::nowhere;
+    }
+    if (!is_simple())
+      return machine_.find(msg.id);
+    error = errc::simple_one_for_one;
+    return machine::nowhere;
   }
 
   std::vector<child_info> on_which_children() const {
     std::vector<child_info> result;
-    result.reserve(children_.size());
-    for (const auto& c : children_)
-      result.push_back({c.spec.id, c.handle, c.spec.restart});
+    result.reserve(machine_.size());
+    for (auto p = machine_.first(); p != machine::nowhere; p = machine_.after(p)) {
+      const auto& c = children_[p];
+      result.push_back({c.spec.id, c.spec.name, c.alive ? c.handle : nullptr,
+        c.spec.restart, c.spec.type, machine_.state(p), c.restarts});
+    }
     return result;
   }
 
+  supervisor_info info() const {
+    const auto& policy = machine_.policy();
+    return {options_.name, options_.strategy, options_.auto_shutdown, policy.restarts(),
+      policy.intensity().max_restarts,
+      static_cast<std::uint64_t>(policy.intensity().max_seconds.count()),
+      machine_.stopping(), machine_.settled()};
+  }
+
+  void on_subscribe(const caf::strong_actor_ptr& who) {
+    on_unsubscribe(who);
+    if (who != nullptr)
+      subscribers_.push_back(caf::actor_cast<caf::weak_actor_ptr>(who));
+  }
+
+  void on_unsubscribe(caf::strong_actor_ptr who) {
+    if (who == nullptr)
+      who = self_->current_sender();
+    std::erase_if(
+      subscribers_, [&](const auto& s) { return s == nullptr || s.get() == who.get(); });
+  }
+
+  caf::strong_actor_ptr or_sender(const caf::strong_actor_ptr& who) const {
+    return who != nullptr ? who : self_->current_sender();
+  }
+
   caf::result<void> on_stop(const stop& msg) {
-    auto promise = self_->make_response_promise<void>();
-    waiting_for_stop_.push_back(promise);
-    if (msg.within != caf::infinite)
-      tell_after(self_, self_handle(), msg.within, stop_deadline{});
-    begin_stop(caf::make_error(caf::exit_reason::user_shutdown));
-    return promise;
+    auto p = self_->make_response_promise<void>();
+    waiting_for_stop_.push_back(p);
+    machine_.stop(now(),
+      msg.within == caf::infinite ? machine::time_point::max() : now() + msg.within);
+    schedule();
+    return p;
   }
 
   void on_exit_message(caf::exit_msg& msg) {
     // CAF sends a linked actor's normal end as well: no cause to end, as in OTP.
-    if (!msg.reason.empty())
-      begin_stop(std::move(msg.reason));
+    if (msg.reason.empty() || machine_.stopping())
+      return;
+    stop_reason_ = std::move(msg.reason);
+    machine_.stop(now());
+    schedule();
   }
 
   // -- the supervisor's own messages ----------------------------------------------------
 
   void on_child_down(const child_down& msg) {
-    auto c = find(msg.id, msg.incarnation);
-    if (c == children_.end())
+    const machine::incarnation which{msg.place, msg.number};
+    if (!machine_.is_current(which))
       return;
-    by_handle_.erase(c->handle.get());
-    auto ended = std::exchange(c->handle, nullptr);
-    set_name(*c);
-    report(event_kind::exited, *c, msg.reason, ended);
-    if (stopping_ || c->now == phase::terminating) {
-      remove(c);
-      if (stopping_)
-        stop_next();
+    auto& c = children_[which.where];
+    if (!std::exchange(c.alive, false))
       return;
+    set_name(c, nullptr);
+    if (machine_.state(which.where) == child_state::starting) {
+      last_error_ =
+        start_failed("it ended before it had started: " + to_string(msg.reason));
+    } else {
+      last_error_ = msg.reason;
+      report(event_kind::exited, &c, msg.reason, c.handle);
     }
-    c->now = phase::restarting;
-    decide(c, policy_.on_exit(c->spec.restart, classify(msg.reason), now()), msg.reason);
+    machine_.on_exit(now(), which, classify(msg.reason));
+    schedule();
   }
 
-  void on_retry_restart(const retry_restart& msg) {
-    if (auto c = find(msg.id, msg.incarnation); c != children_.end() && !stopping_)
-      restart(c);
+  void on_start_report(const start_report& msg) {
+    const machine::incarnation which{msg.place, msg.number};
+    if (!machine_.is_current(which))
+      return;
+    const auto state = machine_.state(which.where);
+    if (state != child_state::starting && state != child_state::terminating)
+      return;
+    const auto how = take_over(which, msg.how->take());
+    if (auto& c = children_[which.where]; how != machine::start_outcome::running) {
+      if (c.alive)
+        post_exit(c.handle, caf::exit_reason::kill);
+      drop_handle(c);
+    }
+    machine_.on_start(now(), which, how);
+    schedule();
   }
 
-  void on_shutdown_timeout(const shutdown_timeout& msg) {
-    if (auto c = find(msg.id, msg.incarnation); c != children_.end())
-      kill(*c);
+  // -- children -------------------------------------------------------------------------
+
+  // A start that takes its time reports by message, from whatever thread.
+  start_later make_later(machine::incarnation which) const {
+    return start_later{[self = caf::actor_cast<caf::weak_actor_ptr>(self_handle()),
+                         which](start_result how) {
+      post(self,
+        start_report{
+          which.where, which.number, std::make_shared<outcome>(std::move(how))});
+    }};
   }
 
-  void on_stop_deadline() {
-    for (auto& c : children_)
-      if (c.handle != nullptr)
-        kill(c);
-  }
-
-  // -- starting and restarting ----------------------------------------------------------
-
-  // Starts a new incarnation. It is watched from the first moment: if it is dead already,
-  // its end is reported like any other.
-  caf::error start(child_ref c) {
-    auto result = call_start(c->spec.start, self_->system());
-    if (auto* error = std::get_if<caf::error>(&result))
-      return std::move(*error);
+  machine::start_outcome take_over(machine::incarnation which, start_result result) {
+    auto& c = children_[which.where];
+    if (auto* error = std::get_if<caf::error>(&result)) {
+      last_error_ = *error == errc::already_started || *error == errc::start_failed
+        ? std::move(*error)
+        : start_failed(to_string(*error));
+      return machine::start_outcome::failed;
+    }
+    if (std::holds_alternative<ignore>(result))
+      return machine::start_outcome::ignored;
+    if (std::holds_alternative<starting>(result)) {
+      if (c.alive)
+        return machine::start_outcome::running;
+      last_error_ = start_failed("it is said to have started, and there is no actor");
+      return machine::start_outcome::failed;
+    }
     auto& handle = std::get<caf::strong_actor_ptr>(result);
-    if (!by_handle_.emplace(handle.get(), c).second)
-      return start_failed("this actor is a child under another id");
-    c->handle = std::move(handle);
-    c->incarnation = ++last_incarnation_;
-    c->now = phase::running;
-    set_name(*c);
-    watch(
-      self_, c->handle, [id = c->spec.id, n = c->incarnation](const caf::error& reason) {
-        return child_down{id, n, reason};
-      });
+    if (c.alive && c.handle == handle)
+      return machine::start_outcome::running;
+    return adopt(which, std::move(handle)) ? machine::start_outcome::running
+                                           : machine::start_outcome::failed;
+  }
+
+  // It is watched from the first moment: if it is dead already, its end is reported like
+  // any other.
+  bool adopt(machine::incarnation which, caf::strong_actor_ptr handle) {
+    auto& c = children_[which.where];
+    if (!by_handle_.emplace(handle.get(), which.where).second) {
+      last_error_ = start_failed("this actor is a child already");
+      return false;
+    }
+    if (c.alive)
+      post_exit(c.handle, caf::exit_reason::kill);
+    drop_handle(c);
+    c.handle = std::move(handle);
+    c.alive = true;
+    watch(self_, c.handle, [which](const caf::error& reason) {
+      return child_down{which.where, which.number, reason};
+    });
+    return true;
+  }
+
+  void drop_handle(entry& c) {
+    if (c.handle != nullptr)
+      by_handle_.erase(c.handle.get());
+    c.handle = nullptr;
+    c.alive = false;
+  }
+
+  bool send_exit(machine::incarnation which, caf::exit_reason reason) {
+    const auto& c = children_[which.where];
+    if (c.alive)
+      post_exit(c.handle, reason);
+    return c.alive;
+  }
+
+  caf::message arguments_of(const entry& c) const {
+    // CAF 0.18 concatenates no empty messages.
+    if (options_.extra_arguments.empty())
+      return c.spec.arguments;
+    if (c.spec.arguments.empty())
+      return options_.extra_arguments;
+    return caf::message::concat(options_.extra_arguments, c.spec.arguments);
+  }
+
+  entry& child_at(machine::place where) {
+    if (where >= children_.size())
+      children_.resize(where + 1);
+    return children_[where];
+  }
+
+  // -- names ----------------------------------------------------------------------------
+
+  caf::error reserve_name(entry& c) {
+    if (c.named || options_.names == nullptr || c.spec.name.empty())
+      return {};
+    if (!options_.names->add(c.spec.name, nullptr))
+      return caf::make_error(errc::already_started, options_.names->look_up(c.spec.name));
+    c.named = true;
     return {};
   }
 
-  void restart(child_ref c) {
-    if (auto error = start(c); !error.empty()) {
-      report(event_kind::restart_failed, *c, error);
-      decide(c, policy_.on_failed_restart(now()), error, true);
-    } else {
-      report(event_kind::restarted, *c, {}, c->handle);
-    }
+  void set_name(const entry& c, const caf::strong_actor_ptr& handle) {
+    if (c.named)
+      options_.names->replace(c.spec.name, handle);
   }
 
-  void decide(child_ref c, restart_action action, const caf::error& reason,
-    bool has_failed = false) {
-    switch (action) {
-    case restart_action::restart:
-      // A failing restart is tried again after the messages that wait now, so that the
-      // supervisor stays answering.
-      if (has_failed)
-        post(self_handle(), retry_restart{c->spec.id, c->incarnation});
-      else
-        restart(c);
-      break;
-    case restart_action::remove: remove(c); break;
-    case restart_action::escalate: escalate(c, reason); break;
-    }
+  void release_name(entry& c) {
+    if (std::exchange(c.named, false))
+      options_.names->remove(c.spec.name);
   }
 
-  void escalate(child_ref c, const caf::error& reason) {
-    report(event_kind::escalated, *c, reason);
-    post(
-      options_.owner, escalated{options_.name, c->spec.id, reason, policy_.restarts()});
-    const auto& intensity = policy_.intensity();
-    auto text = "more than " + std::to_string(intensity.max_restarts)
-      + " restarts within " + std::to_string(intensity.max_seconds.count())
-      + " s; the last to end was '" + c->spec.id + "': " + to_string(reason);
-    begin_stop(caf::make_error(errc::shutdown, std::move(text)));
+  // -- reports --------------------------------------------------------------------------
+
+  const std::string& shown(const entry& c) const {
+    return is_simple() && !c.spec.name.empty() ? c.spec.name : c.spec.id;
   }
 
-  // -- ending ---------------------------------------------------------------------------
-
-  // Tells a running child to end; `remove` follows when it has ended.
-  void terminate(child_ref c) {
-    if (c->now == phase::terminating)
+  // Observers are told what has happened, so each change is made before it is reported.
+  void report(event_kind kind, const entry* c, const caf::error& reason = {},
+    const caf::strong_actor_ptr& handle = {}) {
+    if (!options_.observer && subscribers_.empty())
       return;
-    c->now = phase::terminating;
-    const auto how = c->spec.shutdown;
-    if (how.is_brutal_kill()) {
-      post_exit(c->handle, caf::exit_reason::kill);
-      return;
-    }
-    post_exit(c->handle, caf::exit_reason::user_shutdown);
-    if (!how.is_infinity())
-      tell_after(
-        self_, self_handle(), how.time(), shutdown_timeout{c->spec.id, c->incarnation});
-  }
-
-  void kill(child& c) {
-    c.now = phase::terminating;
-    post_exit(c.handle, caf::exit_reason::kill);
-    report(event_kind::killed, c, {}, c.handle);
-  }
-
-  // Forgets an ended child and tells whoever waits for that.
-  void remove(child_ref c) {
-    auto forgotten = forget(c);
-    report(event_kind::removed, forgotten);
-    for (auto& promise : forgotten.waiting)
-      promise.deliver();
-  }
-
-  child forget(child_ref c) {
-    if (options_.names != nullptr)
-      options_.names->remove(c->spec.id);
-    by_id_.erase(c->spec.id);
-    auto result = std::move(*c);
-    children_.erase(c);
-    return result;
-  }
-
-  void begin_stop(caf::error reason) {
-    if (stopping_)
-      return;
-    stopping_ = true;
-    stop_reason_ = std::move(reason);
-    stop_next();
-  }
-
-  // One child at a time, the last started first.
-  void stop_next() {
-    while (!children_.empty()) {
-      auto last = std::prev(children_.end());
-      if (last->handle != nullptr) {
-        terminate(last);
-        return;
-      }
-      remove(last);
-    }
-    report_stopped();
-    for (auto& promise : waiting_for_stop_)
-      promise.deliver();
-    waiting_for_stop_.clear();
-    self_->quit(stop_reason_);
+    const supervision_event event{kind, options_.name,
+      c != nullptr ? shown(*c) : std::string{}, handle, reason,
+      machine_.policy().restarts(), machine_.policy().intensity().max_restarts};
+    if (options_.observer)
+      options_.observer(event);
+    for (const auto& s : subscribers_)
+      post(s, event);
   }
 
   // -- small things ---------------------------------------------------------------------
 
-  child_ref find(std::string_view id, std::uint64_t incarnation) {
-    auto i = by_id_.find(id);
-    return i != by_id_.end() && i->second->incarnation == incarnation ? i->second
-                                                                      : children_.end();
+  void begin() {
+    if (auto wrong = check_options(options_); !wrong.empty()) {
+      options_.ready.failed(wrong);
+      self_->quit(std::move(wrong));
+      return;
+    }
+    for (auto& spec : std::exchange(options_.children, {})) {
+      const auto where = machine_.add(rules_of(spec, options_.strategy));
+      child_at(where).spec = std::move(spec);
+    }
+    machine_.begin(now());
+    schedule();
   }
 
-  void set_name(const child& c) {
-    if (options_.names != nullptr)
-      options_.names->replace(c.spec.id, c.handle);
+  // One timer at a time: an earlier one is added when the next deadline comes nearer.
+  void schedule() {
+    const auto next = machine_.next_time();
+    if (next >= wake_at_)
+      return;
+    wake_at_ = next;
+    tell_after(self_, self_handle(),
+      std::max(next - now(), machine::time_point::duration::zero()), look_at_clock{});
   }
 
-  // Observers are told what has happened, so each change is made before it is reported.
-  void report(event_kind kind, const child& c, const caf::error& reason = {},
-    const caf::strong_actor_ptr& handle = {}) {
-    if (options_.observer)
-      options_.observer({kind, options_.name, c.spec.id, handle, reason,
-        policy_.restarts(), policy_.intensity().max_restarts});
-  }
-
-  void report_stopped() {
-    if (options_.observer)
-      options_.observer({event_kind::stopped, options_.name, {}, {}, stop_reason_,
-        policy_.restarts(), policy_.intensity().max_restarts});
-  }
+  bool is_simple() const { return options_.strategy == strategy::simple_one_for_one; }
 
   supervisor_impl self_handle() const { return caf::actor_cast<supervisor_impl>(self_); }
 
-  restart_policy::time_point now() const { return self_->clock().now(); }
+  machine::time_point now() const { return self_->clock().now(); }
 
   supervisor_impl::pointer self_;
   supervisor_options options_;
-  restart_policy policy_;
-  std::list<child> children_; // in start order
-  std::unordered_map<std::string_view, child_ref> by_id_;
-  std::unordered_map<caf::actor_control_block*, child_ref> by_handle_; // those that run
-  std::uint64_t last_incarnation_ = 0;
-  bool stopping_ = false;
-  caf::error stop_reason_;
-  std::vector<caf::typed_response_promise<void>> waiting_for_stop_;
+  machine machine_;
+  std::deque<entry> children_; // at the machine's places
+  std::unordered_map<caf::actor_control_block*, machine::place> by_handle_;
+  machine::request last_request_ = 0;
+  machine::request current_ = 0; // being brought to the machine
+  std::optional<reply> answered_;
+  child_spec* incoming_ = nullptr; // of the current request
+  std::unordered_map<machine::request, child_spec> waiting_specs_;
+  std::unordered_map<machine::request,
+    std::variant<promise<void>, promise<caf::strong_actor_ptr>>>
+    promises_;
+  std::vector<promise<void>> waiting_for_stop_;
+  std::vector<caf::weak_actor_ptr> subscribers_;
+  caf::error last_error_; // why the last child ended or could not be started
+  caf::error stop_reason_ = caf::make_error(caf::exit_reason::user_shutdown);
+  machine::time_point wake_at_ = machine::time_point::max();
 };
 
 } // namespace
-
-const char* to_string(errc x) noexcept {
-  switch (x) {
-  case errc::already_started: return "already_started";
-  case errc::not_found: return "not_found";
-  case errc::invalid_child_spec: return "invalid_child_spec";
-  case errc::start_failed: return "start_failed";
-  case errc::shutdown: return "shutdown";
-  }
-  return "unknown";
-}
-
-const char* to_string(event_kind x) noexcept {
-  switch (x) {
-  case event_kind::started: return "started";
-  case event_kind::start_failed: return "start_failed";
-  case event_kind::exited: return "exited";
-  case event_kind::restarted: return "restarted";
-  case event_kind::restart_failed: return "restart_failed";
-  case event_kind::killed: return "killed";
-  case event_kind::removed: return "removed";
-  case event_kind::escalated: return "escalated";
-  case event_kind::stopped: return "stopped";
-  }
-  return "unknown";
-}
-
-std::string to_string(const supervision_event& event) {
-  auto line = event.supervisor + ": ";
-  if (!event.child.empty())
-    line += "child '" + event.child + "' ";
-  line += to_string(event.kind);
-  if (event.kind == event_kind::exited)
-    line += std::string{" ("} + to_string(classify(event.reason)) + ")";
-  if (!event.reason.empty())
-    line += ": " + to_string(event.reason);
-  if (event.kind == event_kind::restarted || event.kind == event_kind::restart_failed
-    || event.kind == event_kind::escalated)
-    line += " [restart " + std::to_string(event.restarts) + " of "
-      + std::to_string(event.max_restarts) + "]";
-  return line;
-}
-
-exit_class classify(const caf::error& reason) {
-  if (reason.empty())
-    return exit_class::normal;
-  if (reason == caf::exit_reason::user_shutdown || reason == errc::shutdown)
-    return exit_class::shutdown;
-  if (reason == caf::exit_reason::kill)
-    return exit_class::killed;
-  return exit_class::error;
-}
-
-caf::strong_actor_ptr already_started_child(const caf::error& error) {
-  if (error == errc::already_started)
-    if (const auto& context = error.context();
-        context.size() == 1 && context.match_element<caf::strong_actor_ptr>(0))
-      return context.get_as<caf::strong_actor_ptr>(0);
-  return nullptr;
-}
 
 supervisor_actor spawn_supervisor(caf::actor_system& sys, supervisor_options options) {
   return sys.spawn<caf::stateful_actor<supervisor_state, supervisor_impl::impl>>(

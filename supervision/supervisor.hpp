@@ -2,216 +2,291 @@
 
 #include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/child_spec.hpp>
+#include <cafka/supervision/errors.hpp>
+#include <cafka/supervision/events.hpp>
 #include <cafka/supervision/registry.hpp>
-#include <cafka/supervision/restart_policy.hpp>
+#include <cafka/supervision/supervisor_machine.hpp>
 #include <cafka/supervision/type_ids.hpp>
 
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/expected.hpp>
 #include <caf/result.hpp>
 #include <caf/typed_actor.hpp>
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 #include <vector>
 
 namespace cafka::supervision {
 
-// -- errors -----------------------------------------------------------------------------
-
-/// What a supervisor answers when it cannot do what it was asked.
-enum class errc : std::uint8_t {
-  /// A child, or a registered name, has this id already; `already_started_child` yields
-  /// it.
-  already_started = 1,
-  /// No child has this id or handle.
-  not_found,
-  /// The specification has no id or no start function.
-  invalid_child_spec,
-  /// The start function failed; the error says how.
-  start_failed,
-  /// The supervisor is ending, or has ended: after `stop`, or beyond its restart
-  /// intensity.
-  /// As an exit reason: OTP's `shutdown` and `{shutdown, Term}`.
-  shutdown,
-};
-
-const char* to_string(errc) noexcept;
-
-template <class Inspector>
-bool inspect(Inspector& f, errc& x) {
-  return inspect_enum(f, x, errc::shutdown);
-}
-
 template <class Inspector>
 bool inspect(Inspector& f, restart_type& x) {
   return inspect_enum(f, x, restart_type::temporary);
 }
 
+template <class Inspector>
+bool inspect(Inspector& f, child_type& x) {
+  return inspect_enum(f, x, child_type::supervisor);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, strategy& x) {
+  return inspect_enum(f, x, strategy::simple_one_for_one);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, auto_shutdown& x) {
+  return inspect_enum(f, x, auto_shutdown::all_significant);
+}
+
 // -- messages ---------------------------------------------------------------------------
 
-/// Starts a child and supervises it. Answer: its handle, or `errc`. OTP: `start_child/2`.
+/// Starts a child and supervises it. OTP: `start_child/2`.
+///
+/// Answer, once it has started: its handle; null when its start function wanted no child.
+/// Errors: `already_started`, which `already_started_child` takes apart,
+/// `already_present`, `start_failed`, `max_children`, `invalid_child_spec`,
+/// `bad_combination`, `shutdown`.
 struct start_child {
   child_spec spec;
 };
 
-/// Ends a child and forgets it; answered when it has ended. OTP: `terminate_child/2`.
+/// Ends a child; answered when it has ended. Its specification stays, unless it is
+/// temporary or its supervisor `simple_one_for_one`. OTP: `terminate_child/2`.
+///
+/// The child is named by its id, or by its current handle, or by the name it is
+/// registered under. Children of a `simple_one_for_one` supervisor have no id, as in OTP.
+///
+/// Errors: `not_found`, `simple_one_for_one` for an id there, `shutdown`.
 struct terminate_child {
-  /// The child to end, unless `child` names it.
-  std::string id;
-  /// The child to end; null: the one with the id above.
-  caf::strong_actor_ptr child;
+  std::string id = {};
+  caf::strong_actor_ptr child = {};
+  std::string name = {};
 };
 
-template <class Inspector>
-bool inspect(Inspector& f, terminate_child& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("child", x.child));
-}
+/// Starts a child that was terminated, or ended and was not restarted. OTP:
+/// `restart_child/2`. Answer and errors: as for `start_child`, and `not_found`,
+/// `running`, `restarting`, `simple_one_for_one`.
+struct restart_child {
+  std::string id;
+};
+
+/// Forgets a child that does not run. OTP: `delete_child/2`.
+///
+/// Errors: `not_found`, `running`, `restarting`, `simple_one_for_one`, `shutdown`.
+struct delete_child {
+  std::string id;
+};
+
+/// Asks for a child's specification; it is named as in `terminate_child`. OTP:
+/// `get_childspec/2`. Errors: `not_found`, `simple_one_for_one` for an id there.
+struct get_childspec {
+  std::string id = {};
+  caf::strong_actor_ptr child = {};
+  std::string name = {};
+};
 
 /// Asks for all children, in start order. OTP: `which_children/1`.
 struct which_children {};
 
-template <class Inspector>
-bool inspect(Inspector& f, which_children& x) {
-  return f.object(x).fields();
-}
-
 /// Asks how many children there are. OTP: `count_children/1`.
 struct count_children {};
 
-template <class Inspector>
-bool inspect(Inspector& f, count_children& x) {
-  return f.object(x).fields();
-}
+/// Asks how the supervisor itself is.
+struct get_info {};
 
-/// Ends all children, the last started first, each within its shutdown time, and then the
-/// supervisor, with `user_shutdown`; answered when the last child has ended. OTP:
-/// `stop/3`.
+/// Has every event of the supervisor sent to an actor, as a `supervision_event`, until it
+/// ends or unsubscribes. Null: whoever sent this.
+struct subscribe {
+  caf::strong_actor_ptr subscriber = {};
+};
+
+/// Ends that.
+struct unsubscribe {
+  caf::strong_actor_ptr subscriber = {};
+};
+
+/// Ends all children, each within its shutdown time, and then the supervisor, with
+/// `user_shutdown`; answered when the last child has ended. OTP: `gen_server:stop/3`.
+///
+/// The last started is ended first, one after the other; with `simple_one_for_one` all
+/// are told at once.
 struct stop {
   /// When this time is over the children that are left are killed; `caf::infinite`:
   /// never.
   caf::timespan within = caf::infinite;
 };
 
+/// One child, in the answer to `which_children`.
+struct child_info {
+  std::string id;
+  /// The name it is registered under; empty: none.
+  std::string name;
+  /// Null unless the child runs, is being started or told to end.
+  caf::strong_actor_ptr handle;
+  restart_type restart = restart_type::permanent;
+  child_type type = child_type::worker;
+  child_state state = child_state::undefined;
+  /// How often it was restarted since it was taken in.
+  std::uint64_t restarts = 0;
+};
+
+/// The answer to `count_children`.
+struct child_counts {
+  std::uint64_t specs = 0;       ///< children, running or not
+  std::uint64_t active = 0;      ///< children that run
+  std::uint64_t supervisors = 0; ///< children that are supervisors, running or not
+  std::uint64_t workers = 0;     ///< children that are workers, running or not
+};
+
+/// The answer to `get_info`.
+struct supervisor_info {
+  std::string name;
+  supervision::strategy strategy = supervision::strategy::one_for_one;
+  supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
+  std::uint64_t restarts = 0; ///< within the window, as of the last restart
+  std::uint64_t max_restarts = 0;
+  std::uint64_t max_seconds = 0;
+  bool stopping = false;
+  /// Neither the very first start nor a restart nor an end is under way.
+  bool settled = true;
+};
+
+/// What a supervisor understands.
+using supervisor_actor = caf::typed_actor<caf::result<caf::strong_actor_ptr>(start_child),
+  caf::result<void>(terminate_child), caf::result<caf::strong_actor_ptr>(restart_child),
+  caf::result<void>(delete_child), caf::result<child_spec>(get_childspec),
+  caf::result<std::vector<child_info>>(which_children),
+  caf::result<child_counts>(count_children), caf::result<supervisor_info>(get_info),
+  caf::result<void>(subscribe), caf::result<void>(unsubscribe), caf::result<void>(stop)>;
+
+// -- the supervisor ---------------------------------------------------------------------
+
+/// How a supervisor behaves. OTP: `sup_flags()` and the children that `init/1` returns.
+struct supervisor_options {
+  /// Its name in events.
+  std::string name = "supervisor";
+  supervision::strategy strategy = supervision::strategy::one_for_one;
+  restart_intensity intensity = {};
+  supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
+  /// Started in this order at first; none for `simple_one_for_one`.
+  std::vector<child_spec> children = {};
+  /// For `simple_one_for_one`: how many children at most. Elixir: `max_children`.
+  std::size_t max_children = std::numeric_limits<std::size_t>::max();
+  /// For `simple_one_for_one`: put before each child's own arguments. Elixir:
+  /// `extra_arguments`.
+  caf::message extra_arguments = {};
+  /// Where children are registered under their names; null: nowhere. May be shared.
+  std::shared_ptr<registry> names = {};
+  /// Called with each event, inside the supervisor: it must not block and must not throw.
+  std::function<void(const supervision_event&)> observer = {};
+  /// Told when all children have started, or why they have not. OTP:
+  /// `proc_lib:init_ack/2`.
+  start_later ready = {};
+};
+
+/// Starts a supervisor and does not wait for its children; OTP's `supervisor`, and, with
+/// the strategy `simple_one_for_one`, Elixir's DynamicSupervisor.
+///
+/// It ends on `stop`, on an exit message (gracefully, with that reason), when the restart
+/// intensity is exceeded and by `auto_shutdown` (gracefully, with `errc::shutdown`), when
+/// a child of `options.children` cannot be started (those that were are ended first),
+/// and, killing its children, when it is killed or its last handle is dropped.
+supervisor_actor spawn_supervisor(
+  caf::actor_system& sys, supervisor_options options = {});
+
+/// The same, waiting until all children have started; not for actors, which must not
+/// block. OTP: `start_link/3`.
+///
+/// Errors: `invalid_options`, what `check_childspecs` says, `shutdown` with the child
+/// that could not be started and why.
+caf::expected<supervisor_actor> start_supervisor(
+  caf::actor_system& sys, supervisor_options options = {});
+
+/// What is wrong with a supervisor's options and the specifications of its children;
+/// empty if nothing is.
+caf::error check_options(const supervisor_options& options);
+
+/// A supervisor as the child of another: it has started when its own children have.
+child_spec supervisor_spec(std::string id, supervisor_options options);
+
+// -- inspection -------------------------------------------------------------------------
+
+template <class Inspector>
+bool inspect(Inspector& f, terminate_child& x) {
+  return f.object(x).fields(
+    f.field("id", x.id), f.field("child", x.child), f.field("name", x.name));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, get_childspec& x) {
+  return f.object(x).fields(
+    f.field("id", x.id), f.field("child", x.child), f.field("name", x.name));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, restart_child& x) {
+  return f.object(x).fields(f.field("id", x.id));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, delete_child& x) {
+  return f.object(x).fields(f.field("id", x.id));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, which_children& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, count_children& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, get_info& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, subscribe& x) {
+  return f.object(x).fields(f.field("subscriber", x.subscriber));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, unsubscribe& x) {
+  return f.object(x).fields(f.field("subscriber", x.subscriber));
+}
+
 template <class Inspector>
 bool inspect(Inspector& f, stop& x) {
   return f.object(x).fields(f.field("within", x.within));
 }
 
-/// One child, in the answer to `which_children`.
-struct child_info {
-  std::string id;
-  /// Null while the child is between two incarnations.
-  caf::strong_actor_ptr handle;
-  restart_type restart = restart_type::permanent;
-};
-
 template <class Inspector>
 bool inspect(Inspector& f, child_info& x) {
-  return f.object(x).fields(
-    f.field("id", x.id), f.field("handle", x.handle), f.field("restart", x.restart));
+  return f.object(x).fields(f.field("id", x.id), f.field("name", x.name),
+    f.field("handle", x.handle), f.field("restart", x.restart), f.field("type", x.type),
+    f.field("state", x.state), f.field("restarts", x.restarts));
 }
-
-/// The answer to `count_children`.
-struct child_counts {
-  std::uint64_t specs = 0;  ///< children, running or not
-  std::uint64_t active = 0; ///< children that run
-};
 
 template <class Inspector>
 bool inspect(Inspector& f, child_counts& x) {
-  return f.object(x).fields(f.field("specs", x.specs), f.field("active", x.active));
+  return f.object(x).fields(f.field("specs", x.specs), f.field("active", x.active),
+    f.field("supervisors", x.supervisors), f.field("workers", x.workers));
 }
-
-/// Told to the owner of a supervisor whose children failed beyond its restart intensity.
-struct escalated {
-  std::string supervisor;
-  std::string child;
-  caf::error reason; ///< why the child ended, or could not be started again
-  std::uint64_t restarts = 0;
-};
 
 template <class Inspector>
-bool inspect(Inspector& f, escalated& x) {
-  return f.object(x).fields(f.field("supervisor", x.supervisor),
-    f.field("child", x.child), f.field("reason", x.reason),
-    f.field("restarts", x.restarts));
+bool inspect(Inspector& f, supervisor_info& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("strategy", x.strategy),
+    f.field("auto_shutdown", x.auto_shutdown), f.field("restarts", x.restarts),
+    f.field("max_restarts", x.max_restarts), f.field("max_seconds", x.max_seconds),
+    f.field("stopping", x.stopping), f.field("settled", x.settled));
 }
-
-/// What a supervisor understands.
-using supervisor_actor = caf::typed_actor<caf::result<caf::strong_actor_ptr>(start_child),
-  caf::result<void>(terminate_child),
-  caf::result<std::vector<child_info>>(which_children),
-  caf::result<child_counts>(count_children), caf::result<void>(stop)>;
-
-// -- events -----------------------------------------------------------------------------
-
-/// What happened under a supervisor.
-enum class event_kind : std::uint8_t {
-  started,        ///< a child runs
-  start_failed,   ///< a child could not be started and was not taken in
-  exited,         ///< a child ended; `reason` is empty for a normal end
-  restarted,      ///< a child runs again under its name
-  restart_failed, ///< a restart failed; it will be tried again, or escalate
-  killed,         ///< a child did not end within its shutdown time and was sent `kill`
-  removed,        ///< a child is no longer supervised
-  escalated,      ///< the restart intensity is exceeded; the supervisor ends
-  stopped,        ///< the supervisor ends and has no child left
-};
-
-const char* to_string(event_kind) noexcept;
-
-/// A report of one thing that happened.
-struct supervision_event {
-  event_kind kind = event_kind::started;
-  std::string supervisor;
-  /// Empty when the event concerns the supervisor itself.
-  std::string child;
-  /// The incarnation concerned, running or ended; null when there is none.
-  caf::strong_actor_ptr handle;
-  caf::error reason;
-  std::uint64_t restarts = 0; ///< within the window, this one included
-  std::uint64_t max_restarts = 0;
-};
-
-/// One line for a log.
-std::string to_string(const supervision_event&);
-
-// -- the supervisor ---------------------------------------------------------------------
-
-/// How a supervisor behaves.
-struct supervisor_options {
-  /// Its name in events.
-  std::string name = "supervisor";
-  restart_intensity intensity = {};
-  /// Where children are registered under their ids; null: nowhere. May be shared.
-  std::shared_ptr<registry> names = {};
-  /// Called with each event, inside the supervisor: it must not block and must not throw.
-  std::function<void(const supervision_event&)> observer = {};
-  /// Sent `escalated` when the intensity is exceeded; may be null. Held weakly.
-  caf::weak_actor_ptr owner = {};
-};
-
-/// Starts a supervisor of dynamic named children, each restarted for itself.
-///
-/// OTP: a supervisor with the strategy `one_for_one` whose children come and go, as
-/// Elixir's DynamicSupervisor. It ends on `stop`, on an exit message (gracefully, with
-/// that reason), when the restart intensity is exceeded (gracefully, with
-/// `errc::shutdown`), and, killing its children, when it is killed or its last handle is
-/// dropped.
-supervisor_actor spawn_supervisor(
-  caf::actor_system& sys, supervisor_options options = {});
-
-/// Says how an actor that ended with `reason` ended.
-///
-/// No reason: normal. `exit_reason::user_shutdown` and `errc::shutdown`: shutdown.
-/// `exit_reason::kill`: killed. Everything else, among it what CAF makes of an exception,
-/// a lost connection to another node and an actor nobody referred to any more: error.
-exit_class classify(const caf::error& reason);
-
-/// The child that is in the way, from an `errc::already_started`; null if there is none.
-caf::strong_actor_ptr already_started_child(const caf::error& error);
 
 namespace detail {
 
@@ -219,41 +294,59 @@ namespace detail {
 // that one that comes late concerns nobody.
 
 struct child_down {
-  std::string id;
-  std::uint64_t incarnation = 0;
+  std::uint32_t place = 0;
+  std::uint64_t number = 0;
   caf::error reason;
 };
 
-template <class Inspector>
-bool inspect(Inspector& f, child_down& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("incarnation", x.incarnation),
-    f.field("reason", x.reason));
-}
+/// A start that came out, with its child, if any: killed, unless somebody takes it over.
+class outcome {
+public:
+  explicit outcome(start_result how) : how_(std::move(how)) {}
+  outcome(const outcome&) = delete;
+  outcome& operator=(const outcome&) = delete;
+  ~outcome();
 
-struct shutdown_timeout {
-  std::string id;
-  std::uint64_t incarnation = 0;
+  start_result take() { return std::exchange(how_, ignore{}); }
+
+private:
+  start_result how_;
 };
 
-template <class Inspector>
-bool inspect(Inspector& f, shutdown_timeout& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("incarnation", x.incarnation));
-}
+struct start_report {
+  std::uint32_t place = 0;
+  std::uint64_t number = 0;
+  std::shared_ptr<outcome> how;
+};
 
 struct retry_restart {
-  std::string id;
-  std::uint64_t incarnation = 0;
+  std::uint32_t place = 0;
+  std::uint64_t number = 0;
 };
+
+struct look_at_clock {};
+
+/// To a proxy: the name that it follows yields an actor again, or is gone.
+struct name_is_back {};
+
+template <class Inspector>
+bool inspect(Inspector& f, name_is_back& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, child_down& x) {
+  return f.object(x).fields(
+    f.field("place", x.place), f.field("number", x.number), f.field("reason", x.reason));
+}
 
 template <class Inspector>
 bool inspect(Inspector& f, retry_restart& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("incarnation", x.incarnation));
+  return f.object(x).fields(f.field("place", x.place), f.field("number", x.number));
 }
 
-struct stop_deadline {};
-
 template <class Inspector>
-bool inspect(Inspector& f, stop_deadline& x) {
+bool inspect(Inspector& f, look_at_clock& x) {
   return f.object(x).fields();
 }
 
@@ -261,6 +354,7 @@ bool inspect(Inspector& f, stop_deadline& x) {
 
 } // namespace cafka::supervision
 
-CAF_ERROR_CODE_ENUM(cafka::supervision::errc)
-// Holds a function: it is sent within a process, never to another.
+// They hold functions: they are sent within a process, never to another.
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::supervision::child_spec)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::supervision::start_child)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::supervision::detail::start_report)

@@ -19,21 +19,30 @@
 namespace cafka::supervision {
 
 enum class errc : std::uint8_t;
+struct child_spec;
 struct start_child;
 struct terminate_child;
+struct restart_child;
+struct delete_child;
+struct get_childspec;
 struct which_children;
 struct count_children;
+struct get_info;
+struct subscribe;
+struct unsubscribe;
 struct stop;
 struct child_info;
 struct child_counts;
-struct escalated;
+struct supervisor_info;
+struct supervision_event;
 
 namespace detail {
 
 struct child_down;
-struct shutdown_timeout;
+struct start_report;
 struct retry_restart;
-struct stop_deadline;
+struct look_at_clock;
+struct name_is_back;
 
 } // namespace detail
 
@@ -43,18 +52,27 @@ struct stop_deadline;
 CAF_BEGIN_TYPE_ID_BLOCK(cafka_supervision, CAFKA_FIRST_TYPE_ID)
 
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::errc))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_spec))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::start_child))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::terminate_child))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::restart_child))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::delete_child))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::get_childspec))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::which_children))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::count_children))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::get_info))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::subscribe))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::unsubscribe))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::stop))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_info))
 CAF_ADD_TYPE_ID(cafka_supervision, (std::vector<cafka::supervision::child_info>))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::child_counts))
-CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::escalated))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::supervisor_info))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::supervision_event))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::child_down))
-CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::shutdown_timeout))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::start_report))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::retry_restart))
-CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::stop_deadline))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::look_at_clock))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::name_is_back))
 
 CAF_END_TYPE_ID_BLOCK(cafka_supervision)

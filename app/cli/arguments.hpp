@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cafka/actors/interfaces.hpp>
+#include <cafka/app/cli/record_format.hpp>
+#include <cafka/protocol/machines/partitioner.hpp>
 
 #include <optional>
 #include <string>
@@ -25,28 +27,87 @@ struct common_arguments {
   std::string brokers;
   /// A CAF configuration file; empty: none.
   std::string config_file;
+  /// The brokers' release or `ask`; empty: what the configuration file says, else `ask`.
+  std::string kafka_version;
   /// For the whole of one request, connecting included; nothing: what the configuration
   /// file says, else 10 s.
   std::optional<milliseconds> timeout;
   output_format output = output_format::text;
   bool verbose = false;
+  /// TLS is spoken; false: as the configuration file says.
+  bool tls = false;
+  /// Each empty: what the configuration file says. One that is not turns TLS on.
+  std::string ca_file;
+  std::string ca_dir;
+  std::string cert;
+  std::string key;
+  std::string key_password_file;
+  bool tls_no_verify = false;
 };
 
-struct demo_arguments {};
+struct demo_arguments {
+  /// Draw the tree of supervisors and workers after each chapter.
+  bool tree = false;
+};
+
+// -- the cluster ------------------------------------------------------------------------
 
 struct metadata_arguments {
   /// Empty: all.
   std::vector<std::string> topics;
 };
 
+struct api_versions_arguments {
+  /// Nothing: any.
+  std::optional<broker_id> broker;
+};
+
+struct create_topics_arguments {
+  std::vector<std::string> names;
+  /// What all of them are to be like.
+  new_topic like;
+  bool validate_only = false;
+};
+
+struct delete_topics_arguments {
+  std::vector<std::string> names;
+};
+
+struct list_topics_arguments {
+  /// Kafka's own, too.
+  bool internal = false;
+};
+
+struct describe_topics_arguments {
+  /// Empty: all but Kafka's own.
+  std::vector<std::string> names;
+};
+
+// -- records ----------------------------------------------------------------------------
+
 struct produce_arguments {
   std::string topic;
-  partition_id partition;
-  /// Empty: lines are values, keys are null.
+  /// Nothing: by its key where a record has one, else 0.
+  std::optional<partition_id> partition;
+  /// Empty: standard input.
+  std::vector<std::string> files;
+  /// Whether each file holds records, not one record that is all of it.
+  bool lines = false;
+  /// What ends a record in standard input and, with `lines`, in a file; not empty.
+  std::string delimiter = "\n";
+  /// Empty: keys are `key`, or null.
   std::string key_delimiter;
+  /// The key of every record; nothing: null.
+  std::optional<std::string> key;
+  /// Whether empty keys and values are null.
+  bool empty_is_null = false;
+  /// Nothing: the moment of sending.
+  std::optional<timestamp> time;
   std::vector<record::header> headers;
   codec compression = codec::none;
   std::int16_t required_acks = -1;
+  /// Chooses by the key; what the configuration file says.
+  protocol::partitioner partitioner = protocol::murmur2_partitioner;
   std::size_t batch_size = 1'000;
 };
 
@@ -63,6 +124,33 @@ struct fetch_arguments {
   isolation_level isolation = isolation_level::read_uncommitted;
 };
 
+/// A stream begins where its group has stopped.
+struct stored {};
+
+/// A stream begins so many offsets before the log's end.
+struct before_end {
+  std::int64_t count = 0;
+};
+
+struct stream_arguments {
+  std::string topic;
+  /// Nothing: all, side by side.
+  std::optional<partition_id> partition;
+  /// Nothing: `stored` with a group, else the beginning.
+  std::optional<std::variant<log_offset, offset_time, before_end, stored>> from;
+  /// Whether the log's end is the end.
+  bool exit_at_end = false;
+  /// At most so many records, of all partitions together.
+  std::optional<std::int64_t> count;
+  /// Empty: none, and nothing is committed.
+  std::string group;
+  /// Nothing: text or JSON.
+  std::optional<record_format> format;
+  /// Whether null is `NULL` in a format.
+  bool name_nulls = false;
+  isolation_level isolation = isolation_level::read_uncommitted;
+};
+
 struct offsets_arguments {
   std::string topic;
   /// Nothing: all.
@@ -71,14 +159,39 @@ struct offsets_arguments {
   std::vector<std::pair<std::string, offset_time>> at;
 };
 
-struct api_versions_arguments {
-  /// Nothing: any.
-  std::optional<broker_id> broker;
+// -- consumer groups --------------------------------------------------------------------
+
+struct join_group_arguments {
+  join_group request;
+  /// What the member wants to read; protocols without words of their own say it as
+  /// consumers do.
+  std::vector<std::string> topics;
 };
 
-/// What is asked of a running cluster.
-using client_arguments = std::variant<metadata_arguments, produce_arguments,
-  fetch_arguments, offsets_arguments, api_versions_arguments>;
+struct sync_group_arguments {
+  sync_group request;
+  /// What members are to read, as consumers say it, a partition of a member each.
+  struct assigned {
+    std::string member;
+    std::string topic;
+    partition_id partition;
+  };
+  std::vector<assigned> partitions;
+};
+
+struct group_offsets_arguments {
+  std::string group;
+  /// Topics (all their partitions) or partitions; empty: all that the group has.
+  std::vector<std::pair<std::string, std::optional<partition_id>>> of;
+  bool require_stable = false;
+};
+
+/// What is asked of a running cluster; a message where it is the whole of it.
+using client_arguments = std::variant<metadata_arguments, api_versions_arguments,
+  create_topics_arguments, delete_topics_arguments, list_topics_arguments,
+  describe_topics_arguments, produce_arguments, fetch_arguments, stream_arguments,
+  offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
+  heartbeat, leave_group, group_offsets_arguments, offset_commit>;
 
 struct arguments {
   common_arguments common;

@@ -3,6 +3,7 @@
 #include <cafka/app/cli/embedded_broker.hpp>
 #include <cafka/app/cli/failing_transports.hpp>
 #include <cafka/app/cli/narrator.hpp>
+#include <cafka/app/cli/text.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/event_based_actor.hpp>
@@ -29,10 +30,6 @@ constexpr std::int16_t zstd_since = 7;
 
 /// Nothing, or what went wrong.
 using outcome = std::optional<std::string>;
-
-std::string place(const std::string& topic, partition_id p) {
-  return fmt::format("{}/{}", topic, p.value());
-}
 
 std::string since(steady_clock::time_point t) {
   const std::chrono::duration<double, std::milli> passed = steady_clock::now() - t;
@@ -63,13 +60,15 @@ std::vector<record> sample_records(codec compression) {
 class story {
 public:
   story(narrator& tell, application& app, caf::actor_system& sys,
-    failing_transports& transports, embedded_broker* broker, milliseconds patience)
+    failing_transports& transports, embedded_broker* broker, milliseconds patience,
+    bool trees)
     : tell_(tell),
       app_(app),
       sys_(sys),
       transports_(transports),
       broker_(broker),
-      patience_(patience) {}
+      patience_(patience),
+      trees_(trees) {}
 
   /// All chapters, to the end or to the first thing that goes wrong.
   bool run() {
@@ -93,6 +92,8 @@ public:
         tell_.bad(*wrong);
         return false;
       }
+      if (trees_)
+        draw_tree();
     }
     return true;
   }
@@ -100,6 +101,18 @@ public:
 private:
   static std::string failed(std::string_view what, const error& e) {
     return fmt::format("cannot {}: {}", what, to_string(e));
+  }
+
+  void draw_tree() {
+    const auto tree = app_.tree(patience_);
+    if (!tree)
+      return tell_.say("there is no tree: " + to_string(tree.error()));
+    const auto text = to_string(*tree);
+    for (std::size_t from = 0; from < text.size();) {
+      const auto end = text.find('\n', from);
+      tell_.say(text.substr(from, end - from));
+      from = end + 1;
+    }
   }
 
   outcome start_workers() {
@@ -199,14 +212,16 @@ private:
     cafka::fetch request;
     request.topic = topic_;
     request.partition = partition;
-    request.offset = first;
+    request.auto_commit = false;
     request.wait_time = 500ms;
     request.deadline = patience_;
+    auto next = first;
     std::size_t seen = 0;
     const auto until = steady_clock::now() + patience_;
     while (seen < expected.size()) {
       if (steady_clock::now() > until)
         return fmt::format("only {} of {} records came back", seen, expected.size());
+      request.offset = next;
       const auto got = app_.fetch(request, "audit");
       if (!got)
         return failed("fetch them back", got.error());
@@ -219,7 +234,7 @@ private:
             "the record at offset {} is not the one produced", view.offset.value());
         ++seen;
       }
-      request.offset = std::max(request.offset, got->records.next_offset());
+      next = std::max(next, got->records.next_offset());
     }
     return {};
   }
@@ -393,6 +408,7 @@ private:
   failing_transports& transports_;
   embedded_broker* broker_;
   milliseconds patience_;
+  bool trees_;
   std::string topic_ = fmt::format("cafka-demo-{}",
     std::chrono::floor<milliseconds>(std::chrono::system_clock::now())
       .time_since_epoch()
@@ -405,7 +421,8 @@ private:
 
 } // namespace
 
-exit_code run_demo(const common_arguments& common, settings from) {
+exit_code run_demo(
+  const demo_arguments& what, const common_arguments& common, settings from) {
   const auto began = steady_clock::now();
   narrator tell;
   // The story itself tells what a log would.
@@ -442,7 +459,8 @@ exit_code run_demo(const common_arguments& common, settings from) {
       report("cannot start the application", app.error());
       return exit_failed;
     }
-    went_well = story{tell, **app, sys, *transports, broker.get(), patience}.run();
+    went_well =
+      story{tell, **app, sys, *transports, broker.get(), patience, what.tree}.run();
   }
   sockets->stop(stop_timeout);
   const auto took = std::chrono::duration<double>{steady_clock::now() - began}.count();

@@ -8,8 +8,9 @@ namespace {
 
 using namespace cafka::cli;
 
-exit_code run_command(
-  const client_arguments& command, output_format format, settings from) {
+exit_code run_command(client_arguments command, output_format format, settings from) {
+  if (auto* produce = std::get_if<produce_arguments>(&command))
+    produce->partitioner = from.options.partitioner;
   printer out{format};
   session with{std::move(from)};
   if (const auto connected = with.connect(); !connected) {
@@ -18,7 +19,7 @@ exit_code run_command(
   }
   auto code =
     std::visit([&](const auto& what) { return run(what, with.app(), out); }, command);
-  if (!out.flush()) {
+  if (!out.flush() && !out.reader_has_gone()) {
     std::fputs("cafka: cannot print: standard output takes no more\n", stderr);
     code = exit_failed;
   }
@@ -42,5 +43,5 @@ int main(int argc, char** argv) {
   }
   if (const auto* command = std::get_if<client_arguments>(&args.command))
     return run_command(*command, args.common.output, *std::move(from));
-  return run_demo(args.common, *std::move(from));
+  return run_demo(std::get<demo_arguments>(args.command), args.common, *std::move(from));
 }

@@ -50,19 +50,20 @@ json_value json_of(const std::vector<broker_id>& ids) {
   return result;
 }
 
+/// Kafka's name of the error; null for none.
+json_value json_of(error_code status) {
+  return status == error_code::none ? json_value(nullptr) : json_value(name(status));
+}
+
 json_value json_of(const topic_info& topic) {
-  json_value result{{"name", topic.name}, {"error", nullptr},
+  json_value result{{"name", topic.name}, {"error", json_of(topic.status)},
     {"internal", topic.internal}, {"partitions", json_value::array()}};
-  if (topic.status != error_code::none)
-    result["error"] = name(topic.status);
   for (const auto& p : topic.partitions) {
-    json_value partition{{"id", p.id.value()}, {"error", nullptr},
+    json_value partition{{"id", p.id.value()}, {"error", json_of(p.status)},
       {"leader", p.leader.value()}, {"leader_epoch", p.epoch.value()},
       {"replicas", json_of(p.replicas)},
       {"in_sync_replicas", json_of(p.in_sync_replicas)},
       {"offline_replicas", json_of(p.offline_replicas)}};
-    if (p.status != error_code::none)
-      partition["error"] = name(p.status);
     result["partitions"].push_back(std::move(partition));
   }
   return result;
@@ -83,6 +84,47 @@ std::string text_of(std::optional<timestamp> time) {
   return time && *time != protocol::no_timestamp ? time_text(*time) : "-";
 }
 
+std::string text_of(const protocol::record_view& record) {
+  std::string headers;
+  for (const auto& h : record.headers)
+    headers += (headers.empty() ? "" : ",") + escaped(h.key) + '=' + text_of(h.value);
+  return fmt::format("{}\t{}\t{}\t{}\t{}", record.offset.value(), text_of(record.time),
+    text_of(record.key), text_of(record.value), headers);
+}
+
+using optional_list = std::optional<std::vector<std::string>>;
+
+/// What a member of a group of consumers wants to read; nothing where it says it in
+/// words of its own. Brokers before Kafka 2.5 do not name the kind of group again.
+optional_list topics_of(const std::string& protocol_type, const std::string& metadata) {
+  if (protocol_type != "consumer" && !protocol_type.empty())
+    return std::nullopt;
+  auto read = subscription_from(metadata);
+  return read ? optional_list{std::move(read->topics)} : std::nullopt;
+}
+
+/// The same for what a member is to read, as `orders/0`.
+optional_list places_of(const std::string& protocol_type, const std::string& assignment) {
+  if (protocol_type != "consumer" && !protocol_type.empty())
+    return std::nullopt;
+  const auto read = assignment_from(assignment);
+  if (!read)
+    return std::nullopt;
+  std::vector<std::string> result;
+  for (const auto& t : read->partitions) {
+    for (const auto p : t.partitions)
+      result.push_back(place(t.topic, p));
+  }
+  return result;
+}
+
+std::string listed(const std::vector<std::string>& all) {
+  std::string result;
+  for (const auto& one : all)
+    result += (result.empty() ? "" : ",") + escaped(one);
+  return result.empty() ? "nothing" : result;
+}
+
 std::string number_or_dash(std::optional<log_offset> offset) {
   return offset ? std::to_string(offset->value()) : "-";
 }
@@ -90,8 +132,12 @@ std::string number_or_dash(std::optional<log_offset> offset) {
 } // namespace
 
 void printer::line(std::string text) {
+  text += '\n';
+  append(text);
+}
+
+void printer::append(std::string_view text) {
   buffer_ += text;
-  buffer_ += '\n';
   if (buffer_.size() > 64 * 1024)
     flush();
 }
@@ -99,9 +145,9 @@ void printer::line(std::string text) {
 bool printer::flush() {
   if (std::fwrite(buffer_.data(), 1, buffer_.size(), stdout) != buffer_.size()
     || std::fflush(stdout) != 0)
-    failed_ = true;
+    why_failed_ = errno;
   buffer_.clear();
-  return !failed_;
+  return why_failed_ == 0;
 }
 
 void printer::print(const cluster_metadata& cluster) {
@@ -122,15 +168,22 @@ void printer::print(const cluster_metadata& cluster) {
   for (const auto& b : cluster.brokers)
     line(fmt::format("broker {}  {}{}", b.id.value(), escaped(to_string(b.address)),
       b.rack ? "  rack " + escaped(*b.rack) : ""));
-  for (const auto& t : cluster.topics) {
-    line(fmt::format("topic {}  {} partition{}{}{}", escaped(t.name), t.partitions.size(),
-      t.partitions.size() == 1 ? "" : "s", t.internal ? "  internal" : "",
-      t.status == error_code::none ? "" : "  " + name(t.status)));
-    for (const auto& p : t.partitions)
-      line(fmt::format("  partition {}  leader {}  replicas {}  in sync {}{}",
-        p.id.value(), p.leader.value(), text_of(p.replicas), text_of(p.in_sync_replicas),
-        p.status == error_code::none ? "" : "  " + name(p.status)));
+  for (const auto& t : cluster.topics)
+    print(t);
+}
+
+void printer::print(const topic_info& t) {
+  if (json()) {
+    line(dump(json_of(t)));
+    return;
   }
+  line(fmt::format("topic {}  {} partition{}{}{}", escaped(t.name), t.partitions.size(),
+    t.partitions.size() == 1 ? "" : "s", t.internal ? "  internal" : "",
+    t.status == error_code::none ? "" : "  " + name(t.status)));
+  for (const auto& p : t.partitions)
+    line(fmt::format("  partition {}  leader {}  replicas {}  in sync {}{}", p.id.value(),
+      p.leader.value(), text_of(p.replicas), text_of(p.in_sync_replicas),
+      p.status == error_code::none ? "" : "  " + name(p.status)));
 }
 
 void printer::print(const produced& where, std::size_t count) {
@@ -160,11 +213,22 @@ void printer::print(
     line(dump(out));
     return;
   }
-  std::string headers;
-  for (const auto& h : record.headers)
-    headers += (headers.empty() ? "" : ",") + escaped(h.key) + '=' + text_of(h.value);
-  line(fmt::format("{}\t{}\t{}\t{}\t{}", record.offset.value(), text_of(record.time),
-    text_of(record.key), text_of(record.value), headers));
+  line(text_of(record));
+}
+
+void printer::print_with_partition(
+  const std::string& topic, partition_id partition, const protocol::record_view& record) {
+  if (json())
+    print(topic, partition, record);
+  else
+    line(fmt::format("{}\t{}", partition.value(), text_of(record)));
+}
+
+void printer::print(const record_format& format, const std::string& topic,
+  partition_id partition, const protocol::record_view& record) {
+  std::string text;
+  format.append(text, topic, partition, record);
+  append(text);
 }
 
 void printer::print(const listed_offset& found, const std::string& at) {
@@ -187,6 +251,109 @@ void printer::print(const supported_versions& versions) {
       line(fmt::format("{:>3}  {}  {} to {}", static_cast<int>(api.key), name(api.key),
         api.min, api.max));
   }
+}
+
+void printer::print_name(const topic_info& topic) {
+  if (json())
+    line(dump({{"name", topic.name}, {"partitions", topic.partitions.size()},
+      {"internal", topic.internal}}));
+  else
+    line(fmt::format(
+      "{}  {}", escaped(topic.name), counted(topic.partitions.size(), "partition")));
+}
+
+void printer::print(const topic_result& topic, const std::string& done) {
+  if (json())
+    line(dump({{"name", topic.name}, {"error", json_of(topic.status)},
+      {"message",
+        topic.message.empty() ? json_value(nullptr) : json_value(topic.message)}}));
+  else if (topic.status == error_code::none)
+    line(escaped(topic.name) + "  " + done);
+}
+
+void printer::print(const found_coordinator& found) {
+  if (json())
+    line(dump({{"key", found.key}, {"broker", found.id.value()},
+      {"host", found.address.host}, {"port", found.address.port}}));
+  else
+    line(fmt::format("{}  broker {}  {}", escaped(found.key), found.id.value(),
+      escaped(to_string(found.address))));
+}
+
+void printer::print(const joined_group& joined) {
+  if (json()) {
+    json_value all{{"group", joined.group}, {"generation", joined.generation},
+      {"protocol_type", joined.protocol_type}, {"protocol", joined.protocol_name},
+      {"leader", joined.leader}, {"member_id", joined.member_id},
+      {"members", json_value::array()}};
+    for (const auto& m : joined.members) {
+      json_value member{{"member_id", m.member_id},
+        {"instance_id", json_of(m.group_instance_id)}, {"topics", nullptr},
+        {"metadata", json_of(protocol::as_bytes(m.metadata))}};
+      if (const auto topics = topics_of(joined.protocol_type, m.metadata))
+        member["topics"] = *topics;
+      all["members"].push_back(std::move(member));
+    }
+    line(dump(all));
+    return;
+  }
+  line(fmt::format("{}  generation {}  protocol {}  member {}{}", escaped(joined.group),
+    joined.generation, escaped(joined.protocol_name), escaped(joined.member_id),
+    joined.is_leader() ? "  leads" : "  leader " + escaped(joined.leader)));
+  for (const auto& m : joined.members) {
+    const auto topics = topics_of(joined.protocol_type, m.metadata);
+    line(fmt::format("  member {}{}  {}", escaped(m.member_id),
+      m.group_instance_id ? "  instance " + escaped(*m.group_instance_id) : "",
+      topics ? "reads " + listed(*topics) : "says " + escaped(m.metadata)));
+  }
+}
+
+void printer::print(const synced_group& synced) {
+  const auto places = places_of(synced.protocol_type, synced.assignment);
+  if (json()) {
+    json_value all{{"protocol_type", synced.protocol_type},
+      {"protocol", synced.protocol_name}, {"partitions", nullptr},
+      {"assignment", json_of(protocol::as_bytes(synced.assignment))}};
+    if (places)
+      all["partitions"] = *places;
+    line(dump(all));
+  } else {
+    line(places ? "reads " + listed(*places) : "is told " + escaped(synced.assignment));
+  }
+}
+
+void printer::print(const heartbeat& answered) {
+  if (json())
+    line(dump({{"group", answered.group}, {"generation", answered.generation},
+      {"member_id", answered.member_id}}));
+  else
+    line(fmt::format("{}  generation {}  member {} is in", escaped(answered.group),
+      answered.generation, escaped(answered.member_id)));
+}
+
+void printer::print(const left_member& member) {
+  if (json())
+    line(dump({{"member_id", member.member_id},
+      {"instance_id", json_of(member.group_instance_id)},
+      {"error", json_of(member.status)}}));
+  else if (member.status == error_code::none)
+    line(fmt::format(
+      "{}  has left", escaped(member.group_instance_id.value_or(member.member_id))));
+}
+
+void printer::print(const fetched_offset& found) {
+  if (json())
+    line(dump({{"topic", found.topic}, {"partition", found.partition.value()},
+      {"offset", json_of(found.offset)}, {"metadata", found.metadata}}));
+  else
+    line(fmt::format("{}  {}{}", escaped(place(found.topic, found.partition)),
+      number_or_dash(found.offset),
+      found.metadata.empty() ? "" : "  " + escaped(found.metadata)));
+}
+
+void printer::print(const offset_to_commit& kept) {
+  print(
+    fetched_offset{kept.topic, kept.partition, kept.offset, kept.epoch, kept.metadata});
 }
 
 } // namespace cafka::cli

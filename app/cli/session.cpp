@@ -20,10 +20,22 @@ std::string_view advice(error_code code) {
   case error_code::disconnected:
     return "see that a Kafka broker listens there, or name others with --brokers "
            "HOST:PORT";
+  case error_code::tls_failed:
+    return "see what is said of TLS above, and --tls, --ca-file, --cert and --key";
   case error_code::timed_out:
     return "give it more time with --timeout, or see with --verbose what it waits for";
   case error_code::unknown_topic_or_partition:
     return "cafka metadata lists the topics and partitions there are";
+  case error_code::topic_already_exists:
+    return "cafka topics describe shows what it is like";
+  case error_code::invalid_replication_factor:
+  case error_code::invalid_replica_assignment:
+    return "cafka metadata lists the brokers there are";
+  case error_code::illegal_generation:
+  case error_code::unknown_member_id:
+  case error_code::fenced_instance_id:
+  case error_code::rebalance_in_progress:
+    return "join the group again: cafka groups join";
   case error_code::offset_out_of_range:
     return "cafka offsets shows the range that the log has";
   case error_code::unsupported_api_version:
@@ -40,6 +52,39 @@ std::string_view advice(error_code code) {
     return "bring the missing brokers back, or ask for less with --acks 1";
   default: return protocol::is_retriable(code) ? "it may pass: try again" : "";
   }
+}
+
+/// What the command line says of TLS goes before the configuration file.
+result<done> add_tls(const common_arguments& common, application_options& to) {
+  auto& ssl = to.ssl_options;
+  const auto take = [&](const std::string& from, std::string& option) {
+    if (!from.empty()) {
+      option = from;
+      to.use_ssl = true;
+    }
+  };
+  to.use_ssl = to.use_ssl || common.tls || common.tls_no_verify;
+  // Named here, a file or directory of CAs is all that is trusted.
+  if (!common.ca_file.empty() || !common.ca_dir.empty())
+    ssl.cacertfile = ssl.cacertdir = {};
+  // A key of the configuration file would not fit another certificate.
+  if (!common.cert.empty())
+    ssl.keyfile = ssl.password = {};
+  take(common.ca_file, ssl.cacertfile);
+  take(common.ca_dir, ssl.cacertdir);
+  take(common.cert, ssl.certfile);
+  take(common.key, ssl.keyfile);
+  if (common.tls_no_verify)
+    ssl.verify = ssl_verify::verify_none;
+  if (!common.key_password_file.empty()) {
+    std::ifstream file{common.key_password_file};
+    if (!std::getline(file, ssl.password))
+      return error{error_code::invalid_argument,
+        "--key-password-file " + common.key_password_file
+          + ": has no first line to read"};
+    to.use_ssl = true;
+  }
+  return done{};
 }
 
 } // namespace
@@ -78,6 +123,14 @@ result<settings> read_settings(const common_arguments& common) {
   }
   if (!common.brokers.empty())
     result.options.brokers = common.brokers;
+  if (!common.kafka_version.empty()) {
+    if (auto wrong =
+          read_kafka_version(common.kafka_version, result.options.kafka_version);
+        wrong.code != error_code::none)
+      return wrong;
+  }
+  if (const auto added = add_tls(common, result.options); !added)
+    return added.error();
   if (common.timeout)
     result.options.request_timeout = *common.timeout;
   else if (!timeout_is_set)

@@ -4,7 +4,9 @@
 #include <caf/timespan.hpp>
 #include <spdlog/fmt/fmt.h>
 
+#include <algorithm>
 #include <charconv>
+#include <limits>
 
 namespace cafka::cli {
 
@@ -97,6 +99,41 @@ std::string escaped(std::string_view bytes) {
     else
       result += bytes.substr(0, length);
     bytes.remove_prefix(std::max<std::size_t>(length, 1));
+  }
+  return result;
+}
+
+result<std::string> unescaped(std::string_view text) {
+  std::string result;
+  result.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      result += text[i];
+      continue;
+    }
+    const auto wrong = [at = i + 1] {
+      return error{error_code::invalid_argument,
+        fmt::format(
+          "character {} begins none of the escapes \\n \\r \\t \\\\ \\xNN", at)};
+    };
+    switch (const auto next = ++i < text.size() ? text[i] : '\0'; next) {
+    case 'n': result += '\n'; break;
+    case 'r': result += '\r'; break;
+    case 't': result += '\t'; break;
+    case '\\': result += '\\'; break;
+    case 'x': {
+      unsigned char byte = 0;
+      const auto* begin = text.data() + i + 1;
+      const auto* end = begin + std::min<std::size_t>(2, text.size() - i - 1);
+      const auto [stopped, bad] = std::from_chars(begin, end, byte, 16);
+      if (bad != std::errc{})
+        return wrong();
+      result += static_cast<char>(byte);
+      i += static_cast<std::size_t>(stopped - begin);
+      break;
+    }
+    default: return wrong();
+    }
   }
   return result;
 }
@@ -195,6 +232,32 @@ std::optional<std::int64_t> parse_number(std::string_view text) {
   if (text.empty() || wrong != std::errc{} || stopped != end || number < 0)
     return std::nullopt;
   return number;
+}
+
+std::optional<std::int32_t> parse_int32(std::string_view text) {
+  const auto number = parse_number(text);
+  if (!number || *number > std::numeric_limits<std::int32_t>::max())
+    return std::nullopt;
+  return static_cast<std::int32_t>(*number);
+}
+
+std::vector<std::string_view> split(std::string_view text, char at) {
+  std::vector<std::string_view> result;
+  while (true) {
+    const auto end = text.find(at);
+    result.push_back(text.substr(0, end));
+    if (end == std::string_view::npos)
+      return result;
+    text.remove_prefix(end + 1);
+  }
+}
+
+std::string place(const std::string& topic, partition_id partition) {
+  return topic + '/' + std::to_string(partition.value());
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
 } // namespace cafka::cli

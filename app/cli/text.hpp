@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace cafka::cli {
 
@@ -16,6 +17,13 @@ namespace cafka::cli {
 /// `\n`, a return `\r`, and every other control character and byte that is not UTF-8
 /// `\xNN`.
 [[nodiscard]] std::string escaped(std::string_view bytes);
+
+/// The text with its escapes read: `\n`, `\r`, `\t`, `\\`, and `\xN` or `\xNN` for any
+/// byte.
+///
+/// Error `invalid_argument` names the place, counted from 1, of a backslash that begins
+/// none of these.
+[[nodiscard]] result<std::string> unescaped(std::string_view text);
 
 /// RFC 4648, with padding.
 [[nodiscard]] std::string base64(std::string_view bytes);
@@ -32,5 +40,17 @@ namespace cafka::cli {
 
 /// Reads the whole text as a number of at least zero.
 [[nodiscard]] std::optional<std::int64_t> parse_number(std::string_view text);
+
+/// The same for what fits into 32 bits, as partitions and brokers do.
+[[nodiscard]] std::optional<std::int32_t> parse_int32(std::string_view text);
+
+/// The pieces of a text between commas; at least one, any of which may be empty.
+[[nodiscard]] std::vector<std::string_view> split(std::string_view text, char at = ',');
+
+/// `orders/0`: a partition as every message names it.
+[[nodiscard]] std::string place(const std::string& topic, partition_id partition);
+
+/// `1 record`, `2 records`.
+[[nodiscard]] std::string counted(std::uint64_t count, std::string_view noun);
 
 } // namespace cafka::cli

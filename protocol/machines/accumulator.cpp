@@ -32,32 +32,6 @@ std::uint64_t mixed(std::uint64_t x) {
 
 } // namespace
 
-std::int32_t murmur2_of(byte_view key) {
-  constexpr std::uint32_t m = 0x5bd1e995;
-  auto h = std::uint32_t{0x9747b28c} ^ static_cast<std::uint32_t>(key.size());
-  const auto* at = key.data();
-  auto left = key.size();
-  for (; left >= 4; at += 4, left -= 4) {
-    std::uint32_t k = 0;
-    std::memcpy(&k, at, 4);
-    if constexpr (std::endian::native == std::endian::big)
-      k = __builtin_bswap32(k);
-    k *= m;
-    k ^= k >> 24;
-    h = h * m ^ k * m;
-  }
-  if (left >= 3)
-    h ^= static_cast<std::uint32_t>(at[2]) << 16;
-  if (left >= 2)
-    h ^= static_cast<std::uint32_t>(at[1]) << 8;
-  if (left >= 1)
-    h = (h ^ static_cast<std::uint32_t>(at[0])) * m;
-  h ^= h >> 13;
-  h *= m;
-  h ^= h >> 15;
-  return static_cast<std::int32_t>(h);
-}
-
 /// Topics by name, read without a lock: a table of twice their number.
 struct accumulator::index {
   explicit index(std::size_t count) : slots(std::bit_ceil(count * 2 + 8)) {}
@@ -175,9 +149,10 @@ partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& 
     at = static_cast<std::size_t>(r.partition.value());
   } else if (r.key) {
     const auto partitions = static_cast<std::int32_t>(count);
-    at = static_cast<std::size_t>(options_.partitioner
-        ? options_.partitioner(*r.key, partitions)
-        : (murmur2_of(*r.key) & 0x7fffffff) % partitions);
+    at = options_.partitioner
+      ? static_cast<std::size_t>(
+          options_.partitioner({t.name, r.key, partitions, draw()}).value())
+      : (murmur2(*r.key) & 0x7fffffff) % count;
   } else if (at >= count) {
     at = 0; // There were more.
   }
@@ -188,13 +163,17 @@ partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& 
   return table.partitions[at];
 }
 
+std::uint32_t accumulator::draw() const {
+  return static_cast<std::uint32_t>(mixed(random_.fetch_add(1, std::memory_order_relaxed)));
+}
+
 void accumulator::next_sticky(topic_buffers& t, const partition_table& table) {
   const auto count = table.partitions.size();
   if (count < 2)
     return;
-  const auto draw = mixed(random_.fetch_add(1, std::memory_order_relaxed));
-  auto best = static_cast<std::size_t>((draw & 0xffffffff) % count);
-  const auto other = static_cast<std::size_t>((draw >> 32) % count);
+  const auto drawn = mixed(random_.fetch_add(1, std::memory_order_relaxed));
+  auto best = static_cast<std::size_t>((drawn & 0xffffffff) % count);
+  const auto other = static_cast<std::size_t>((drawn >> 32) % count);
   const auto cost = [&](std::size_t at) {
     const auto& p = *table.partitions[at];
     return p.led.load(std::memory_order_relaxed)

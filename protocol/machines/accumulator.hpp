@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/protocol/machines/buffer_pool.hpp>
+#include <cafka/protocol/machines/partitioner.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 
 #include <chrono>
@@ -91,10 +92,6 @@ struct topic_buffers {
   void* machine = nullptr; ///< What the producer machine keeps of it.
 };
 
-/// Chooses a partition from 0 to `count` - 1 for a record with a key; a number beyond is
-/// an error of that record. Called in the sender's thread, by several at once.
-using key_partitioner = std::function<std::int32_t(byte_view key, std::int32_t count)>;
-
 struct accumulator_options {
   /// Bytes, before compression, at which a batch is closed.
   std::size_t batch_size = 1'000'000;
@@ -105,8 +102,10 @@ struct accumulator_options {
   std::size_t buffer_memory = 64 * 1024 * 1024;
   codec compression = codec::none;
   std::optional<int> level = {};
-  /// Null: murmur2, as Kafka's Java client.
-  key_partitioner partitioner = {};
+  /// For records with a key; called in the sender's thread, by several at once. Null:
+  /// murmur2, as Kafka's Java client. A partition that it makes up is an error of the
+  /// record.
+  protocol::partitioner partitioner = {};
   /// The time at which a batch is opened.
   std::chrono::steady_clock::time_point (*clock)() = [] {
     return std::chrono::steady_clock::now();
@@ -203,6 +202,7 @@ private:
     const outgoing_record& r, error_code& wrong) const;
   appended append_unassigned(topic_buffers& t, const outgoing_record& r, timestamp now,
     record_callback* done, std::size_t bound);
+  [[nodiscard]] std::uint32_t draw() const;
   void next_sticky(topic_buffers& t, const partition_table& table);
   filled_batch fresh() const;
   std::deque<filled_batch> drain_unassigned(topic_buffers& t);
@@ -213,7 +213,7 @@ private:
   std::function<void()> when_news_;
   std::atomic<partition_buffers*> news_ = nullptr;
   std::atomic<bool> starved_ = false;
-  std::atomic<std::uint64_t> random_;
+  mutable std::atomic<std::uint64_t> random_;
 
   mutable std::mutex topics_mutex_;
   std::atomic<const index*> index_ = nullptr;
@@ -223,8 +223,5 @@ private:
   std::deque<partition_buffers> partitions_;
   std::vector<std::unique_ptr<const partition_table>> tables_;
 };
-
-/// The hash by which Kafka's Java client chooses a partition for a key.
-[[nodiscard]] std::int32_t murmur2_of(byte_view key);
 
 } // namespace cafka::protocol

@@ -24,19 +24,24 @@ struct controller_broker {};
 /// Whoever leads a partition.
 struct leader_of {
   std::string topic;
+  /// -1: the call chooses one, once it is known how many there are.
   partition_id partition;
   /// Whether asking about the topic may create it.
   bool create_topic = false;
 };
 
-/// Which broker must answer: any, one by number, the controller, or a partition's leader.
-using target = std::variant<any_broker, broker_id, controller_broker, leader_of>;
+/// Which broker must answer: any, one by number, the controller, a partition's leader, or
+/// a coordinator.
+using target =
+  std::variant<any_broker, broker_id, controller_broker, leader_of, coordinator_of>;
 
 /// Requests of one lane wait for each other, as a broker answers a connection in order;
-/// each lane has a connection of its own to each broker.
+/// each lane has a connection of its own to each broker, `resting` as many as it needs.
 enum class lane : std::uint8_t {
   normal,    ///< Answered as soon as the broker can.
-  long_poll, ///< May rest at the broker: fetches.
+  group,     ///< Likewise, but must not wait for replicas: heartbeats, commits.
+  long_poll, ///< May rest at the broker for a moment: fetches.
+  resting,   ///< May rest at the broker for long: has a connection for itself.
 };
 
 /// A request on its way to its answer.
@@ -48,6 +53,8 @@ public:
   struct traits {
     api_key key{};
     version_range versions;
+    /// Why not all of cafka's versions will do, such as "headers need"; a literal.
+    std::string_view who_needs;
     std::optional<std::int16_t> pinned;
     target where;
     protocol::lane lane = lane::normal;
@@ -57,6 +64,14 @@ public:
     bool repeatable = true;
     /// False for what no broker answers: a produce without acknowledgement.
     bool answered = true;
+
+    /// Rules out versions below `version`, for the reason that `who` gives.
+    void need(std::int16_t version, std::string_view who) {
+      if (version <= versions.min)
+        return;
+      versions.min = version;
+      who_needs = who;
+    }
   };
 
   explicit call(traits what) : traits_(std::move(what)) {}
@@ -66,23 +81,44 @@ public:
 
   [[nodiscard]] const traits& what() const { return traits_; }
 
+  /// Whether sending it again now, after a lost answer, does no harm.
+  [[nodiscard]] virtual bool repeatable() const { return traits_.repeatable; }
+
+  /// Chooses the partition of a `leader_of` that leaves it open.
+  error choose_partition(std::int32_t partitions) {
+    const auto chosen = partition_among(partitions);
+    if (!chosen)
+      return chosen.error();
+    if (chosen->value() < 0 || chosen->value() >= partitions)
+      return {error_code::invalid_argument,
+        "the partitioner chose " + std::to_string(chosen->value()) + " of "
+          + std::to_string(partitions) + " partitions"};
+    std::get<leader_of>(traits_.where).partition = *chosen;
+    return {};
+  }
+
   /// The whole frame, in the version chosen.
   virtual result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster& known) = 0;
 
   /// Reads the answer and keeps what it says; an answer may teach about the cluster.
   ///
-  /// An error with a retriable code leads to another attempt if `may_retry` allows.
+  /// An error that `may_retry` allows leads to another attempt.
   virtual error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) = 0;
 
-  /// Whether an answer with this retriable code says that nothing has happened yet.
-  [[nodiscard]] virtual bool may_retry(error_code) const { return true; }
+  /// Whether an answer with this code says that nothing has happened yet, and that it may
+  /// be another one next time.
+  [[nodiscard]] virtual bool may_retry(error_code e) const { return is_retriable(e); }
 
   /// The end: `none` when `receive` has kept an answer, or why there is none.
   virtual void finish(error outcome) = 0;
 
 private:
+  [[nodiscard]] virtual result<partition_id> partition_among(std::int32_t) {
+    return error{error_code::invalid_argument, "no partition is named"};
+  }
+
   traits traits_;
 };
 

@@ -4,6 +4,11 @@
 
 namespace cafka::protocol {
 
+std::string to_string(const coordinator_of& what) {
+  return (what.type == coordinator_type::group ? "group " : "transactional id ")
+    + what.key;
+}
+
 const cluster::partition* cluster::topic::find(partition_id p) const {
   const auto found = std::ranges::lower_bound(partitions, p, {}, &partition::id);
   return found == partitions.end() || found->id != p ? nullptr : &*found;
@@ -69,9 +74,38 @@ void cluster::forget_leader(const std::string& name, partition_id p) {
     at->leader = -1;
 }
 
+std::int32_t cluster::partition_count(const std::string& name) const {
+  const auto found = topics_.find(name);
+  return found == topics_.end()
+    ? 0
+    : static_cast<std::int32_t>(found->second.partitions.size());
+}
+
+void cluster::learn_coordinator(
+  const coordinator_of& what, broker_id id, endpoint address) {
+  // It is the newest word on where that broker listens.
+  if (const auto known = brokers_.find(id); known != brokers_.end())
+    known->second = address;
+  coordinators_[what] = {id, std::move(address)};
+}
+
+broker_id cluster::coordinator(const coordinator_of& what) const {
+  const auto found = coordinators_.find(what);
+  return found == coordinators_.end() ? broker_id{-1} : found->second.id;
+}
+
+void cluster::forget_coordinators_at(broker_id id) {
+  std::erase_if(coordinators_, [&](const auto& c) { return c.second.id == id; });
+}
+
 const endpoint* cluster::address_of(broker_id id) const {
-  const auto found = brokers_.find(id);
-  return found == brokers_.end() ? nullptr : &found->second;
+  if (const auto found = brokers_.find(id); found != brokers_.end())
+    return &found->second;
+  for (const auto& [what, at] : coordinators_) {
+    if (at.id == id)
+      return &at.address;
+  }
+  return nullptr;
 }
 
 uuid cluster::topic_id(const std::string& name) const {

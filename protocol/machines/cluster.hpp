@@ -4,6 +4,7 @@
 #include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/types.hpp>
 
+#include <compare>
 #include <map>
 #include <optional>
 #include <string>
@@ -13,7 +14,35 @@
 
 namespace cafka::protocol {
 
-/// What is known of a cluster: brokers, controller, and who leads what.
+/// What is coordinated.
+enum class coordinator_type : std::int8_t {
+  group = 0,
+  transaction = 1,
+};
+
+template <class Inspector>
+bool inspect(Inspector& f, coordinator_type& x) {
+  const auto get = [&x] { return static_cast<std::int8_t>(x); };
+  const auto set = [&x](std::int8_t value) {
+    x = static_cast<coordinator_type>(value);
+    return value == 0 || value == 1;
+  };
+  return f.apply(get, set);
+}
+
+/// Whoever coordinates a group or a transactional id.
+struct coordinator_of {
+  coordinator_type type = coordinator_type::group;
+  std::string key;
+
+  friend auto operator<=>(const coordinator_of&, const coordinator_of&) = default;
+};
+
+/// `group g`, `transactional id t`.
+[[nodiscard]] std::string to_string(const coordinator_of& what);
+
+/// What is known of a cluster: brokers, controller, who leads what, and who coordinates
+/// what.
 ///
 /// Fed with metadata responses; a newer one about a topic replaces what was known of it,
 /// except that a leader of an older epoch never replaces one of a newer (KIP-320), where
@@ -47,6 +76,24 @@ public:
   /// Notes that the controller known is not the controller any more.
   void forget_controller() { controller_ = -1; }
 
+  /// The number of a topic's partitions; zero where it is not known.
+  [[nodiscard]] std::int32_t partition_count(const std::string& name) const;
+
+  /// Notes that what is known of a topic may be wrong: it was made or removed.
+  void forget_topic(const std::string& name) { topics_.erase(name); }
+
+  /// Takes in an answer about a coordinator; the broker need not be in the metadata.
+  void learn_coordinator(const coordinator_of& what, broker_id id, endpoint address);
+
+  /// The coordinator known; -1 where none is.
+  [[nodiscard]] broker_id coordinator(const coordinator_of& what) const;
+
+  /// Notes that the coordinator known is not the coordinator any more.
+  void forget_coordinator(const coordinator_of& what) { coordinators_.erase(what); }
+
+  /// Notes that nothing that this broker coordinated may be its any more.
+  void forget_coordinators_at(broker_id id);
+
   [[nodiscard]] const endpoint* address_of(broker_id id) const;
   [[nodiscard]] const std::map<broker_id, endpoint>& brokers() const { return brokers_; }
   [[nodiscard]] broker_id controller() const { return controller_; }
@@ -71,9 +118,15 @@ private:
     [[nodiscard]] const partition* find(partition_id p) const;
   };
 
+  struct node {
+    broker_id id = -1;
+    endpoint address;
+  };
+
   std::map<broker_id, endpoint> brokers_;
   broker_id controller_ = -1;
   std::unordered_map<std::string, topic> topics_;
+  std::map<coordinator_of, node> coordinators_;
 };
 
 } // namespace cafka::protocol

@@ -1,6 +1,4 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/schema/header.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -16,60 +14,16 @@ struct overloaded : Fs... {
 template <class... Fs>
 overloaded(Fs...) -> overloaded<Fs...>;
 
-/// Pause between two refreshes when the first did not tell what was wanted.
-constexpr std::chrono::milliseconds refresh_pause{100};
-
 /// Deadlines beyond this would overflow the clock's count.
 constexpr std::chrono::milliseconds longest_deadline = std::chrono::hours{24 * 365};
 
 std::string describe_partition(const leader_of& where) {
-  return where.topic + '/' + std::to_string(where.partition.value());
+  return where.partition.value() < 0
+    ? where.topic
+    : where.topic + '/' + std::to_string(where.partition.value());
 }
 
 } // namespace
-
-/// Asks about the topics in use and teaches the cluster.
-class dispatcher::metadata_call final : public call {
-public:
-  metadata_call(
-    std::vector<std::string> topics, bool create, std::optional<error>& outcome)
-    : call(wanted()), topics_(std::move(topics)), create_(create), outcome_(outcome) {}
-
-  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
-    std::string_view client_id, const cluster&) override {
-    metadata_request request;
-    request.topics.emplace();
-    for (const auto& name : topics_)
-      request.topics->emplace_back().name = name;
-    // Before version 4 the broker's own settings decide.
-    request.allow_auto_topic_creation = create_ || version < 4;
-    return encode_request(request, version, correlation_id, client_id);
-  }
-
-  error receive(
-    std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto answer = decode_response<metadata_response>(payload, version);
-    if (!answer)
-      return answer.error();
-    // In version 0 an empty list asks for all topics.
-    known.update(*answer, topics_.empty() && version == 0);
-    return {};
-  }
-
-  void finish(error outcome) override { outcome_ = std::move(outcome); }
-
-private:
-  static traits wanted() {
-    traits what;
-    what.key = metadata_request::key;
-    what.versions = metadata_request::versions;
-    return what;
-  }
-
-  std::vector<std::string> topics_;
-  bool create_;
-  std::optional<error>& outcome_;
-};
 
 dispatcher::dispatcher(dispatcher_options options, output& out)
   : options_(std::move(options)),
@@ -113,17 +67,24 @@ void dispatcher::submit(
   settle(now);
 }
 
+call_id dispatcher::submit_own(time_point now, std::unique_ptr<call> what) {
+  const auto id = ++last_call_;
+  auto& c = calls_[id];
+  c.what = std::move(what);
+  c.submitted = now;
+  c.deadline = now + options_.request_timeout;
+  c.own = true;
+  ++own_calls_;
+  deadlines_.emplace(c.deadline, id);
+  try_send(now, calls_.find(id));
+  return id;
+}
+
 void dispatcher::on_up(time_point now, std::uint64_t connection) {
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
-  auto hello = l->connected(now);
-  if (!hello) {
-    out_.disconnect(connection);
-    lose(now, *l, hello.error());
-  } else {
-    out_.send(connection, *std::move(hello));
-  }
+  handle(now, *l, l->connected(now), {});
   settle(now);
 }
 
@@ -132,7 +93,13 @@ void dispatcher::on_frame(
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
-  auto event = l->received(now, payload);
+  handle(now, *l, l->received(now, payload), payload);
+  settle(now);
+}
+
+void dispatcher::handle(
+  time_point now, link& l, link::event event, const shared_bytes& payload) {
+  const auto connection = l.connection();
   std::visit(overloaded{
                [](const link::ignored&) {},
                [&](const link::ready&) {
@@ -145,20 +112,22 @@ void dispatcher::on_frame(
                  // hangs up, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
-                 deliver(now, *l, answer, payload);
+                 deliver(now, l, answer, payload);
                },
                [&](const error& e) {
                  out_.disconnect(connection);
-                 lose(now, *l, e);
+                 lose(now, l, e);
                },
              },
     event);
-  settle(now);
 }
 
 void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
-  if (auto* l = by_connection(connection))
-    lose(now, *l, why);
+  if (auto* l = by_connection(connection)) {
+    auto reason = why;
+    l->hung_up(reason);
+    lose(now, *l, reason);
+  }
   settle(now);
 }
 
@@ -178,10 +147,20 @@ void dispatcher::on_time(time_point now) {
         to_string(l->address()) + ": no answer for "
           + std::to_string(options_.socket_timeout.count()) + " ms"});
   }
+  std::vector<link*> slow;
+  each_link([&](link& l) {
+    if (const auto next = l.next_time(); next && *next <= now)
+      slow.push_back(&l);
+  });
+  for (auto* l : slow)
+    handle(now, *l, l->on_time(now), {});
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
     want_metadata();
   }
+  if (next_lookup_ <= now)
+    look_up_those_due(now);
+  close_idle_links(now);
   // Links that were down may be tried again, and so may calls; a deadline that passes
   // lets no other call go.
   changed_ = changed_ || retry_at_ <= now;
@@ -193,7 +172,7 @@ void dispatcher::on_time(time_point now) {
 }
 
 time_point dispatcher::next_time() const {
-  auto next = std::min(retry_at_, next_refresh_);
+  auto next = std::min({retry_at_, next_refresh_, next_lookup_});
   if (!deadlines_.empty())
     next = std::min(next, deadlines_.begin()->first);
   if (metadata_wanted_ && !refreshing_)
@@ -201,8 +180,12 @@ time_point dispatcher::next_time() const {
   each_link([&](const link& l) {
     if (const auto until = l.silent_until(options_.socket_timeout))
       next = std::min(next, *until);
+    if (const auto at = l.next_time())
+      next = std::min(next, *at);
     if (l.wanted() && l.current() == link::state::down)
       next = std::min(next, l.retry_at());
+    if (const auto since = l.idle_since(); since && l.lane() == lane::resting)
+      next = std::min(next, *since + options_.resting_idle);
   });
   return next;
 }
@@ -215,6 +198,9 @@ void dispatcher::shut_down(const error& why) {
   refresh_outcome_.reset();
   refreshing_ = false;
   next_refresh_ = time_point::max();
+  looked_up_.clear();
+  coordinators_.clear();
+  next_lookup_ = time_point::max();
   retry_at_ = time_point::max();
   each_link([&](link& l) {
     if (l.current() != link::state::down)
@@ -245,22 +231,25 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
             "no broker " + std::to_string(id.value()) + " in the cluster"};
         return route_to_broker(now, c, id);
       },
-      [&](const controller_broker&) {
-        return route_to_broker(now, c, cluster_.controller());
-      },
+      [&](const controller_broker&) { return route_to_controller(now, c); },
       [&](const leader_of& where) { return route_to_leader(now, c, where); },
+      [&](const coordinator_of& what) { return route_to_coordinator(now, c, what); },
     },
     c.what->what().where);
 }
 
-dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+link* dispatcher::least_busy() const {
   link* best = nullptr;
   each_link([&](link& l) {
     if (l.up() && l.lane() == lane::normal
       && (best == nullptr || l.in_flight() < best->in_flight()))
       best = &l;
   });
-  if (best != nullptr)
+  return best;
+}
+
+dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
+  if (auto* best = least_busy())
     return best;
   connect_seed(now);
   return wait_for(c, waits_for::connection);
@@ -273,16 +262,27 @@ dispatcher::route dispatcher::route_to_broker(
     need_metadata();
     return wait_for(c, waits_for::broker, id);
   }
-  auto& l = links_[{id, c.what->what().lane}];
-  if (l == nullptr)
-    l = std::make_unique<link>(*address, id, c.what->what().lane, options_.client_id);
-  if (l->up())
-    return l.get();
-  if (l->current() == link::state::down) {
-    l->set_address(*address);
-    connect(now, *l);
-  }
+  auto& l = link_to(id, *address, c.what->what().lane);
+  if (l.up())
+    return &l;
+  if (l.current() == link::state::down)
+    l.set_address(*address);
+  connect(now, l);
   return wait_for(c, waits_for::connection, id);
+}
+
+dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& c) {
+  const auto id = cluster_.controller();
+  if (cluster_.address_of(id) != nullptr)
+    return route_to_broker(now, c, id);
+  // Brokers before 0.10 never say who controls. Where others do not, or name a stranger,
+  // any of them knows better, or passes it on.
+  const auto* any = least_busy();
+  const bool never_said =
+    any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
+  const bool not_now =
+    metadata_as_of_ >= c.submitted && !metadata_wanted_ && !refreshing_;
+  return never_said || not_now ? route_to_any(now, c) : route_to_broker(now, c, id);
 }
 
 dispatcher::route dispatcher::route_to_leader(
@@ -302,10 +302,19 @@ dispatcher::route dispatcher::route_to_leader(
     need_metadata();
     return wait_for(c, waits_for::leader);
   case cluster::leadership::no_such_partition:
+    if (const auto count = cluster_.partition_count(where.topic);
+        where.partition.value() < 0 && count > 0) {
+      // `where` is the call's own, and names the partition afterwards.
+      if (auto wrong = c.what->choose_partition(count); wrong.code != error_code::none)
+        return wrong;
+      return route_to_leader(now, c, where);
+    }
     if (asked_since && !hoped_for)
       return {error_code::unknown_topic_or_partition,
-        "topic " + where.topic + " has no partition "
-          + std::to_string(where.partition.value())};
+        "topic " + where.topic + " has no partition"
+          + (where.partition.value() < 0
+              ? std::string{"s"}
+              : ' ' + std::to_string(where.partition.value()))};
     need_metadata();
     return wait_for(c, waits_for::partition);
   case cluster::leadership::topic_refused: break;
@@ -340,7 +349,8 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
 void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   auto& c = at->second;
   const auto& what = c.what->what();
-  const auto version = to.versions().choose(what.key, what.versions, what.pinned);
+  const auto version =
+    to.versions().choose(what.key, what.versions, what.pinned, what.who_needs);
   if (!version) {
     finish(at, version.error());
     return;
@@ -350,7 +360,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   if (!bytes) {
     if (remedy_for(bytes.error().code) == remedy::refresh_metadata)
       want_metadata();
-    if (is_retriable(bytes.error().code))
+    if (c.what->may_retry(bytes.error().code))
       try_again(now, at, bytes.error());
     else
       finish(at, bytes.error());
@@ -388,24 +398,30 @@ void dispatcher::deliver(
   auto& c = at->second;
   c.on = nullptr;
   auto outcome = c.what->receive(a.version, payload, cluster_);
-  if (outcome.code == error_code::none || !is_retriable(outcome.code)
-    || !c.what->may_retry(outcome.code)) {
+  if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
   }
-  if (remedy_for(outcome.code) == remedy::refresh_metadata) {
-    // An answer from a leader of old says nothing about the one known now.
-    const auto& aim = c.what->what().where;
-    const auto* where = std::get_if<leader_of>(&aim);
-    if (where != nullptr
-      && cluster_.leader_of(where->topic, where->partition).leader == from.broker())
-      cluster_.forget_leader(where->topic, where->partition);
-    if (std::holds_alternative<controller_broker>(aim)
+  heed(from, c.what->what().where, remedy_for(outcome.code));
+  try_again(now, at, std::move(outcome));
+}
+
+void dispatcher::heed(const link& from, const target& where, remedy what) {
+  // An answer from a leader of old says nothing about the one known now.
+  if (what == remedy::refresh_metadata) {
+    const auto* led = std::get_if<leader_of>(&where);
+    if (led != nullptr
+      && cluster_.leader_of(led->topic, led->partition).leader == from.broker())
+      cluster_.forget_leader(led->topic, led->partition);
+    if (std::holds_alternative<controller_broker>(where)
       && cluster_.controller() == from.broker())
       cluster_.forget_controller();
     want_metadata();
+  } else if (what == remedy::find_coordinator) {
+    const auto* coordinated = std::get_if<coordinator_of>(&where);
+    if (coordinated != nullptr && cluster_.coordinator(*coordinated) == from.broker())
+      cluster_.forget_coordinator(*coordinated);
   }
-  try_again(now, at, std::move(outcome));
 }
 
 void dispatcher::try_again(time_point now, calls::iterator at, error why) {
@@ -424,6 +440,7 @@ void dispatcher::try_again(time_point now, calls::iterator at, error why) {
 
 void dispatcher::finish(calls::iterator at, error outcome) {
   deadlines_.erase({at->second.deadline, at->first});
+  own_calls_ -= at->second.own ? 1 : 0;
   const auto what = std::move(at->second.what);
   calls_.erase(at);
   what->finish(std::move(outcome));
@@ -434,7 +451,7 @@ void dispatcher::expire(calls::iterator at) {
   error outcome{error_code::timed_out, {}};
   if (c.on != nullptr) {
     c.on->abandon(at->first);
-    if (!c.what->what().repeatable)
+    if (!c.what->repeatable())
       outcome.code = error_code::outcome_unknown;
     outcome.detail = "no answer from " + to_string(c.on->address());
   } else {
@@ -449,14 +466,8 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
   switch (c.waiting) {
   case waits_for::nothing:
   case waits_for::retry: break;
-  case waits_for::connection:
-    if (c.waiting_broker.value() < 0)
-      return "no broker can be reached: " + why_disconnected();
-    text = "no connection to broker " + std::to_string(c.waiting_broker.value());
-    if (const auto l = links_.find({c.waiting_broker, c.what->what().lane});
-        l != links_.end() && l->second->last_error().code != error_code::none)
-      text += " (" + to_string(l->second->last_error()) + ')';
-    break;
+  case waits_for::connection: text = why_no_connection(c); break;
+  case waits_for::coordinator: text = why_no_coordinator(c); break;
   case waits_for::metadata:
     text = "no metadata of topic " + (where ? where->topic : std::string{});
     if (up_links_ == 0)
@@ -490,19 +501,18 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
 
 void dispatcher::settle(time_point now) {
   while (!shut_) {
-    if (refresh_outcome_) {
+    if (refresh_outcome_)
       refreshed(now);
-    } else if (changed_) {
+    else if (!looked_up_.empty())
+      looked_up(now);
+    else if (changed_)
       pump(now);
-    } else if (metadata_wanted_ && !refreshing_) {
-      const bool new_topic =
-        std::ranges::any_of(topics_, [](const auto& t) { return !t.second.asked; });
-      if (now < refresh_not_before_ && !new_topic)
-        return;
+    else if (lookup_wanted_)
+      look_up(now);
+    else if (refresh_due(now))
       refresh(now);
-    } else {
+    else
       return;
-    }
   }
 }
 
@@ -516,158 +526,6 @@ void dispatcher::pump(time_point now) {
     if (at != calls_.end() && at->second.on == nullptr)
       try_send(now, at);
   }
-}
-
-// -- metadata ---------------------------------------------------------------------------
-
-void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
-  auto& use = topics_[topic];
-  use.last_used = now;
-  use.create = use.create || create;
-}
-
-void dispatcher::refresh(time_point now) {
-  std::erase_if(topics_, [&](const auto& t) {
-    return !t.second.keep && now - t.second.last_used > options_.topic_idle;
-  });
-  std::vector<std::string> names;
-  bool create = false;
-  for (auto& [name, use] : topics_) {
-    use.asked = true;
-    names.push_back(name);
-    create = create || use.create;
-    use.create = false;
-  }
-  metadata_wanted_ = false;
-  refreshing_ = true;
-  refresh_started_ = now;
-  const auto id = ++last_call_;
-  auto& c = calls_[id];
-  c.what = std::make_unique<metadata_call>(std::move(names), create, refresh_outcome_);
-  c.submitted = now;
-  c.deadline = now + options_.request_timeout;
-  deadlines_.emplace(c.deadline, id);
-  try_send(now, calls_.find(id));
-}
-
-void dispatcher::refreshed(time_point now) {
-  const auto outcome = *std::exchange(refresh_outcome_, std::nullopt);
-  refreshing_ = false;
-  refresh_not_before_ = now + refresh_pause;
-  if (outcome.code == error_code::none) {
-    metadata_as_of_ = refresh_started_;
-    if (options_.metadata_update_interval > std::chrono::milliseconds{0})
-      next_refresh_ = now + options_.metadata_update_interval;
-    adopt_seed();
-  } else {
-    want_metadata();
-  }
-  changed_ = true;
-}
-
-void dispatcher::adopt_seed() {
-  if (seed_ == nullptr || !seed_->up())
-    return;
-  for (const auto& [id, address] : cluster_.brokers()) {
-    if (address != seed_->address())
-      continue;
-    auto& l = links_[{id, lane::normal}];
-    if (l == nullptr || l->current() == link::state::down) {
-      seed_->set_broker(id);
-      l = std::move(seed_);
-    }
-    return;
-  }
-}
-
-// -- links ------------------------------------------------------------------------------
-
-void dispatcher::connect(time_point now, link& l) {
-  l.set_wanted(true);
-  if (l.current() != link::state::down || l.retry_at() > now)
-    return;
-  l.connecting(now, ++last_connection_);
-  out_.connect(l.connection(), l.address());
-}
-
-void dispatcher::connect_seed(time_point now) {
-  auto places = options_.bootstrap;
-  for (const auto& [id, address] : cluster_.brokers()) {
-    if (std::ranges::find(places, address) == places.end())
-      places.push_back(address);
-  }
-  const auto& place = places[seed_at_ % places.size()];
-  if (seed_ == nullptr)
-    seed_ = std::make_unique<link>(place, -1, lane::normal, options_.client_id);
-  else if (seed_->current() == link::state::down)
-    seed_->set_address(place);
-  seed_places_ = places.size();
-  connect(now, *seed_);
-}
-
-void dispatcher::lose(time_point now, link& l, const error& why) {
-  if (l.up())
-    --up_links_;
-  const auto orphans = l.down(now, why, options_.reconnect, random_);
-  if (&l == seed_.get()) {
-    seed_errors_[l.address()] = why;
-    ++seed_at_;
-    // Everyone is asked once before anyone is waited for.
-    if (++seed_tried_ < seed_places_)
-      l.retry_now(now);
-    else
-      seed_tried_ = 0;
-  } else {
-    // Whatever it led may have another leader soon.
-    want_metadata();
-  }
-  for (const auto& o : orphans) {
-    const auto at = calls_.find(o.call);
-    if (at == calls_.end())
-      continue;
-    if (at->second.what->what().repeatable)
-      try_again(now, at, why);
-    else
-      finish(at, {error_code::outcome_unknown, to_string(why)});
-  }
-  changed_ = true;
-}
-
-link* dispatcher::by_connection(std::uint64_t connection) {
-  link* found = nullptr;
-  each_link([&](link& l) {
-    if (l.current() != link::state::down && l.connection() == connection)
-      found = &l;
-  });
-  return found;
-}
-
-template <class F>
-void dispatcher::each_link(F f) const {
-  if (seed_ != nullptr)
-    f(*seed_);
-  for (const auto& [key, l] : links_)
-    f(*l);
-}
-
-std::vector<dispatcher::link_status> dispatcher::links() const {
-  std::vector<link_status> all;
-  each_link([&](const link& l) {
-    all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error()});
-  });
-  return all;
-}
-
-std::string dispatcher::why_disconnected() const {
-  std::string text;
-  for (const auto& [place, why] : seed_errors_) {
-    if (!text.empty())
-      text += "; ";
-    text += to_string(why);
-    if (why.detail.find(to_string(place)) == std::string::npos)
-      text += " (" + to_string(place) + ')';
-  }
-  return text.empty() ? "still connecting" : text;
 }
 
 } // namespace cafka::protocol

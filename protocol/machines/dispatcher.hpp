@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -18,18 +19,26 @@ struct dispatcher_options {
   /// Where to ask first; must not be empty.
   std::vector<endpoint> bootstrap;
   std::string client_id = "cafka";
+  /// The release of the brokers, which then are not asked for their versions.
+  std::optional<kafka_version> release;
   /// The deadline of a call that has none of its own.
   std::chrono::milliseconds request_timeout{30'000};
   /// How long a broker may owe an answer before its connection is held for dead.
   std::chrono::milliseconds socket_timeout{10'000};
   /// How often metadata of the topics in use is asked for; zero means only when needed.
   std::chrono::milliseconds metadata_update_interval{30'000};
-  /// A topic not used for so long is not asked about any more.
+  /// How often the coordinators in use are asked for; zero means only when needed.
+  std::chrono::milliseconds coordinator_update_interval{30'000};
+  /// A topic or coordinator not used for so long is not asked about any more.
   std::chrono::milliseconds topic_idle{300'000};
   /// How long a topic or partition that brokers do not know is hoped for: it may be new.
   std::chrono::milliseconds unknown_topic_wait{2'000};
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
+  /// Most connections to one broker for requests that rest there; beyond that they share.
+  std::size_t max_resting = 64;
+  /// Such a connection is closed when it was not used for so long.
+  std::chrono::milliseconds resting_idle{30'000};
   backoff_options reconnect{};
   backoff_options retry{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
@@ -40,8 +49,8 @@ struct dispatcher_options {
 };
 
 /// Decides what a client of one cluster does next: which broker to connect to, which call
-/// to send where and in which version, when to ask for metadata, what to try again and
-/// what to give up.
+/// to send where and in which version, when to ask for metadata and coordinators, what to
+/// try again and what to give up.
 ///
 /// Events go in with the time; what is to be done comes out through `output`. Every call
 /// that was submitted is finished exactly once, at its deadline at the latest.
@@ -93,15 +102,14 @@ public:
   [[nodiscard]] const cluster& known() const { return cluster_; }
   /// Whether a broker can be asked now.
   [[nodiscard]] bool connected() const { return up_links_ > 0; }
-  [[nodiscard]] std::size_t pending() const {
-    return calls_.size() - (refreshing_ && !refresh_outcome_ ? 1 : 0);
-  }
+  [[nodiscard]] std::size_t pending() const { return calls_.size() - own_calls_; }
   [[nodiscard]] std::vector<link_status> links() const;
   /// Why no broker can be asked, each address with its reason.
   [[nodiscard]] std::string why_disconnected() const;
 
 private:
   class metadata_call;
+  class coordinator_call;
 
   enum class waits_for : std::uint8_t {
     nothing,
@@ -110,6 +118,7 @@ private:
     leader,
     topic,
     partition,
+    coordinator,
     broker,
     retry
   };
@@ -121,6 +130,7 @@ private:
     time_point not_before;
     link* on = nullptr; // Where it is in flight.
     std::uint32_t attempts = 0;
+    bool own = false; // The dispatcher asks for itself.
     waits_for waiting = waits_for::nothing;
     broker_id waiting_broker = -1;
     error last_error;
@@ -133,6 +143,24 @@ private:
     bool create = false; // The next refresh may create it.
   };
 
+  struct coordinator_use {
+    time_point last_used;
+    bool wanted = false;
+    call_id lookup = 0;    // The FindCoordinator under way.
+    time_point found_at;   // When the last one ended.
+    time_point not_before; // The next one, after failures.
+    time_point next_lookup = time_point::max();
+    std::uint32_t failures = 0;
+    error refused; // Why no waiting can help, as of `found_at`.
+  };
+
+  struct lookup_outcome {
+    coordinator_of what;
+    error outcome;
+  };
+
+  // The last is 0, except in the lane `resting`.
+  using link_key = std::tuple<broker_id, lane, std::uint32_t>;
   using calls = std::unordered_map<call_id, pending_call>;
 
   // Where a call can go now: a link that is up; null after noting what it waits for; or
@@ -140,9 +168,12 @@ private:
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
+  [[nodiscard]] link* least_busy() const;
   route route_to_any(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
+  route route_to_controller(time_point now, pending_call& c);
   route route_to_leader(time_point now, pending_call& c, const leader_of& where);
+  route route_to_coordinator(time_point now, pending_call& c, const coordinator_of& what);
   route wait_for(pending_call& c, waits_for what, broker_id broker = -1);
 
   // Sends the call or leaves it waiting.
@@ -150,10 +181,14 @@ private:
   void transmit(time_point now, calls::iterator at, link& to);
   void deliver(
     time_point now, const link& from, const link::answer& a, const shared_bytes& payload);
+  void heed(const link& from, const target& where, remedy what);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
   void expire(calls::iterator at);
   [[nodiscard]] std::string why_waiting(const pending_call& c) const;
+  [[nodiscard]] std::string why_no_connection(const pending_call& c) const;
+  [[nodiscard]] std::string why_no_coordinator(const pending_call& c) const;
+  call_id submit_own(time_point now, std::unique_ptr<call> what);
 
   void settle(time_point now);
   void pump(time_point now);
@@ -161,16 +196,31 @@ private:
   // For a waiting call: it looks again when the refresh under way has ended.
   void need_metadata() { metadata_wanted_ = metadata_wanted_ || !refreshing_; }
   void use_topic(time_point now, const std::string& topic, bool create);
+  [[nodiscard]] bool refresh_due(time_point now) const;
   void refresh(time_point now);
   void refreshed(time_point now);
   void adopt_seed();
+  void look_up(time_point now);
+  void looked_up(time_point now);
+  void look_up_those_due(time_point now);
 
+  link& link_to(broker_id id, const endpoint& address, lane l);
+  link& resting_link_to(broker_id id, const endpoint& address);
+  void close_idle_links(time_point now);
+  std::unique_ptr<link> make_link(
+    const endpoint& address, broker_id broker, lane l) const;
   void connect(time_point now, link& l);
+  void handle(time_point now, link& l, link::event event, const shared_bytes& payload);
   void connect_seed(time_point now);
   void lose(time_point now, link& l, const error& why);
   link* by_connection(std::uint64_t connection);
   template <class F>
-  void each_link(F f) const;
+  void each_link(F f) const {
+    if (seed_ != nullptr)
+      f(*seed_);
+    for (const auto& [key, l] : links_)
+      f(*l);
+  }
 
   dispatcher_options options_;
   output& out_;
@@ -179,11 +229,12 @@ private:
 
   call_id last_call_ = 0;
   calls calls_;
+  std::size_t own_calls_ = 0;
   std::vector<call_id> waiting_;
   std::set<std::pair<time_point, call_id>> deadlines_;
 
   std::uint64_t last_connection_ = 0;
-  std::map<std::pair<broker_id, lane>, std::unique_ptr<link>> links_;
+  std::map<link_key, std::unique_ptr<link>> links_;
   // The first contact: goes through the bootstrap list and the known brokers in turn.
   std::unique_ptr<link> seed_;
   std::size_t seed_at_ = 0;
@@ -201,6 +252,13 @@ private:
   time_point metadata_as_of_ = time_point::min();
   time_point refresh_not_before_;
   time_point next_refresh_ = time_point::max();
+
+  std::map<coordinator_of, coordinator_use> coordinators_;
+  bool lookup_wanted_ = false;
+  std::vector<lookup_outcome> looked_up_;
+  // When the first of the coordinators in use is to be asked for again.
+  time_point next_lookup_ = time_point::max();
+
   // Something happened that may let a waiting call go.
   bool changed_ = false;
   // When the first of the waiting calls may be tried again.

@@ -1,32 +1,134 @@
 #include <cafka/protocol/machines/link.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
+#include <cafka/protocol/messages/heartbeat.hpp>
+#include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/schema/header.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace cafka::protocol {
 
-void link::connecting(time_point now, std::uint64_t connection) {
+namespace {
+
+/// How long a broker may say nothing to ApiVersions before it is tried with an older
+/// request. One that is merely slow answers one small request more.
+constexpr std::chrono::milliseconds silence{500};
+
+/// How long after a hang-up a connection may go on with what was found out before.
+constexpr std::chrono::seconds doubt_lasts{10};
+
+/// In 0.8.2 a Heartbeat is a draft that fails, whatever it says.
+kafka_version release_by(const heartbeat_response& answer) {
+  return answer.error_code == error_code::unknown_server_error ? kafka_version{0, 8, 2}
+                                                               : kafka_version{0, 9, 0};
+}
+
+} // namespace
+
+void link::set_address(endpoint address) {
+  if (address != address_)
+    next_ = approach::ask;
+  address_ = std::move(address);
+}
+
+void link::connecting(
+  time_point now, std::uint64_t connection, std::optional<kafka_version> old) {
   state_ = state::connecting;
   connection_ = connection;
   next_correlation_id_ = 1;
   heard_at_ = now;
   useful_ = false;
+  // What was seen long ago may have been another broker.
+  if (now - retry_at_ > doubt_lasts)
+    next_ = approach::ask;
+  approach_ = old ? approach::assume_old : next_;
+  next_ = approach::ask;
+  if (old || approach_ != approach::assume_old)
+    old_ = old;
 }
 
-result<frame> link::connected(time_point now) {
+link::event link::connected(time_point now) {
   state_ = state::negotiating;
-  return handshake(now, api_versions_request::versions.max);
+  if (told_)
+    return use(*told_);
+  switch (approach_) {
+  case approach::ask: break;
+  case approach::try_heartbeat: return try_heartbeat(now);
+  case approach::try_list_offsets: return try_list_offsets(now);
+  case approach::assume_old: return use(*old_);
+  }
+  return ask(now, api_versions_request::versions.max);
 }
 
-result<frame> link::handshake(time_point now, std::int16_t version) {
+link::event link::use(kafka_version release) {
+  versions_ = versions_of(release);
+  state_ = state::up;
+  last_error_ = {};
+  return ready{};
+}
+
+template <class Request>
+link::event link::send(
+  time_point now, const Request& request, std::int16_t version, std::int32_t& id) {
+  id = next_correlation_id_++;
+  sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}});
+  auto bytes = encode_request(request, version, id, client_id_);
+  if (!bytes)
+    return bytes.error();
+  return reply{*std::move(bytes)};
+}
+
+link::event link::ask(time_point now, std::int16_t version) {
   handshake_version_ = version;
+  asked_at_ = now;
   api_versions_request request;
   request.client_software_name = client_software_name;
   request.client_software_version = client_software_version;
-  const auto id = next_correlation_id_++;
-  sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}});
-  return encode_request(request, version, id, client_id_);
+  return send(now, request, version, asked_);
+}
+
+link::event link::try_heartbeat(time_point now) {
+  tried_api_ = api_key::heartbeat;
+  heartbeat_request request;
+  request.generation_id = -1;
+  return send(now, request, 0, tried_);
+}
+
+link::event link::try_list_offsets(time_point now) {
+  tried_api_ = api_key::list_offsets;
+  return send(now, list_offsets_request{}, 0, tried_);
+}
+
+std::optional<time_point> link::next_time() const {
+  const bool unanswered = state_ == state::negotiating && asked_ != 0
+    && handshake_version_ == api_versions_request::versions.max;
+  if (!unanswered || tried_ != 0)
+    return std::nullopt;
+  return asked_at_ + silence;
+}
+
+link::event link::on_time(time_point now) {
+  const auto next = next_time();
+  if (!next || now < *next)
+    return ignored{};
+  return try_heartbeat(now);
+}
+
+void link::hung_up(error& why) {
+  if (state_ != state::negotiating)
+    return;
+  const bool on_trial = asked_ == 0;
+  if (on_trial && approach_ == approach::try_heartbeat) {
+    next_ = approach::try_list_offsets;
+  } else if (on_trial) {
+    why.detail += " (it hangs up on every request: it may want TLS or a login)";
+  } else if (handshake_version_ == api_versions_request::versions.max) {
+    if (old_)
+      next_ = approach::assume_old;
+    else if (approach_ == approach::ask)
+      next_ = approach::try_heartbeat;
+  }
 }
 
 void link::sent(
@@ -51,15 +153,45 @@ link::event link::received(time_point now, const shared_bytes& payload) {
   }
   const auto request = *found;
   sent_.erase(found);
+  if (request.call == 0 && request.correlation_id == tried_)
+    return trial_answer(now, payload);
   if (state_ == state::negotiating)
-    return handshake_answer(now, payload);
+    return versions_answer(now, payload);
   useful_ = true;
   if (request.call == 0)
     return ignored{};
   return answer{request.call, request.version};
 }
 
-link::event link::handshake_answer(time_point now, const shared_bytes& payload) {
+link::event link::trial_answer(time_point now, const shared_bytes& payload) {
+  const auto tried = std::exchange(tried_, 0);
+  // The broker was merely slow to answer ApiVersions, and has done so meanwhile, if only
+  // to be asked in another version.
+  if (state_ == state::up || asked_ > tried)
+    return ignored{};
+  auto release = kafka_version{0, 8, 1};
+  error wrong;
+  if (tried_api_ == api_key::heartbeat) {
+    const auto response = decode_response<heartbeat_response>(payload, 0);
+    wrong = response.error();
+    if (response)
+      release = release_by(*response);
+  } else {
+    wrong = decode_response<list_offsets_response>(payload, 0).error();
+  }
+  if (wrong.code != error_code::none)
+    return error{wrong.code, to_string(address_) + ": " + wrong.detail};
+  old_ = release;
+  if (asked_ == 0)
+    return ask(now, api_versions_request::versions.max);
+  // It has passed over ApiVersions and will never answer that.
+  std::erase_if(sent_, [&](const sent_request& s) { return s.correlation_id == asked_; });
+  asked_ = 0;
+  return use(release);
+}
+
+link::event link::versions_answer(time_point now, const shared_bytes& payload) {
+  asked_ = 0;
   const auto response =
     decode_response<api_versions_response>(payload, handshake_version_);
   reader head{payload.view()};
@@ -69,11 +201,8 @@ link::event link::handshake_answer(time_point now, const shared_bytes& payload) 
     // A refusal in the version that was refused, as librdkafka's mock cluster sends it,
     // cannot be read: it leaves version 0.
     const std::int16_t offered = response ? fallback_version(*response) : 0;
-    auto again = handshake(now,
+    return ask(now,
       std::min<std::int16_t>(offered, static_cast<std::int16_t>(handshake_version_ - 1)));
-    if (!again)
-      return again.error();
-    return reply{*std::move(again)};
   }
   if (!response) {
     auto e = response.error();
@@ -82,6 +211,7 @@ link::event link::handshake_answer(time_point now, const shared_bytes& payload) 
   }
   if (response->error_code != error_code::none)
     return error{response->error_code, to_string(address_) + ": ApiVersions"};
+  old_.reset();
   versions_ = to_version_table(*response);
   state_ = state::up;
   last_error_ = {};
@@ -109,7 +239,8 @@ std::vector<link::sent_request> link::closed(error why) {
   sent_.clear();
   state_ = state::down;
   connection_ = 0;
-  useful_ = false;
+  asked_ = 0;
+  tried_ = 0;
   last_error_ = std::move(why);
   return orphans;
 }

@@ -2,7 +2,7 @@
 
 #include <cafka/protocol/machines/backoff.hpp>
 #include <cafka/protocol/machines/call.hpp>
-#include <cafka/protocol/schema/version_table.hpp>
+#include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <cstdint>
 #include <deque>
@@ -20,7 +20,25 @@ using call_id = std::uint64_t;
 /// One connection's life: connecting, agreeing on versions, up, down and waiting to try
 /// again; and which requests are on it.
 ///
-/// Source: KIP-35 (ApiVersions), KIP-511 (its fallback to version 0).
+/// A broker is asked for its versions with ApiVersions, unless its release is told. Those
+/// before 0.10 do not know that request: 0.9 says nothing to it, older ones hang up. So
+/// may a broker that stops, is overloaded or wants TLS; therefore only an answer to a
+/// request that old brokers know tells an old one.
+///
+/// After a silence a Heartbeat follows ApiVersions. Brokers answer in order: one that
+/// answers the second request alone does not know the first.
+///
+/// After a hang-up the next connection begins with a Heartbeat, and if the broker hangs
+/// up on that too, as 0.8.1 does, the one after it with a ListOffsets. When that is
+/// answered, ApiVersions is asked once more. A broker that hangs up again is old: the
+/// connection that comes then is up at once, with the versions of the release that the
+/// answer shows.
+///
+/// What was found out holds for a connection; the next one asks again, so that a broker
+/// that was replaced is noticed.
+///
+/// Source: KIP-35 (ApiVersions), KIP-511 (its fallback to version 0); `SocketServer` and
+/// `KafkaApis` of Kafka 0.8.1, 0.8.2 and 0.9.0.
 class link {
 public:
   enum class state : std::uint8_t { down, connecting, negotiating, up };
@@ -52,11 +70,14 @@ public:
 
   using event = std::variant<ignored, ready, reply, answer, error>;
 
-  link(endpoint address, broker_id broker, lane l, std::string client_id)
+  /// With a `release` the broker is not asked for its versions.
+  link(endpoint address, broker_id broker, lane l, std::string client_id,
+    std::optional<kafka_version> release = {})
     : address_(std::move(address)),
       broker_(broker),
       lane_(l),
-      client_id_(std::move(client_id)) {}
+      client_id_(std::move(client_id)),
+      told_(release) {}
 
   [[nodiscard]] state current() const { return state_; }
   [[nodiscard]] bool up() const { return state_ == state::up; }
@@ -69,6 +90,10 @@ public:
   [[nodiscard]] const version_table& versions() const { return versions_; }
   [[nodiscard]] const error& last_error() const { return last_error_; }
   [[nodiscard]] std::size_t in_flight() const { return sent_.size(); }
+  /// Since when it is up with nothing on it.
+  [[nodiscard]] std::optional<time_point> idle_since() const {
+    return up() && sent_.empty() ? std::optional{heard_at_} : std::nullopt;
+  }
   /// When a link that is down may connect again.
   [[nodiscard]] time_point retry_at() const { return retry_at_; }
   /// How often in a row it went down without having answered a request.
@@ -79,16 +104,38 @@ public:
 
   void set_broker(broker_id id) { broker_ = id; }
   /// Where to connect to next time.
-  void set_address(endpoint address) { address_ = std::move(address); }
+  void set_address(endpoint address);
+
+  /// The release of a broker that does not tell its versions, as far as it shows, on a
+  /// connection that is up.
+  [[nodiscard]] std::optional<kafka_version> old_release() const {
+    return up() ? old_ : std::nullopt;
+  }
+  /// Whether the next connection goes on with finding out how old the broker is.
+  [[nodiscard]] bool in_doubt() const {
+    return state_ == state::down && next_ != approach::ask;
+  }
 
   /// Lets a link that is down connect again at once.
   void retry_now(time_point now) { retry_at_ = now; }
 
-  /// A connection attempt began.
-  void connecting(time_point now, std::uint64_t connection);
+  /// A connection attempt began. `old`: what another connection to the same broker, which
+  /// is up, has found out.
+  void connecting(time_point now, std::uint64_t connection,
+    std::optional<kafka_version> old = std::nullopt);
 
-  /// The connection stands: returns the first frame of the handshake.
-  [[nodiscard]] result<frame> connected(time_point now);
+  /// The connection stands: the handshake begins, or is not needed.
+  [[nodiscard]] event connected(time_point now);
+
+  /// When `on_time` must be called at the latest.
+  [[nodiscard]] std::optional<time_point> next_time() const;
+
+  /// Goes on with the handshake if the time for that has come.
+  [[nodiscard]] event on_time(time_point now);
+
+  /// Notes, before `down`, that it was the broker who ended the connection; adds to `why`
+  /// what that may mean.
+  void hung_up(error& why);
 
   /// The correlation id that the next request must carry.
   [[nodiscard]] std::int32_t next_correlation_id() const { return next_correlation_id_; }
@@ -112,16 +159,32 @@ public:
   std::vector<sent_request> down(
     time_point now, error why, const backoff_options& reconnect, Generator& random) {
     // A connection that answered something may be made again at once; one that never did
-    // counts as a failure even if it stood, so that no peer can make us spin.
-    failures_ = useful_ ? 0 : failures_ + 1;
-    retry_at_ = useful_ ? now : now + backoff(reconnect, failures_, random);
-    return closed(std::move(why));
+    // counts as a failure even if it stood, so that no peer can make us spin. Finding out
+    // how old a broker is takes some connections and ends in one or the other.
+    auto orphans = closed(std::move(why));
+    retry_at_ = now;
+    if (useful_)
+      failures_ = 0;
+    else if (!in_doubt())
+      retry_at_ += backoff(reconnect, ++failures_, random);
+    return orphans;
   }
 
 private:
+  /// How a connection begins.
+  enum class approach : std::uint8_t { ask, try_heartbeat, try_list_offsets, assume_old };
+
   std::vector<sent_request> closed(error why);
-  [[nodiscard]] result<frame> handshake(time_point now, std::int16_t version);
-  [[nodiscard]] event handshake_answer(time_point now, const shared_bytes& payload);
+  [[nodiscard]] event use(kafka_version release);
+  // Sends a request of the handshake; its correlation id goes into `id`.
+  template <class Request>
+  [[nodiscard]] event send(
+    time_point now, const Request& request, std::int16_t version, std::int32_t& id);
+  [[nodiscard]] event ask(time_point now, std::int16_t version);
+  [[nodiscard]] event try_heartbeat(time_point now);
+  [[nodiscard]] event try_list_offsets(time_point now);
+  [[nodiscard]] event versions_answer(time_point now, const shared_bytes& payload);
+  [[nodiscard]] event trial_answer(time_point now, const shared_bytes& payload);
 
   endpoint address_;
   broker_id broker_;
@@ -130,6 +193,16 @@ private:
   state state_ = state::down;
   std::uint64_t connection_ = 0;
   std::int32_t next_correlation_id_ = 1;
+  std::optional<kafka_version> told_;
+  approach approach_ = approach::ask;
+  approach next_ = approach::ask;
+  // The release that this or the next connection is about.
+  std::optional<kafka_version> old_;
+  // ApiVersions, and a request that old brokers know, on their way; 0 for none.
+  std::int32_t asked_ = 0;
+  std::int32_t tried_ = 0;
+  api_key tried_api_ = api_key::heartbeat;
+  time_point asked_at_;
   std::int16_t handshake_version_ = 0;
   version_table versions_;
   std::deque<sent_request> sent_;

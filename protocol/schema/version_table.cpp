@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/version_table.hpp>
+#include <cafka/protocol/schema/kafka_version.hpp>
 
 namespace cafka::protocol {
 
@@ -19,8 +19,8 @@ std::optional<version_range> version_table::find(api_key key) const {
   return found->versions;
 }
 
-result<std::int16_t> version_table::choose(
-  api_key key, version_range ours, std::optional<std::int16_t> pinned) const {
+result<std::int16_t> version_table::choose(api_key key, version_range ours,
+  std::optional<std::int16_t> pinned, std::string_view who_needs) const {
   const auto theirs = find(key);
   const auto shared = theirs ? common(*theirs, ours) : version_range{0, -1};
   if (pinned ? shared.contains(*pinned) : !shared.empty())
@@ -28,9 +28,15 @@ result<std::int16_t> version_table::choose(
   auto detail = name(key);
   if (pinned)
     detail += " v" + std::to_string(*pinned);
-  detail += theirs ? ": the broker supports versions " + to_string(*theirs)
+  detail += theirs ? ": the broker knows " + to_string(*theirs)
                    : std::string{": the broker does not have this API"};
-  detail += ", cafka versions " + to_string(ours);
+  detail += ", ";
+  detail += who_needs.empty() ? "cafka knows" : who_needs;
+  detail += ' ' + to_string(ours);
+  const auto wanted = pinned.value_or(ours.min);
+  if (const auto since = first_release_with(key, wanted);
+      since && (!theirs || theirs->max < wanted))
+    detail += " (Kafka " + to_string(*since) + " and later)";
   return {error_code::unsupported_api_version, std::move(detail)};
 }
 

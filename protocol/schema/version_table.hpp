@@ -5,11 +5,12 @@
 #include <cafka/protocol/schema/version.hpp>
 
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace cafka::protocol {
 
-/// The versions that a broker has said it supports; empty until it has.
+/// The versions that a broker supports, by its own words or by its release.
 class version_table {
 public:
   struct entry {
@@ -31,9 +32,10 @@ public:
 
   /// The highest version that the broker and `ours` share, or `pinned` when both have it.
   ///
-  /// Error: `unsupported_api_version`, which names the API and both ranges.
-  [[nodiscard]] result<std::int16_t> choose(
-    api_key key, version_range ours, std::optional<std::int16_t> pinned = {}) const;
+  /// Error: `unsupported_api_version`, which names the API, both ranges and the release
+  /// of Kafka that it takes. `who_needs`: why `ours` is narrow, as in "headers need".
+  [[nodiscard]] result<std::int16_t> choose(api_key key, version_range ours,
+    std::optional<std::int16_t> pinned = {}, std::string_view who_needs = {}) const;
 
   /// The same for a request type.
   template <class Request>

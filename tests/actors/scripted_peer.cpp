@@ -136,10 +136,14 @@ std::optional<bytes> scripted_peer::session::read_frame() {
   bytes payload(size);
   if (!read_exactly(payload))
     return std::nullopt;
-  const std::lock_guard lock{owner_.mutex_};
-  owner_.frames_.push_back(payload);
-  owner_.changed_.notify_all();
+  note(payload);
   return payload;
+}
+
+void scripted_peer::session::note(bytes frame) {
+  const std::lock_guard lock{owner_.mutex_};
+  owner_.frames_.push_back(std::move(frame));
+  owner_.changed_.notify_all();
 }
 
 bool scripted_peer::session::send(protocol::byte_view data) {

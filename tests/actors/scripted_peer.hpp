@@ -79,12 +79,20 @@ public:
     /// Closes now.
     void close();
 
+    // -- for a protocol under the frames ------------------------------------------------
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    /// Waits for one of poll's events; false when the connection or the time is at its
+    /// end.
+    bool ready(short events);
+    /// Records a frame that was read.
+    void note(bytes frame);
+
   private:
     friend class scripted_peer;
     session(scripted_peer& owner, std::size_t number, owned_fd fd)
       : owner_(owner), number_(number), fd_(std::move(fd)) {}
 
-    bool ready(short events);
     bool read_exactly(std::span<std::byte> out);
 
     scripted_peer& owner_;

@@ -77,6 +77,12 @@ bool inbox::wait_up() {
   return wait([this] { return up_; });
 }
 
+bool inbox::wait_up_or_down() {
+  wait([this] { return up_ || downs_ > 0; });
+  const std::lock_guard lock{mutex_};
+  return up_;
+}
+
 bool inbox::wait_frames(std::size_t count) {
   return wait([&] { return frames_.size() >= count; });
 }

@@ -25,6 +25,8 @@ public:
 
   /// False when it does not happen within 20 s.
   bool wait_up();
+  /// Whether it is the first of both.
+  bool wait_up_or_down();
   bool wait_frames(std::size_t count);
   bool wait_down();
 

@@ -1,47 +1,15 @@
-#include "cli_program.hpp"
-#include <cafka/app/cli/embedded_broker.hpp>
+#include "cli_cluster.hpp"
 
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
 using nlohmann::json;
 
 namespace {
-
-/// A cluster of three brokers with one topic, and the command line on it.
-class cluster {
-public:
-  cluster() {
-    auto started = cafka::cli::embedded_broker::start(3);
-    REQUIRE(started);
-    broker_ = *std::move(started);
-    REQUIRE(broker_->create_topic("orders", 2, 3));
-  }
-
-  program_run run(std::vector<std::string> args, const std::string& input = {}) {
-    args.insert(args.end(), {"--brokers", broker_->bootstrap()});
-    auto result = run_cafka(std::move(args), input);
-    UNSCOPED_INFO("stdout: " << result.out << "\nstderr: " << result.err);
-    return result;
-  }
-
-private:
-  std::unique_ptr<cafka::cli::embedded_broker> broker_;
-};
-
-/// Every line as JSON; one that is not JSON fails the test.
-std::vector<json> objects(const program_run& run) {
-  std::vector<json> result;
-  for (const auto& line : run.lines())
-    result.push_back(json::parse(line));
-  return result;
-}
 
 /// The fields of a line of text.
 std::vector<std::string> fields(const std::string& line) {
@@ -55,17 +23,10 @@ std::vector<std::string> fields(const std::string& line) {
   return result;
 }
 
-std::string numbered_lines(int count) {
-  std::string result;
-  for (int i = 0; i < count; ++i)
-    result += "line " + std::to_string(i) + '\n';
-  return result;
-}
-
 } // namespace
 
 TEST_CASE("lines that are produced are fetched as text") {
-  cluster c;
+  const cluster c;
   const auto produced =
     c.run({"produce", "--topic", "orders", "--partition", "1", "--key-delimiter", ":",
             "--header", "source=test", "--header", "empty="},
@@ -90,7 +51,7 @@ TEST_CASE("lines that are produced are fetched as text") {
 }
 
 TEST_CASE("any bytes that are produced come back as valid JSON") {
-  cluster c;
+  const cluster c;
   const std::string not_utf8 = "\xff\xfe\x01";
   const std::string surrogate = "\xed\xa0\x80";
   const std::string overlong = "\xc0\xaf";
@@ -128,7 +89,7 @@ TEST_CASE("any bytes that are produced come back as valid JSON") {
 }
 
 TEST_CASE("every codec that the cluster knows carries lines to and fro") {
-  cluster c;
+  const cluster c;
   const auto codec = GENERATE("none", "gzip", "snappy", "lz4");
   const auto produced =
     c.run({"produce", "-t", "orders", "--compression", codec, "--output", "json"},
@@ -142,7 +103,7 @@ TEST_CASE("every codec that the cluster knows carries lines to and fro") {
 }
 
 TEST_CASE("lines become batches of the size that was asked for") {
-  cluster c;
+  const cluster c;
   const auto produced = c.run(
     {"produce", "-t", "orders", "--batch-size", "2", "-o", "json"}, numbered_lines(5));
   REQUIRE(produced.exit_code == 0);
@@ -154,7 +115,7 @@ TEST_CASE("lines become batches of the size that was asked for") {
 }
 
 TEST_CASE("a fetch begins at an offset and ends at a count") {
-  cluster c;
+  const cluster c;
   REQUIRE(c.run({"produce", "-t", "orders"}, numbered_lines(100)).exit_code == 0);
   const auto middle = c.run({"fetch", "-t", "orders", "--offset", "40", "--count", "3"});
   REQUIRE(middle.exit_code == 0);
@@ -168,7 +129,7 @@ TEST_CASE("a fetch begins at an offset and ends at a count") {
 }
 
 TEST_CASE("what needs several fetches comes whole and once") {
-  cluster c;
+  const cluster c;
   const auto produced =
     c.run({"produce", "-t", "orders", "--batch-size", "10"}, numbered_lines(1'000));
   REQUIRE(produced.exit_code == 0);
@@ -183,14 +144,14 @@ TEST_CASE("what needs several fetches comes whole and once") {
 }
 
 TEST_CASE("acks 0 says that there is no answer") {
-  cluster c;
+  const cluster c;
   const auto run = c.run({"produce", "-t", "orders", "--acks", "0"}, "x\n");
   CHECK(run.exit_code == 0);
   CHECK_THAT(run.out, ContainsSubstring("no answer was asked for"));
 }
 
 TEST_CASE("offsets are told for one and for all partitions") {
-  cluster c;
+  const cluster c;
   REQUIRE(c.run({"produce", "-t", "orders", "-p", "1"}, "x\ny\n").exit_code == 0);
   const auto all = c.run({"offsets", "--topic", "orders"});
   CHECK(all.exit_code == 0);
@@ -206,7 +167,7 @@ TEST_CASE("offsets are told for one and for all partitions") {
 }
 
 TEST_CASE("metadata lists brokers, topics and partitions") {
-  cluster c;
+  const cluster c;
   const auto text = c.run({"metadata"});
   CHECK(text.exit_code == 0);
   CHECK_THAT(text.out,
@@ -225,7 +186,7 @@ TEST_CASE("metadata lists brokers, topics and partitions") {
 }
 
 TEST_CASE("api-versions lists what a broker knows") {
-  cluster c;
+  const cluster c;
   const auto text = c.run({"api-versions"});
   CHECK(text.exit_code == 0);
   CHECK_THAT(text.out, ContainsSubstring("  0  Produce  0 to "));
@@ -236,6 +197,17 @@ TEST_CASE("api-versions lists what a broker knows") {
   CHECK(apis[0]["name"] == "Produce");
   CHECK(apis[0]["max"] > apis[0]["min"]);
   CHECK(c.run({"api-versions", "--broker", "99", "--timeout", "1s"}).exit_code == 1);
+}
+
+TEST_CASE("brokers whose release is told are not asked") {
+  const cluster c;
+  const auto old = c.run({"metadata", "--kafka-version", "0.10.0.1"});
+  CHECK(old.exit_code == 0);
+  const auto refused = c.run({"api-versions", "--kafka-version", "0.9.0.1"});
+  CHECK(refused.exit_code == 1);
+  CHECK_THAT(refused.err,
+    ContainsSubstring("ApiVersions: the broker does not have this API")
+      && ContainsSubstring("Kafka 0.10.0 and later"));
 }
 
 TEST_CASE("a configuration file names the brokers") {
@@ -249,18 +221,18 @@ TEST_CASE("a configuration file names the brokers") {
 }
 
 TEST_CASE("a line without a key says which and how much was written") {
-  cluster c;
+  const cluster c;
   const auto run = c.run(
     {"produce", "-t", "orders", "--key-delimiter", ":"}, "a:1\nb:2\nnothing\nc:3\n");
   CHECK(run.exit_code == 1);
   CHECK_THAT(run.err,
     ContainsSubstring("cannot produce line 3")
-      && ContainsSubstring("the 2 lines before it were written"));
+      && ContainsSubstring("2 records before it were written"));
   CHECK(c.run({"fetch", "-t", "orders", "--all"}).lines().size() == 2);
 }
 
 TEST_CASE("an offset beyond the log says where to look for the range") {
-  cluster c;
+  const cluster c;
   const auto run = c.run({"fetch", "-t", "orders", "--offset", "7"});
   CHECK(run.exit_code == 1);
   CHECK(run.out.empty());
@@ -270,7 +242,7 @@ TEST_CASE("an offset beyond the log says where to look for the range") {
 }
 
 TEST_CASE("a partition that is not there is told as one") {
-  cluster c;
+  const cluster c;
   const auto run = c.run({"offsets", "-t", "orders", "-p", "9", "--timeout", "3s"});
   CHECK(run.exit_code == 1);
   CHECK_THAT(
@@ -308,6 +280,7 @@ TEST_CASE("wrong usage ends with 2 and a word of what is allowed") {
     wrong{{"metadata", "--timeout", "0s"}, "500ms, 10s or 1min"},
     wrong{{"metadata", "--timeout", "soon"}, "500ms, 10s or 1min"},
     wrong{{"metadata", "--brokers", "a:b"}, "a:b"},
+    wrong{{"metadata", "--kafka-version", "0.7"}, "from 0.8.0 to 4.3"},
     wrong{{"metadata", "--config", "/no/such/file"}, "/no/such/file cannot be opened"});
   const auto run = run_cafka(w.args);
   INFO(run.err);
@@ -333,27 +306,55 @@ TEST_CASE("help names every command, every option and the exit codes") {
   const auto root = run_cafka({"--help"});
   CHECK(root.exit_code == 0);
   CHECK(root.err.empty());
-  for (const auto* word : {"demo", "metadata", "produce", "fetch", "offsets",
-         "api-versions", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
+  for (const auto* word :
+    {"demo", "metadata", "topics", "produce", "fetch", "stream", "offsets", "groups",
+      "api-versions", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
     CHECK_THAT(root.out, ContainsSubstring(word));
   struct command {
-    std::string name;
+    std::vector<std::string> name;
     std::vector<std::string> options;
   };
   const std::vector<std::string> common{
-    "--brokers", "--config", "--timeout", "--verbose"};
+    "--brokers", "--config", "--kafka-version", "--timeout", "--verbose"};
   for (const auto& [name, options] :
-    std::vector<command>{{"demo", {}}, {"metadata", {"--topic", "--output"}},
-      {"produce",
-        {"--topic", "--partition", "--key-delimiter", "--header", "--compression",
-          "--acks", "--batch-size", "--output"}},
-      {"fetch",
+    std::vector<command>{{{"demo"}, {"--tree"}}, {{"metadata"}, {"--topic", "--output"}},
+      {{"produce"},
+        {"FILE", "--topic", "--partition", "--lines", "--delimiter", "--key-delimiter",
+          "--record-key", "--null", "--header", "--timestamp", "--compression", "--acks",
+          "--batch-size", "--output"}},
+      {{"fetch"},
         {"--topic", "--partition", "--offset", "--all", "--count", "--max-bytes",
           "--read-committed", "--output"}},
-      {"offsets", {"--topic", "--partition", "--at", "--output"}},
-      {"api-versions", {"--broker", "--output"}}}) {
-    const auto help = run_cafka({name, "--help"});
-    INFO(name);
+      {{"stream"},
+        {"--topic", "--partition", "--offset", "--exit", "--count", "--group", "--format",
+          "--null", "--read-committed", "--output", "%R"}},
+      {{"offsets"}, {"--topic", "--partition", "--at", "--output"}},
+      {{"api-versions"}, {"--broker", "--output"}},
+      {{"topics", "create"},
+        {"NAME", "--partitions", "--replication-factor", "--assign", "--set",
+          "--validate-only", "--output"}},
+      {{"topics", "delete"}, {"NAME", "--output"}},
+      {{"topics", "list"}, {"--internal", "--output"}},
+      {{"topics", "describe"}, {"NAME", "--output"}},
+      {{"groups", "coordinator"}, {"--group", "--transactional-id", "--output"}},
+      {{"groups", "join"},
+        {"--group", "--topic", "--protocol", "--protocol-type", "--session-timeout",
+          "--rebalance-timeout", "--member-id", "--instance-id", "--reason", "--output"}},
+      {{"groups", "sync"},
+        {"--group", "--generation", "--member-id", "--instance-id", "--assign",
+          "--assign-text", "--protocol-type", "--protocol", "--output"}},
+      {{"groups", "heartbeat"},
+        {"--group", "--generation", "--member-id", "--instance-id", "--output"}},
+      {{"groups", "leave"},
+        {"--group", "--member-id", "--instance-id", "--reason", "--output"}},
+      {{"groups", "offsets"}, {"TOPIC", "--group", "--require-stable", "--output"}},
+      {{"groups", "commit"},
+        {"OFFSET", "--group", "--generation", "--member-id", "--instance-id",
+          "--metadata", "--retention", "--output"}}}) {
+    auto args = name;
+    args.push_back("--help");
+    const auto help = run_cafka(args);
+    INFO(name.back());
     CHECK(help.exit_code == 0);
     for (const auto& option : common)
       CHECK_THAT(help.out, ContainsSubstring(option));
@@ -372,6 +373,21 @@ TEST_CASE("the demo tells its story to the good end") {
   CHECK(run.out.find('\033') == std::string::npos);
   for (const auto* word : {"snappy", "restarted", "is down", "all was as told"})
     CHECK_THAT(run.out, ContainsSubstring(word));
+  CHECK_THAT(run.out, !ContainsSubstring("├─"));
+}
+
+TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
+  const auto run = run_cafka({"demo", "--tree"});
+  INFO(run.out << run.err);
+  CHECK(run.exit_code == 0);
+  for (const auto* line : {"cafka: supervisor, one_for_one, 0 of 0 restarts in 60 s\n",
+         "├─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "│  ├─ kafka_ex: worker, permanent\n", "│  ├─ orders: worker, permanent\n",
+         "│  └─ audit: worker, permanent\n",
+         "│  ├─ orders: worker, permanent, restarted 2 times\n",
+         "└─ streams: supervisor, simple_one_for_one, 0 of 3 restarts in 5 s\n",
+         "there is no tree: "})
+    CHECK_THAT(run.out, ContainsSubstring(line));
 }
 
 TEST_CASE("a demo on a cluster that is not there fails") {

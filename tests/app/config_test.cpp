@@ -1,3 +1,4 @@
+#include <cafka/actors/tls.hpp>
 #include <cafka/app/configuration.hpp>
 #include <cafka/app/options.hpp>
 
@@ -45,8 +46,9 @@ application_options options(const caf::settings& content) {
 }
 
 /// The names that `options_from` knows, as it tells whoever uses another.
-std::vector<std::string> known_settings() {
-  const auto refused = options_from(parsed("cafka { no_such_setting = 1 }"));
+std::vector<std::string> known_settings(
+  const std::string& block = "cafka { ", const std::string& end = " }") {
+  const auto refused = options_from(parsed(block + "no_such_setting = 1" + end));
   REQUIRE_FALSE(refused);
   const auto text = refused.error().detail;
   const auto begin = text.find("there are: ");
@@ -69,16 +71,52 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.disable_default_worker == expected.disable_default_worker);
   CHECK(read.default_worker == expected.default_worker);
   CHECK(read.metadata_update_interval == expected.metadata_update_interval);
+  CHECK(read.consumer_group == expected.consumer_group);
+  CHECK(read.consumer_group_update_interval == expected.consumer_group_update_interval);
+  CHECK(read.initial_topics == expected.initial_topics);
+  CHECK(read.auto_offset_reset == expected.auto_offset_reset);
+  CHECK(read.commit_interval == expected.commit_interval);
+  CHECK(read.commit_threshold == expected.commit_threshold);
+  const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
+  CHECK(read.partitioner(choice) == expected.partitioner(choice));
   CHECK(read.request_timeout == expected.request_timeout);
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
   CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
+  CHECK(read.kafka_version == expected.kafka_version);
+  CHECK(read.use_ssl == expected.use_ssl);
+  CHECK(read.ssl_options == expected.ssl_options);
   CHECK(read.max_restarts == expected.max_restarts);
   CHECK(read.max_seconds == expected.max_seconds);
   CHECK(read.io_threads == expected.io_threads);
   CHECK(read.stop_timeout == expected.stop_timeout);
+}
+
+TEST_CASE(
+  "groups, topics, resets and partitioners are read, and what cannot be is named") {
+  const auto read = options(
+    parsed("cafka { consumer_group = \"g\", initial_topics = [\"a\", \"b\"], "
+           "auto_offset_reset = \"latest\", commit_interval = 0s, commit_threshold = 7, "
+           "partitioner = \"crc32\" }"));
+  CHECK(read.consumer_group == consumer_group_setting{"g"});
+  CHECK(read.initial_topics == std::vector<std::string>{"a", "b"});
+  CHECK(read.auto_offset_reset == actors::offset_reset::latest);
+  CHECK(read.commit_interval == milliseconds{0});
+  CHECK(read.commit_threshold == 7);
+  const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
+  CHECK(read.partitioner(choice) == protocol::crc32_partitioner(choice));
+  const auto refusal = [](const std::string& setting) {
+    return options_from(parsed("cafka { " + setting + " }")).error().detail;
+  };
+  CHECK(
+    refusal("auto_offset_reset = \"newest\"").find("\"latest\"") != std::string::npos);
+  CHECK(refusal("partitioner = \"md5\"").find("\"murmur2\"") != std::string::npos);
+  CHECK(
+    refusal("commit_threshold = 0").find("commit_threshold = 0") != std::string::npos);
+  CHECK(refusal("initial_topics = \"a\"").find("initial_topics") != std::string::npos);
+  CHECK(refusal("consumer_group = 7").find("consumer_group = 7") != std::string::npos);
 }
 
 TEST_CASE("the example of all settings leaves none out") {
@@ -91,14 +129,74 @@ TEST_CASE("the example of all settings leaves none out") {
     INFO(name);
     CHECK(block->contains(name));
   }
+  const auto* inner = caf::get_if<caf::settings>(&content, "cafka.ssl_options");
+  REQUIRE(inner != nullptr);
+  const auto of_ssl = known_settings("cafka { ssl_options { ", " } }");
+  CHECK(of_ssl.size() == inner->size());
+  for (const auto& name : of_ssl) {
+    INFO(name);
+    CHECK(inner->contains(name));
+  }
+}
+
+TEST_CASE("the block of ssl_options says how TLS is spoken") {
+  const auto read = options(parsed(R"(cafka {
+    use_ssl = true
+    ssl_options {
+      cacertfile = "ca.crt", cacertdir = "cas", certfile = "c.crt", keyfile = "c.key",
+      password = "sesame", verify = "verify_none", server_name = "kafka",
+      min_version = "1.3", ciphers = "ECDHE"
+    }
+  })"));
+  CHECK(read.use_ssl);
+  CHECK(read.ssl_options
+    == ssl_options{"ca.crt", "cas", "c.crt", "c.key", "sesame", ssl_verify::verify_none,
+      "kafka", tls_version::tls_1_3, "ECDHE"});
+}
+
+TEST_CASE("a worker speaks TLS when it or its application says so, and as it says") {
+  application_options application;
+  CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
+  application.ssl_options.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
+  CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
+  const auto own = worker_options_from(application, {.use_ssl = true}, "w");
+  REQUIRE(own);
+  REQUIRE(own->transport.tls != nullptr);
+  CHECK(own->transport.tls->options() == application.ssl_options);
+  application.use_ssl = true;
+  const ssl_options other{.server_name = "kafka"};
+  const auto another = worker_options_from(application, {.ssl_options = other}, "w");
+  REQUIRE(another);
+  CHECK(another->transport.tls->options() == other);
+  CHECK(
+    worker_options_from(application, {.use_ssl = false}, "w")->transport.tls == nullptr);
+  const auto refused = worker_options_from(
+    application, {.ssl_options = ssl_options{.cacertfile = "/no/such/file"}}, "w");
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error()
+    == error{error_code::invalid_argument,
+      "ssl_options.cacertfile = /no/such/file: cannot be read: no such file or "
+      "directory"});
+}
+
+TEST_CASE("a password of the wrong kind is refused without being shown") {
+  const auto refused = options_from(parsed("cafka { ssl_options { password = 1234 } }"));
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().detail, ContainsSubstring("cafka.ssl_options.password"));
+  CHECK_THAT(refused.error().detail, !ContainsSubstring("1234"));
 }
 
 TEST_CASE("the example of a service sets what it says") {
   const auto content = example("service.conf");
   const auto read = options(content);
   CHECK(*read.brokers.endpoints()
-    == std::vector<endpoint>{{"kafka-1.example.com", 9092}, {"kafka-2.example.com", 9092},
-      {"kafka-3.example.com", 9092}});
+    == std::vector<endpoint>{{"kafka-1.example.com", 9093}, {"kafka-2.example.com", 9093},
+      {"kafka-3.example.com", 9093}});
+  CHECK(read.use_ssl);
+  CHECK(read.ssl_options
+    == ssl_options{.cacertfile = "/etc/orders/kafka-ca.crt",
+      .certfile = "/etc/orders/kafka-client.crt",
+      .keyfile = "/etc/orders/kafka-client.key"});
   CHECK(read.client_id == "orders-service");
   CHECK(read.disable_default_worker);
   CHECK(read.request_timeout == 5s);
@@ -109,6 +207,31 @@ TEST_CASE("the example of a service sets what it says") {
   CHECK(read.max_restarts == application_options{}.max_restarts);
   CHECK(caf::get_or(content, "caf.scheduler.policy", std::string{}) == "sharing");
   CHECK(caf::get_or(content, "caf.scheduler.max-threads", std::int64_t{0}) == 4);
+}
+
+TEST_CASE("the brokers' release is a text, or they are asked") {
+  CHECK(options(parsed(R"(cafka { kafka_version = "0.10.2.2" })")).kafka_version
+    == protocol::kafka_version{0, 10, 2});
+  CHECK_FALSE(options(parsed(R"(cafka { kafka_version = "ask" })")).kafka_version);
+  for (const std::string wrong : {"\"1.2\"", "\"\"", "0.10", "true", "[\"0.9\"]"}) {
+    INFO(wrong);
+    const auto read = options_from(parsed("cafka { kafka_version = " + wrong + " }"));
+    REQUIRE_FALSE(read);
+    CHECK_THAT(read.error().detail,
+      ContainsSubstring("cafka.kafka_version = ")
+        && ContainsSubstring("must be \"ask\" or a release"));
+  }
+}
+
+TEST_CASE("a worker's release is its own, else the application's") {
+  application_options application;
+  application.kafka_version = protocol::kafka_version{0, 9, 0};
+  CHECK(worker_options_from(application, {}, "w")->kafka_version
+    == protocol::kafka_version{0, 9, 0});
+  worker_init init;
+  init.kafka_version = protocol::kafka_version{0, 8, 2};
+  CHECK(worker_options_from(application, init, "w")->kafka_version
+    == protocol::kafka_version{0, 8, 2});
 }
 
 TEST_CASE("brokers are a list or one text with commas") {
@@ -148,6 +271,14 @@ TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
     wrong{"brokers = []", "cafka.brokers", "[]", "host:port"},
     wrong{"brokers = [\"a:b\"]", "cafka.brokers", "a:b", "host:port"},
     wrong{"brokers = \"a:70000\"", "cafka.brokers", "a:70000", "host:port"},
+    wrong{"use_ssl = \"yes\"", "cafka.use_ssl", "yes", "true or false"},
+    wrong{"ssl_options = 3", "cafka.ssl_options", "3", "must be a block"},
+    wrong{"ssl_options { verify = \"off\" }", "cafka.ssl_options.verify", "off",
+      "\"verify_peer\", \"verify_chain\", \"verify_none\""},
+    wrong{"ssl_options { min_version = \"1.1\" }", "cafka.ssl_options.min_version", "1.1",
+      "\"1.2\", \"1.3\""},
+    wrong{"ssl_options { keyfile = 3 }", "cafka.ssl_options.keyfile", "3", "a text"},
+    wrong{"ssl_options { cafile = \"x\" }", "cafka.ssl_options.cafile", "", "cacertfile"},
     wrong{"clientid = \"x\"", "cafka.clientid", "", "client_id"});
   const auto refused = options_from(parsed("cafka { " + w.setting + " }"));
   INFO(w.setting << " -> " << to_string(refused.error()));

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
+#include <future>
 #include <netdb.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -142,6 +143,23 @@ kafka_cluster::~kafka_cluster() {
   if (killed_)
     static_cast<void>(
       run_program({CAFKA_KAFKA_SCRIPT, "start", std::to_string(killed_->value())}));
+  if (all_killed_)
+    control_all("start");
+}
+
+std::string kafka_cluster::brokers(const std::string& listener) {
+  const auto said =
+    run_program({CAFKA_KAFKA_SCRIPT, "bootstrap", "--listener", listener});
+  INFO(said.out << said.err);
+  REQUIRE(said.status == 0);
+  return lines(said.out).back();
+}
+
+std::string kafka_cluster::certificate(const std::string& name) {
+  const auto said = run_program({CAFKA_KAFKA_SCRIPT, "tls"});
+  INFO(said.out << said.err);
+  REQUIRE(said.status == 0);
+  return lines(said.out).back() + '/' + name;
 }
 
 std::string kafka_cluster::create_topic(const std::string& prefix,
@@ -194,6 +212,30 @@ void kafka_cluster::kill(broker_id id) {
 void kafka_cluster::start(broker_id id) {
   control("start", id);
   killed_.reset();
+}
+
+void kafka_cluster::kill_all() {
+  all_killed_ = true;
+  control_all("kill");
+}
+
+void kafka_cluster::start_all() {
+  control_all("start");
+  all_killed_ = false;
+}
+
+// Together, since none of them answers before there are two.
+void kafka_cluster::control_all(const std::string& what) {
+  std::vector<std::future<finished>> running;
+  for (int id = 1; id <= 3; ++id)
+    running.push_back(std::async(std::launch::async, [what, id] {
+      return run_program({CAFKA_KAFKA_SCRIPT, what, std::to_string(id)});
+    }));
+  for (auto& one : running) {
+    const auto done = one.get();
+    INFO(done.out << done.err);
+    CHECK(done.status == 0);
+  }
 }
 
 void kafka_cluster::pause(broker_id id) {

@@ -59,6 +59,10 @@ public:
   kafka_cluster& operator=(const kafka_cluster&) = delete;
 
   [[nodiscard]] const std::string& brokers() const { return brokers_; }
+  /// The bootstrap list of another listener: "TLS", "MTLS", ...
+  [[nodiscard]] static std::string brokers(const std::string& listener);
+  /// The path of one of the files that TLS needs.
+  [[nodiscard]] static std::string certificate(const std::string& name);
 
   /// Makes a topic with three replicas of each partition and waits until all brokers
   /// know of it. Partition `p` is led by broker `p % 3 + 1`. Returns its name.
@@ -72,6 +76,9 @@ public:
   void kill(broker_id id);
   /// Starts one that was killed, and waits until it answers.
   void start(broker_id id);
+  /// The same with all three at once.
+  void kill_all();
+  void start_all();
   /// Freezes a broker (SIGSTOP), and lets it go on.
   void pause(broker_id id);
   void resume(broker_id id);
@@ -82,10 +89,12 @@ public:
 
 private:
   void control(const std::string& what, broker_id id);
+  static void control_all(const std::string& what);
 
   std::string brokers_;
   std::vector<endpoint> endpoints_;
   std::optional<broker_id> killed_;
+  bool all_killed_ = false;
   std::optional<broker_id> paused_;
 };
 

@@ -109,6 +109,7 @@ TEST_CASE("cafka reads what Kafka's console producer wrote in every codec") {
     CHECK(got == expected);
     fetch request;
     request.topic = topic;
+    request.offset = 0;
     const auto first = REQUIRE_VALUE(c.app.fetch(request, "w"));
     CHECK(first.records.batches().at(0).info().compression == compression);
   }

@@ -110,6 +110,7 @@ TEST_CASE("cafka reads what kcat wrote in every codec") {
     }
     fetch request;
     request.topic = topic;
+    request.offset = 0;
     const auto first = REQUIRE_VALUE(k.app.fetch(request, "w"));
     CHECK(first.records.batches().at(0).info().compression == compression);
   }
@@ -136,4 +137,62 @@ TEST_CASE("cafka reads kcat's null keys, values and headers") {
       {.headers = null_header},
       {.key = "k", .value = ""},
     });
+}
+
+TEST_CASE("keys go where kcat's partitioners send them") {
+  kcat_service k;
+  struct pair {
+    const char* kcats;
+    protocol::partitioner ours;
+  };
+  for (const auto& [theirs, ours] :
+    {pair{"murmur2_random", protocol::murmur2_partitioner},
+      pair{"consistent_random", protocol::crc32_partitioner}}) {
+    INFO(theirs);
+    const auto topic = k.kafka.create_topic("keys", 7);
+    const auto name = std::string{"by-"} + theirs;
+    k.s.connect(name, {.partitioner = ours});
+    std::string input;
+    for (int i = 0; i != 40; ++i)
+      input += "key" + std::to_string(i * i) + ":theirs\n";
+    k.kcat(
+      {"-P", "-t", topic, "-K", ":", "-X", std::string{"partitioner="} + theirs}, input);
+    for (int i = 0; i != 40; ++i) {
+      const produce_options options{.key = "key" + std::to_string(i * i), .worker = name};
+      static_cast<void>(
+        REQUIRE_VALUE(k.app.produce(topic, std::nullopt, "ours", options)));
+    }
+    // By key: the partitions of its two records.
+    std::map<std::string, std::vector<std::int32_t>> where;
+    for (std::int32_t p = 0; p != 7; ++p) {
+      for (const auto& [offset, r] : read_all(k.app, topic, p, name))
+        where[r.key.value_or("")].push_back(p);
+    }
+    CHECK(where.size() == 40);
+    for (const auto& [key, partitions] : where) {
+      INFO(key);
+      REQUIRE(partitions.size() == 2);
+      CHECK(partitions[0] == partitions[1]);
+    }
+  }
+}
+
+TEST_CASE("one request writes to one partition, by its keys or to any") {
+  kcat_service k;
+  const auto topic = k.kafka.create_topic("one-of", 7);
+  produce request;
+  request.topic = topic;
+  // foobar is of partition 0, a of 5.
+  request.records = {{.key = "foobar", .value = "1"}, {.value = "2"}};
+  const auto put = REQUIRE_VALUE(k.app.produce(request, "w"));
+  CHECK(put.partition == partition_id{0});
+  request.records.push_back({.key = "a", .value = "3"});
+  const auto refused = k.app.produce(request, "w");
+  INFO(why(refused));
+  CHECK(refused.error().code == error_code::invalid_argument);
+  const std::vector<std::string> parts{"foobar", "\"a\"", topic + "/0", topic + "/5"};
+  for (const auto& part : parts)
+    CHECK(refused.error().detail.find(part) != std::string::npos);
+  request.records = {{.value = "4"}, {.value = "5"}};
+  CHECK(k.app.produce(request, "w"));
 }

@@ -204,6 +204,7 @@ std::vector<fetch> resting_fetches(const std::string& topic, std::size_t count) 
   for (std::size_t i = 0; i != count; ++i) {
     all[i].topic = topic;
     all[i].partition = static_cast<std::int32_t>(i % 3);
+    all[i].offset = 0;
     all[i].wait_time = 2 * patience;
     all[i].deadline = 2 * patience;
   }
@@ -233,6 +234,60 @@ TEST_CASE(
     CHECK(code == error_code::outcome_unknown);
   CHECK(REQUIRE_VALUE(s.app->status("w")).pending == 0);
   CHECK(s.events.count(supervision::event_kind::exited, "w") == 0);
+}
+
+TEST_CASE("a worker whose brokers are all gone under load stays, says so, and returns") {
+  kafka_cluster kafka;
+  const auto topic = kafka.create_topic("all-gone", 3);
+  service s{kafka.brokers()};
+  const auto worker = s.connect("w");
+  constexpr milliseconds deadline{90'000};
+  load all{s, topic, 3, deadline};
+  REQUIRE(all.wait_for_more(10));
+  kafka.kill_all();
+  CHECK(eventually([&] { return !REQUIRE_VALUE(s.app->status("w")).connected; }));
+  get_status connected;
+  connected.wait_connected = true;
+  connected.deadline = 500ms;
+  const auto nobody = ask_one<worker_status>(s.system, worker, connected);
+  INFO(why(nobody));
+  CHECK(nobody.error().code == error_code::disconnected);
+  for (const auto& c : REQUIRE_VALUE(s.app->status("w")).connections)
+    CHECK_FALSE(c.connected);
+  kafka.start_all();
+  connected.deadline = patience;
+  CHECK(REQUIRE_VALUE(ask_one<worker_status>(s.system, worker, connected)).connected);
+  REQUIRE(all.wait_for_more(10));
+  all.stop();
+  const auto errors = check_outcomes(s, topic, 3, all, deadline);
+  INFO(errors.report);
+  for (const auto& [code, count] : errors.counts)
+    CHECK((code == error_code::outcome_unknown || code == error_code::timed_out));
+  // It is the same worker: it did not crash, not even once.
+  CHECK(REQUIRE_VALUE(s.app->worker("w")) == worker);
+  CHECK(s.events.count(supervision::event_kind::exited, "w") == 0);
+  CHECK(s.events.count(supervision::event_kind::restarted, "w") == 0);
+}
+
+TEST_CASE(
+  "a request by name during a restart waits for the new worker, within its time") {
+  kafka_cluster kafka;
+  const auto topic = kafka.create_topic("by-name", 1);
+  service s{kafka.brokers()};
+  s.connect("w");
+  load all{s, topic, 1, patience};
+  for (std::size_t restarts = 1; restarts <= 5; ++restarts) {
+    // Nobody waits for the restart but the request itself.
+    post_exit(REQUIRE_VALUE(s.app->worker("w")), caf::exit_reason::kill);
+    const auto found = s.app->offset(latest_of(topic, 0, patience), "w");
+    INFO(why(found));
+    // In the hands of the one that was killed it is an error, which says so.
+    CHECK((found || found.error().code == error_code::worker_down));
+    REQUIRE(s.events.wait_for(supervision::event_kind::restarted, "w", restarts));
+    static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 0, patience), "w")));
+  }
+  all.stop();
+  static_cast<void>(check_outcomes(s, topic, 1, all, patience));
 }
 
 TEST_CASE("a broker that stands still does not hold up requests to the others") {

@@ -90,6 +90,7 @@ TEST_CASE("every version of Fetch that broker and client share reads the same") 
   const auto range = shared_versions<protocol::fetch_request>(v.app);
   fetch request;
   request.topic = v.topic;
+  request.offset = 0;
   request.wait_time = 5'000ms;
   for (auto version = range.min; version <= range.max; ++version) {
     INFO("Fetch version " << version);
@@ -169,6 +170,7 @@ TEST_CASE("every version of Metadata that broker and client share tells the same
   // What a worker has learned is not lost to a version that tells less.
   fetch by_id;
   by_id.topic = v.topic;
+  by_id.offset = 0;
   by_id.api_version = shared_versions<protocol::fetch_request>(v.app).max;
   static_cast<void>(REQUIRE_VALUE(v.app.fetch(by_id, "w")));
 }

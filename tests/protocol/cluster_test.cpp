@@ -169,3 +169,58 @@ TEST_CASE("brokers are replaced as a whole, but never by none", "[machines]") {
   CHECK(known.brokers().size() == 1);
   CHECK(known.address_of(3) != nullptr);
 }
+
+TEST_CASE("a topic's partitions are counted", "[machines]") {
+  cluster known;
+  CHECK(known.partition_count("t") == 0);
+  known.update(about("t", id_of(1), {{0, 1}, {1, -1}, {2, 2}}), false);
+  CHECK(known.partition_count("t") == 3);
+  known.update(about("t", id_of(1), {}, error_code::topic_authorization_failed), false);
+  CHECK(known.partition_count("t") == 0);
+}
+
+TEST_CASE("a topic that is forgotten is not known, others are", "[machines]") {
+  cluster known;
+  known.update(about("t", id_of(1), {{0, 1}}), false);
+  known.update(about("u", id_of(2), {{0, 2}}), false);
+  known.forget_topic("t");
+  known.forget_topic("v");
+  CHECK(known.leader_of("t", 0).state == leadership::unknown);
+  CHECK(leader(known, "u") == 2);
+}
+
+TEST_CASE("groups and transactions have coordinators of their own", "[machines]") {
+  const coordinator_of group{coordinator_type::group, "x"};
+  const coordinator_of transaction{coordinator_type::transaction, "x"};
+  cluster known;
+  CHECK(known.coordinator(group) == broker_id{-1});
+  known.learn_coordinator(group, 1, {"host", 9091});
+  known.learn_coordinator(transaction, 2, {"host", 9092});
+  CHECK(known.coordinator(group) == broker_id{1});
+  CHECK(known.coordinator(transaction) == broker_id{2});
+  known.forget_coordinator(group);
+  CHECK(known.coordinator(group) == broker_id{-1});
+  CHECK(known.coordinator(transaction) == broker_id{2});
+  known.learn_coordinator(group, 2, {"host", 9092});
+  known.forget_coordinators_at(1);
+  CHECK(known.coordinator(group) == broker_id{2});
+  known.forget_coordinators_at(2);
+  CHECK(known.coordinator(group) == broker_id{-1});
+  CHECK(known.coordinator(transaction) == broker_id{-1});
+}
+
+TEST_CASE(
+  "a coordinator that the metadata leaves out is found all the same", "[machines]") {
+  const coordinator_of group{coordinator_type::group, "x"};
+  cluster known;
+  known.update(brokers({{1, 9091}}, 1), false);
+  known.learn_coordinator(group, 7, {"elsewhere", 7});
+  REQUIRE(known.address_of(7) != nullptr);
+  CHECK(*known.address_of(7) == endpoint{"elsewhere", 7});
+  known.update(brokers({{1, 9091}}, 1), false);
+  CHECK(known.address_of(7) != nullptr);
+  // One that it has listens where it was said last.
+  known.learn_coordinator(group, 1, {"moved", 1});
+  CHECK(*known.address_of(1) == endpoint{"moved", 1});
+  CHECK(known.address_of(7) == nullptr);
+}

@@ -2,6 +2,7 @@
 
 #include <cafka/protocol/machines/dispatcher.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
+#include <cafka/protocol/messages/find_coordinator.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/metadata.hpp>
 
@@ -10,6 +11,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -59,6 +61,18 @@ inline call::traits asking_leader(std::string topic, std::int32_t partition = 0)
   return asking(leader_of{std::move(topic), partition});
 }
 
+inline call::traits asking_coordinator(
+  std::string group, coordinator_type type = coordinator_type::group) {
+  return asking(coordinator_of{type, std::move(group)});
+}
+
+/// The same in a lane of its own for each call.
+inline call::traits resting(call::traits what, milliseconds patience = 60s) {
+  what.lane = lane::resting;
+  what.patience = patience;
+  return what;
+}
+
 /// A ListOffsets that tells what becomes of it.
 class test_call final : public call {
 public:
@@ -83,7 +97,7 @@ public:
   }
 
   bool may_retry(error_code code) const override {
-    return code != error_code::request_timed_out;
+    return is_retriable(code) && code != error_code::request_timed_out;
   }
 
   void finish(error outcome) override {
@@ -103,7 +117,34 @@ inline list_offsets_response offsets(error_code code = error_code::none) {
 
 inline api_versions_response versions_up_to(std::int16_t list_offsets_max = 11) {
   api_versions_response answer;
-  answer.api_keys = {{2, 0, list_offsets_max}, {3, 0, 13}, {18, 0, 4}};
+  answer.api_keys = {{2, 0, list_offsets_max}, {3, 0, 13}, {10, 0, 6}, {18, 0, 4}};
+  return answer;
+}
+
+/// What a FindCoordinator asks about.
+inline coordinator_of coordinated(const request_header& header, shared_bytes payload) {
+  reader in{std::move(payload)};
+  (void)read_request_header(in);
+  find_coordinator_request asked;
+  decode(in, asked, header.version);
+  REQUIRE(in.ok());
+  return {static_cast<coordinator_type>(asked.key_type),
+    header.version >= 4 ? asked.coordinator_keys.at(0) : asked.coordinator_key};
+}
+
+/// Its answer, in the form of the version.
+inline find_coordinator_response coordinator_at(std::int16_t version, std::string key,
+  broker_id id, endpoint where, error_code code = error_code::none) {
+  find_coordinator_response answer;
+  if (version >= 4) {
+    answer.coordinators.push_back(
+      {std::move(key), id, std::move(where.host), where.port, code, {}});
+  } else {
+    answer.node_id = id;
+    answer.host = std::move(where.host);
+    answer.port = where.port;
+    answer.error_code = code;
+  }
   return answer;
 }
 
@@ -270,8 +311,26 @@ public:
   /// Broker takes the connection and agrees on versions.
   void welcome(
     std::int32_t broker, const api_versions_response& versions = versions_up_to()) {
-    machine.on_up(now, connection_to(broker));
+    const auto connection = connection_to(broker);
+    welcomed_.insert(connection);
+    machine.on_up(now, connection);
     answer(take(api_key::api_versions, broker), versions);
+  }
+
+  /// The same for each connection to the broker that does not stand yet, and for those
+  /// that are made because of it.
+  void welcome_all(std::int32_t broker) {
+    const auto waits = [&](const auto& c) {
+      return c.second == address(broker) && !welcomed_.contains(c.first);
+    };
+    for (auto at = open.begin(); at != open.end(); ++at) {
+      // Ids only grow: those that are made meanwhile come later.
+      if (!waits(*at))
+        continue;
+      welcomed_.insert(at->first);
+      machine.on_up(now, at->first);
+      answer(take(api_key::api_versions, broker), versions_up_to());
+    }
   }
 
   void answer_metadata(const metadata_response& response) {
@@ -280,6 +339,16 @@ public:
 
   void answer_offsets(std::int32_t broker, error_code code = error_code::none) {
     answer(take(api_key::list_offsets, broker), offsets(code));
+  }
+
+  /// Answers the oldest FindCoordinator; returns what it asked about.
+  coordinator_of answer_coordinator(
+    std::int32_t broker, error_code code = error_code::none) {
+    const auto asked = take(api_key::find_coordinator);
+    const auto what = coordinated(asked.header, asked.payload);
+    answer(asked,
+      coordinator_at(asked.header.version, what.key, broker, address(broker), code));
+    return what;
   }
 
   void down(std::int32_t broker, std::string why = "reset") {
@@ -334,9 +403,11 @@ private:
 
   void forget(std::uint64_t connection) {
     open.erase(connection);
+    welcomed_.erase(connection);
     std::erase_if(requests, [&](const request& r) { return r.connection == connection; });
   }
 
+  std::set<std::uint64_t> welcomed_;
   int steps_ = 0;
 };
 

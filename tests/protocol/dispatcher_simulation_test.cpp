@@ -1,4 +1,5 @@
 #include "dispatcher_fixture.hpp"
+#include <cafka/protocol/messages/heartbeat.hpp>
 
 #include <functional>
 #include <random>
@@ -23,6 +24,10 @@ public:
     : random_(seed), machine_(options(seed), *this) {
     for (int t = 0; t < topics; ++t)
       lead_.push_back(1 + t % brokers);
+    // Some clusters begin old, and are renewed broker by broker.
+    for (auto& release : old_)
+      if (seed % 3 == 0)
+        release = old_releases[static_cast<std::size_t>(roll(3))];
   }
   virtual ~simulation() = default;
 
@@ -37,16 +42,26 @@ public:
       m = mood::well;
     for (std::size_t t = 0; t < lead_.size(); ++t)
       elect(t, 1 + static_cast<int>(t) % brokers);
+    coordinators_ = {1, 2, 3};
     turn_until(now_ + 30s);
     CHECK(machine_.pending() == 0);
     for (const auto& c : calls_)
       CHECK(c->finished == 1);
+    // Of what rested nothing is left: three lanes to each broker, and the first contact.
+    CHECK(connections_.size() <= 3 * brokers + 1);
     // Whatever has happened, the client is well again.
     for (int t = 0; t < topics; ++t) {
       auto& c = submit(asking_leader(topic(t)), 30s);
       turn_until(now_ + 30s);
       INFO(to_string(c.outcome));
       CHECK(c.succeeded());
+    }
+    for (int g = 0; g < groups; ++g) {
+      auto& c = submit(asking_coordinator(group(g)), 30s);
+      turn_until(now_ + 30s);
+      INFO(to_string(c.outcome));
+      CHECK((c.succeeded() || old_[0] == kafka_version{0, 8, 1}
+        || old_[1] == kafka_version{0, 8, 1} || old_[2] == kafka_version{0, 8, 1}));
     }
   }
 
@@ -70,7 +85,11 @@ public:
 
 private:
   static constexpr int brokers = 3;
+  static constexpr std::array<kafka_version, 3> old_releases{
+    {{0, 8, 1}, {0, 8, 2}, {0, 9, 0}}};
   static constexpr int topics = 4;
+  static constexpr int groups = 3;
+  static constexpr std::size_t most_resting = 4;
   /// What the dispatcher may do in a virtual second beside sending what is new.
   static constexpr std::size_t most_connects = 120;
 
@@ -121,6 +140,8 @@ private:
     bool closing = false;   // Its end is on its way to the client.
     bool swallowed = false; // Nothing comes back any more.
     time_point last_answer;
+    std::size_t unanswered = 0;
+    std::optional<bool> for_resting;
   };
 
   static dispatcher_options options(std::uint32_t seed) {
@@ -131,6 +152,9 @@ private:
     result.socket_timeout = 2s;
     result.request_timeout = 5s;
     result.metadata_update_interval = seed % 2 == 0 ? 0ms : 3'000ms;
+    result.coordinator_update_interval = seed % 2 == 0 ? 3'000ms : 0ms;
+    result.max_resting = most_resting;
+    result.resting_idle = 2s;
     return result;
   }
 
@@ -180,7 +204,10 @@ private:
     REQUIRE(++connects_this_second_ <= most_connects);
     const auto broker = to.host.back() - '0';
     REQUIRE(to == address(broker));
-    REQUIRE(connections_.emplace(id, connection{broker, false, false, now_}).second);
+    auto& c = connections_[id];
+    REQUIRE(c.broker == 0);
+    c.broker = broker;
+    c.last_answer = now_;
     switch (mood_[broker - 1]) {
     case mood::refuses: close(id, error_code::connection_failed, up_to(3)); break;
     case mood::swallows: close(id, error_code::connection_failed, 1s); break;
@@ -199,24 +226,48 @@ private:
     auto& c = found->second;
     if (c.closing)
       return sent::closed;
-    if (roll(500) == 0)
+    if (troubled_ && roll(500) == 0)
       return sent::full;
     const auto payload = payload_of(bytes);
     reader in{payload};
     const auto header = read_request_header(in);
-    if (header.key == api_key::list_offsets)
-      note_sent(*calls_.at(call_of(payload)));
+    auto longest = 20;
+    if (const auto number = call_of(payload)) {
+      const auto& call = *calls_.at(*number);
+      note_sent(*calls_[*number]);
+      const bool rests = call.what.lane == lane::resting;
+      // What rests and what does not never share a connection, nor do two that rest while
+      // there may be more connections.
+      REQUIRE(c.for_resting.value_or(rests) == rests);
+      c.for_resting = rests;
+      if (rests && c.unanswered > 0)
+        REQUIRE(connections_to(c.broker) >= most_resting);
+      ++c.unanswered;
+      longest = rests ? 3'000 : 20;
+    }
     const auto m = mood_[c.broker - 1];
     if (c.swallowed || m == mood::swallows) {
       c.swallowed = true;
+    } else if (const auto old = old_[c.broker - 1]; old && !knows(*old, header)) {
+      // An old broker is not asked for what it does not know, but to find out how old it
+      // is.
+      REQUIRE((header.key == api_key::api_versions || header.key == api_key::heartbeat));
+      if (*old < kafka_version{0, 9, 0})
+        close(id, error_code::disconnected, up_to(3));
     } else if (m == mood::flaps && header.key != api_key::api_versions) {
       close(id, error_code::disconnected, up_to(3));
     } else {
       // Answers to one connection come in order.
-      c.last_answer = std::max(c.last_answer, now_ + up_to(20));
+      c.last_answer = std::max(c.last_answer, now_ + up_to(longest));
       events_.emplace(c.last_answer, [this, id, payload] { answer(id, payload); });
     }
     return sent::queued;
+  }
+
+  static bool knows(kafka_version old, const request_header& header) {
+    const auto versions = versions_of(old).find(header.key);
+    return (versions && versions->contains(header.version))
+      || (header.key == api_key::heartbeat && old == kafka_version{0, 8, 2});
   }
 
   void disconnect(std::uint64_t id) override { REQUIRE(connections_.erase(id) == 1); }
@@ -235,6 +286,13 @@ private:
     what.repeatable = chance(60);
     what.answered = chance(90);
     what.lane = chance(20) ? lane::long_poll : lane::normal;
+    if (std::holds_alternative<coordinator_of>(what.where))
+      what.lane = lane::group;
+    if ((what.lane == lane::group || std::holds_alternative<leader_of>(what.where))
+      && chance(10)) {
+      what = resting(std::move(what), 3s);
+      what.answered = true;
+    }
     submit(std::move(what), chance(10) ? up_to(20) : up_to(4'000));
     // Sometimes a worker is woken for nothing.
     if (chance(5))
@@ -245,6 +303,10 @@ private:
 
   target somewhere() {
     const auto dice = roll(10);
+    if (dice < 2)
+      return coordinator_of{
+        chance(80) ? coordinator_type::group : coordinator_type::transaction,
+        group(roll(groups))};
     if (dice < 7)
       return leader_of{topic(roll(topics + 1)), roll(20) == 0 ? 1 : 0, chance(10)};
     if (dice == 7)
@@ -265,13 +327,29 @@ private:
   // -- the brokers' side
 
   static std::string topic(int number) { return "t" + std::to_string(number); }
+  static std::string group(int number) { return "g" + std::to_string(number); }
 
-  static std::size_t call_of(const shared_bytes& payload) {
+  /// Of a group and of the transactional id that is called the same.
+  int& coordinator(const coordinator_of& what) {
+    return coordinators_.at(static_cast<std::size_t>(what.key.back() - '0'));
+  }
+
+  [[nodiscard]] std::size_t connections_to(int broker) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+      connections_, [&](const auto& c) { return c.second.broker == broker; }));
+  }
+
+  /// The call that a request is of; one about no topic is the dispatcher's own.
+  static std::optional<std::size_t> call_of(const shared_bytes& payload) {
     reader in{payload};
     const auto header = read_request_header(in);
+    if (header.key != api_key::list_offsets)
+      return std::nullopt;
     list_offsets_request request;
     decode(in, request, header.version);
     REQUIRE(in.ok());
+    if (request.topics.empty())
+      return std::nullopt;
     return std::stoul(request.topics.at(0).name);
   }
 
@@ -290,6 +368,8 @@ private:
     if (found == connections_.end() || found->second.closing || found->second.swallowed)
       return;
     const auto broker = found->second.broker;
+    if (call_of(payload))
+      --found->second.unanswered;
     reader in{payload};
     const auto header = read_request_header(in);
     if (mood_[broker - 1] == mood::babbles && chance(50)) {
@@ -298,13 +378,29 @@ private:
       reply(id, header, versions_up_to());
     } else if (header.key == api_key::metadata) {
       reply(id, header, view(request{id, header, payload}.topics()));
+    } else if (header.key == api_key::find_coordinator) {
+      const auto what = coordinated(header, payload);
+      const auto at = coordinator(what);
+      auto code = error_code::none;
+      if (at < 1 || (troubled_ && chance(10)))
+        code = error_code::coordinator_not_available;
+      else if (troubled_ && chance(2))
+        code = error_code::group_authorization_failed;
+      reply(id, header, coordinator_at(header.version, what.key, at, address(at), code));
+    } else if (header.key == api_key::heartbeat) {
+      heartbeat_response response;
+      response.error_code = old_[broker - 1] == kafka_version{0, 8, 2}
+        ? error_code::unknown_server_error
+        : error_code::invalid_group_id;
+      reply(id, header, response);
+    } else if (const auto number = call_of(payload); !number) {
+      reply(id, header, list_offsets_response{});
     } else {
-      const auto number = call_of(payload);
-      const auto& what = calls_.at(number)->what;
+      const auto& what = calls_.at(*number)->what;
       if (!what.answered)
         return;
       auto response = offsets(outcome_at(broker, what.where));
-      response.topics[0].name = std::to_string(number);
+      response.topics[0].name = std::to_string(*number);
       reply(id, header, response);
     }
   }
@@ -322,6 +418,9 @@ private:
       if (lead_.at(t) != broker)
         return error_code::not_leader_or_follower;
     }
+    if (const auto* what = std::get_if<coordinator_of>(&where);
+        what != nullptr && coordinator(*what) != broker)
+      return error_code::not_coordinator;
     if (std::holds_alternative<controller_broker>(where) && controller_ != broker)
       return error_code::not_controller;
     if (troubled_ && chance(3))
@@ -358,15 +457,22 @@ private:
       return;
     }
     const auto broker = 1 + roll(brokers);
-    switch (roll(5)) {
+    switch (roll(6)) {
     case 0:
     case 1: mood_[broker - 1] = static_cast<mood>(roll(5)); break;
     case 2: elect(static_cast<std::size_t>(roll(topics)), roll(brokers + 1) - 1); break;
     case 3: controller_ = chance(20) ? -1 : broker; break;
     case 4: mood_[broker - 1] = mood::well; break;
+    case 5:
+      coordinators_.at(static_cast<std::size_t>(roll(groups))) = chance(20) ? -1 : broker;
+      break;
     }
     // A broker that changes its mood often drops whom it knows.
-    if (chance(50)) {
+    auto& old = old_[broker - 1];
+    const bool renewed = old && chance(5);
+    if (renewed)
+      old.reset();
+    if (renewed || chance(50)) {
       std::vector<std::uint64_t> known;
       for (const auto& [id, c] : connections_)
         if (c.broker == broker)
@@ -383,9 +489,11 @@ private:
   std::map<std::uint64_t, connection> connections_;
   std::vector<std::unique_ptr<known_call>> calls_;
   std::array<mood, brokers> mood_{};
+  std::array<std::optional<kafka_version>, brokers> old_;
   std::vector<int> lead_;
   std::int32_t epoch_ = 0;
   int controller_ = 1;
+  std::array<int, groups> coordinators_{1, 2, 3};
   bool troubled_ = true;
   std::size_t connects_this_second_ = 0;
   time_point second_;

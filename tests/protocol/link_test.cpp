@@ -1,4 +1,5 @@
 #include "dispatcher_fixture.hpp"
+#include <cafka/protocol/messages/heartbeat.hpp>
 
 // A namespace of its own, as <unistd.h> has a function `link` too.
 namespace dispatcher_fixture {
@@ -25,9 +26,13 @@ struct line {
 
   void connect() {
     machine.connecting(now, ++connection);
-    const auto hello = machine.connected(now);
-    REQUIRE(hello);
-    note(*hello);
+    note(machine.connected(now));
+  }
+
+  /// The next frame of the handshake.
+  void note(const link::event& e) {
+    REQUIRE(std::holds_alternative<link::reply>(e));
+    note(std::get<link::reply>(e).bytes);
   }
 
   void make_up() {
@@ -64,6 +69,19 @@ struct line {
   std::vector<link::sent_request> down() {
     return machine.down(now, {error_code::disconnected, "reset"}, reconnect, random);
   }
+
+  /// The broker ends the connection.
+  void hang_up() {
+    error why{error_code::disconnected, "reset"};
+    machine.hung_up(why);
+    machine.down(now, why, reconnect, random);
+  }
+
+  link::event answer_heartbeat(error_code code) {
+    heartbeat_response response;
+    response.error_code = code;
+    return answer(response);
+  }
 };
 
 error_code code_of(const link::event& e) {
@@ -94,8 +112,7 @@ TEST_CASE("a refused handshake goes on in the version the broker offers", "[mach
   const auto first = l.last;
   // The refusal is always written in version 0 (KIP-511).
   const auto event = l.answer(refusal, 0, first.correlation_id);
-  REQUIRE(std::holds_alternative<link::reply>(event));
-  l.note(std::get<link::reply>(event).bytes);
+  l.note(event);
   CHECK(l.last.version == 2);
   CHECK(l.last.correlation_id != first.correlation_id);
   CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to())));
@@ -107,8 +124,7 @@ TEST_CASE("a refused handshake without an offer goes on in version 0", "[machine
   api_versions_response refusal;
   refusal.error_code = error_code::unsupported_version;
   auto event = l.answer(refusal, 0, l.last.correlation_id);
-  REQUIRE(std::holds_alternative<link::reply>(event));
-  l.note(std::get<link::reply>(event).bytes);
+  l.note(event);
   CHECK(l.last.version == 0);
   // Then there is nothing left to fall back to.
   event = l.answer(refusal);
@@ -123,8 +139,7 @@ TEST_CASE(
   refusal.error_code = error_code::unsupported_version;
   for (int asked = 1; asked <= api_versions_request::versions.max; ++asked) {
     const auto event = l.answer(refusal, 0, l.last.correlation_id);
-    REQUIRE(std::holds_alternative<link::reply>(event));
-    l.note(std::get<link::reply>(event).bytes);
+    l.note(event);
     CHECK(l.last.version == api_versions_request::versions.max - asked);
   }
   CHECK(code_of(l.answer(refusal)) == error_code::unsupported_version);
@@ -222,9 +237,7 @@ TEST_CASE("silence is held against a broker only while it owes an answer", "[mac
   line l;
   l.machine.connecting(l.now, 1);
   CHECK(l.machine.silent_until(10s) == std::nullopt);
-  const auto hello = l.machine.connected(l.now);
-  REQUIRE(hello);
-  l.note(*hello);
+  l.note(l.machine.connected(l.now));
   CHECK(l.machine.silent_until(10s) == l.now + 10s);
   l.answer(versions_up_to());
   CHECK(l.machine.silent_until(10s) == std::nullopt);
@@ -318,6 +331,245 @@ TEST_CASE("after a useful answer the pause starts over", "[machines]") {
   l.make_up();
   l.down();
   CHECK(l.machine.retry_at() == l.now + 100ms);
+}
+
+// -- brokers before 0.10 ----------------------------------------------------------------
+
+namespace {
+
+void check_first(const line& l, api_key key, std::int16_t version) {
+  CHECK(l.last.key == key);
+  CHECK(l.last.version == version);
+}
+
+constexpr auto newest_ask = api_versions_request::versions.max;
+
+} // namespace
+
+TEST_CASE("a broker whose release is told is not asked", "[machines]") {
+  line l;
+  l.machine = {{"host", 9092}, 1, lane::normal, "me", kafka_version{0, 10, 1}};
+  l.machine.connecting(l.now, 1);
+  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(l.machine.up());
+  CHECK(l.machine.versions() == versions_of({0, 10, 1}));
+  CHECK(l.machine.next_correlation_id() == 1);
+  CHECK(l.machine.in_flight() == 0);
+}
+
+TEST_CASE("a broker that passes over ApiVersions is a 0.9", "[machines]") {
+  line l;
+  l.connect();
+  const auto asked_at = l.now;
+  CHECK(l.machine.next_time() == asked_at + 500ms);
+  l.now += 499ms;
+  CHECK(std::holds_alternative<link::ignored>(l.machine.on_time(l.now)));
+  l.now += 1ms;
+  l.note(l.machine.on_time(l.now));
+  check_first(l, api_key::heartbeat, 0);
+  CHECK(l.machine.next_time() == std::nullopt);
+  CHECK(l.machine.silent_until(10s) == asked_at + 10s);
+  CHECK(
+    std::holds_alternative<link::ready>(l.answer_heartbeat(error_code::not_coordinator)));
+  CHECK(l.machine.up());
+  CHECK(l.machine.versions() == versions_of({0, 9, 0}));
+  CHECK(l.machine.old_release() == kafka_version{0, 9, 0});
+  // The answer to ApiVersions is not waited for.
+  CHECK(l.machine.in_flight() == 0);
+  CHECK(l.machine.silent_until(10s) == std::nullopt);
+  // The next connection asks anew.
+  l.down();
+  l.connect();
+  check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("a broker that is slow to answer ApiVersions is not taken for an old one",
+  "[machines]") {
+  line l;
+  l.connect();
+  const auto asked = l.last;
+  l.now += 500ms;
+  l.note(l.machine.on_time(l.now));
+  const auto tried = l.last;
+  heartbeat_response late;
+  late.error_code = error_code::invalid_group_id;
+  SECTION("it answers") {
+    CHECK(std::holds_alternative<link::ready>(
+      l.answer(versions_up_to(5), asked.version, asked.correlation_id)));
+    CHECK(std::holds_alternative<link::ignored>(l.answer(late, 0, tried.correlation_id)));
+    CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
+    CHECK(l.machine.in_flight() == 0);
+  }
+  SECTION("it refuses the version") {
+    auto refusal = versions_up_to(5);
+    refusal.error_code = error_code::unsupported_version;
+    l.note(l.answer(refusal, 0, asked.correlation_id));
+    const auto again = l.last;
+    CHECK(l.machine.next_time() == std::nullopt);
+    CHECK(std::holds_alternative<link::ignored>(l.answer(late, 0, tried.correlation_id)));
+    CHECK_FALSE(l.machine.up());
+    CHECK(std::holds_alternative<link::ready>(
+      l.answer(versions_up_to(5), again.version, again.correlation_id)));
+  }
+  CHECK(l.machine.old_release() == std::nullopt);
+  // Nor has it answered anything that somebody wanted.
+  l.down();
+  CHECK(l.machine.failures() == 1);
+}
+
+TEST_CASE("a broker that hangs up on ApiVersions and fails a Heartbeat is a 0.8.2",
+  "[machines]") {
+  line l;
+  l.connect();
+  l.hang_up();
+  CHECK(l.machine.in_doubt());
+  CHECK(l.machine.retry_at() == l.now);
+  CHECK(l.machine.failures() == 0);
+  l.connect();
+  check_first(l, api_key::heartbeat, 0);
+  // It is there, and it speaks plainly. Is it old indeed?
+  l.note(l.answer_heartbeat(error_code::unknown_server_error));
+  check_first(l, api_key::api_versions, newest_ask);
+  l.hang_up();
+  CHECK(l.machine.in_doubt());
+  l.machine.connecting(l.now, ++l.connection);
+  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(l.machine.versions() == versions_of({0, 8, 2}));
+  CHECK(l.machine.old_release() == kafka_version{0, 8, 2});
+  // The next connection asks anew, and one that did nothing useful is a failure.
+  l.hang_up();
+  CHECK_FALSE(l.machine.in_doubt());
+  CHECK(l.machine.failures() == 1);
+  l.connect();
+  check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("a broker that hangs up on a Heartbeat too, but not on ListOffsets, is a 0.8.1",
+  "[machines]") {
+  line l;
+  for (const auto expected : {api_key::api_versions, api_key::heartbeat}) {
+    l.connect();
+    CHECK(l.last.key == expected);
+    l.hang_up();
+  }
+  l.connect();
+  check_first(l, api_key::list_offsets, 0);
+  l.note(l.answer(list_offsets_response{}));
+  check_first(l, api_key::api_versions, newest_ask);
+  l.hang_up();
+  l.machine.connecting(l.now, ++l.connection);
+  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(l.machine.old_release() == kafka_version{0, 8, 1});
+}
+
+TEST_CASE(
+  "a broker that restarts while it is asked is not taken for an old one", "[machines]") {
+  line l;
+  l.connect();
+  l.hang_up();
+  SECTION("it is back for the next connection") {
+    l.connect();
+    l.note(l.answer_heartbeat(error_code::invalid_group_id));
+    CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to(5))));
+    CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
+  }
+  SECTION("it is back for the one after it") {
+    l.connect();
+    l.hang_up();
+    l.connect();
+    l.note(l.answer(list_offsets_response{}));
+    CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to(5))));
+  }
+  SECTION("it is gone for a moment") {
+    l.machine.connecting(l.now, ++l.connection);
+    l.hang_up();
+    CHECK_FALSE(l.machine.in_doubt());
+    CHECK(l.machine.retry_at() == l.now + 100ms);
+    l.connect();
+    check_first(l, api_key::api_versions, newest_ask);
+    l.answer(versions_up_to(5));
+  }
+  CHECK(l.machine.up());
+  CHECK(l.machine.old_release() == std::nullopt);
+}
+
+TEST_CASE(
+  "a broker that hangs up on everything is asked anew after a pause", "[machines]") {
+  // As a TLS listener does that is spoken to in plain text.
+  line l;
+  for (const auto pause : {100ms, 200ms, 400ms}) {
+    for (const auto expected :
+      {api_key::api_versions, api_key::heartbeat, api_key::list_offsets}) {
+      CHECK_FALSE(l.machine.retry_at() > l.now);
+      l.connect();
+      CHECK(l.last.key == expected);
+      l.hang_up();
+    }
+    CHECK_FALSE(l.machine.in_doubt());
+    CHECK(l.machine.retry_at() == l.now + pause);
+    CHECK(l.machine.last_error().detail.find("may want TLS") != std::string::npos);
+    l.now += pause;
+  }
+}
+
+TEST_CASE(
+  "only a hang-up in the handshake, and only its first word, is in doubt", "[machines]") {
+  line l;
+  SECTION("our own end of it says nothing") {
+    l.connect();
+    l.down();
+  }
+  SECTION("a broker that has refused a version knows ApiVersions") {
+    l.connect();
+    api_versions_response refusal;
+    refusal.error_code = error_code::unsupported_version;
+    l.note(l.answer(refusal, 0, l.last.correlation_id));
+    l.hang_up();
+  }
+  SECTION("nor is one that has agreed") {
+    l.make_up();
+    l.hang_up();
+  }
+  CHECK_FALSE(l.machine.in_doubt());
+  l.now = l.machine.retry_at();
+  l.connect();
+  check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("doubt does not last", "[machines]") {
+  line l;
+  l.connect();
+  l.hang_up();
+  SECTION("over time") {
+    l.now += 11s;
+  }
+  SECTION("beyond an address") {
+    l.machine.set_address({"other", 9092});
+  }
+  l.connect();
+  check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("a connection takes over what another one has found out", "[machines]") {
+  line l;
+  l.machine.connecting(l.now, ++l.connection, kafka_version{0, 9, 0});
+  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(l.machine.versions() == versions_of({0, 9, 0}));
+  l.hang_up();
+  l.connect();
+  check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("a heartbeat answered with garbage is an error", "[machines]") {
+  line l;
+  l.connect();
+  l.hang_up();
+  l.connect();
+  writer out;
+  out.i32(l.last.correlation_id);
+  const auto event = l.machine.received(l.now, shared_bytes::from(out.bytes()));
+  CHECK(code_of(event) == error_code::malformed_response);
+  CHECK(std::get<error>(event).detail.find("host:9092") != std::string::npos);
 }
 
 } // namespace dispatcher_fixture

@@ -33,13 +33,15 @@ TEST_CASE("the version table chooses the highest version that both sides have") 
   CHECK(*table.choose<metadata_request>(3) == 3);
   CHECK(table.choose<metadata_request>(10).error()
     == error{error_code::unsupported_api_version,
-      "Metadata v10: the broker supports versions 0 to 9, cafka versions 0 to 13"});
+      "Metadata v10: the broker knows 0 to 9, cafka knows 0 to 13 (Kafka 2.8 and "
+      "later)"});
   CHECK(table.choose<fetch_request>().error()
     == error{error_code::unsupported_api_version,
-      "Fetch: the broker supports versions 19 to 25, cafka versions 0 to 18"});
+      "Fetch: the broker knows 19 to 25, cafka knows 0 to 18"});
   CHECK(table.choose<produce_request>().error()
     == error{error_code::unsupported_api_version,
-      "Produce: the broker does not have this API, cafka versions 0 to 13"});
+      "Produce: the broker does not have this API, cafka knows 0 to 13 "
+      "(Kafka 0.8.0 and later)"});
   CHECK(table.choose(api_key::metadata, {10, 13}).error().code
     == error_code::unsupported_api_version);
 }

@@ -159,18 +159,18 @@ TEST_CASE_METHOD(
   compat_fixture, "a watched actor's end becomes a message, also after the fact") {
   auto watched = sys.spawn(obedient);
   watch(self, watched, [](const caf::error& reason) {
-    return supervision::detail::child_down{"w", 1, reason};
+    return supervision::detail::child_down{7, 1, reason};
   });
   post_exit(watched, caf::exit_reason::kill);
   caf::error reason;
   self->receive([&](supervision::detail::child_down& msg) { reason = msg.reason; });
   CHECK(reason == caf::exit_reason::kill);
   watch(self, caf::actor_cast<caf::strong_actor_ptr>(watched), [](const caf::error& r) {
-    return supervision::detail::child_down{"w", 2, r};
+    return supervision::detail::child_down{7, 2, r};
   });
   std::uint64_t incarnation = 0;
   self->receive(
-    [&](const supervision::detail::child_down& msg) { incarnation = msg.incarnation; });
+    [&](const supervision::detail::child_down& msg) { incarnation = msg.number; });
   CHECK(incarnation == 2);
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("an enumeration is inspected by name in text and by number in bytes") 
 }
 
 TEST_CASE_METHOD(compat_fixture, "CAF's own inspectors print the supervisor's messages") {
-  CHECK(caf::deep_to_string(child_info{"a", nullptr, restart_type::temporary})
+  CHECK(caf::deep_to_string(child_info{"a", "", nullptr, restart_type::temporary})
           .find("temporary")
     != std::string::npos);
   CHECK(to_string(caf::make_error(errc::not_found, std::string{"x"})).find("not_found")

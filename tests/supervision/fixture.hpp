@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -151,11 +152,12 @@ struct fixture {
   std::optional<caf::scoped_actor> self;
   supervisor_actor supervisor;
 
-  explicit fixture(restart_intensity intensity = {}) {
+  explicit fixture(restart_intensity intensity = {10, std::chrono::seconds{60}},
+    strategy how = strategy::simple_one_for_one) {
     init_types();
     sys.emplace(cfg);
     self.emplace(*sys);
-    supervisor = spawn(intensity);
+    supervisor = spawn({.strategy = how, .intensity = intensity});
   }
 
   ~fixture() {
@@ -165,13 +167,23 @@ struct fixture {
     sys.reset(); // waits for all actors
   }
 
-  supervisor_actor spawn(restart_intensity intensity, caf::weak_actor_ptr owner = {}) {
-    return spawn_supervisor(*sys,
-      {.name = "top",
-        .intensity = intensity,
-        .names = names,
-        .observer = log.observer(),
-        .owner = std::move(owner)});
+  supervisor_actor spawn(supervisor_options options) {
+    options.name = "top";
+    options.names = names;
+    options.observer = log.observer();
+    return spawn_supervisor(*sys, std::move(options));
+  }
+
+  supervisor_info info() {
+    auto result = request<supervisor_info>(supervisor, get_info{});
+    REQUIRE(result.ok);
+    return result.value;
+  }
+
+  std::vector<child_info> children() {
+    auto result = request<std::vector<child_info>>(supervisor, which_children{});
+    REQUIRE(result.ok);
+    return result.value;
   }
 
   template <class T, class Dest, class... Ts>
@@ -191,7 +203,10 @@ struct fixture {
     return result;
   }
 
+  // Registers it under its id, unless it has a name.
   answer<caf::strong_actor_ptr> try_start(child_spec spec) {
+    if (spec.name.empty())
+      spec.name = spec.id;
     return request<caf::strong_actor_ptr>(supervisor, start_child{std::move(spec)});
   }
 

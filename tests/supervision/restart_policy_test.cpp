@@ -36,7 +36,7 @@ TEST_CASE("the restart type and the way a child ended decide whether it is resta
   };
   for (const auto& r : rows) {
     INFO(to_string(r.type) << " child, ended " << to_string(r.how));
-    restart_policy policy;
+    restart_policy policy{{}};
     CHECK(policy.on_exit(r.type, r.how, start) == r.action);
     CHECK(policy.restarts() == (r.action == restart ? 1 : 0));
   }
@@ -97,8 +97,8 @@ TEST_CASE("a restart that failed counts like any other") {
   restart_policy policy{{.max_restarts = 2}};
   CHECK(policy.on_exit(restart_type::transient, exit_class::error, start)
     == restart_action::restart);
-  CHECK(policy.on_failed_restart(start) == restart_action::restart);
-  CHECK(policy.on_failed_restart(start) == restart_action::escalate);
+  CHECK(policy.on_retry(start) == restart_action::restart);
+  CHECK(policy.on_retry(start) == restart_action::escalate);
 }
 
 TEST_CASE("children that are not restarted do not use up the intensity") {

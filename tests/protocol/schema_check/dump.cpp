@@ -1,6 +1,7 @@
 // Writes down all that cafka claims about Kafka's protocol, for check.py to compare with
 // what Kafka says itself.
 #include <cafka/protocol/messages/all.hpp>
+#include <cafka/protocol/messages/consumer_protocol.hpp>
 
 #include <iostream>
 
@@ -18,5 +19,6 @@ int main() {
       std::cout << "#error\t" << static_cast<int>(e.code) << '\t' << e.name << '\t'
                 << (e.retriable ? "retriable" : "-") << '\n';
   for_each_message([]<class M>() { std::cout << schema_dump<M>(); });
+  std::cout << schema_dump<consumer_subscription>() << schema_dump<consumer_assignment>();
   return std::cout.good() ? 0 : 1;
 }

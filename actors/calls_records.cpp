@@ -1,24 +1,12 @@
-#include <cafka/actors/calls.hpp>
-#include <cafka/protocol/messages/api_versions.hpp>
+#include <cafka/actors/calls_common.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
-#include <cafka/protocol/schema/codec.hpp>
-
-#include <algorithm>
-#include <utility>
 
 namespace cafka::actors {
 
 namespace {
-
-using protocol::cluster;
-using protocol::frame;
-using protocol::shared_bytes;
-using protocol::uuid;
-using protocol::version_range;
 
 /// The newest Produce version that takes v1 message sets; later ones take v2 batches.
 constexpr std::int16_t last_message_set_version = 2;
@@ -26,49 +14,8 @@ constexpr std::int16_t last_message_set_version = 2;
 constexpr std::int16_t fetch_by_id_since = 13;
 constexpr std::int16_t produce_by_id_since = 13;
 
-std::int32_t in_milliseconds(milliseconds t) {
-  return static_cast<std::int32_t>(
-    std::clamp<std::int64_t>(t.count(), 0, std::int64_t{INT32_MAX}));
-}
-
-std::string at(const std::string& topic, partition_id p) {
-  return topic + '/' + std::to_string(p.value());
-}
-
-error unanswered(const std::string& topic, partition_id p) {
-  return {error_code::malformed_response, "the answer leaves out " + at(topic, p)};
-}
-
-error check(const std::string& topic, partition_id p) {
-  if (topic.empty())
-    return {error_code::invalid_argument, "the topic has no name"};
-  if (p.value() < 0)
-    return {error_code::invalid_argument,
-      "partition " + std::to_string(p.value()) + " of " + topic + " is negative"};
-  return {};
-}
-
-/// A call that keeps its answer until it is finished.
-template <class Request, class Reply>
-class replying_call : public protocol::call {
-public:
-  replying_call(traits what, Request request, reply_function<Reply> reply)
-    : call(std::move(what)), request_(std::move(request)), reply_(std::move(reply)) {}
-
-  void finish(error outcome) final {
-    if (outcome.code == error_code::none)
-      reply_(std::move(answer_));
-    else
-      reply_(std::move(outcome));
-  }
-
-protected:
-  Request request_;
-  Reply answer_;
-
-private:
-  reply_function<Reply> reply_;
-};
+/// A fetch that may wait longer than this has a connection for itself.
+constexpr milliseconds longest_shared_wait{100};
 
 /// Finds the part of a per-topic, per-partition answer that is about what was asked.
 template <class Topics, class NameOf, class PartitionsOf, class IndexOf>
@@ -86,14 +33,16 @@ auto* find_partition(Topics& topics, NameOf is_topic, PartitionsOf partitions,
   return static_cast<part*>(nullptr);
 }
 
-// -- produce
-// --------------------------------------------------------------------------------
+// -- produce ----------------------------------------------------------------------------
 
 class produce_call final : public replying_call<produce, produced> {
 public:
-  produce_call(
-    traits what, produce request, timestamp now, reply_function<produced> reply)
-    : replying_call(std::move(what), std::move(request), std::move(reply)), now_(now) {}
+  produce_call(traits what, produce request, produce_surroundings around,
+    reply_function<produced> reply)
+    : replying_call(std::move(what), std::move(request), std::move(reply)),
+      now_(around.now),
+      choose_(std::move(around.choose)),
+      random_(around.random) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster& known) override {
@@ -112,10 +61,10 @@ public:
       topic.name = request_.topic;
     }
     auto& partition = topic.partition_data.emplace_back();
-    partition.index = request_.partition;
+    partition.index = where();
     partition.records = *std::move(batch);
     answer_.topic = request_.topic;
-    answer_.partition = request_.partition;
+    answer_.partition = where();
     return encode_request(out, version, correlation_id, client_id);
   }
 
@@ -130,11 +79,11 @@ public:
                                               : t.name == request_.topic;
       },
       [](auto& t) -> auto& { return t.partition_responses; },
-      [](const auto& x) { return x.index; }, request_.partition);
+      [](const auto& x) { return x.index; }, where());
     if (part == nullptr)
-      return unanswered(request_.topic, request_.partition);
+      return unanswered(request_.topic, where());
     if (part->error_code != error_code::none) {
-      auto detail = at(request_.topic, request_.partition);
+      auto detail = at(request_.topic, where());
       if (part->error_message)
         detail += ": " + *part->error_message;
       for (const auto& e : part->record_errors) {
@@ -153,11 +102,37 @@ public:
 
   /// After these the batch may be in the log: sending it again could double it.
   [[nodiscard]] bool may_retry(error_code e) const override {
-    return e != error_code::request_timed_out && e != error_code::network_exception
+    return is_retriable(e) && e != error_code::request_timed_out
+      && e != error_code::network_exception
       && e != error_code::not_enough_replicas_after_append;
   }
 
 private:
+  [[nodiscard]] partition_id where() const {
+    return std::get<protocol::leader_of>(what().where).partition;
+  }
+
+  /// Where all keys lead to; records without one go along with the others.
+  result<partition_id> partition_among(std::int32_t partitions) override {
+    protocol::partition_choice choice{request_.topic, {}, partitions, random_};
+    const std::string* first = nullptr;
+    std::optional<partition_id> chosen;
+    for (const auto& r : request_.records) {
+      if (!r.key)
+        continue;
+      choice.key = protocol::as_bytes(*r.key);
+      const auto p = choose_(choice);
+      if (chosen && *chosen != p)
+        return invalid("one request writes to one partition, but the keys \"" + *first
+          + "\" and \"" + *r.key + "\" lead to " + at(request_.topic, *chosen) + " and "
+          + at(request_.topic, p));
+      if (!chosen)
+        first = &*r.key;
+      chosen = p;
+    }
+    return chosen ? *chosen : choose_(choice);
+  }
+
   // Encoded once for each format: a retry sends the same bytes.
   result<shared_bytes> records_for(std::int16_t version) {
     const std::int8_t magic =
@@ -188,7 +163,7 @@ private:
 
   [[nodiscard]] error too_large() const {
     return {error_code::message_too_large,
-      at(request_.topic, request_.partition) + ": the records exceed 2 GiB"};
+      at(request_.topic, where()) + ": the records exceed 2 GiB"};
   }
 
   result<shared_bytes> batch_v2() {
@@ -213,27 +188,26 @@ private:
   }
 
   timestamp now_;
+  protocol::partitioner choose_;
+  std::uint32_t random_;
   uuid id_;
   std::optional<shared_bytes> encoded_;
   std::int8_t magic_ = -1;
 };
 
-/// The versions that can carry what the records have.
-version_range versions_for(const produce& request) {
-  auto versions = protocol::produce_request::versions;
+/// Leaves the versions that can carry what the records have.
+void narrow(protocol::call::traits& what, const produce& request) {
   if (request.compression == codec::zstd)
-    versions.min = std::max<std::int16_t>(versions.min, 7); // KIP-110
+    what.need(7, "zstd needs"); // KIP-110
   for (const auto& r : request.records) {
     if (!r.headers.empty())
-      versions.min = std::max<std::int16_t>(versions.min, 3); // KIP-82
+      what.need(3, "headers need"); // KIP-82
     if (r.time)
-      versions.min = std::max<std::int16_t>(versions.min, 2); // KIP-32
+      what.need(2, "timestamps need"); // KIP-32
   }
-  return versions;
 }
 
-// -- fetch
-// ------------------------------------------------------------------------------------
+// -- fetch ------------------------------------------------------------------------------
 
 class fetch_call final : public replying_call<fetch, fetched> {
 public:
@@ -259,7 +233,7 @@ public:
     }
     auto& partition = topic.partitions.emplace_back();
     partition.partition = request_.partition;
-    partition.fetch_offset = request_.offset;
+    partition.fetch_offset = *request_.offset;
     partition.partition_max_bytes = request_.max_bytes;
     return encode_request(out, version, correlation_id, client_id);
   }
@@ -283,14 +257,14 @@ public:
     if (part->error_code != error_code::none)
       return {part->error_code,
         at(request_.topic, request_.partition) + " at offset "
-          + std::to_string(request_.offset.value())};
+          + std::to_string(request_.offset->value())};
     std::vector<protocol::aborted_span> aborted;
     if (part->aborted_transactions) {
       for (const auto& a : *part->aborted_transactions)
         aborted.push_back({a.producer_id, a.first_offset});
     }
     auto records = protocol::fetched_records::read(
-      part->records ? *std::move(part->records) : shared_bytes{}, request_.offset,
+      part->records ? *std::move(part->records) : shared_bytes{}, *request_.offset,
       std::move(aborted));
     if (!records) {
       auto e = records.error();
@@ -298,21 +272,20 @@ public:
       return e;
     }
     answer_ = {request_.topic, request_.partition, part->high_watermark,
-      part->last_stable_offset, part->log_start_offset, *std::move(records)};
+      part->last_stable_offset, part->log_start_offset, *std::move(records), {}, {}};
     return {};
   }
 
   /// A damaged batch is as damaged when it is fetched again.
   [[nodiscard]] bool may_retry(error_code e) const override {
-    return e != error_code::corrupt_message;
+    return is_retriable(e) && e != error_code::corrupt_message;
   }
 
 private:
   uuid id_;
 };
 
-// -- list_offsets
-// -----------------------------------------------------------------------------
+// -- list_offsets -----------------------------------------------------------------------
 
 class list_offsets_call final : public replying_call<list_offsets, listed_offset> {
 public:
@@ -361,150 +334,54 @@ public:
   }
 };
 
-// -- metadata
-// ---------------------------------------------------------------------------------
-
-class metadata_call final : public replying_call<metadata, cluster_metadata> {
-public:
-  using replying_call::replying_call;
-
-  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
-    std::string_view client_id, const cluster&) override {
-    protocol::metadata_request out;
-    if (version == 0 && request_.topics && request_.topics->empty())
-      return {error_code::unsupported_api_version,
-        "Metadata version 0 cannot ask for no topics"};
-    // In version 0 an empty list means all topics.
-    if (request_.topics || version == 0)
-      out.topics.emplace();
-    else
-      out.topics.reset();
-    if (request_.topics) {
-      for (const auto& name : *request_.topics)
-        out.topics->emplace_back().name = name;
-    }
-    // Before version 4 the broker's own settings decide.
-    out.allow_auto_topic_creation = request_.allow_auto_topic_creation || version < 4;
-    return encode_request(out, version, correlation_id, client_id);
-  }
-
-  error receive(
-    std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto answer =
-      protocol::decode_response<protocol::metadata_response>(payload, version);
-    if (!answer)
-      return answer.error();
-    // An old version would take away what a newer one has told, such as topic ids.
-    if (!request_.api_version)
-      known.update(*answer, !request_.topics);
-    answer_.cluster_id = answer->cluster_id;
-    answer_.controller = answer->controller_id;
-    for (auto& b : answer->brokers)
-      answer_.brokers.push_back(
-        {b.node_id, {b.host, static_cast<std::uint16_t>(b.port)}, b.rack});
-    for (auto& t : answer->topics) {
-      auto& topic = answer_.topics.emplace_back();
-      topic.name = t.name.value_or("");
-      topic.status = t.error_code;
-      topic.id = t.topic_id;
-      topic.internal = t.is_internal;
-      for (auto& p : t.partitions)
-        topic.partitions.push_back({p.partition_index, p.error_code, p.leader_id,
-          p.leader_epoch, std::move(p.replica_nodes), std::move(p.isr_nodes),
-          std::move(p.offline_replicas)});
-      std::ranges::sort(topic.partitions, {}, &partition_info::id);
-    }
-    std::ranges::sort(answer_.brokers, {}, &broker_info::id);
-    std::ranges::sort(answer_.topics, {}, &topic_info::name);
-    return {};
-  }
-};
-
-// -- api_versions
-// -----------------------------------------------------------------------------
-
-class api_versions_call final : public replying_call<api_versions, supported_versions> {
-public:
-  using replying_call::replying_call;
-
-  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
-    std::string_view client_id, const cluster&) override {
-    protocol::api_versions_request out;
-    if (version >= 3) {
-      out.client_software_name = protocol::client_software_name;
-      out.client_software_version = protocol::client_software_version;
-    }
-    return encode_request(out, version, correlation_id, client_id);
-  }
-
-  error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::api_versions_response>(payload, version);
-    if (!answer)
-      return answer.error();
-    if (answer->error_code != error_code::none)
-      return {answer->error_code, {}};
-    for (const auto& api : answer->api_keys)
-      answer_.apis.push_back(
-        {static_cast<protocol::api_key>(api.api_key), api.min_version, api.max_version});
-    std::ranges::sort(answer_.apis, {}, &api_version_range::key);
-    return {};
-  }
-};
-
 } // namespace
 
-// -- from a message to a call
-// ---------------------------------------------------------------
+// -- from a message to a call -------------------------------------------
 
 std::unique_ptr<protocol::call> make_call(
-  produce request, bool create_topic, timestamp now, reply_function<produced> reply) {
-  auto wrong = check(request.topic, request.partition);
+  produce request, produce_surroundings around, reply_function<produced> reply) {
+  auto wrong = check(request.topic, request.partition.value_or(0));
   if (wrong.code == error_code::none && request.records.empty())
-    wrong = {error_code::invalid_argument, "there are no records to produce"};
+    wrong = invalid("there are no records to produce");
   if (wrong.code == error_code::none && request.required_acks < -1)
-    wrong = {error_code::invalid_argument,
-      "required_acks is " + std::to_string(request.required_acks)
-        + ", allowed are -1 (all), 0, and more"};
+    wrong = invalid("required_acks is " + std::to_string(request.required_acks)
+      + ", allowed are -1 (all), 0, and more");
   if (wrong.code != error_code::none) {
     reply(std::move(wrong));
     return nullptr;
   }
   if (request.timeout <= milliseconds{0})
     request.timeout = request.deadline;
-  protocol::call::traits what;
-  what.key = protocol::produce_request::key;
-  what.versions = versions_for(request);
-  what.pinned = request.api_version;
-  what.where = protocol::leader_of{request.topic, request.partition, create_topic};
+  auto what = traits_of<protocol::produce_request>(request.api_version);
+  narrow(what, request);
+  what.where = protocol::leader_of{
+    request.topic, request.partition.value_or(-1), around.create_topic};
   what.patience = request.timeout;
   what.repeatable = false;
   what.answered = request.required_acks != 0;
   return std::make_unique<produce_call>(
-    std::move(what), std::move(request), now, std::move(reply));
+    std::move(what), std::move(request), std::move(around), std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched> reply) {
   auto wrong = check(request.topic, request.partition);
-  if (wrong.code == error_code::none && request.offset.value() < 0)
-    wrong = {error_code::invalid_argument,
-      "offset " + std::to_string(request.offset.value()) + " is negative"};
+  if (wrong.code == error_code::none && (!request.offset || request.offset->value() < 0))
+    wrong = invalid(request.offset
+        ? "offset " + std::to_string(request.offset->value()) + " is negative"
+        : std::string{"no offset is named"});
   if (wrong.code == error_code::none && (request.max_bytes <= 0 || request.min_bytes < 0))
-    wrong = {error_code::invalid_argument,
-      request.min_bytes < 0 ? "min_bytes must not be negative"
-                            : "max_bytes must be more than zero"};
+    wrong = invalid(request.min_bytes < 0 ? "min_bytes must not be negative"
+                                          : "max_bytes must be more than zero");
   if (wrong.code != error_code::none) {
     reply(std::move(wrong));
     return nullptr;
   }
-  protocol::call::traits what;
-  what.key = protocol::fetch_request::key;
-  what.versions = protocol::fetch_request::versions;
+  auto what = traits_of<protocol::fetch_request>(request.api_version);
   if (request.isolation == isolation_level::read_committed)
-    what.versions.min = std::max<std::int16_t>(what.versions.min, 4); // KIP-98
-  what.pinned = request.api_version;
+    what.need(4, "read_committed needs"); // KIP-98
   what.where = protocol::leader_of{request.topic, request.partition};
-  what.lane = protocol::lane::long_poll;
+  const bool rests = request.min_bytes > 0 && request.wait_time > longest_shared_wait;
+  what.lane = rests ? protocol::lane::resting : protocol::lane::long_poll;
   what.patience = request.wait_time;
   return std::make_unique<fetch_call>(
     std::move(what), std::move(request), std::move(reply));
@@ -517,38 +394,13 @@ std::unique_ptr<protocol::call> make_call(
     reply(std::move(wrong));
     return nullptr;
   }
-  protocol::call::traits what;
-  what.key = protocol::list_offsets_request::key;
-  what.versions = protocol::list_offsets_request::versions;
+  auto what = traits_of<protocol::list_offsets_request>(request.api_version);
   if (request.isolation == isolation_level::read_committed)
-    what.versions.min = std::max<std::int16_t>(what.versions.min, 2); // KIP-98
+    what.need(2, "read_committed needs"); // KIP-98
   if (request.time.value == offset_time::max_timestamp().value)
-    what.versions.min = std::max<std::int16_t>(what.versions.min, 7); // KIP-734
-  what.pinned = request.api_version;
+    what.need(7, "max_timestamp needs"); // KIP-734
   what.where = protocol::leader_of{request.topic, request.partition};
   return std::make_unique<list_offsets_call>(
-    std::move(what), std::move(request), std::move(reply));
-}
-
-std::unique_ptr<protocol::call> make_call(
-  metadata request, reply_function<cluster_metadata> reply) {
-  protocol::call::traits what;
-  what.key = protocol::metadata_request::key;
-  what.versions = protocol::metadata_request::versions;
-  what.pinned = request.api_version;
-  return std::make_unique<metadata_call>(
-    std::move(what), std::move(request), std::move(reply));
-}
-
-std::unique_ptr<protocol::call> make_call(
-  api_versions request, reply_function<supported_versions> reply) {
-  protocol::call::traits what;
-  what.key = protocol::api_versions_request::key;
-  what.versions = protocol::api_versions_request::versions;
-  what.pinned = request.api_version;
-  if (request.broker)
-    what.where = *request.broker;
-  return std::make_unique<api_versions_call>(
     std::move(what), std::move(request), std::move(reply));
 }
 

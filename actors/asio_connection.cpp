@@ -1,0 +1,535 @@
+#include <cafka/actors/asio_connection.hpp>
+#include <cafka/actors/type_ids.hpp>
+#include <cafka/supervision/run_here.hpp>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace cafka::actors {
+
+namespace {
+
+/// Least time that one of several addresses gets to answer.
+constexpr milliseconds least_attempt{250};
+
+tcp::endpoint asio_endpoint(const socket_address& address) {
+  tcp::endpoint result;
+  std::memcpy(result.data(), &address.storage, address.size);
+  result.resize(address.size);
+  return result;
+}
+
+/// Writes what fits without blocking: the bytes written, or minus the error number.
+ssize_t write_some(int fd, std::span<iovec> vectors) {
+  msghdr message{};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = vectors.size();
+  while (true) {
+    const auto written = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (written >= 0)
+      return written;
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+      return 0;
+    if (errno != EINTR)
+      return -errno;
+  }
+}
+
+/// Whether what should be a frame's length is the beginning of a TLS alert, as a port
+/// that speaks TLS answers to what is none.
+bool is_tls_alert(std::int32_t length) {
+  return length >> 8 >= 0x150300 && length >> 8 <= 0x150304;
+}
+
+using gather_array = std::array<iovec, IOV_MAX>;
+
+/// Whether the owner is done with a message in microseconds.
+bool is_short(const transport_frames& message) {
+  constexpr std::size_t most = 16 * 1024;
+  std::size_t bytes = 0;
+  for (const auto& f : message.frames)
+    bytes += f.size();
+  return bytes <= most;
+}
+bool is_short(const transport_up&) {
+  return true;
+}
+bool is_short(const transport_down&) {
+  return false;
+}
+
+} // namespace
+
+connection::connection(io_loop& loop, endpoint peer, const transport_options& options,
+  caf::weak_actor_ptr owner, connection_id id)
+  : loop_(loop),
+    peer_(std::move(peer)),
+    options_(options),
+    owner_(std::move(owner)),
+    id_(id),
+    deadline_(clock::now() + options.connect_timeout),
+    socket_(loop.io),
+    timer_(loop.io),
+    assembler_(options.max_frame_size) {
+}
+
+// -- any thread -------------------------------------------------------------------------
+
+transport::sent connection::send(protocol::frame&& f) {
+  std::unique_lock lock{outbound_};
+  if (phase_ != phase::up)
+    return transport::sent::closed;
+  if (writing_) {
+    if (queued_bytes_ > 0 && queued_bytes_ + f.size > options_.write_queue_limit)
+      return transport::sent::full;
+    queued_bytes_ += f.size;
+    queue_.push(std::move(f));
+    return transport::sent::queued;
+  }
+  // The caller writes itself: a request does not wait for the I/O thread to wake up.
+  gather_array vectors;
+  const auto count = std::min(f.parts.size(), vectors.size());
+  for (std::size_t i = 0; i != count; ++i)
+    vectors[i] = write_queue::as_iovec(f.parts[i]);
+  const auto written = write({vectors.data(), count});
+  if (written < 0) {
+    phase_ = phase::broken;
+    lock.unlock();
+    post([error = static_cast<int>(-written)](connection& c) { c.write_failed(error); });
+    return transport::sent::closed;
+  }
+  const auto size = static_cast<std::size_t>(written);
+  if (size < f.size) {
+    writing_ = true;
+    queued_bytes_ = f.size - size;
+    queue_.push(std::move(f), size);
+    lock.unlock();
+    post([](connection& c) { c.await_writable(); });
+  }
+  return transport::sent::queued;
+}
+
+void connection::grant(std::size_t bytes) {
+  const std::lock_guard lock{inbound_};
+  held_ -= std::min(bytes, held_);
+  if (refused_ && has_credit(*refused_)) {
+    refused_.reset();
+    post([](connection& c) { c.take_frames(); });
+  }
+}
+
+void connection::close() {
+  {
+    const std::lock_guard lock{inbound_};
+    silenced_ = true;
+  }
+  const std::lock_guard lock{outbound_};
+  if (phase_ == phase::closed)
+    return;
+  // The peer learns of it now; the descriptor itself is the I/O thread's to close.
+  end_tls();
+  if (phase_ != phase::connecting)
+    ::shutdown(fd_, SHUT_RDWR);
+  phase_ = phase::closed;
+  post([](connection& c) { c.end(); });
+}
+
+void connection::reject() {
+  {
+    const std::lock_guard lock{outbound_};
+    phase_ = phase::closed;
+  }
+  ended_ = true;
+  tell_owner(stopped(), true);
+}
+
+// -- I/O thread: connecting -------------------------------------------------------------
+
+void connection::stop() {
+  end();
+  tell_owner(stopped(), true);
+}
+
+void connection::begin(name_service& names) {
+  loop_.open.insert(shared_from_this());
+  if (const auto numeric = numeric_address(peer_.host, peer_.port)) {
+    addresses_.push_back(asio_endpoint(*numeric));
+    return connect_next();
+  }
+  timer_.expires_at(deadline_);
+  timer_.async_wait([self = shared_from_this()](error_code ec) {
+    if (!ec && !self->ended_ && self->addresses_.empty())
+      self->fail(protocol::error_code::timed_out, "name not resolved in time");
+  });
+  // The thread may outlive a stop that does not wait for it, so it owns nothing of
+  // ours.
+  const auto no_thread = names.lookups.run(
+    [resolve = names.resolve, host = peer_.host, weak_self = weak_from_this(),
+      weak_loop = loop_.weak_from_this()] {
+      auto found = resolve(host);
+      if (const auto loop = weak_loop.lock())
+        loop->post([weak_self, found = std::move(found)] {
+          if (const auto self = weak_self.lock(); self != nullptr && !self->ended_)
+            self->resolved(found);
+        });
+    });
+  if (no_thread)
+    fail(protocol::error_code::connection_failed, *no_thread);
+}
+
+void connection::resolved(const protocol::result<std::vector<std::string>>& found) {
+  if (!found)
+    return fail(protocol::error_code::connection_failed, found.error().detail);
+  for (const auto& text : *found)
+    if (const auto address = numeric_address(text, peer_.port))
+      addresses_.push_back(asio_endpoint(*address));
+  if (addresses_.empty())
+    return fail(protocol::error_code::connection_failed, "the name has no address");
+  connect_next();
+}
+
+void connection::connect_next() {
+  const auto now = clock::now();
+  if (next_ == addresses_.size() || now >= deadline_)
+    return fail(now >= deadline_ ? protocol::error_code::timed_out
+                                 : protocol::error_code::connection_failed,
+      attempts_.empty() ? "not connected in time" : attempts_);
+  // An address that swallows everything leaves time for those after it.
+  const auto left = deadline_ - now;
+  const auto share = left / static_cast<clock::rep>(addresses_.size() - next_);
+  const auto patience =
+    std::min<clock::duration>(left, std::max<clock::duration>(share, least_attempt));
+  const auto address = addresses_[next_++];
+  const auto attempt = next_;
+  const auto fd = ::socket(
+    address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0)
+    return try_other(address, reason_text(errno));
+  error_code ignored;
+  socket_.close(ignored);
+  socket_.assign(address.protocol(), fd, ignored);
+  socket_.non_blocking(true, ignored);
+  timer_.expires_after(patience);
+  timer_.async_wait([=, self = shared_from_this()](error_code ec) {
+    if (ec || self->ended_ || self->connected_ || self->next_ != attempt)
+      return;
+    const auto ms = std::chrono::ceil<milliseconds>(patience).count();
+    self->try_other(address, "no answer within " + std::to_string(ms) + " ms");
+  });
+  socket_.async_connect(address, [=, self = shared_from_this()](error_code ec) {
+    if (self->ended_ || self->next_ != attempt || ec == asio::error::operation_aborted)
+      return;
+    if (ec)
+      self->try_other(address, reason_text(ec.value()));
+    else
+      self->connected(address);
+  });
+}
+
+void connection::try_other(const tcp::endpoint& address, const std::string& why) {
+  const auto text = address.address().to_string();
+  if (!attempts_.empty())
+    attempts_ += ", ";
+  // The peer's name comes first in the report; a number need not be said twice.
+  attempts_ += addresses_.size() == 1 && peer_.host == text ? why : text + ": " + why;
+  connect_next();
+}
+
+void connection::connected(const tcp::endpoint& address) {
+  error_code ec;
+  // A free port of this host can connect to itself, and would seem to be a broker.
+  if (socket_.local_endpoint(ec) == address)
+    return try_other(address, reason_text(ECONNREFUSED));
+  connected_ = true;
+  timer_.cancel();
+  socket_.set_option(tcp::no_delay{true}, ec);
+  socket_.set_option(stream_socket::keep_alive{true}, ec);
+  if (options_.tls != nullptr)
+    return begin_tls();
+  go_up();
+}
+
+void connection::begin_tls() {
+  auto stream = options_.tls->open(socket_.native_handle(), peer_.host);
+  if (!stream)
+    return fail(stream.error().code, stream.error().detail);
+  tls_ = *std::move(stream);
+  timer_.expires_at(deadline_);
+  timer_.async_wait([self = shared_from_this()](error_code ec) {
+    if (!ec && !self->ended_ && !self->up_)
+      self->fail(
+        protocol::error_code::timed_out, "the TLS handshake was not done in time");
+  });
+  shake_hands();
+}
+
+void connection::shake_hands() {
+  const auto step = tls_->handshake();
+  switch (step.then) {
+  case tls_stream::next::go_on: timer_.cancel(); return go_up();
+  case tls_stream::next::readable:
+    return when(stream_socket::wait_read, [](connection& c) { c.shake_hands(); });
+  case tls_stream::next::writable:
+    return when(stream_socket::wait_write, [](connection& c) { c.shake_hands(); });
+  case tls_stream::next::ended:
+  case tls_stream::next::failed: return fail(protocol::error_code::tls_failed, step.why);
+  }
+}
+
+void connection::go_up() {
+  {
+    const std::lock_guard lock{outbound_};
+    if (phase_ != phase::connecting)
+      return;
+    fd_ = socket_.native_handle();
+    phase_ = phase::up;
+  }
+  up_ = true;
+  if (tell_owner(transport_up{id_}))
+    read_more();
+}
+
+// -- I/O thread: reading ----------------------------------------------------------------
+
+void connection::read_more() {
+  if (tls_ != nullptr)
+    return read_more_tls();
+  const auto space = assembler_.space();
+  if (write_error_ != 0) {
+    const auto count = ::recv(fd_, space.data(), space.size(), MSG_DONTWAIT);
+    if (count <= 0)
+      return fail(protocol::error_code::disconnected, reason_text(write_error_));
+    assembler_.filled(static_cast<std::size_t>(count));
+    return take_frames();
+  }
+  reading_ = true;
+  socket_.async_read_some(asio::buffer(space.data(), space.size()),
+    [self = shared_from_this()](error_code ec, std::size_t count) {
+      self->reading_ = false;
+      if (!self->ended_)
+        self->read_done(ec, count);
+    });
+}
+
+void connection::read_done(error_code ec, std::size_t count) {
+  if (ec == asio::error::operation_aborted && write_error_ != 0)
+    return read_more();
+  if (ec)
+    return lost(ec == asio::error::eof ? "closed by the peer" : reason_text(ec.value()));
+  assembler_.filled(count);
+  take_frames();
+}
+
+void connection::lost(std::string why) {
+  if (assembler_.within_frame())
+    why += " within a frame";
+  else if (tls_ == nullptr && !heard_)
+    why += " before any answer: if it speaks TLS on this port, set use_ssl";
+  fail(protocol::error_code::disconnected, why);
+}
+
+void connection::read_more_tls() {
+  reading_ = true;
+  const auto read = [](connection& c) { c.read_tls(); };
+  if (tls_next_ == tls_stream::next::readable && write_error_ == 0)
+    when(stream_socket::wait_read, read);
+  else if (tls_next_ == tls_stream::next::writable && write_error_ == 0)
+    when(stream_socket::wait_write, read);
+  else
+    post(read);
+}
+
+void connection::read_tls() {
+  if (ended_)
+    return;
+  reading_ = false;
+  const auto step = tls_->read(assembler_.space());
+  tls_next_ = step.then;
+  if (step.bytes != 0) {
+    assembler_.filled(step.bytes);
+    return take_frames();
+  }
+  switch (step.then) {
+  case tls_stream::next::failed: return fail(protocol::error_code::tls_failed, step.why);
+  case tls_stream::next::ended: return lost(step.why);
+  case tls_stream::next::go_on:
+  case tls_stream::next::readable:
+  case tls_stream::next::writable:
+    return write_error_ == 0 ? read_more_tls() : lost(reason_text(write_error_));
+  }
+}
+
+void connection::take_frames() {
+  if (ended_)
+    return;
+  transport_frames message{id_, {}};
+  protocol::shared_bytes frame;
+  auto step = frame_assembler::step::frame;
+  while (true) {
+    step = assembler_.next(frame, [this](std::size_t size) { return take_credit(size); });
+    if (step != frame_assembler::step::frame)
+      break;
+    message.frames.push_back(std::move(frame));
+  }
+  if (!message.frames.empty()) {
+    heard_ = true;
+    if (!tell_owner(std::move(message)))
+      return;
+  }
+  if (step == frame_assembler::step::more)
+    read_more();
+  else if (step == frame_assembler::step::bad_length && tls_ == nullptr
+    && is_tls_alert(assembler_.length()))
+    fail(protocol::error_code::tls_failed,
+      "the peer speaks TLS on this port: set use_ssl, or use its plaintext port");
+  else if (step == frame_assembler::step::bad_length)
+    fail(protocol::error_code::malformed_response,
+      "a frame of " + std::to_string(assembler_.length()) + " bytes, the limit is "
+        + std::to_string(options_.max_frame_size));
+}
+
+bool connection::has_credit(std::size_t size) const {
+  return held_ == 0 || held_ + size <= options_.read_credit;
+}
+
+bool connection::take_credit(std::size_t size) {
+  const std::lock_guard lock{inbound_};
+  if (!has_credit(size)) {
+    refused_ = size;
+    return false;
+  }
+  held_ += size;
+  return true;
+}
+
+// -- I/O thread: writing ----------------------------------------------------------------
+
+void connection::await_writable() {
+  if (!ended_ && write_error_ == 0)
+    when(stream_socket::wait_write, [](connection& c) {
+      if (c.write_error_ == 0)
+        c.write_queued();
+    });
+}
+
+ssize_t connection::write(std::span<iovec> vectors) {
+  return tls_ == nullptr ? write_some(fd_, vectors) : tls_->write(vectors);
+}
+
+template <class F>
+void connection::when(stream_socket::wait_type what, F f) {
+  socket_.async_wait(what, [f, self = shared_from_this()](error_code) {
+    if (!self->ended_)
+      f(*self);
+  });
+}
+
+void connection::write_queued() {
+  if (outgoing_.empty()) {
+    const std::lock_guard lock{outbound_};
+    std::swap(outgoing_, queue_);
+  }
+  // Without the lock: senders go on queueing, and nobody else closes the descriptor.
+  gather_array vectors;
+  const auto written = write({vectors.data(), outgoing_.gather(vectors)});
+  if (written < 0)
+    return write_failed(static_cast<int>(-written));
+  outgoing_.consume(static_cast<std::size_t>(written));
+  {
+    const std::lock_guard lock{outbound_};
+    queued_bytes_ -= static_cast<std::size_t>(written);
+    writing_ = queued_bytes_ > 0;
+    if (!writing_)
+      return;
+  }
+  await_writable();
+}
+
+void connection::write_failed(int error) {
+  if (ended_ || write_error_ != 0)
+    return;
+  {
+    const std::lock_guard lock{outbound_};
+    if (phase_ == phase::up)
+      phase_ = phase::broken;
+  }
+  write_error_ = error;
+  if (!reading_)
+    return fail(protocol::error_code::disconnected, reason_text(error));
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
+// -- I/O thread: the end ----------------------------------------------------------------
+
+void connection::fail(protocol::error_code code, const std::string& why) {
+  end();
+  tell_owner(down(code, why), true);
+}
+
+transport_down connection::down(protocol::error_code code, const std::string& why) const {
+  return {id_, {code, to_string(peer_) + ": " + why}};
+}
+
+transport_down connection::stopped() const {
+  return down(protocol::error_code::closed, "the transport was stopped");
+}
+
+void connection::end() {
+  if (std::exchange(ended_, true))
+    return;
+  write_queue dropped;
+  {
+    const std::lock_guard lock{outbound_};
+    end_tls();
+    phase_ = phase::closed;
+    std::swap(dropped, queue_);
+    error_code ignored;
+    socket_.close(ignored);
+  }
+  outgoing_ = {};
+  timer_.cancel();
+  loop_.open.erase(shared_from_this());
+}
+
+void connection::end_tls() {
+  if (tls_ != nullptr && phase_ == phase::up)
+    tls_->close_notify();
+}
+
+template <class Message>
+bool connection::tell_owner(Message&& message, bool last) {
+  // Let go after the lock: with the last reference the owner may die here and close us.
+  const auto owner = caf::actor_cast<caf::strong_actor_ptr>(owner_);
+  if (owner == nullptr) {
+    end();
+    return false;
+  }
+  // Handling it here spares waking another thread, and makes this one deaf meanwhile.
+  std::optional<supervision::sent_here> handled_here;
+  {
+    const std::lock_guard lock{inbound_};
+    if (silenced_)
+      return true;
+    if (is_short(message))
+      handled_here.emplace(owner, std::forward<Message>(message));
+    else
+      cafka::post(owner, std::forward<Message>(message));
+    silenced_ = last;
+  }
+  if (handled_here)
+    handled_here->run();
+  return true;
+}
+
+template <class F>
+void connection::post(F f) {
+  loop_.post([self = shared_from_this(), f] { f(*self); });
+}
+
+} // namespace cafka::actors

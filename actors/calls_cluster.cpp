@@ -1,0 +1,116 @@
+#include <cafka/actors/calls_common.hpp>
+#include <cafka/protocol/messages/api_versions.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+
+namespace cafka::actors {
+
+namespace {
+
+// -- metadata ---------------------------------------------------------------------------
+
+class metadata_call final : public replying_call<metadata, cluster_metadata> {
+public:
+  using replying_call::replying_call;
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    protocol::metadata_request out;
+    if (version == 0 && request_.topics && request_.topics->empty())
+      return {error_code::unsupported_api_version,
+        "Metadata version 0 cannot ask for no topics"};
+    // In version 0 an empty list means all topics.
+    if (request_.topics || version == 0)
+      out.topics.emplace();
+    else
+      out.topics.reset();
+    if (request_.topics) {
+      for (const auto& name : *request_.topics)
+        out.topics->emplace_back().name = name;
+    }
+    // Before version 4 the broker's own settings decide.
+    out.allow_auto_topic_creation = request_.allow_auto_topic_creation || version < 4;
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    auto answer =
+      protocol::decode_response<protocol::metadata_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    // An old version would take away what a newer one has told, such as topic ids.
+    if (!request_.api_version)
+      known.update(*answer, !request_.topics);
+    answer_.cluster_id = answer->cluster_id;
+    answer_.controller = answer->controller_id;
+    for (auto& b : answer->brokers)
+      answer_.brokers.push_back(
+        {b.node_id, {b.host, static_cast<std::uint16_t>(b.port)}, b.rack});
+    for (auto& t : answer->topics) {
+      auto& topic = answer_.topics.emplace_back();
+      topic.name = t.name.value_or("");
+      topic.status = t.error_code;
+      topic.id = t.topic_id;
+      topic.internal = t.is_internal;
+      for (auto& p : t.partitions)
+        topic.partitions.push_back({p.partition_index, p.error_code, p.leader_id,
+          p.leader_epoch, std::move(p.replica_nodes), std::move(p.isr_nodes),
+          std::move(p.offline_replicas)});
+      std::ranges::sort(topic.partitions, {}, &partition_info::id);
+    }
+    std::ranges::sort(answer_.brokers, {}, &broker_info::id);
+    std::ranges::sort(answer_.topics, {}, &topic_info::name);
+    return {};
+  }
+};
+
+// -- api_versions -----------------------------------------------------------------------
+
+class api_versions_call final : public replying_call<api_versions, supported_versions> {
+public:
+  using replying_call::replying_call;
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    protocol::api_versions_request out;
+    if (version >= 3) {
+      out.client_software_name = protocol::client_software_name;
+      out.client_software_version = protocol::client_software_version;
+    }
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
+    const auto answer =
+      protocol::decode_response<protocol::api_versions_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    if (answer->error_code != error_code::none)
+      return {answer->error_code, {}};
+    for (const auto& api : answer->api_keys)
+      answer_.apis.push_back(
+        {static_cast<protocol::api_key>(api.api_key), api.min_version, api.max_version});
+    std::ranges::sort(answer_.apis, {}, &api_version_range::key);
+    return {};
+  }
+};
+
+} // namespace
+
+std::unique_ptr<protocol::call> make_call(
+  metadata request, reply_function<cluster_metadata> reply) {
+  auto what = traits_of<protocol::metadata_request>(request.api_version);
+  return std::make_unique<metadata_call>(
+    std::move(what), std::move(request), std::move(reply));
+}
+
+std::unique_ptr<protocol::call> make_call(
+  api_versions request, reply_function<supported_versions> reply) {
+  auto what = traits_of<protocol::api_versions_request>(request.api_version);
+  if (request.broker)
+    what.where = *request.broker;
+  return std::make_unique<api_versions_call>(
+    std::move(what), std::move(request), std::move(reply));
+}
+
+} // namespace cafka::actors

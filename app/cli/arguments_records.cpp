@@ -1,0 +1,289 @@
+#include <cafka/app/cli/option_adder.hpp>
+#include <cafka/app/cli/text.hpp>
+#include <cafka/protocol/records/compression.hpp>
+
+namespace cafka::cli {
+
+namespace {
+
+constexpr auto produce_epilogue =
+  R"(Without FILE the lines of standard input are produced, each as one record; with FILE each
+file is one record, whole; with FILE and --lines its lines are.
+
+Delimiters take the escapes \n \r \t \\ and \xNN.
+
+Examples:
+  echo 'key:value' | cafka produce -t orders -K :
+  cafka produce -t pictures --record-key cat cat.jpg
+  cafka produce -t orders -K '\t' -z zstd --lines monday.tsv tuesday.tsv
+  echo 'key:' | cafka produce -t orders -K : -Z     # a tombstone: key, and a null value)";
+
+constexpr auto fetch_epilogue =
+  R"(A line of text is: offset, timestamp, key, value, headers (name=value,name=value), with
+tabs between them. Null is \N; a backslash is \\, a tab \t, a newline \n, and any other
+control character or byte that is not UTF-8 \xNN.
+
+In JSON, null is null, UTF-8 a string and any other bytes {"base64": "..."}.)";
+
+constexpr auto stream_epilogue =
+  R"(A line of text is: partition, offset, timestamp, key, value, headers, with tabs between
+them, written as cafka fetch does. A FORMAT prints nothing but what it says:
+
+  %s value   %S its length, -1 for null   %R the same in four bytes, highest first
+  %k key     %K its length, -1 for null   %h headers as name=value,name=value
+  %t topic   %p partition   %o offset     %T milliseconds since 1970   %% a percent sign
+  \n \r \t \\ and \xNN as everywhere
+
+Ctrl-C ends a stream in order: what was printed is committed first.
+
+Examples:
+  cafka stream -t orders                                follow all partitions
+  cafka stream -t orders -p 0 -o -10 -e                 the last ten records of one
+  cafka stream -t orders -o @2024-05-01T12:30:00Z -c 5  five, from a moment on
+  cafka stream -t orders -G billing -f '%p/%o %k: %s\n' as a group, which goes on there)";
+
+constexpr auto moments = "earliest, latest, max-timestamp, milliseconds since 1970, or a "
+                         "time such as 2024-05-01T12:30:00Z";
+
+using place_in_log = std::variant<log_offset, offset_time>;
+using beginning = std::variant<log_offset, offset_time, before_end, stored>;
+using named_moment = std::pair<std::string, offset_time>;
+
+std::optional<offset_time> parse_moment(std::string_view text) {
+  if (text == "earliest")
+    return offset_time::earliest();
+  if (text == "latest")
+    return offset_time::latest();
+  if (text == "max-timestamp")
+    return offset_time::max_timestamp();
+  if (const auto t = parse_time(text))
+    return offset_time{*t};
+  return std::nullopt;
+}
+
+std::optional<named_moment> parse_named_moment(std::string_view text) {
+  const auto moment = parse_moment(text);
+  return moment ? std::optional{named_moment{text, *moment}} : std::nullopt;
+}
+
+std::optional<place_in_log> parse_from(std::string_view text) {
+  if (const auto number = parse_number(text))
+    return log_offset{*number};
+  if (const auto moment = parse_moment(text))
+    return *moment;
+  return std::nullopt;
+}
+
+std::optional<beginning> parse_beginning(std::string_view text) {
+  if (text == "beginning")
+    return offset_time::earliest();
+  if (text == "end")
+    return offset_time::latest();
+  if (text == "stored")
+    return stored{};
+  // Before other numbers: -0 is the end.
+  if (text.starts_with('-')) {
+    if (const auto number = parse_number(text.substr(1)))
+      return before_end{*number};
+    return std::nullopt;
+  }
+  if (const auto number = parse_number(text))
+    return log_offset{*number};
+  if (text.starts_with('@')) {
+    if (const auto time = parse_time(text.substr(1)))
+      return offset_time{*time};
+  }
+  return std::nullopt;
+}
+
+std::optional<record::header> parse_header(std::string_view text) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0)
+    return std::nullopt;
+  return record::header{text.substr(0, equals), std::string{text.substr(equals + 1)}};
+}
+
+std::optional<std::int16_t> parse_acks(std::string_view text) {
+  if (text == "all" || text == "-1")
+    return std::int16_t{-1};
+  if (text == "0" || text == "1")
+    return static_cast<std::int16_t>(text[0] - '0');
+  return std::nullopt;
+}
+
+std::optional<std::size_t> parse_batch_size(std::string_view text) {
+  const auto n = parse_number(text);
+  return n && *n >= 1 && *n <= 1'000'000 ? std::optional{static_cast<std::size_t>(*n)}
+                                         : std::nullopt;
+}
+
+std::optional<std::int32_t> parse_max_bytes(std::string_view text) {
+  const auto n = parse_int32(text);
+  return n && *n >= 1 ? n : std::nullopt;
+}
+
+result<std::string> parse_delimiter(std::string_view text) {
+  auto read = unescaped(text);
+  if (read && read->empty())
+    return error{error_code::invalid_argument, "a delimiter must not be empty"};
+  return read;
+}
+
+void add_isolation(option_adder& in, isolation_level& to) {
+  in.command().add_flag_function(
+    "--read-committed", [&to](std::int64_t) { to = isolation_level::read_committed; },
+    "Leave out what transactions have not committed");
+}
+
+void add_produce(CLI::App& root, parsed_arguments& all) {
+  const auto to = std::make_shared<produce_arguments>();
+  option_adder in{root, "produce",
+    "Produce the lines of standard input or of files, or whole files, in batches: what "
+    "is there is sent, without waiting for more. Prints where each batch went"};
+  in.command().footer(produce_epilogue);
+  in.topic(to->topic);
+  in.partition(to->partition,
+    "The partition; unless told a record's key decides as in Kafka's own clients, and "
+    "records without a key go to 0");
+  auto* files = in.command().add_option(
+    "FILE", to->files, "Files to produce; standard input without them");
+  in.command()
+    .add_flag("-l,--lines", to->lines, "Produce each line of the files, not them whole")
+    ->needs(files);
+  auto* delimiter = in.explained("-D,--delimiter",
+    "What ends a record in standard input and with --lines; \\n unless told", "TEXT",
+    parse_delimiter, to->delimiter);
+  auto* key_delimiter = in.explained("-k,-K,--key-delimiter",
+    "What stands between key and value in a line, at its first occurrence; without it "
+    "keys are null",
+    "TEXT", parse_delimiter, to->key_delimiter);
+  in.parsed(
+      "--record-key", "The key of every record", "TEXT", "a key",
+      [](const std::string& text) { return std::optional{text}; }, to->key)
+    ->excludes(key_delimiter);
+  in.command().add_flag(
+    "-Z,--null", to->empty_is_null, "Make empty keys and values null");
+  in.each("-H,--header", "A header for every record; may be given several times",
+    "NAME=VALUE", "a header as NAME=VALUE", parse_header,
+    [to](record::header one) { to->headers.push_back(std::move(one)); });
+  in.parsed("--timestamp",
+    "The time of every record, in milliseconds since 1970 or as 2024-05-01T12:30:00Z; "
+    "the moment of sending unless told",
+    "TIME", "a time such as 2024-05-01T12:30:00Z", parse_time, to->time);
+  in.parsed("-z,--compression", "How batches are compressed; none unless told",
+    "none|gzip|snappy|lz4|zstd", "none, gzip, snappy, lz4 or zstd",
+    protocol::codec_from_name, to->compression);
+  in.parsed("-a,--acks",
+    "How many replicas must have a batch before the broker answers: 0 (no answer), 1 "
+    "(the leader) or all in sync; all unless told",
+    "0|1|all", "0, 1 or all", parse_acks, to->required_acks);
+  in.parsed("--batch-size", "Most records in a batch; 1000 unless told", "NUMBER",
+    "a number from 1 to 1000000", parse_batch_size, to->batch_size);
+  in.common(all.common);
+  in.command().callback([&all, to, delimiter, key_delimiter] {
+    for (const auto* option : {delimiter, key_delimiter}) {
+      if (!to->files.empty() && !to->lines && !option->empty())
+        throw CLI::ValidationError{option->get_name(),
+          "it divides lines, and files are produced whole unless told otherwise with "
+          "--lines"};
+    }
+    all.command = client_arguments{*to};
+  });
+}
+
+void add_fetch(CLI::App& root, parsed_arguments& all) {
+  const auto to = std::make_shared<fetch_arguments>();
+  option_adder in{root, "fetch",
+    "Print records of one partition: those of one fetch, or all with --all or --count"};
+  in.chooses(all, to);
+  in.command().footer(fetch_epilogue);
+  in.topic(to->topic);
+  in.partition(to->partition, "The partition; 0 unless told");
+  in.parsed("-O,--offset",
+    "Where to begin: a number, earliest, latest, max-timestamp, or a time such as "
+    "2024-05-01T12:30:00Z (the first record at or after it); earliest unless told",
+    "OFFSET",
+    "an offset, earliest, latest, max-timestamp or a time such as 2024-05-01T12:30:00Z",
+    parse_from, to->from);
+  in.command().add_flag("--all", to->all,
+    "Fetch again and again up to the end that the log has at the first answer");
+  in.parsed("-n,--count", "Stop after so many records, or at the end of the log",
+    "NUMBER", "a number of records", parse_number, to->count);
+  in.parsed("--max-bytes",
+    "Most bytes in one fetch; a larger batch still comes, whole. 1000000 unless told",
+    "NUMBER", "a number from 1 to 2147483647", parse_max_bytes, to->max_bytes);
+  add_isolation(in, to->isolation);
+  in.common(all.common);
+}
+
+void add_stream(CLI::App& root, parsed_arguments& all) {
+  const auto to = std::make_shared<stream_arguments>();
+  option_adder in{root, "stream",
+    "Print the records of one or all partitions as they come, until Ctrl-C. The order "
+    "within a partition holds"};
+  in.command().footer(stream_epilogue);
+  in.topic(to->topic);
+  in.partition(to->partition, "Only this partition; all without it");
+  in.parsed("-o,--offset",
+    "Where to begin: beginning, end, a number, -NUMBER (so many before the end), @TIME "
+    "(the first record at or after it) or stored (where the group has stopped); "
+    "unless told stored with a group, else beginning",
+    "OFFSET",
+    "beginning, end, stored, an offset, -NUMBER, or a time such as "
+    "@2024-05-01T12:30:00Z",
+    parse_beginning, to->from);
+  in.command().add_flag(
+    "-e,--exit", to->exit_at_end, "End where the log does instead of waiting for more");
+  in.parsed("-c,-n,--count", "Stop after so many records, all partitions together",
+    "NUMBER", "a number of records", parse_number, to->count);
+  in.command()
+    .add_option("-G,--group", to->group,
+      "Go on where this consumer group has stopped, and commit for it what was printed")
+    ->type_name("NAME");
+  auto* format =
+    in.explained("-f,--format", "Print each record as FORMAT says, see below", "FORMAT",
+      record_format::parse, to->format);
+  in.command()
+    .add_flag("-Z,--null", to->name_nulls, "Print null keys and values as NULL")
+    ->needs(format);
+  add_isolation(in, to->isolation);
+  in.common(all.common, "--output");
+  format->excludes("--output");
+  in.command().callback([&all, to] {
+    if (to->from && std::holds_alternative<stored>(*to->from) && to->group.empty())
+      throw CLI::ValidationError{
+        "--offset", "stored is where a group has stopped: name it with --group"};
+    if (to->format)
+      to->format->name_nulls(to->name_nulls);
+    all.command = client_arguments{*to};
+  });
+}
+
+void add_offsets(CLI::App& root, parsed_arguments& all) {
+  const auto to = std::make_shared<offsets_arguments>();
+  option_adder in{root, "offsets", "Print offsets of one or all partitions of a topic"};
+  in.topic(to->topic);
+  in.partition(to->partition, "Only this partition; all without it");
+  in.each("--at",
+    std::string{"Of which moment: "} + moments
+      + "; may be given several times. earliest and latest unless told",
+    "MOMENT", std::string{"a moment: "} + moments, parse_named_moment,
+    [to](named_moment one) { to->at.push_back(std::move(one)); });
+  in.common(all.common);
+  in.command().callback([&all, to] {
+    if (to->at.empty())
+      to->at = {{"earliest", offset_time::earliest()}, {"latest", offset_time::latest()}};
+    all.command = client_arguments{*to};
+  });
+}
+
+} // namespace
+
+void add_record_commands(CLI::App& root, parsed_arguments& all) {
+  add_produce(root, all);
+  add_fetch(root, all);
+  add_stream(root, all);
+  add_offsets(root, all);
+}
+
+} // namespace cafka::cli

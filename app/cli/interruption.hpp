@@ -1,0 +1,33 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <thread>
+
+namespace cafka::cli {
+
+/// Tells once when the program should come to its end: on SIGINT and SIGTERM, and when
+/// nobody reads standard output any more. A second signal ends it at once.
+///
+/// There is one at a time. While it lives, writing to a pipe that nobody reads is an
+/// error instead of a signal.
+class interruption {
+public:
+  /// Calls `on_end` in a thread of its own.
+  explicit interruption(std::function<void()> on_end);
+  interruption(const interruption&) = delete;
+  interruption& operator=(const interruption&) = delete;
+  ~interruption();
+
+  /// Whether it has told.
+  [[nodiscard]] bool happened() const { return happened_; }
+
+private:
+  void watch();
+
+  std::function<void()> on_end_;
+  std::atomic<bool> happened_ = false;
+  std::thread thread_;
+};
+
+} // namespace cafka::cli

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cafka/actors/stream.hpp>
+#include <cafka/app/stream.hpp>
+#include <cafka/supervision/registry.hpp>
+#include <cafka/supervision/supervisor.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace cafka {
+
+/// Starts the actors behind streams, under a supervisor of their own.
+///
+/// Shared by the application and every stream, which may outlive it by the word `closed`.
+class stream_starter {
+public:
+  /// `streams` is the supervisor; `why_ended` says why nothing works any more, code `none` while it does; it may be
+  /// called from any thread.
+  stream_starter(caf::actor_system& sys, const application_options& options,
+    std::shared_ptr<supervision::registry> names,
+    const caf::strong_actor_ptr& streams, std::function<error()> why_ended);
+
+  [[nodiscard]] caf::actor_system& system() const { return sys_; }
+
+  /// What the options mean. Errors: `invalid_argument`, `invalid_group_id`.
+  [[nodiscard]] result<actors::stream_settings> settings(const std::string& topic,
+    partition_id partition, const stream_options& options) const;
+
+  /// Starts a stream. Error `closed` when the application was stopped.
+  [[nodiscard]] result<stream_actor> start(const actors::stream_settings& settings,
+    const worker_ref& worker, const caf::strong_actor_ptr& consumer);
+
+private:
+  [[nodiscard]] actors::worker_finder finder(const worker_ref& worker) const;
+
+  caf::actor_system& sys_;
+  const std::string default_worker_;
+  const actors::offset_reset auto_offset_reset_;
+  const milliseconds commit_interval_;
+  const std::size_t commit_threshold_;
+  const milliseconds request_timeout_;
+  std::shared_ptr<supervision::registry> names_;
+  // A stream may be kept longer than the application.
+  caf::weak_actor_ptr streams_;
+  std::function<error()> why_ended_;
+  std::atomic<std::uint64_t> last_ = 0;
+};
+
+} // namespace cafka

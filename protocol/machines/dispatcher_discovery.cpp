@@ -1,0 +1,246 @@
+#include <cafka/protocol/machines/coordinator_lookup.hpp>
+#include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/protocol/messages/find_coordinator.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+
+#include <algorithm>
+#include <utility>
+
+// What the dispatcher finds out for itself: metadata and coordinators.
+
+namespace cafka::protocol {
+
+namespace {
+
+/// Pause between two refreshes when the first did not tell what was wanted.
+constexpr std::chrono::milliseconds refresh_pause{100};
+
+} // namespace
+
+/// Asks about the topics in use and teaches the cluster.
+class dispatcher::metadata_call final : public call {
+public:
+  metadata_call(
+    std::vector<std::string> topics, bool create, std::optional<error>& outcome)
+    : call(wanted()), topics_(std::move(topics)), create_(create), outcome_(outcome) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    metadata_request request;
+    request.topics.emplace();
+    for (const auto& name : topics_)
+      request.topics->emplace_back().name = name;
+    // Before version 4 the broker's own settings decide.
+    request.allow_auto_topic_creation = create_ || version < 4;
+    return encode_request(request, version, correlation_id, client_id);
+  }
+
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    const auto answer = decode_response<metadata_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    // In version 0 an empty list asks for all topics.
+    known.update(*answer, topics_.empty() && version == 0);
+    return {};
+  }
+
+  void finish(error outcome) override { outcome_ = std::move(outcome); }
+
+private:
+  static traits wanted() {
+    traits what;
+    what.key = metadata_request::key;
+    what.versions = metadata_request::versions;
+    return what;
+  }
+
+  std::vector<std::string> topics_;
+  bool create_;
+  std::optional<error>& outcome_;
+};
+
+/// Asks who coordinates a group or a transactional id and teaches the cluster.
+class dispatcher::coordinator_call final : public call {
+public:
+  coordinator_call(coordinator_of what, std::vector<lookup_outcome>& outcomes)
+    : call(wanted(what)), coordinated_(std::move(what)), outcomes_(outcomes) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    return encode_lookup(coordinated_, version, correlation_id, client_id);
+  }
+
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    auto found = decode_lookup(coordinated_, version, payload);
+    if (!found)
+      return found.error();
+    known.learn_coordinator(coordinated_, found->id, std::move(found->address));
+    return {};
+  }
+
+  void finish(error outcome) override {
+    outcomes_.push_back({std::move(coordinated_), std::move(outcome)});
+  }
+
+private:
+  static traits wanted(const coordinator_of& what) {
+    traits result;
+    result.key = find_coordinator_request::key;
+    result.versions = lookup_versions(what);
+    if (what.type == coordinator_type::transaction)
+      result.who_needs = "transactions need";
+    return result;
+  }
+
+  coordinator_of coordinated_;
+  std::vector<lookup_outcome>& outcomes_;
+};
+
+// -- metadata ---------------------------------------------------------------------------
+
+void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
+  auto& use = topics_[topic];
+  use.last_used = now;
+  use.create = use.create || create;
+}
+
+bool dispatcher::refresh_due(time_point now) const {
+  if (!metadata_wanted_ || refreshing_)
+    return false;
+  // What nobody asked about yet need not wait.
+  return now >= refresh_not_before_
+    || std::ranges::any_of(topics_, [](const auto& t) { return !t.second.asked; });
+}
+
+void dispatcher::refresh(time_point now) {
+  std::erase_if(topics_, [&](const auto& t) {
+    return !t.second.keep && now - t.second.last_used > options_.topic_idle;
+  });
+  std::vector<std::string> names;
+  bool create = false;
+  for (auto& [name, use] : topics_) {
+    use.asked = true;
+    names.push_back(name);
+    create = create || use.create;
+    use.create = false;
+  }
+  metadata_wanted_ = false;
+  refreshing_ = true;
+  refresh_started_ = now;
+  submit_own(
+    now, std::make_unique<metadata_call>(std::move(names), create, refresh_outcome_));
+}
+
+void dispatcher::refreshed(time_point now) {
+  const auto outcome = *std::exchange(refresh_outcome_, std::nullopt);
+  refreshing_ = false;
+  refresh_not_before_ = now + refresh_pause;
+  if (outcome.code == error_code::none) {
+    metadata_as_of_ = refresh_started_;
+    if (options_.metadata_update_interval > std::chrono::milliseconds{0})
+      next_refresh_ = now + options_.metadata_update_interval;
+    adopt_seed();
+  } else {
+    want_metadata();
+  }
+  changed_ = true;
+}
+
+void dispatcher::adopt_seed() {
+  if (seed_ == nullptr || !seed_->up())
+    return;
+  for (const auto& [id, address] : cluster_.brokers()) {
+    if (address != seed_->address())
+      continue;
+    auto& l = links_[{id, lane::normal, 0}];
+    if (l == nullptr || l->current() == link::state::down) {
+      seed_->set_broker(id);
+      l = std::move(seed_);
+    }
+    return;
+  }
+}
+
+// -- coordinators -----------------------------------------------------------------------
+
+dispatcher::route dispatcher::route_to_coordinator(
+  time_point now, pending_call& c, const coordinator_of& what) {
+  auto& use = coordinators_[what];
+  use.last_used = now;
+  if (const auto known = cluster_.coordinator(what); known.value() >= 0)
+    return route_to_broker(now, c, known);
+  if (use.lookup == 0) {
+    if (use.refused.code != error_code::none && use.found_at >= c.submitted)
+      return use.refused;
+    if (use.not_before <= now)
+      use.wanted = lookup_wanted_ = true;
+    else
+      retry_at_ = std::min(retry_at_, use.not_before);
+  }
+  return wait_for(c, waits_for::coordinator);
+}
+
+void dispatcher::look_up(time_point now) {
+  lookup_wanted_ = false;
+  std::erase_if(coordinators_, [&](const auto& entry) {
+    const auto& [what, use] = entry;
+    const bool idle = use.lookup == 0 && now - use.last_used > options_.topic_idle;
+    if (idle)
+      cluster_.forget_coordinator(what);
+    return idle;
+  });
+  for (auto& [what, use] : coordinators_) {
+    if (!std::exchange(use.wanted, false) || use.lookup != 0)
+      continue;
+    use.next_lookup = time_point::max();
+    use.lookup = submit_own(now, std::make_unique<coordinator_call>(what, looked_up_));
+  }
+}
+
+void dispatcher::looked_up(time_point now) {
+  for (auto& [what, outcome] : std::exchange(looked_up_, {})) {
+    auto& use = coordinators_[what];
+    use.lookup = 0;
+    use.found_at = now;
+    use.refused = {};
+    if (outcome.code == error_code::none) {
+      use.failures = 0;
+      use.not_before = now;
+    } else {
+      use.not_before = now + backoff(options_.retry, ++use.failures, random_);
+      if (!is_retriable(outcome.code))
+        use.refused = std::move(outcome);
+    }
+    if (options_.coordinator_update_interval > std::chrono::milliseconds{0})
+      use.next_lookup = now + options_.coordinator_update_interval;
+    next_lookup_ = std::min(next_lookup_, use.next_lookup);
+  }
+  changed_ = true;
+}
+
+void dispatcher::look_up_those_due(time_point now) {
+  next_lookup_ = time_point::max();
+  for (auto& [what, use] : coordinators_) {
+    if (use.next_lookup <= now)
+      use.wanted = lookup_wanted_ = true;
+    else
+      next_lookup_ = std::min(next_lookup_, use.next_lookup);
+  }
+}
+
+std::string dispatcher::why_no_coordinator(const pending_call& c) const {
+  const auto& what = std::get<coordinator_of>(c.what->what().where);
+  auto text = "no coordinator is known of " + to_string(what);
+  const auto use = coordinators_.find(what);
+  if (use == coordinators_.end())
+    return text;
+  const auto lookup = calls_.find(use->second.lookup);
+  if (lookup == calls_.end())
+    return text;
+  const auto why = why_waiting(lookup->second);
+  return why.empty() ? text : text + " (" + why + ')';
+}
+
+} // namespace cafka::protocol

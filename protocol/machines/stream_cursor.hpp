@@ -1,0 +1,184 @@
+#pragma once
+
+#include <cafka/protocol/machines/backoff.hpp>
+#include <cafka/protocol/machines/link.hpp>
+#include <cafka/protocol/result.hpp>
+#include <cafka/protocol/types.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <variant>
+
+namespace cafka::protocol {
+
+/// How a stream reads its partition.
+struct stream_cursor_options {
+  /// Where it starts; nothing: as `time` says, or `committed`, or at the log's end.
+  std::optional<log_offset> offset;
+  /// The first record at or after this moment, as ListOffsets takes it; at the log's end
+  /// where no record is that late.
+  std::optional<std::int64_t> time;
+  /// Whether it starts at the offset that its group has committed.
+  bool committed = false;
+  /// Whether it commits what its consumer is done with.
+  bool commits = false;
+  /// Where it goes on when its offset is out of range, and starts when its group has
+  /// committed nothing, as ListOffsets takes it; nothing: the first is an error, the
+  /// second the first record there is.
+  std::optional<std::int64_t> reset;
+  /// Whether it ends where the log does.
+  bool no_wait_at_logend = false;
+  /// Whether the log ends for it at the last stable offset.
+  bool read_committed = false;
+  /// Whether a worker that is down comes back.
+  bool worker_returns = true;
+  /// How long what passes may last, a broker's failure for instance, before it is the
+  /// stream's end.
+  std::chrono::milliseconds deadline{30'000};
+  /// Commits at the latest after so much time, if there is anything to commit; zero: the
+  /// count alone decides.
+  std::chrono::milliseconds commit_interval{5'000};
+  /// Commits after so many offsets; zero: time alone decides.
+  std::size_t commit_threshold = 100;
+  /// Pauses before something is asked again.
+  backoff_options retry{
+    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  /// Seeds the jitter.
+  std::uint64_t seed = 0;
+};
+
+/// Decides how a stream goes on: where it starts, what it asks next, when a batch is
+/// handed to its consumer, what it commits, and when it is over.
+///
+/// One question at a time is open, and one batch at most waits for credit: it is fetched
+/// while the consumer deals with the one before. An offset is committed once the consumer
+/// is done with every record before it, and never before.
+class stream_cursor {
+public:
+  /// Which offset the group has committed. Kafka: OffsetFetch.
+  struct ask_committed {
+    std::chrono::milliseconds deadline;
+  };
+  /// The offset of a moment. Kafka: ListOffsets.
+  struct ask_offset {
+    std::int64_t time;
+    std::chrono::milliseconds deadline;
+  };
+  /// Records from an offset on. Kafka: Fetch.
+  struct ask_records {
+    log_offset from;
+    std::chrono::milliseconds deadline;
+  };
+  using question = std::variant<ask_committed, ask_offset, ask_records>;
+
+  /// What a fetch has brought.
+  struct records_answer {
+    /// Whether there is a record for the consumer in it.
+    bool any = false;
+    log_offset next = -1;
+    log_offset high_watermark = -1;
+    /// -1 where the broker does not say.
+    log_offset last_stable_offset = -1;
+  };
+
+  explicit stream_cursor(const stream_cursor_options& options);
+
+  /// Lets `batches` more be handed over; nothing is asked before the first.
+  void grant(std::uint32_t batches);
+
+  /// What to ask now, if anything; its answer, or its failure, must be told.
+  [[nodiscard]] std::optional<question> next_question(time_point now);
+
+  void on_committed(time_point now, std::optional<log_offset> offset);
+  void on_offset(time_point now, std::optional<log_offset> offset);
+  /// A batch with records is to be kept until `may_hand_over`.
+  void on_records(time_point now, const records_answer& answer);
+  void on_failure(time_point now, error why);
+
+  /// Where the log ended for this stream when it was answered.
+  [[nodiscard]] log_offset log_end(const records_answer& answer) const;
+
+  /// Whether the batch that waits may go to the consumer now.
+  [[nodiscard]] bool may_hand_over() const { return held_ && credit_ > 0; }
+  void handed_over();
+
+  /// The consumer is done with all before `done`; what it was not handed does not count.
+  void acknowledge(time_point now, log_offset done);
+
+  /// What to commit now, if anything; the outcome must be told.
+  [[nodiscard]] std::optional<log_offset> next_commit(time_point now);
+  void on_commit(time_point now, const error& outcome);
+
+  /// Nothing more is handed over; what has been acknowledged is still committed.
+  void stop(time_point now, error why);
+
+  /// Whether nothing more will be handed over.
+  [[nodiscard]] bool over() const { return outcome_ && !held_; }
+  /// Why; `none` at the end of the log.
+  [[nodiscard]] error outcome() const { return outcome_.value_or(error{}); }
+  /// Whether it was stopped and nothing is left to commit.
+  [[nodiscard]] bool finished() const;
+
+  /// When `next_question` or `next_commit` may have something to say at the latest.
+  [[nodiscard]] time_point next_time() const;
+  /// How long a commit may take that is asked for now.
+  [[nodiscard]] std::chrono::milliseconds commit_deadline(time_point now) const;
+
+  /// The first offset of the stream; nothing before it is known.
+  [[nodiscard]] std::optional<log_offset> start() const { return start_; }
+  /// The last offset it has committed.
+  [[nodiscard]] std::optional<log_offset> committed() const { return committed_; }
+  /// Why the last commit has failed; `none` when it has not.
+  [[nodiscard]] const error& commit_error() const { return commit_error_; }
+
+private:
+  enum class state : std::uint8_t { asks_committed, asks_offset, reads };
+
+  void go_to(time_point now, log_offset offset);
+  void ask_for(std::int64_t time);
+  void answered();
+  void end(error why);
+  [[nodiscard]] bool passes(error_code e) const;
+  void advance_over_what_is_no_record(time_point now);
+  [[nodiscard]] bool anything_to_commit() const;
+  [[nodiscard]] time_point commit_time() const;
+
+  stream_cursor_options options_;
+  std::minstd_rand random_;
+
+  state state_ = state::reads;
+  std::int64_t wanted_time_ = 0;
+  std::optional<log_offset> start_;
+  log_offset position_ = -1;
+  std::uint64_t credit_ = 0;
+  bool asked_for_ = false; // By a first grant.
+  bool open_ = false;      // A question is.
+  bool held_ = false;      // A batch is.
+  bool has_read_ = false;
+  std::uint32_t empty_answers_ = 0;
+  std::uint32_t resets_ = 0;
+  std::optional<error> outcome_;
+
+  // What fails since when, and when it is tried again.
+  time_point asked_at_;
+  std::optional<time_point> trouble_since_;
+  std::uint32_t failures_ = 0;
+  time_point not_before_ = time_point::min();
+
+  // Offsets before which all was handed over, is done with, and is committed.
+  log_offset handed_ = -1;
+  log_offset acknowledged_ = -1;
+  log_offset kept_ = -1;
+  std::optional<log_offset> committed_;
+  std::optional<log_offset> committing_;
+  std::optional<time_point> uncommitted_since_;
+  time_point no_commit_before_ = time_point::min();
+  std::uint32_t commit_failures_ = 0;
+  error commit_error_;
+  std::optional<time_point> stopped_at_;
+  bool commits_given_up_ = false;
+};
+
+} // namespace cafka::protocol

@@ -1,0 +1,489 @@
+"""A cluster of 1 to 3 brokers on this machine, and the ZooKeeper of an old Kafka."""
+
+import base64
+import contextlib
+import fcntl
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import time
+import uuid
+from pathlib import Path
+
+from . import Failure, certificates, say
+from .jars import BROKER_JVM, TOOL_JVM, ZOOKEEPER_JVM, class_archive, jars, java
+from .releases import LISTENERS, Release
+
+HOST = "127.0.0.1"
+MAX_NODES = 3
+CONTROLLER = "CONTROLLER"
+# Its folder, and what stands for a node's number wherever processes are named.
+ZOOKEEPER = "zookeeper"
+
+
+# --- Asking a broker, and ZooKeeper --------------------------------------------------
+
+
+def read_exactly(sock, size):
+  data = b""
+  while len(data) < size:
+    part = sock.recv(size - len(data))
+    if not part:
+      raise ConnectionError("closed in the middle of a response")
+    data += part
+  return data
+
+
+def registered_brokers(port, version, timeout=2.0):
+  """The ids a broker's metadata lists, or None while it does not answer.
+
+  One Metadata request: version 1, for no topic, which every broker since 0.10 knows, or
+  version 0, which can only ask for all topics.
+  """
+  client = b"cafka-kafka"
+  body = struct.pack(">hhih", 3, version, 1, len(client)) + client + struct.pack(">i", 0)
+  try:
+    with socket.create_connection((HOST, port), timeout=timeout) as sock:
+      sock.settimeout(timeout)
+      sock.sendall(struct.pack(">i", len(body)) + body)
+      (size,) = struct.unpack(">i", read_exactly(sock, 4))
+      answer = read_exactly(sock, size)
+  except OSError:
+    return None
+  correlation, count = struct.unpack_from(">ii", answer)
+  at, ids = 8, set()
+  for _ in range(count):
+    (node, host) = struct.unpack_from(">ih", answer, at)
+    at += 6 + host + 4
+    if version >= 1:
+      (rack,) = struct.unpack_from(">h", answer, at)
+      at += 2 + max(rack, 0)
+    ids.add(node)
+  return ids
+
+
+def ask_zookeeper(port, word, timeout=2.0):
+  """ZooKeeper's answer to one of its four-letter words, or nothing."""
+  answer = b""
+  with contextlib.suppress(OSError):
+    with socket.create_connection((HOST, port), timeout=timeout) as sock:
+      sock.sendall(word)
+      while part := sock.recv(65536):
+        answer += part
+  return answer.decode(errors="replace")
+
+
+# --- The cluster --------------------------------------------------------------------
+
+
+def free_ports(count):
+  """Ports in a row nobody listens on, below the range that outgoing connections use.
+
+  A node keeps its ports while it is down, so no client's connection may take them. One
+  row, as clusters that start at the same time then hardly ever choose the same.
+  """
+  low, high = 20000, 32000
+  with contextlib.suppress(OSError, ValueError):
+    first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    high = min(high, first)
+  if high - low < 1000:
+    low, high = 10000, max(high, 11000)
+  for first in random.sample(range(low, high - count), high - count - low):
+    with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
+      for port in range(first, first + count):
+        probes.enter_context(socket.socket()).bind((HOST, port))
+      return list(range(first, first + count))
+  raise Failure("there are no free ports on this machine")
+
+
+def process_state(pid):
+  return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def has_ended(pid):
+  """True once the process has let go of its ports: a zombie, of its last thread."""
+  try:
+    return process_state(pid) in "ZX" and len(os.listdir(f"/proc/{pid}/task")) <= 1
+  except (FileNotFoundError, ProcessLookupError):
+    return True
+
+
+def title(name):
+  return "ZooKeeper" if name == ZOOKEEPER else f"node {name}"
+
+
+class Cluster:
+  """One directory: cluster.json, and per node a folder with settings, data and log."""
+
+  def __init__(self, directory):
+    self.dir = Path(directory).resolve()
+    self.file = self.dir / "cluster.json"
+    self.facts = json.loads(self.file.read_text()) if self.file.is_file() else None
+    self.launched = {}
+
+  def require(self):
+    if not self.facts:
+      raise Failure(f"there is no cluster in {self.dir}; `scripts/kafka up` makes one")
+    return self
+
+  @property
+  def ids(self):
+    return sorted(int(node) for node in self.facts["nodes"])
+
+  @property
+  def release(self):
+    return Release(self.facts["version"])
+
+  @property
+  def zookeeper(self):
+    """ZooKeeper's port, or None in a cluster without it."""
+    return self.facts.get(ZOOKEEPER)
+
+  @property
+  def tls(self):
+    return self.dir / "tls"
+
+  def listeners(self, node):
+    """The addresses of a node's client listeners, by their names."""
+    ports = self.facts["nodes"][str(node)]
+    return {name: f"{HOST}:{port}" for name, port in ports.items() if name != CONTROLLER}
+
+  def port(self, node, listener="PLAINTEXT"):
+    return self.facts["nodes"][str(node)][listener]
+
+  def bootstrap(self, listener="PLAINTEXT"):
+    known = self.listeners(self.ids[0])
+    if listener not in known:
+      raise Failure(f"this cluster, Kafka {self.release}, has no listener {listener}; "
+                    f"it has {', '.join(known)}")
+    return ",".join(self.listeners(node)[listener] for node in self.ids)
+
+  def folder(self, name):
+    return self.dir / str(name)
+
+  def log(self, name):
+    return self.folder(name) / f"{ZOOKEEPER if name == ZOOKEEPER else 'kafka'}.log"
+
+  def processes(self):
+    """Node id, or zookeeper, to (process id, frozen?), for every process that runs.
+
+    Found by the mark in their command lines, so that nothing is lost when an
+    earlier `up` died, and no number from an old file can name a stranger's process.
+    """
+    mark = f"-Dcafka.node={self.dir}/".encode()
+    found = {}
+    for entry in os.scandir("/proc"):
+      if not entry.name.isdigit():
+        continue
+      with contextlib.suppress(OSError):
+        arguments = Path(entry.path, "cmdline").read_bytes().split(b"\0")
+        for argument in arguments:
+          if argument.startswith(mark):
+            frozen = process_state(entry.name) in "Tt"
+            name = argument[len(mark):].decode()
+            found[int(name) if name.isdigit() else name] = (int(entry.name), frozen)
+    return found
+
+  def running(self):
+    """As `processes`, of the nodes alone."""
+    return {name: found for name, found in self.processes().items() if name != ZOOKEEPER}
+
+  def settings(self, node):
+    """What server.properties of a node holds: what its Kafka knows, and nothing else."""
+    release = self.release
+    size = len(self.ids)
+    replicas, in_sync = min(size, 3), 2 if size == 3 else 1
+    settings = {
+      "log.dirs": self.folder(node) / "data",
+      # Every partition outlives the loss of one node of three.
+      "default.replication.factor": replicas,
+      "offsets.topic.replication.factor": replicas,
+      # Fifty partitions, the default, only cost time on a small cluster.
+      "offsets.topic.num.partitions": 4,
+      # A record of 1 MB, its overhead, and room beside it.
+      "message.max.bytes": 4 * 1024 * 1024,
+      "replica.fetch.max.bytes": 4 * 1024 * 1024,
+      # The default of 128 MiB would be half of the heap.
+      "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
+    }
+    # As later Kafkas have it unless told.
+    if not release.since(0, 9):
+      settings["log.cleaner.enable"] = "true"
+    if not release.since(1):
+      settings["delete.topic.enable"] = "true"
+    if release.since(0, 11):
+      settings |= {
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": in_sync,
+        "transaction.state.log.num.partitions": 4,
+        "group.initial.rebalance.delay.ms": 0,
+      }
+    if release.since(4):
+      settings |= {
+        "share.coordinator.state.topic.replication.factor": replicas,
+        "share.coordinator.state.topic.min.isr": in_sync,
+        "share.coordinator.state.topic.num.partitions": 4,
+      }
+    # A killed node's partitions move after 6 s in both.
+    if release.zookeeper:
+      settings |= {
+        "broker.id": node,
+        "zookeeper.connect": f"{HOST}:{self.zookeeper}",
+        "zookeeper.session.timeout.ms": 6000,
+        "zookeeper.connection.timeout.ms": 30000,
+      }
+    else:
+      settings |= {
+        "process.roles": "broker,controller",
+        "node.id": node,
+        "controller.quorum.voters": ",".join(
+          f"{other}@{HOST}:{self.port(other, CONTROLLER)}" for other in self.ids),
+        "controller.listener.names": CONTROLLER,
+        "broker.session.timeout.ms": 6000,
+        "broker.heartbeat.interval.ms": 1000,
+      }
+    return settings | self.listener_settings(node)
+
+  def listener_settings(self, node):
+    release = self.release
+    if not release.since(0, 9):
+      return {"host.name": HOST, "port": self.port(node)}
+    own = {name: release.own_name(name) for name in self.listeners(node)}
+    address = lambda name: f"{own.get(name, name)}://{HOST}:{self.port(node, name)}"
+    controller = [] if release.zookeeper else [CONTROLLER]
+    settings = {
+      "listeners": ",".join(address(name) for name in [*own, *controller]),
+      "advertised.listeners": ",".join(address(name) for name in own),
+      **certificates.stores(self.tls, "server"),
+    }
+    if release.since(0, 11):
+      protocols = {name: LISTENERS[name] for name in own}
+      protocols |= {name: "PLAINTEXT" for name in controller}
+      settings |= {
+        "listener.security.protocol.map": ",".join(
+          f"{name}:{protocol}" for name, protocol in protocols.items()),
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.name.mtls.ssl.client.auth": "required",
+      }
+      for name in ("wrong_host", "expired"):
+        file = self.tls / f"{name.replace('_', '-')}.p12"
+        settings[f"listener.name.{name}.ssl.keystore.location"] = file
+    if release.since(3, 2):  # KIP-788
+      # Each of the three per listener would load the key stores once more.
+      for name in sorted(own.keys() - {"PLAINTEXT"}):
+        settings[f"listener.name.{name.lower()}.num.network.threads"] = 1
+    return settings
+
+  def create(self, size, release):
+    """Writes a fresh cluster's facts and settings, in place of an old one's."""
+    if self.dir.exists() and not self.facts:
+      strangers = [item.name for item in self.dir.iterdir() if item.name != "lock"]
+      if strangers:
+        raise Failure(f"{self.dir} holds something else than a cluster: {strangers[0]}")
+    self.wipe(logs=True)
+    names = [*release.listeners, *([] if release.zookeeper else [CONTROLLER])]
+    ports = iter(free_ports(size * len(names) + 1))
+    self.facts = {
+      "version": release.name,
+      "cluster_id": new_cluster_id(),
+      "nodes": {str(node): {name: next(ports) for name in names}
+                for node in range(1, size + 1)},
+    }
+    if release.zookeeper:
+      self.facts[ZOOKEEPER] = next(ports)
+    self.file.write_text(json.dumps(self.facts, indent=2) + "\n")
+    for node in self.ids:
+      self.folder(node).mkdir()
+      (self.folder(node) / "server.properties").write_text(
+        certificates.properties(self.settings(node)))
+    if release.zookeeper:
+      self.folder(ZOOKEEPER).mkdir()
+      (self.folder(ZOOKEEPER) / "zookeeper.properties").write_text(
+        certificates.properties({
+          "dataDir": self.folder(ZOOKEEPER) / "data",
+          "clientPort": self.zookeeper,
+          "clientPortAddress": HOST,
+          "maxClientCnxns": 0,
+          "tickTime": 1000,
+          "admin.enableServer": "false",
+          "4lw.commands.whitelist": "dump",
+        }))
+    if release.since(0, 9):
+      certificates.make(self.tls)
+
+  def wipe(self, logs):
+    for name in (*range(1, MAX_NODES + 1), ZOOKEEPER):
+      shutil.rmtree(self.folder(name) if logs else self.folder(name) / "data",
+                    ignore_errors=True)
+    shutil.rmtree(self.tls, ignore_errors=True)
+
+  def format(self):
+    """Formats the storage of all nodes at the same time."""
+    work = {}
+    for node in self.ids:
+      with open(self.log(node), "ab") as log:
+        work[node] = subprocess.Popen(
+          java(self.release, TOOL_JVM, "kafka.tools.StorageTool", "format",
+               "--cluster-id", self.facts["cluster_id"],
+               "--config", str(self.folder(node) / "server.properties")),
+          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    failed = [node for node, process in work.items() if process.wait() != 0]
+    if failed:
+      raise Failure(f"the storage of node {failed[0]} could not be formatted:"
+                    f"\n{self.tail(failed[0])}")
+
+  def start_process(self, name, jvm, main, settings):
+    with open(self.log(name), "ab") as log:
+      self.launched[name] = subprocess.Popen(
+        java(self.release, jvm, main, str(self.folder(name) / settings), talking=True,
+             properties=(f"-Dcafka.node={self.folder(name)}",)),
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder(name),
+        start_new_session=True)
+
+  def launch(self, node, jvm=()):
+    self.start_process(node, [*BROKER_JVM, *jvm], "kafka.Kafka", "server.properties")
+
+  def prepare_nodes(self, deadline):
+    """What the first node needs to start: formatted storage, or ZooKeeper."""
+    if self.release.zookeeper:
+      self.ensure_zookeeper(deadline)
+    else:
+      self.format()
+
+  def ensure_zookeeper(self, deadline):
+    if ZOOKEEPER not in self.processes():
+      jvm = [*ZOOKEEPER_JVM, "-Dzookeeper.jmx.log4j.disable=true"]
+      self.start_process(ZOOKEEPER, jvm,
+                         "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+                         "zookeeper.properties")
+    self.wait_for({ZOOKEEPER}, deadline, lambda: self.sessions() is not None,
+                  "did not answer")
+
+  def sessions(self):
+    """The nodes ZooKeeper holds to be alive, or None while it does not answer."""
+    dump = ask_zookeeper(self.zookeeper, b"dump")
+    if "ephemeral" not in dump:
+      return None
+    return {int(node) for node in re.findall(r"(?m)/brokers/ids/(\d+)$", dump)}
+
+  def wait_until_forgotten(self, node, deadline):
+    """Until ZooKeeper's session of a killed node ends: before, it could not register."""
+    def forgotten():
+      alive = self.sessions()
+      return alive is not None and node not in alive
+    self.wait_for({ZOOKEEPER}, deadline, forgotten, f"did not forget node {node}")
+
+  def known_to(self, node):
+    """The ids of the brokers this node knows of; none while it does not answer."""
+    listed = registered_brokers(self.port(node), 1 if self.release.since(0, 10) else 0)
+    # 0.8 lists no broker before there is a topic.
+    if listed is not None and not self.release.since(0, 9):
+      listed = self.sessions()
+    return listed or set()
+
+  def wait_until_ready(self, nodes, deadline):
+    """Until each of these nodes answers and knows every node that runs."""
+    waiting = set(nodes)
+
+    def ready():
+      others = {node for node, (_, frozen) in self.running().items() if not frozen}
+      expected = others | set(nodes)
+      waiting.difference_update(
+        [node for node in waiting if expected <= self.known_to(node)])
+      return not waiting
+    self.wait_for(waiting, deadline, ready, "did not answer")
+
+  def wait_for(self, names, deadline, condition, otherwise):
+    """Until the condition holds, while all that was started here still runs."""
+    end = time.monotonic() + deadline
+    while not condition():
+      for name, process in self.launched.items():
+        if process.poll() is not None:
+          raise Failure(f"{title(name)} ended while it started:\n{self.tail(name)}")
+      if time.monotonic() > end:
+        raise Failure(f"{title(min(names))} {otherwise} within {deadline:g} s:"
+                      f"\n{self.tail(min(names))}")
+      time.sleep(0.1)
+
+  def prepare(self, release, deadline):
+    """Gets the jars, and once the archive of their classes, from a node's short life."""
+    jars(release)
+    archive = class_archive(release)
+    if not archive or archive.is_file():
+      return
+    say(f"starting one node of Kafka {release} once, to keep its classes for the next")
+    fresh = archive.with_name(f".{archive.name}.{os.getpid()}")
+    try:
+      self.create(1, release)
+      self.prepare_nodes(deadline)
+      self.launch(1, [f"-XX:ArchiveClassesAtExit={fresh}", "-Xlog:cds*=off"])
+      self.wait_until_ready([1], deadline)
+      self.launched[1].terminate()
+      self.wait_until_gone({1: self.launched[1].pid}, deadline)
+      if fresh.is_file():
+        fresh.replace(archive)
+    finally:
+      self.end()
+      self.wipe(logs=True)
+      fresh.unlink(missing_ok=True)
+      self.launched = {}
+
+  def tail(self, node, lines=15):
+    with contextlib.suppress(OSError):
+      text = self.log(node).read_text(errors="replace").splitlines()
+      return "\n".join([*text[-lines:], f"(all of it: {self.log(node)})"])
+    return f"(no log at {self.log(node)})"
+
+  def wait_until_gone(self, processes, deadline):
+    """Waits for the end of these processes, given as node id to process id."""
+    end = time.monotonic() + deadline
+    while remaining := [name for name, pid in processes.items() if not has_ended(pid)]:
+      if time.monotonic() > end:
+        raise Failure(f"{title(remaining[0])} still runs after {deadline:g} s; "
+                      "`scripts/kafka down` ends everything")
+      time.sleep(0.02)
+
+  def signal(self, node, *numbers):
+    """Sends signals to a node; the id of the process that got them."""
+    running = self.running()
+    if node not in running:
+      raise Failure(f"node {node} is not running")
+    pid = running[node][0]
+    for number in numbers:
+      os.kill(pid, number)
+    return pid
+
+  def end(self):
+    """Kills whatever of this cluster runs, also what an `up` that died left."""
+    processes = {name: pid for name, (pid, _) in self.processes().items()}
+    processes |= {name: started.pid for name, started in self.launched.items()
+                  if started.poll() is None}
+    for pid in processes.values():
+      with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    self.wait_until_gone(processes, 30)
+    return sorted(processes, key=str)
+
+
+def new_cluster_id():
+  while True:
+    name = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    if not name.startswith("-"):  # the tool would take it for an option
+      return name
+
+
+@contextlib.contextmanager
+def locked(directory):
+  directory.mkdir(parents=True, exist_ok=True)
+  with open(directory / "lock", "w") as lock:
+    try:
+      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise Failure(f"another `scripts/kafka` is at work in {directory}") from None
+    yield

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cafka/supervision/caf_compat.hpp>
+#include <cafka/supervision/type_ids.hpp>
+
+#include <caf/actor_control_block.hpp>
+#include <caf/error.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace cafka::supervision {
+
+/// What happened under a supervisor.
+enum class event_kind : std::uint8_t {
+  started,        ///< a child runs
+  start_failed,   ///< a child could not be started
+  exited,         ///< a child ended; `reason` is empty for a normal end
+  restarted,      ///< a child runs again under its name
+  restart_failed, ///< a restart failed; it will be tried again, or escalate
+  killed,         ///< a child did not end within its shutdown time and was sent `kill`
+  removed,        ///< a child is no longer supervised
+  escalated,      ///< the restart intensity is exceeded; the supervisor ends
+  stopped,        ///< the supervisor ends and has no child left
+  ignored,        ///< a start function wanted no child; the specification may stay
+  auto_shutdown,  ///< a significant child ended, and so the supervisor ends
+};
+
+const char* to_string(event_kind) noexcept;
+
+/// Where a child is in its life.
+enum class child_state : std::uint8_t {
+  undefined,   ///< does not run, and will not by itself. OTP: `undefined`
+  starting,    ///< its start function was called and has not come to an end
+  running,     ///< runs
+  restarting,  ///< a restart failed, and will be tried again. OTP: `restarting`
+  terminating, ///< was told to end, and has not yet
+};
+
+const char* to_string(child_state) noexcept;
+
+/// A report of one thing that happened.
+struct supervision_event {
+  event_kind kind = event_kind::started;
+  std::string supervisor;
+  /// Its id, or the name of a child that has none. Empty when the event concerns the
+  /// supervisor itself.
+  std::string child;
+  /// The incarnation concerned, running or ended; null when there is none.
+  caf::strong_actor_ptr handle;
+  caf::error reason;
+  std::uint64_t restarts = 0; ///< within the window, this one included
+  std::uint64_t max_restarts = 0;
+};
+
+/// One line for a log.
+std::string to_string(const supervision_event&);
+
+template <class Inspector>
+bool inspect(Inspector& f, event_kind& x) {
+  return inspect_enum(f, x, event_kind::auto_shutdown);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, child_state& x) {
+  return inspect_enum(f, x, child_state::terminating);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, supervision_event& x) {
+  return f.object(x).fields(f.field("kind", x.kind), f.field("supervisor", x.supervisor),
+    f.field("child", x.child), f.field("handle", x.handle), f.field("reason", x.reason),
+    f.field("restarts", x.restarts), f.field("max_restarts", x.max_restarts));
+}
+
+} // namespace cafka::supervision

@@ -1,0 +1,101 @@
+#pragma once
+
+#include <caf/actor_control_block.hpp>
+#include <caf/actor_system.hpp>
+#include <caf/error.hpp>
+#include <caf/message.hpp>
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <variant>
+
+namespace cafka::supervision {
+
+/// The child's start function wants no child now. OTP: `ignore`.
+struct ignore {};
+
+/// The child is being started: whoever has the context's `later()` will say when it has
+/// started, or that it failed.
+struct starting {
+  /// The actor, if there is one yet; watched, and told to end when the start is given up.
+  caf::strong_actor_ptr child = {};
+};
+
+/// What a start function returns: the new actor, why there is none, or the promise of
+/// one.
+using start_result = std::variant<caf::strong_actor_ptr, caf::error, ignore, starting>;
+
+/// Tells a supervisor how a start that takes its time came out. OTP:
+/// `proc_lib:init_ack/2`.
+///
+/// May be copied, sent and used in any thread. The first call counts; if the last copy is
+/// dropped without one, the start has failed.
+class start_later {
+public:
+  /// Told `starting` results only by mistake; everything else once.
+  using receiver = std::function<void(start_result)>;
+
+  start_later() = default;
+  explicit start_later(receiver to);
+
+  /// Is there anybody to tell?
+  explicit operator bool() const noexcept { return state_ != nullptr; }
+
+  /// The actor that `starting` named has started.
+  void started() const;
+  /// This actor has started. It is killed if nobody wants it any more.
+  void started(caf::strong_actor_ptr child) const;
+  /// There will be no child.
+  void failed(caf::error why) const;
+  /// No child is wanted now.
+  void ignored() const;
+
+private:
+  class state;
+  std::shared_ptr<state> state_;
+};
+
+/// What a start function is called with; it converts to `caf::actor_system&`, for those
+/// that need no more.
+class start_context {
+public:
+  using make_later = std::function<start_later()>;
+
+  /// Without `later` nobody waits for a `starting`.
+  start_context(
+    caf::actor_system& sys, caf::message arguments = {}, make_later later = {})
+    : system_(sys), arguments_(std::move(arguments)), make_later_(std::move(later)) {}
+
+  operator caf::actor_system&() const noexcept { return system_; }
+
+  caf::actor_system& system() const noexcept { return system_; }
+
+  /// The supervisor's extra arguments, followed by those of the specification.
+  const caf::message& arguments() const noexcept { return arguments_; }
+
+  /// For a start that returns `starting`.
+  start_later later() const { return make_later_ ? make_later_() : start_later{}; }
+
+private:
+  caf::actor_system& system_;
+  caf::message arguments_;
+  make_later make_later_;
+};
+
+/// Starts a child.
+///
+/// Called by the supervisor, in its own thread of control, at the start and at each
+/// restart: it must return a new actor each time and must return soon. What takes its
+/// time returns `starting`, or is wrapped in `start_elsewhere`. A null handle and an
+/// exception are failed starts, too.
+using start_function = std::function<start_result(const start_context&)>;
+
+/// Calls a start function; a null handle and an exception are errors.
+start_result call_start(const start_function& start, const start_context& context);
+
+/// A start function that calls another in a thread of its own, so that it may block: the
+/// supervisor goes on answering meanwhile. `slow` must not return `starting`.
+start_function start_elsewhere(start_function slow);
+
+} // namespace cafka::supervision

@@ -1,0 +1,313 @@
+#pragma once
+
+#include <cafka/supervision/child_spec.hpp>
+#include <cafka/supervision/events.hpp>
+#include <cafka/supervision/restart_policy.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <limits>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace cafka::supervision {
+
+/// How a supervisor decides.
+struct machine_options {
+  supervision::strategy strategy = supervision::strategy::one_for_one;
+  restart_intensity intensity = {};
+  supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
+  /// For `simple_one_for_one`: one more is refused.
+  std::size_t max_children = std::numeric_limits<std::size_t>::max();
+};
+
+/// What the machine has to know of a child.
+struct child_rules {
+  /// Unique; the specification's id, or, under `simple_one_for_one`, its name, if any.
+  std::string key = {};
+  restart_type restart = restart_type::permanent;
+  supervision::shutdown shutdown = {};
+  child_type type = child_type::worker;
+  bool significant = false;
+};
+
+/// What it has to know of this one, under a supervisor with this strategy.
+child_rules rules_of(const child_spec& spec, strategy how);
+
+/// Decides what a supervisor does: which child to start, end and start again, in which
+/// order, what to answer, when to give up. OTP's `supervisor`, without its processes.
+///
+/// Events go in with the time; what is to be done comes out through `output`. A child is
+/// known by its place, which is used again once the child is forgotten, and each of its
+/// starts by a number that is never used again: what comes late concerns nobody.
+///
+/// OTP's supervisor blocks while children start and end; this one remembers what has to
+/// wait. With `one_for_one` and `simple_one_for_one` that is what concerns a child that
+/// is starting or ending; with the other two, and during the very first start, everything
+/// but looking. It is taken up in the order in which it came.
+class supervisor_machine {
+public:
+  using time_point = restart_policy::time_point;
+  /// Whom to answer, in the caller's numbers.
+  using request = std::uint64_t;
+  using place = std::uint32_t;
+
+  static constexpr place nowhere = std::numeric_limits<place>::max();
+
+  /// How a start came out.
+  enum class start_outcome : std::uint8_t { running, failed, ignored, later };
+
+  /// One start of one child.
+  struct incarnation {
+    place where = nowhere;
+    std::uint64_t number = 0;
+
+    friend bool operator==(incarnation, incarnation) = default;
+  };
+
+  /// What the machine wants done. Nothing here may call back into it.
+  class output {
+  public:
+    /// Calls the start function; after `later`, `on_start` says how it came out.
+    virtual start_outcome start(incarnation child) = 0;
+    /// Asks a child to end; false when there is nobody to ask yet.
+    virtual bool tell_to_end(incarnation child) = 0;
+    /// Kills a child; false when there is nobody to kill, so that no end will follow.
+    virtual bool kill(incarnation child) = 0;
+    /// Calls `on_retry` once the messages that wait now have been handled.
+    virtual void retry(incarnation child) = 0;
+    /// The child that a request brought has its place, and will be started next.
+    virtual void taken_in(request from, place where) = 0;
+    /// The answer to a request: `ok` or an error; `where` is the child, or `nowhere`.
+    virtual void answer(request to, errc code, place where) = 0;
+    /// The child does not run and will not by itself: its name means nothing.
+    virtual void undefined(place where) = 0;
+    /// The place is empty from now on. `quietly`: nothing ever ran there.
+    virtual void forget(place where, bool quietly) = 0;
+    virtual void report(event_kind kind, place where) = 0;
+    /// All children have started for the first time.
+    virtual void ready() = 0;
+    /// This child kept that from happening.
+    virtual void not_ready(place where) = 0;
+    /// No child is left after a stop.
+    virtual void ended() = 0;
+
+  protected:
+    ~output() = default;
+  };
+
+  /// No error.
+  static constexpr errc ok = errc{};
+
+  supervisor_machine(machine_options options, output& out);
+  supervisor_machine(const supervisor_machine&) = delete;
+  supervisor_machine& operator=(const supervisor_machine&) = delete;
+  ~supervisor_machine();
+
+  // -- the beginning --------------------------------------------------------------------
+
+  /// Takes a child in without starting it; the keys must be unique.
+  place add(child_rules rules);
+
+  /// Starts those taken in, in order.
+  void begin(time_point now);
+
+  // -- requests -------------------------------------------------------------------------
+
+  /// Takes a child in and starts it. Answers: ok, `already_started`, `already_present`,
+  /// `start_failed`, `max_children`, `shutdown`. At `nowhere`: it wanted no child.
+  void start_child(time_point now, request from, child_rules rules);
+  /// Ends a child. Answers: ok, `not_found`, `shutdown`.
+  void terminate_child(time_point now, request from, std::string key);
+  void terminate_child(time_point now, request from, incarnation child);
+  /// Starts a child that does not run. Answers: ok, `not_found`, `running`, `restarting`,
+  /// `start_failed`, `simple_one_for_one`, `shutdown`.
+  void restart_child(time_point now, request from, std::string key);
+  /// Forgets a child that does not run. Answers: ok, `not_found`, `running`,
+  /// `restarting`, `simple_one_for_one`, `shutdown`.
+  void delete_child(time_point now, request from, std::string key);
+
+  /// Ends all children and then itself: the last started first, one by one; with
+  /// `simple_one_for_one` all at once. At `deadline` those that are left are killed.
+  void stop(time_point now, time_point deadline = time_point::max());
+
+  // -- events ---------------------------------------------------------------------------
+
+  /// A start that took its time came out. False when nobody waits for it any more.
+  bool on_start(time_point now, incarnation child, start_outcome how);
+  /// A child ended. False when it concerns nobody.
+  bool on_exit(time_point now, incarnation child, exit_class how);
+  void on_retry(time_point now, incarnation child);
+  void on_time(time_point now);
+
+  /// When `on_time` must be called at the latest.
+  [[nodiscard]] time_point next_time() const;
+
+  // -- looking --------------------------------------------------------------------------
+
+  [[nodiscard]] place find(std::string_view key) const {
+    const auto i = by_key_.find(key);
+    return i != by_key_.end() ? i->second : nowhere;
+  }
+  /// Whether this start is still the child's last.
+  [[nodiscard]] bool is_current(incarnation child) const {
+    return child.number != 0 && child.where < children_.size()
+      && children_[child.where].number == child.number;
+  }
+  [[nodiscard]] incarnation at(place where) const {
+    return {where, children_[where].number};
+  }
+  [[nodiscard]] child_state state(place where) const { return children_[where].state; }
+  [[nodiscard]] const child_rules& rules(place where) const {
+    return children_[where].rules;
+  }
+  /// The children in start order: the first, and the one after another.
+  [[nodiscard]] place first() const { return first_; }
+  [[nodiscard]] place after(place where) const { return children_[where].after; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] std::size_t active() const { return active_; }
+  [[nodiscard]] std::size_t supervisors() const { return supervisors_; }
+  [[nodiscard]] bool stopping() const { return stopping_; }
+  /// Whether nothing is under way that others may have to wait for.
+  [[nodiscard]] bool settled() const {
+    return group_.now == group::phase::none && in_transition_ == 0 && waiting_.empty();
+  }
+  [[nodiscard]] const machine_options& options() const { return options_; }
+  [[nodiscard]] const restart_policy& policy() const { return policy_; }
+
+private:
+  /// Why a child is being started.
+  enum class cause : std::uint8_t { first, request, again, restart, group };
+
+  struct entry {
+    child_rules rules;
+    std::uint64_t number = 0; // zero: the place is empty
+    place before = nowhere;
+    place after = nowhere;
+    child_state state = child_state::undefined;
+    cause why = cause::first;
+    bool dead = false; // ended, and the event has to wait
+    time_point kill_at = time_point::max();
+  };
+
+  struct start_request {
+    request from;
+    child_rules rules;
+  };
+  struct key_request {
+    enum class wish : std::uint8_t { terminate, restart, remove };
+    wish wanted;
+    request from;
+    std::string key;
+  };
+  struct terminate_request {
+    request from;
+    incarnation child;
+  };
+  struct exit_event {
+    incarnation child;
+    exit_class how;
+  };
+  struct retry_event {
+    incarnation child;
+  };
+  using waiting =
+    std::variant<start_request, key_request, terminate_request, exit_event, retry_event>;
+
+  /// A group that is ended and started again, or the very first start.
+  struct group {
+    enum class phase : std::uint8_t { none, ending, starting };
+    phase now = phase::none;
+    place from = nowhere; // the first of the group; it goes on to the last child
+    place next = nowhere; // whose turn it is
+    bool very_first = false;
+  };
+
+  [[nodiscard]] bool is_simple() const {
+    return options_.strategy == strategy::simple_one_for_one;
+  }
+  [[nodiscard]] bool leaves_nothing(const entry& c) const {
+    return is_simple() || c.rules.restart == restart_type::temporary;
+  }
+  [[nodiscard]] static bool is_alive(const entry& c) {
+    return !c.dead
+      && (c.state == child_state::running || c.state == child_state::starting
+        || c.state == child_state::terminating);
+  }
+  [[nodiscard]] bool by_group() const {
+    return options_.strategy == strategy::one_for_all
+      || options_.strategy == strategy::rest_for_one;
+  }
+  /// Whether what comes now has to wait for the group.
+  [[nodiscard]] bool busy() const {
+    return group_.now != group::phase::none || (by_group() && in_transition_ > 0);
+  }
+
+  void take(time_point now, waiting what);
+  void handle(time_point now, start_request& what);
+  void handle(time_point now, key_request& what);
+  void handle(time_point now, terminate_request& what);
+  void handle(time_point now, exit_event& what);
+  void handle(time_point now, retry_event& what);
+  void take_up(time_point now);
+  void wait_for(place where, waiting what);
+  void refuse_all();
+
+  void terminate(time_point now, request from, place where);
+  void after_exit(time_point now, place where, restart_action what);
+  void restart(time_point now, place where);
+  void begin_start(time_point now, place where, cause why, request from = 0);
+  void finish_start(time_point now, place where, start_outcome how, request from);
+  [[nodiscard]] request starter_of(place where);
+
+  void begin_group(place from);
+  void advance(time_point now);
+  void end_next_of_group(time_point now);
+  void on_group_child_ended(place where);
+  void start_next_of_group(time_point now);
+
+  bool tell(time_point now, place where);
+  bool kill(place where);
+  void on_ended(time_point now, place where);
+
+  void begin_stop(time_point now);
+  void stop_next(time_point now);
+
+  void set_state(place where, child_state next);
+  void set_kill_time(place where, time_point at);
+  void make_undefined(place where);
+  void del_child(place where);
+  void remove(place where, bool quietly = false);
+  void settled(place where);
+
+  machine_options options_;
+  output& out_;
+  restart_policy policy_;
+  std::deque<entry> children_; // whose keys are looked at from by_key_, and must stay
+  std::vector<place> empty_;
+  std::unordered_map<std::string_view, place> by_key_;
+  place first_ = nowhere;
+  place last_ = nowhere;
+  std::size_t size_ = 0;
+  std::size_t active_ = 0;
+  std::size_t supervisors_ = 0;
+  std::size_t in_transition_ = 0; // starting or terminating
+  std::size_t significant_ = 0;   // that are not undefined
+  std::uint64_t last_number_ = 0;
+  group group_;
+  std::deque<waiting> waiting_;
+  std::unordered_map<place, std::deque<waiting>> waiting_for_;
+  std::unordered_map<place, request> starters_;
+  std::unordered_map<place, request> terminators_;
+  std::set<std::pair<time_point, place>> kill_times_;
+  bool stopping_ = false;
+  bool ended_ = false;
+  time_point stop_deadline_ = time_point::max();
+};
+
+} // namespace cafka::supervision

@@ -1,0 +1,104 @@
+#include "certificates.hpp"
+#include <cafka/actors/tls.hpp>
+
+#include <caf/deep_to_string.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <filesystem>
+#include <sys/stat.h>
+
+using namespace cafka::testing;
+using cafka::ssl_options;
+using cafka::actors::tls_context;
+using cafka::protocol::error_code;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+/// What is wrong with these.
+std::string refused(const ssl_options& options) {
+  const auto made = tls_context::make(options);
+  REQUIRE_FALSE(made);
+  CHECK(made.error().code == error_code::invalid_argument);
+  return made.error().detail;
+}
+
+} // namespace
+
+TEST_CASE("a file that cannot be used is named, with its option and what is wrong") {
+  const authority ca{"cafka test CA"};
+  const auto client = ca.issue();
+  const auto other = ca.issue();
+  const scratch_folder files;
+  const auto missing = files.path("missing");
+  const auto no_pem = files.write("no.pem", "nothing of the kind\n");
+  const auto empty = files.write("empty", "");
+  const auto ca_file = files.write("ca.crt", ca.certificate());
+  const auto damaged =
+    files.write("damaged.crt", ca.certificate() + ca.certificate().substr(0, 200));
+  const auto crt = files.write("client.crt", client.certificate);
+  const auto key = files.write("client.key", client.key);
+  const auto other_key = files.write("other.key", other.key);
+  const auto locked = files.write("locked.key", encrypted(client.key, "sesame"));
+
+  CHECK(refused({.cacertfile = missing})
+    == "ssl_options.cacertfile = " + missing
+      + ": cannot be read: no such file or directory");
+  CHECK(refused({.cacertfile = files.path()})
+    == "ssl_options.cacertfile = " + files.path() + ": is not a file");
+  CHECK(refused({.cacertfile = no_pem})
+    == "ssl_options.cacertfile = " + no_pem + ": holds no certificate in PEM");
+  CHECK_THAT(refused({.cacertfile = empty}), ContainsSubstring("holds no certificate"));
+  CHECK_THAT(refused({.cacertfile = key}), ContainsSubstring("holds no certificate"));
+  CHECK(refused({.cacertfile = damaged})
+    == "ssl_options.cacertfile = " + damaged + ": its certificate 2 is damaged");
+
+  CHECK(refused({.cacertdir = missing})
+    == "ssl_options.cacertdir = " + missing
+      + ": cannot be read: no such file or directory");
+  CHECK(refused({.cacertdir = files.path()})
+    == "ssl_options.cacertdir = " + files.path()
+      + ": holds no file that is named by the hash of its CA: see openssl rehash");
+
+  CHECK_THAT(refused({.certfile = missing, .keyfile = key}),
+    ContainsSubstring("ssl_options.certfile = " + missing));
+  CHECK_THAT(refused({.certfile = crt, .keyfile = missing}),
+    ContainsSubstring("ssl_options.keyfile = " + missing));
+  CHECK(refused({.certfile = crt})
+    == "ssl_options.certfile = " + crt
+      + ": holds no private key in PEM, and there is no keyfile");
+  CHECK(refused({.keyfile = key})
+    == "ssl_options.keyfile = " + key + ": there is no certfile to go with it");
+  CHECK(refused({.certfile = crt, .keyfile = ca_file})
+    == "ssl_options.keyfile = " + ca_file + ": holds no private key in PEM");
+  CHECK(refused({.certfile = crt, .keyfile = other_key})
+    == "ssl_options.keyfile = " + other_key
+      + ": is not the key of the certificate in certfile");
+  CHECK(refused({.certfile = crt, .keyfile = locked})
+    == "ssl_options.keyfile = " + locked + ": its key is encrypted: set password");
+  CHECK(refused({.certfile = crt, .keyfile = locked, .password = "guess"})
+    == "ssl_options.keyfile = " + locked
+      + ": its key does not open with the password that is set");
+  CHECK(tls_context::make({.certfile = crt, .keyfile = locked, .password = "sesame"}));
+  CHECK(refused({.ciphers = "NO-SUCH-CIPHER"})
+    == "ssl_options.ciphers = NO-SUCH-CIPHER: names no cipher of TLS 1.2 that OpenSSL "
+       "allows: see openssl ciphers");
+}
+
+TEST_CASE("a pipe in the place of a file is refused, and not waited for") {
+  const scratch_folder files;
+  const auto pipe = files.path("pipe");
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  CHECK_THAT(refused({.cacertfile = pipe}), ContainsSubstring("is not a file"));
+}
+
+TEST_CASE("options are printed without the password, and say whether there is one") {
+  ssl_options options{.certfile = "client.crt", .password = "sesame"};
+  const auto printed = caf::deep_to_string(options);
+  CHECK_THAT(printed, ContainsSubstring("client.crt") && ContainsSubstring("<redacted>"));
+  CHECK_THAT(printed, !ContainsSubstring("sesame"));
+  CHECK(options.password == "sesame");
+  options.password.clear();
+  CHECK_THAT(caf::deep_to_string(options), !ContainsSubstring("<redacted>"));
+}

@@ -1,0 +1,334 @@
+#include <cafka/supervision/supervisor_machine.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace cafka::supervision;
+using namespace std::chrono_literals;
+
+namespace {
+
+using machine = supervisor_machine;
+using lines = std::vector<std::string>;
+
+/// A machine, and a log of all that it wants done.
+struct bench final : machine::output {
+  using outcome = machine::start_outcome;
+
+  lines log;
+  std::map<std::string, std::vector<outcome>> starts; // the last is for ever
+  std::map<std::string, bool> nobody;                 // no actor behind the child
+  machine m;
+  machine::time_point now{1000s};
+  machine::request last = 0;
+
+  explicit bench(machine_options options = {}) : m(options, *this) {}
+
+  static machine_options of(strategy how, restart_intensity intensity = {}) {
+    return {how, intensity, auto_shutdown::never, 1000};
+  }
+
+  std::string name(machine::place p) const { return m.rules(p).key; }
+  machine::incarnation at(const std::string& key) const { return m.at(m.find(key)); }
+  child_state state(const std::string& key) const { return m.state(m.find(key)); }
+
+  lines took() { return std::exchange(log, {}); }
+
+  // -- what the machine wants -----------------------------------------------------------
+
+  outcome start(machine::incarnation c) override {
+    log.push_back("start " + name(c.where));
+    auto& left = starts[name(c.where)];
+    if (left.empty())
+      return outcome::running;
+    const auto next = left.front();
+    if (left.size() > 1)
+      left.erase(left.begin());
+    return next;
+  }
+  bool tell_to_end(machine::incarnation c) override {
+    log.push_back("tell " + name(c.where));
+    return !nobody[name(c.where)];
+  }
+  bool kill(machine::incarnation c) override {
+    log.push_back("kill " + name(c.where));
+    return !nobody[name(c.where)];
+  }
+  void retry(machine::incarnation c) override { log.push_back("retry " + name(c.where)); }
+  void taken_in(machine::request, machine::place) override {}
+  void answer(machine::request to, errc code, machine::place) override {
+    if (to != 0)
+      log.push_back(
+        std::to_string(to) + ' ' + (code == machine::ok ? "ok" : to_string(code)));
+  }
+  void undefined(machine::place) override {}
+  void forget(machine::place p, bool) override { log.push_back("forget " + name(p)); }
+  void report(event_kind kind, machine::place p) override {
+    if (kind == event_kind::escalated || kind == event_kind::killed)
+      log.push_back(std::string{to_string(kind)} + ' ' + name(p));
+  }
+  void ready() override { log.push_back("ready"); }
+  void not_ready(machine::place p) override { log.push_back("not ready: " + name(p)); }
+  void ended() override { log.push_back("ended"); }
+
+  // -- what happens ---------------------------------------------------------------------
+
+  void begin(const std::vector<child_rules>& children) {
+    for (const auto& c : children)
+      m.add(c);
+    m.begin(now);
+  }
+  void begin(const lines& keys) {
+    std::vector<child_rules> all;
+    for (const auto& key : keys)
+      all.push_back({.key = key});
+    begin(all);
+    log.clear();
+  }
+  machine::request start_child(const std::string& key) {
+    m.start_child(now, ++last, {.key = key});
+    return last;
+  }
+  void crash(const std::string& key) { m.on_exit(now, at(key), exit_class::error); }
+  void ends(const std::string& key) { m.on_exit(now, at(key), exit_class::shutdown); }
+};
+
+} // namespace
+
+TEST_CASE("children start one after the other, also those that take their time") {
+  bench b;
+  b.starts["b"] = {bench::outcome::later};
+  b.begin(std::vector<child_rules>{{.key = "a"}, {.key = "b"}, {.key = "c"}});
+  CHECK(b.took() == lines{"start a", "start b"});
+  CHECK(b.state("b") == child_state::starting);
+  SECTION("which is ready when the last has started") {
+    b.m.on_start(b.now, b.at("b"), bench::outcome::running);
+    CHECK(b.took() == lines{"start c", "ready"});
+  }
+  SECTION("and undoes what was started when one fails") {
+    b.m.on_start(b.now, b.at("b"), bench::outcome::failed);
+    CHECK(b.took() == lines{"not ready: b", "forget c", "forget b", "tell a"});
+    b.ends("a");
+    CHECK(b.took() == lines{"forget a", "ended"});
+  }
+  SECTION("and counts an end before the start's as a failed start") {
+    b.crash("b");
+    CHECK(b.took()[0] == "not ready: b");
+  }
+  SECTION("and keeps requests and ends waiting meanwhile, in order") {
+    b.crash("a");
+    b.start_child("a");
+    b.start_child("d");
+    CHECK(b.took().empty());
+    b.m.on_start(b.now, b.at("b"), bench::outcome::running);
+    CHECK(b.took()
+      == lines{"start c", "ready", "start a", "1 already_started", "start d", "2 ok"});
+  }
+  SECTION("and can be stopped in the middle") {
+    b.m.stop(b.now);
+    CHECK(b.took() == lines{"forget c", "tell b"});
+    // What comes late concerns nobody any more.
+    CHECK(b.m.on_exit(b.now, b.at("b"), exit_class::shutdown));
+    CHECK(b.took() == lines{"forget b", "tell a"});
+  }
+}
+
+TEST_CASE("with one_for_one a child that starts slowly keeps no other waiting") {
+  bench b;
+  b.starts["slow"] = {bench::outcome::later};
+  b.begin(lines{"a"});
+  b.start_child("slow");
+  CHECK(b.took() == lines{"start slow"});
+  b.crash("a");
+  b.start_child("b");
+  CHECK(b.took() == lines{"start a", "start b", "2 ok"});
+  SECTION("but what concerns itself waits") {
+    b.start_child("slow");
+    b.m.restart_child(b.now, 7, "slow");
+    CHECK(b.took().empty());
+    b.m.on_start(b.now, b.at("slow"), bench::outcome::running);
+    CHECK(b.took() == lines{"1 ok", "3 already_started", "7 running"});
+  }
+  SECTION("and its end can be had before its start") {
+    b.m.terminate_child(b.now, 9, "slow");
+    CHECK(b.took() == lines{"tell slow"});
+    const auto who = b.at("slow");
+    b.ends("slow");
+    CHECK(b.took() == lines{"1 shutdown", "forget slow", "9 ok"});
+    CHECK_FALSE(b.m.on_start(b.now, who, bench::outcome::running));
+  }
+  SECTION("and if there is nobody to tell yet, its shutdown time is waited for") {
+    b.nobody["slow"] = true;
+    const auto who = b.at("slow");
+    b.m.terminate_child(b.now, 9, "slow");
+    CHECK(b.took() == lines{"tell slow"});
+    CHECK(b.m.next_time() == b.now + 5s);
+    b.m.on_time(b.now + 5s);
+    CHECK(
+      b.took() == lines{"killed slow", "kill slow", "1 shutdown", "forget slow", "9 ok"});
+    CHECK_FALSE(b.m.on_start(b.now, who, bench::outcome::running));
+    CHECK(b.m.next_time() == machine::time_point::max());
+  }
+  SECTION("and if somebody comes up meanwhile, it is told") {
+    b.nobody["slow"] = true;
+    b.m.terminate_child(b.now, 9, "slow");
+    CHECK(b.m.on_start(b.now, b.at("slow"), bench::outcome::running));
+    CHECK(b.took() == lines{"tell slow", "tell slow"});
+  }
+}
+
+TEST_CASE("a restart that takes its time") {
+  bench b;
+  b.begin(lines{"a", "b"});
+  b.starts["a"] = {bench::outcome::later};
+  b.crash("a");
+  CHECK(b.took() == lines{"start a"});
+  SECTION("is given up when the supervisor is told to stop") {
+    b.m.stop(b.now);
+    CHECK(b.took() == lines{"tell b"});
+    b.ends("b");
+    CHECK(b.took() == lines{"forget b", "tell a"});
+    b.ends("a");
+    CHECK(b.took() == lines{"forget a", "ended"});
+  }
+  SECTION("and fails is tried again, and counts then") {
+    b.m.on_start(b.now, b.at("a"), bench::outcome::failed);
+    CHECK(b.took() == lines{"retry a"});
+    CHECK(b.m.policy().restarts() == 1);
+    CHECK(b.state("a") == child_state::restarting);
+    b.m.on_retry(b.now, b.at("a"));
+    CHECK(b.took() == lines{"start a"});
+    CHECK(b.m.policy().restarts() == 2);
+  }
+  SECTION("and whose child dies meanwhile has failed") {
+    b.crash("a");
+    CHECK(b.took() == lines{"retry a"});
+    // Only once: nothing is restarted twice.
+    CHECK_FALSE(b.m.on_exit(b.now, b.at("a"), exit_class::error));
+    CHECK(b.took().empty());
+  }
+  SECTION("and failed does not survive a termination") {
+    b.m.on_start(b.now, b.at("a"), bench::outcome::failed);
+    const auto who = b.at("a");
+    b.m.terminate_child(b.now, 1, "a");
+    b.m.on_retry(b.now, who);
+    CHECK(b.took() == lines{"retry a", "1 ok"});
+    CHECK(b.state("a") == child_state::undefined);
+  }
+}
+
+TEST_CASE("while a group is restarted everything else waits, and nothing is forgotten") {
+  bench b{bench::of(strategy::one_for_all)};
+  b.begin(lines{"a", "b", "c"});
+  b.crash("b");
+  CHECK(b.took() == lines{"tell c"});
+  b.start_child("d");
+  b.m.terminate_child(b.now, 5, "a");
+  SECTION("a child that dies before its turn is not told, and not restarted twice") {
+    b.crash("a");
+    b.ends("c");
+    CHECK(
+      b.took() == lines{"start a", "start b", "start c", "start d", "1 ok", "tell a"});
+    CHECK(b.m.policy().restarts() == 1);
+    b.ends("a");
+    CHECK(b.took() == lines{"5 ok"});
+  }
+  SECTION("a child that dies after its restart has its own restart") {
+    b.ends("c");
+    CHECK(b.took() == lines{"tell a"});
+    b.starts["b"] = {bench::outcome::later};
+    b.ends("a");
+    CHECK(b.took() == lines{"start a", "start b"});
+    b.crash("a");
+    CHECK(b.took().empty());
+    b.starts["b"] = {bench::outcome::running};
+    b.m.on_start(b.now, b.at("b"), bench::outcome::running);
+    // First what came first: the request for d, the end of a; then the crash is none.
+    CHECK(b.took() == lines{"start c", "start d", "1 ok", "5 ok"});
+    CHECK(b.m.policy().restarts() == 1);
+  }
+  SECTION("a stop ends it") {
+    b.m.stop(b.now);
+    CHECK(b.took() == lines{"1 shutdown", "5 shutdown"});
+    b.ends("c");
+    CHECK(b.took() == lines{"forget c", "forget b", "tell a"});
+    b.ends("a");
+    CHECK(b.took() == lines{"forget a", "ended"});
+  }
+}
+
+TEST_CASE("children that are told to end are killed at their time, all by one clock") {
+  bench b{bench::of(strategy::simple_one_for_one)};
+  b.begin(lines{});
+  for (const auto seconds : {5, 1, 3}) {
+    const auto key = "c" + std::to_string(seconds);
+    b.m.start_child(b.now, ++b.last,
+      {.key = key, .shutdown = shutdown::timeout(std::chrono::seconds{seconds})});
+  }
+  b.took();
+  b.m.stop(b.now);
+  CHECK(b.took() == lines{"tell c5", "tell c1", "tell c3"});
+  CHECK(b.m.next_time() == b.now + 1s);
+  b.ends("c1");
+  CHECK(b.took() == lines{"forget c1"});
+  // No timer is left behind for one that has ended.
+  CHECK(b.m.next_time() == b.now + 3s);
+  b.m.on_time(b.now + 4s);
+  CHECK(b.took() == lines{"killed c3", "kill c3"});
+  CHECK(b.m.next_time() == b.now + 5s);
+  b.m.stop(b.now + 4s, b.now + 4s);
+  b.m.on_time(b.now + 4s);
+  CHECK(b.took() == lines{"killed c5", "kill c5", "killed c3", "kill c3"});
+  b.ends("c3");
+  b.ends("c5");
+  CHECK(b.took() == lines{"forget c3", "forget c5", "ended"});
+  CHECK(b.m.next_time() == machine::time_point::max());
+}
+
+TEST_CASE("beyond the intensity all are ended, and requests are refused") {
+  bench b{bench::of(strategy::rest_for_one, {.max_restarts = 1})};
+  b.begin(lines{"a", "b"});
+  b.crash("b");
+  CHECK(b.took() == lines{"start b"});
+  b.crash("a");
+  CHECK(b.took() == lines{"escalated a", "tell b"});
+  b.start_child("c");
+  CHECK(b.took() == lines{"1 shutdown"});
+  b.crash("b");
+  CHECK(b.took() == lines{"forget b", "forget a", "ended"});
+}
+
+TEST_CASE("places are used again, and what is late for the old tenant is not the new's") {
+  bench b{bench::of(strategy::simple_one_for_one)};
+  b.begin(lines{});
+  b.start_child("a");
+  const auto old = b.at("a");
+  b.m.terminate_child(b.now, 9, "a");
+  b.ends("a");
+  b.start_child("b");
+  REQUIRE(b.at("b").where == old.where);
+  CHECK_FALSE(b.m.on_exit(b.now, old, exit_class::error));
+  b.m.terminate_child(b.now, 10, old);
+  CHECK(b.log.back() == "10 not_found");
+  CHECK(b.m.size() == 1);
+  CHECK(b.m.active() == 1);
+}
+
+TEST_CASE("the significant children that run are counted through restarts and ends") {
+  machine_options options;
+  options.auto_shutdown = auto_shutdown::all_significant;
+  bench b{options};
+  b.begin(std::vector<child_rules>{{.key = "a"},
+    {.key = "b", .restart = restart_type::transient, .significant = true},
+    {.key = "c", .restart = restart_type::transient, .significant = true}});
+  b.took();
+  b.crash("b");
+  b.m.terminate_child(b.now, 1, "b");
+  b.ends("b");
+  CHECK(b.took() == lines{"start b", "tell b", "1 ok"});
+  b.m.on_exit(b.now, b.at("c"), exit_class::normal);
+  CHECK(b.took() == lines{"forget c", "forget b", "tell a"});
+}

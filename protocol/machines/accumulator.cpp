@@ -258,7 +258,7 @@ bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced
     }
   }
   const auto needed = bound + detail::v2::header_size;
-  const auto expected = std::min(p.expected, largest);
+  const auto expected = std::min(builder.empty() ? p.expected : builder.size(), largest);
   auto room = pool_->take(std::max(needed, expected), forced);
   if (room.bytes == nullptr && expected > needed)
     room = pool_->take(needed, forced);

@@ -10,14 +10,11 @@ namespace cafka::protocol {
 
 namespace {
 
-/// Of a record without key, value and headers at most: seven varints and its attributes.
-constexpr std::size_t record_overhead = 40;
 constexpr std::size_t header_overhead = 10;
 
 /// Bytes that the record takes at most.
 std::size_t bound_of(const outgoing_record& r) {
-  auto size = record_overhead + (r.key ? r.key->size() : 0)
-    + (r.value ? r.value->size() : 0);
+  auto size = batch_builder::record_bound(r.key, r.value);
   for (const auto& h : r.headers)
     size += header_overhead + h.key.size() + (h.value ? h.value->size() : 0);
   return size;
@@ -110,10 +107,33 @@ accumulator::appended accumulator::append(
   if (table == nullptr)
     return append_unassigned(t, r, now, done, bound);
   auto wrong = error_code::none;
-  auto* p = choose(t, *table, r, wrong);
+  const auto keyless = !r.key && r.partition.value() < 0;
+  const auto sticky = t.sticky.load(std::memory_order_relaxed);
+  auto* p = keyless && sticky < table->partitions.size() ? table->partitions[sticky]
+                                                         : choose(t, *table, r, wrong);
   if (p == nullptr)
     return {wrong, r.partition};
   bool long_enough = false;
+  if (r.headers.empty() && done == nullptr) {
+    // Most records join a batch that has room for them, and that is no news.
+    const std::lock_guard guard{p->lock};
+    auto& builder = p->open.builder;
+    const auto size = builder.size();
+    if (!builder.empty() && builder.capacity() - size >= bound
+      && size + bound <= options_.batch_size) {
+      builder.append_within(r.key, r.value, r.time.value_or(now));
+      if (keyless) {
+        p->sticky_bytes += builder.size() - size;
+        long_enough = p->sticky_bytes >= options_.sticky_size;
+        if (long_enough)
+          p->sticky_bytes = 0;
+      }
+      const appended joined{error_code::none, p->id, p->next_number++};
+      if (long_enough)
+        next_sticky(t, *table);
+      return joined;
+    }
+  }
   const auto result = put(*p, r, now, done, bound, long_enough);
   if (long_enough)
     next_sticky(t, *table);

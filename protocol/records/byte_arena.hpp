@@ -84,6 +84,8 @@ constexpr std::uint64_t zigzag(std::int64_t x) {
 
 /// Bytes that `x` takes as a zigzag varint. Source: Protocol Buffers' encoding.
 constexpr std::size_t varint_size(std::int64_t x) {
+  if (zigzag(x) < 0x80) // Most are.
+    return 1;
   return (static_cast<std::size_t>(std::bit_width(zigzag(x) | 1)) + 6) / 7;
 }
 

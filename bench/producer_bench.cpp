@@ -372,7 +372,14 @@ int run(const std::vector<std::string>& wanted) {
   configuration config;
   caf::actor_system sys{config};
   const auto app = must(
-    application::start(sys, {.brokers = brokers, .disable_default_worker = true}));
+    application::start(sys, {.brokers = brokers}));
+  if (real != nullptr) {
+    create_topics missing;
+    for (const auto partitions : {1, 10, 100, 1'000})
+      missing.topics.push_back(
+        {topic_of({.partitions = partitions}), partitions, 1});
+    must(app->create_topics(missing)); // Each answer is its own: they may be there.
+  }
   std::printf("cafka beside librdkafka %s, %s; acks all, linger 5 ms; cafka with "
               "idempotence, librdkafka without\n",
     rd_kafka_version_str(), real != nullptr ? "Kafka" : "mock cluster");

@@ -390,12 +390,7 @@ int run(const std::vector<std::string>& wanted) {
   if (!wanted.empty() && wants("alone")) {
     const auto values = values_of(100);
     const workload w{100, 1, codec::none, 1'000'000};
-    producer_options options;
-    if (const char* size = std::getenv("BATCH"))
-      options.batch_size = static_cast<std::size_t>(std::atoi(size));
-    if (const char* size = std::getenv("BUFFER"))
-      options.buffer_memory = static_cast<std::size_t>(std::atoi(size));
-    const auto p = must(app->producer(options));
+    const auto p = must(app->producer("alone"));
     std::vector<double> all;
     for (int i = 0; i != 20; ++i)
       all.push_back(produce_with_cafka(p, w, topic_of(w), values).nanoseconds);

@@ -3,7 +3,7 @@
 // names one.
 //
 //   producer_bench [cpu] [latency]    both unless told
-//   producer_bench alone              cafka alone, for a profiler
+//   producer_bench alone [bytes]      cafka alone, for a profiler; 100 bytes unless told
 
 #include "bench.hpp"
 #include "mock_process.hpp"
@@ -388,8 +388,9 @@ int run(const std::vector<std::string>& wanted) {
   if (wants("latency"))
     latency_table(*app, brokers);
   if (!wanted.empty() && wants("alone")) {
-    const auto values = values_of(100);
-    const workload w{100, 1, codec::none, 1'000'000};
+    const auto size = wanted.size() > 1 ? std::stoul(wanted[1]) : 100;
+    const auto values = values_of(size);
+    const workload w{size, 1, codec::none, 100'000'000 / size};
     const auto p = must(app->producer("alone"));
     std::vector<double> all;
     for (int i = 0; i != 20; ++i)

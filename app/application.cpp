@@ -1,6 +1,7 @@
 #include <cafka/actors/asio_transport.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
+#include <cafka/app/producer_starter.hpp>
 #include <cafka/app/stream_starter.hpp>
 #include <cafka/supervision/run_here.hpp>
 
@@ -36,6 +37,7 @@ constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
 /// The worker supervisor's name among the supervisors.
 const std::string workers_name = "workers";
 const std::string streams_name = "streams";
+const std::string producers_name = "producers";
 
 void log_event(const supervision_event& event) {
   switch (event.kind) {
@@ -144,6 +146,7 @@ struct application::impl {
   std::shared_ptr<actors::transport_factory> transports;
   supervision::supervisor_actor root;
   std::shared_ptr<stream_starter> starter;
+  std::shared_ptr<producer_starter> producers;
   /// The workers outside the tree, and what guards the list.
   std::mutex linked_mutex;
   std::vector<caf::weak_actor_ptr> linked;
@@ -306,6 +309,16 @@ struct application::impl {
     of_root.children.push_back(
       supervision::supervisor_spec(streams_name, std::move(of_streams)));
     of_root.children.back().name = streams_name;
+    supervision::supervisor_options of_producers;
+    of_producers.name = "cafka.producers";
+    of_producers.strategy = supervision::strategy::simple_one_for_one;
+    of_producers.intensity = {options.max_restarts, options.max_seconds};
+    // Their names are apart from the workers'.
+    of_producers.names = std::make_shared<supervision::registry>();
+    of_producers.observer = observer;
+    of_root.children.push_back(
+      supervision::supervisor_spec(producers_name, std::move(of_producers)));
+    of_root.children.back().name = producers_name;
     return of_root;
   }
 
@@ -415,6 +428,9 @@ result<std::unique_ptr<application>> application::start(
   content->root = *root;
   content->starter = std::make_shared<stream_starter>(sys, content->options,
     content->names, content->supervisors->look_up(streams_name),
+    [state = content->state] { return state->why_ended(); });
+  content->producers = std::make_shared<producer_starter>(sys, content->options,
+    content->transports, content->supervisors->look_up(producers_name),
     [state = content->state] { return state->why_ended(); });
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
@@ -533,6 +549,14 @@ result<supervision::tree_node> application::tree(milliseconds deadline) const {
   if (auto why = impl_->why_ended(); why.code != error_code::none)
     return why;
   return error{error_code::timed_out, to_string(root.error())};
+}
+
+result<producer> application::producer(producer_options options) {
+  return impl_->producers->start(std::move(options));
+}
+
+result<producer> application::producer(const std::string& name) {
+  return impl_->producers->find_or_start(name);
 }
 
 result<worker_status> application::status(

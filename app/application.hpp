@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/producer.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/app/stream.hpp>
 #include <cafka/app/worker_ref.hpp>
@@ -114,6 +115,17 @@ public:
   ///
   /// Errors: `closed` when all has ended; `timed_out`.
   result<supervision::tree_node> tree(milliseconds deadline = {}) const;
+
+  // -- producers ------------------------------------------------------------------------
+
+  /// Starts a producer under a supervisor, with connections of its own. Does not wait for
+  /// any broker: records wait, by their deadlines.
+  ///
+  /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
+  result<cafka::producer> producer(producer_options options);
+
+  /// The producer of that name; one with the defaults if there is none yet.
+  result<cafka::producer> producer(const std::string& name);
 
   // -- Kafka ----------------------------------------------------------------------------
   //

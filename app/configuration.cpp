@@ -1,4 +1,5 @@
 #include <cafka/actors/interfaces.hpp>
+#include <cafka/actors/producer.hpp>
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/app/configuration.hpp>
 #include <cafka/supervision/supervisor.hpp>
@@ -10,6 +11,7 @@ namespace cafka {
 void init_global_meta_objects() {
   caf::core::init_global_meta_objects();
   caf::init_global_meta_objects<caf::id_block::cafka>();
+  caf::init_global_meta_objects<caf::id_block::cafka_producer>();
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
 }
 

@@ -2,22 +2,16 @@
 // librdkafka, both on the same mock cluster in a process of its own.
 
 #include "bench.hpp"
+#include "mock_process.hpp"
 #include <cafka/app/application.hpp>
 #include <cafka/app/configuration.hpp>
 
 #include <caf/actor_system.hpp>
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 
 #include <cstring>
 #include <functional>
 #include <iostream>
 #include <memory>
-#include <signal.h>
-#include <stdexcept>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 namespace {
 
@@ -28,47 +22,6 @@ constexpr int runs = 15;
 constexpr std::size_t records_per_run = 30'000;
 constexpr std::size_t records_per_batch = 1'000;
 constexpr std::size_t value_size = 100;
-
-/// librdkafka's mock cluster in a child process, so that its time is not the client's.
-class mock_process {
-public:
-  mock_process() {
-    int pipe_ends[2];
-    if (::pipe(pipe_ends) != 0)
-      throw std::runtime_error("no pipe");
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-      char errors[512];
-      auto* conf = rd_kafka_conf_new();
-      rd_kafka_conf_set(conf, "client.id", "mock", errors, sizeof errors);
-      auto* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, errors, sizeof errors);
-      auto* cluster = rd_kafka_mock_cluster_new(handle, 1);
-      const std::string brokers = rd_kafka_mock_cluster_bootstraps(cluster);
-      (void)!::write(pipe_ends[1], brokers.data(), brokers.size());
-      ::close(pipe_ends[1]);
-      ::pause();
-      ::_exit(0);
-    }
-    ::close(pipe_ends[1]);
-    char buffer[256];
-    const auto n = ::read(pipe_ends[0], buffer, sizeof buffer);
-    ::close(pipe_ends[0]);
-    brokers_.assign(buffer, n > 0 ? static_cast<std::size_t>(n) : 0);
-  }
-  mock_process(const mock_process&) = delete;
-  mock_process& operator=(const mock_process&) = delete;
-  ~mock_process() {
-    ::kill(child_, SIGKILL);
-    ::waitpid(child_, nullptr, 0);
-  }
-
-  [[nodiscard]] const std::string& brokers() const { return brokers_; }
-
-private:
-  pid_t child_ = -1;
-  std::string brokers_;
-};
 
 template <class T>
 T must(result<T> x) {
@@ -183,7 +136,7 @@ void print(
 }
 
 int run() {
-  const mock_process mock;
+  const bench::mock_process mock;
   configuration config;
   caf::actor_system sys{config};
   auto app = must(application::start(sys, {.brokers = mock.brokers()}));

@@ -86,6 +86,15 @@ std::size_t room_left(std::size_t max_size, bool first, std::size_t used) {
   return limit - std::min(limit, used);
 }
 
+/// Who sent it, and the checksum over that and all that follows.
+void stamp(std::span<std::byte> batch, const seal_options& options) {
+  auto* at = batch.data() + v2::producer_at;
+  at = store_big(at, options.producer_id);
+  at = store_big(at, options.producer_epoch);
+  store_big(at, options.base_sequence);
+  store_big(batch.data() + v2::crc_at, crc32c(batch.subspan(v2::attributes_at)));
+}
+
 } // namespace
 
 template <class Headers>
@@ -165,12 +174,18 @@ result<shared_bytes> batch_builder::seal(const seal_options& options) {
   at = store_big(at, count - 1);
   at = store_big(at, std::int64_t{base_timestamp_.time_since_epoch().count()});
   at = store_big(at, std::int64_t{max_timestamp.time_since_epoch().count()});
-  at = store_big(at, options.producer_id);
-  at = store_big(at, options.producer_epoch);
-  at = store_big(at, options.base_sequence);
+  at += v2::count_at - v2::producer_at;
   store_big(at, count);
-  store_big(batch.data() + v2::crc_at, crc32c(batch.view().subspan(v2::attributes_at)));
+  stamp({batch.data(), batch.size()}, options);
   return batch.freeze();
+}
+
+shared_bytes restamped(const shared_bytes& batch, const seal_options& options) {
+  byte_arena copy{batch.size()};
+  store_bytes(copy.room(batch.size()), batch.view());
+  copy.commit(batch.size());
+  stamp({copy.data(), copy.size()}, options);
+  return copy.freeze();
 }
 
 namespace {

@@ -45,6 +45,18 @@ public:
   [[nodiscard]] bool append(std::optional<byte_view> key, std::optional<byte_view> value,
     timestamp time, std::span<const header_view> headers = {});
 
+  /// The same for a record without headers, where it is known that `record_bound` bytes
+  /// of capacity are left and that the batch has a record already.
+  void append_within(const std::optional<byte_view>& key,
+    const std::optional<byte_view>& value, timestamp time);
+
+  /// Bytes that a record without headers takes at most.
+  [[nodiscard]] static std::size_t record_bound(
+    const std::optional<byte_view>& key, const std::optional<byte_view>& value) {
+    // Six varints, two of them of up to ten bytes, and the attributes.
+    return 40 + (key ? key->size() : 0) + (value ? value->size() : 0);
+  }
+
   /// The same; a record without a time of its own gets `now`.
   [[nodiscard]] bool append(const record& x, timestamp now);
 
@@ -55,6 +67,15 @@ public:
   [[nodiscard]] bool empty() const { return count_ == 0; }
   /// Bytes so far, before compression, with the header; 0 before the first record.
   [[nodiscard]] std::size_t size() const { return arena_.size(); }
+
+  /// Bytes that it can hold without taking more memory.
+  [[nodiscard]] std::size_t capacity() const { return arena_.capacity(); }
+
+  /// Builds in this buffer, of `capacity` bytes and no fewer than `size()`; what is there
+  /// moves over.
+  void move_to(std::shared_ptr<std::byte[]> buffer, std::size_t capacity) {
+    arena_.move_to(std::move(buffer), capacity);
+  }
 
   /// Completes the batch and hands it out; the builder is then empty and ready for the
   /// next, after an error too. Without compression no record is copied.
@@ -73,6 +94,43 @@ private:
   timestamp base_timestamp_ = no_timestamp;
   timestamp max_timestamp_ = no_timestamp;
 };
+
+inline void batch_builder::append_within(const std::optional<byte_view>& key,
+  const std::optional<byte_view>& value, timestamp time) {
+  using namespace detail;
+  // As Kafka subtracts: what wraps around here, wraps back in the reader.
+  const auto time_delta = static_cast<std::int64_t>(
+    static_cast<std::uint64_t>(time.time_since_epoch().count())
+    - static_cast<std::uint64_t>(base_timestamp_.time_since_epoch().count()));
+  const auto length = [](const std::optional<byte_view>& x) {
+    return x ? static_cast<std::int64_t>(x->size()) : -1;
+  };
+  const auto bytes = [](const std::optional<byte_view>& x) {
+    return x ? x->size() : std::size_t{0};
+  };
+  // The attributes and the number of headers take a byte each.
+  const auto body = 2 + varint_size(time_delta) + varint_size(count_)
+    + varint_size(length(key)) + bytes(key) + varint_size(length(value)) + bytes(value);
+  auto* const begin = arena_.data() + arena_.size();
+  auto* at = store_varint(begin, static_cast<std::int64_t>(body));
+  *at++ = std::byte{0};
+  at = store_varint(at, time_delta);
+  at = store_varint(at, count_);
+  at = store_varint(at, length(key));
+  if (key)
+    at = store_bytes(at, *key);
+  at = store_varint(at, length(value));
+  if (value)
+    at = store_bytes(at, *value);
+  *at++ = std::byte{0};
+  arena_.commit(static_cast<std::size_t>(at - begin));
+  ++count_;
+  max_timestamp_ = std::max(max_timestamp_, time);
+}
+
+/// A copy of a v2 batch with another producer id, epoch and first sequence number.
+[[nodiscard]] shared_bytes restamped(
+  const shared_bytes& batch, const seal_options& options);
 
 /// Builds a set of v0 or v1 messages, for brokers before 0.11; they know no headers.
 ///

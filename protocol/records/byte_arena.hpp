@@ -39,6 +39,14 @@ public:
     capacity_ = capacity;
   }
 
+  /// Goes on in `larger`, of at least `size` bytes; what is there moves over.
+  void move_to(std::shared_ptr<std::byte[]> larger, std::size_t capacity) {
+    if (size_ != 0)
+      std::memcpy(larger.get(), bytes_.get(), size_);
+    bytes_ = std::move(larger);
+    capacity_ = capacity;
+  }
+
   /// Counts `count` bytes, written where `room` said, as part of the arena.
   void commit(std::size_t count) { size_ += count; }
 
@@ -76,6 +84,8 @@ constexpr std::uint64_t zigzag(std::int64_t x) {
 
 /// Bytes that `x` takes as a zigzag varint. Source: Protocol Buffers' encoding.
 constexpr std::size_t varint_size(std::int64_t x) {
+  if (zigzag(x) < 0x80) // Most are.
+    return 1;
   return (static_cast<std::size_t>(std::bit_width(zigzag(x) | 1)) + 6) / 7;
 }
 

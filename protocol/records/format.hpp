@@ -14,6 +14,8 @@ inline constexpr std::size_t epoch_at = 12;
 inline constexpr std::size_t magic_at = 16;
 inline constexpr std::size_t crc_at = 17;
 inline constexpr std::size_t attributes_at = 21;
+inline constexpr std::size_t producer_at = 43;
+inline constexpr std::size_t count_at = 57;
 inline constexpr std::size_t header_size = 61;
 /// A record without key, value and headers is one byte for each of its seven fields.
 inline constexpr std::size_t smallest_record = 7;

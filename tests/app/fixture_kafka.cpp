@@ -51,7 +51,7 @@ constexpr auto socket_patience = 60;
 } // namespace
 
 finished run_program(std::vector<std::string> command, std::string_view input) {
-  command.insert(command.begin(), {"timeout", "120"});
+  command.insert(command.begin(), {"timeout", "600"});
   std::vector<char*> arguments;
   for (auto& word : command)
     arguments.push_back(word.data());

@@ -16,7 +16,8 @@ struct finished {
   std::string err;
 };
 
-/// Runs a program to its end, or for two minutes.
+/// Runs a program to its end, or for ten minutes: on a loaded machine a broker takes long
+/// to start.
 [[nodiscard]] finished run_program(
   std::vector<std::string> command, std::string_view input = {});
 

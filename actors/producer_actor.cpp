@@ -1,0 +1,378 @@
+#include <cafka/actors/producer_calls.hpp>
+#include <cafka/actors/producer_metrics.hpp>
+#include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/supervision/caf_compat.hpp>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <random>
+#include <unordered_map>
+#include <utility>
+
+namespace cafka::actors {
+
+namespace {
+
+using protocol::dispatcher;
+using protocol::producer_machine;
+using protocol::time_point;
+
+using producer_impl = trapping_exits<producer_actor::extend<
+  caf::result<void>(producer_news), caf::result<void>(transport_up),
+  caf::result<void>(transport_frames), caf::result<void>(transport_down),
+  caf::result<void>(worker_tick)>>;
+
+/// Beyond what a broker may take by the request's own words.
+constexpr milliseconds answer_grace{10'000};
+
+protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
+  protocol::dispatcher_options result;
+  result.bootstrap = o.uris;
+  result.client_id = o.client_id;
+  result.release = o.kafka_version;
+  result.request_timeout = o.request_timeout;
+  result.socket_timeout = o.socket_timeout;
+  result.metadata_update_interval = milliseconds{0}; // The machine asks.
+  result.reconnect.initial = o.reconnect_backoff;
+  result.reconnect.max = o.reconnect_backoff_max;
+  result.retry.initial = o.retry_backoff;
+  result.retry.max = o.retry_backoff_max;
+  result.max_pending = SIZE_MAX; // The machine's own limits are lower.
+  result.seed = std::random_device{}();
+  return result;
+}
+
+protocol::producer_machine_options machine_options_of(
+  const producer_options& o, const worker_options& connection) {
+  protocol::producer_machine_options result;
+  result.linger = o.linger;
+  result.max_request_size = o.max_request_size;
+  result.max_in_flight = o.max_in_flight;
+  result.delivery_timeout = o.delivery_timeout;
+  result.idempotent = o.idempotence;
+  result.acknowledged = o.acks != 0;
+  result.metadata_update_interval = connection.metadata_update_interval;
+  result.unknown_topic_wait = connection.unknown_topic_wait;
+  result.retry.initial = connection.retry_backoff;
+  result.retry.max = connection.retry_backoff_max;
+  result.seed = std::random_device{}();
+  return result;
+}
+
+#ifdef CAF_ENABLE_EXCEPTIONS
+/// Why a producer ends that has thrown.
+caf::error reason_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
+  }
+}
+#endif
+
+/// The shell around a producer machine and a dispatcher: brings them messages and the
+/// time, does what they say.
+class producer_state : public dispatcher::output, public producer_events {
+public:
+  static inline const char* name = "cafka.producer";
+
+  producer_state(producer_impl::pointer self, std::shared_ptr<producer_core> core,
+    worker_options connection, std::shared_ptr<transport_factory> transports)
+    : self_(self),
+      core_(std::move(core)),
+      connection_(std::move(connection)),
+      transports_(std::move(transports)),
+      metrics_(core_->sys, core_->options.name),
+      machine_(machine_options_of(core_->options, connection_), core_->batches),
+      dispatcher_(dispatcher_options_of(connection_), *this) {}
+
+  /// After a crash: what is in this incarnation's hands ends here, what has not been
+  /// taken from the senders' side yet is the next one's.
+  virtual ~producer_state() {
+    core_->detach(self_->address());
+    machine_.abandon(
+      {error_code::worker_down, "producer " + core_->options.name + " crashed"}, true);
+    for (auto& a : machine_.take_actions()) {
+      if (auto* report = std::get_if<protocol::delivery_report>(&a))
+        tell(std::move(*report));
+    }
+  }
+
+  producer_state(const producer_state&) = delete;
+  producer_state& operator=(const producer_state&) = delete;
+
+  producer_impl::behavior_type make_behavior() {
+    trap_exit(self_, [this](caf::exit_msg& msg) { on_exit_message(msg); });
+#ifdef CAF_ENABLE_EXCEPTIONS
+    // CAF's own handler prints on standard output, which belongs to the program.
+    self_->set_exception_handler(
+      [](std::exception_ptr& thrown) { return reason_of(thrown); });
+#endif
+    dispatcher_.start(now());
+    machine_.start(now());
+    core_->attach(caf::actor_cast<producer_actor>(self_));
+    // Whoever told of news before that told nobody.
+    machine_.on_news(now());
+    after_event();
+    return {
+      [this](flush_producer request) { return on_flush(request.deadline, false); },
+      [this](close_producer request) { return on_flush(request.deadline, true); },
+      [this](producer_news) {
+        machine_.on_news(now());
+        after_event();
+      },
+      [this](transport_up msg) {
+        dispatcher_.on_up(now(), msg.id);
+        after_event();
+      },
+      [this](const transport_frames& msg) { on_frames(msg); },
+      [this](const transport_down& msg) {
+        transports_up_.erase(msg.id);
+        dispatcher_.on_down(now(), msg.id, msg.reason);
+        after_event();
+      },
+      [this](worker_tick) {
+        wake_at_ = time_point::max();
+        dispatcher_.on_time(now());
+        machine_.on_time(now());
+        after_event();
+      },
+      [this](caf::exit_msg& msg) { on_exit_message(msg); },
+    };
+  }
+
+  // -- what the dispatcher wants done ---------------------------------------------------
+
+  void connect(std::uint64_t connection, const endpoint& to) override {
+    transports_up_[connection] = transports_->open(
+      to, connection_.transport, caf::actor_cast<caf::weak_actor_ptr>(self_), connection);
+  }
+
+  dispatcher::output::sent send(std::uint64_t connection, protocol::frame bytes) override {
+    const auto found = transports_up_.find(connection);
+    if (found == transports_up_.end())
+      return dispatcher::output::sent::closed;
+    switch (found->second->send(std::move(bytes))) {
+    case transport::sent::queued: return dispatcher::output::sent::queued;
+    case transport::sent::full: return dispatcher::output::sent::full;
+    case transport::sent::closed: return dispatcher::output::sent::closed;
+    }
+    return dispatcher::output::sent::closed;
+  }
+
+  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+
+  // -- what the calls tell --------------------------------------------------------------
+
+  std::vector<producer_machine::item> fill(std::uint64_t request) override {
+    sent_at_[request] = now();
+    return machine_.fill(now(), request);
+  }
+
+  void answered(std::uint64_t request, const protocol::produce_response& r) override {
+    if (const auto sent = sent_at_.find(request); sent != sent_at_.end()) {
+      metrics_.request_took(now() - sent->second);
+      sent_at_.erase(sent);
+    }
+    machine_.on_answer(now(), request, r);
+  }
+
+  void sent(std::uint64_t request) override {
+    sent_at_.erase(request);
+    machine_.on_sent(now(), request);
+  }
+
+  void failed(std::uint64_t request, const error& why) override {
+    sent_at_.erase(request);
+    machine_.on_failure(now(), request, why);
+  }
+
+  void learned(const protocol::metadata_response& r) override {
+    machine_.on_metadata(now(), r);
+    core_->notify();
+  }
+
+  void learned_nothing(const error& why) override {
+    machine_.on_metadata_failed(now(), why);
+  }
+
+  void identified(std::int64_t id, std::int16_t epoch) override {
+    machine_.on_identity(now(), id, epoch);
+  }
+
+  void not_identified(const error& why) override {
+    machine_.on_identity_failed(now(), why);
+  }
+
+private:
+  struct flusher {
+    std::uint64_t flush = 0;
+    time_point deadline;
+    bool closes = false;
+    caf::typed_response_promise<error> promise;
+  };
+
+  time_point now() const { return self_->clock().now(); }
+
+  void on_frames(const transport_frames& msg) {
+    const auto at = now();
+    std::size_t bytes = 0;
+    for (const auto& f : msg.frames) {
+      bytes += f.size();
+      dispatcher_.on_frame(at, msg.id, f);
+    }
+    if (const auto found = transports_up_.find(msg.id); found != transports_up_.end())
+      found->second->grant(bytes);
+    after_event();
+  }
+
+  // -- what the machine wants done ------------------------------------------------------
+
+  void after_event() {
+    while (machine_.has_actions()) {
+      for (auto& a : machine_.take_actions())
+        std::visit([this](auto& x) { act(x); }, a);
+    }
+    metrics_.update(machine_, core_->batches.pool().used());
+    schedule();
+  }
+
+  void act(const producer_machine::send_request& x) {
+    dispatcher_.submit(now(),
+      make_produce_call(*this, x.broker, x.request, core_->options),
+      core_->options.request_timeout + answer_grace);
+  }
+
+  void act(producer_machine::ask_metadata& x) {
+    dispatcher_.submit(now(),
+      make_metadata_call(
+        *this, std::move(x.topics), core_->options.allow_auto_topic_creation),
+      connection_.request_timeout);
+  }
+
+  void act(const producer_machine::ask_identity&) {
+    dispatcher_.submit(now(), make_identity_call(*this), connection_.request_timeout);
+  }
+
+  void act(const producer_machine::flushed& x) {
+    std::erase_if(flushers_, [&](flusher& f) {
+      if (f.flush != x.flush)
+        return false;
+      f.promise.deliver(error{});
+      return true;
+    });
+  }
+
+  void act(protocol::delivery_report& x) {
+    metrics_.delivered(x, now());
+    tell(std::move(x));
+  }
+
+  void tell(protocol::delivery_report x) {
+    const auto& options = core_->options;
+    delivery report{std::move(x.topic), x.partition, x.base_offset, x.first_number,
+      x.count, std::move(x.error)};
+    for (const auto& [place, done] : x.callbacks) {
+      if (report.error.code != error_code::none)
+        done(report.error);
+      else
+        done(report.base_offset.value() < 0 ? report.base_offset
+                                            : report.base_offset + place);
+    }
+    if (options.on_delivery)
+      options.on_delivery(report);
+    if (options.deliver_to)
+      post(options.deliver_to, std::move(report));
+  }
+
+  // -- flush, close, exit ---------------------------------------------------------------
+
+  caf::typed_response_promise<error> on_flush(milliseconds deadline, bool closes) {
+    if (closes)
+      core_->batches.close();
+    if (deadline <= milliseconds{0})
+      deadline = core_->options.delivery_timeout;
+    auto promise = self_->make_response_promise<error>();
+    flushers_.push_back({machine_.flush(now()), now() + deadline, closes, promise});
+    after_event();
+    return promise;
+  }
+
+  void answer_late_flushers() {
+    const auto at = now();
+    bool gives_up = false;
+    std::erase_if(flushers_, [&](flusher& f) {
+      if (f.deadline > at)
+        return false;
+      gives_up = gives_up || f.closes;
+      f.promise.deliver(error{error_code::timed_out,
+        std::to_string(machine_.outstanding()) + " batches have no outcome yet"});
+      return true;
+    });
+    if (gives_up)
+      machine_.abandon({error_code::closed,
+        "producer " + core_->options.name + " was closed before it could be sent"});
+  }
+
+  void on_exit_message(const caf::exit_msg& msg) {
+    core_->batches.close();
+    const error why{
+      error_code::closed, "producer " + core_->options.name + " was stopped"};
+    machine_.abandon(why);
+    for (auto& f : std::exchange(flushers_, {}))
+      f.promise.deliver(why);
+    after_event();
+    dispatcher_.shut_down(why);
+    transports_up_.clear();
+    core_->detach(self_->address());
+    core_->notify();
+    self_->quit(msg.reason);
+  }
+
+  // -- time -----------------------------------------------------------------------------
+
+  // One timer at a time: an earlier one is added when the next deadline comes nearer.
+  void schedule() {
+    auto next = std::min(dispatcher_.next_time(), machine_.next_time());
+    if (!flushers_.empty()) {
+      answer_late_flushers();
+      if (machine_.has_actions())
+        return after_event();
+      for (const auto& f : flushers_)
+        next = std::min(next, f.deadline);
+    }
+    if (next >= wake_at_)
+      return;
+    wake_at_ = next;
+    const auto delay = std::max(next - now(), time_point::duration::zero());
+    tell_after(self_, caf::actor_cast<producer_impl>(self_), delay, worker_tick{});
+  }
+
+  producer_impl::pointer self_;
+  const std::shared_ptr<producer_core> core_;
+  const worker_options connection_;
+  const std::shared_ptr<transport_factory> transports_;
+  producer_metrics metrics_;
+  std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
+  producer_machine machine_;
+  dispatcher dispatcher_;
+  std::unordered_map<std::uint64_t, time_point> sent_at_;
+  std::vector<flusher> flushers_;
+  time_point wake_at_ = time_point::max();
+};
+
+} // namespace
+
+producer_actor spawn_producer(caf::actor_system& sys, std::shared_ptr<producer_core> core,
+  worker_options connection, std::shared_ptr<transport_factory> transports) {
+  using actor = caf::stateful_actor<producer_state, producer_impl::impl>;
+  return sys.spawn<actor>(std::move(core), std::move(connection), std::move(transports));
+}
+
+} // namespace cafka::actors

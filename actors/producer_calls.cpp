@@ -1,0 +1,199 @@
+#include <cafka/actors/producer_calls.hpp>
+#include <cafka/protocol/messages/init_producer_id.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+#include <cafka/protocol/messages/produce.hpp>
+
+#include <algorithm>
+
+namespace cafka::actors {
+
+namespace {
+
+using protocol::cluster;
+using protocol::frame;
+using protocol::shared_bytes;
+
+/// From here on topics go by their ids (KIP-516).
+constexpr std::int16_t produce_by_id_since = 13;
+/// The first that takes v2 batches (KIP-98), and the first that takes zstd (KIP-110).
+constexpr std::int16_t batches_since = 3;
+constexpr std::int16_t zstd_since = 7;
+
+class batches_call final : public protocol::call {
+public:
+  batches_call(producer_events& to, broker_id broker, std::uint64_t request,
+    const producer_options& options)
+    : call(wanted(broker, options)), to_(to), request_(request), options_(options) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    const auto items = to_.fill(request_);
+    if (items.empty())
+      return {error_code::not_found, "there is nothing to send"};
+    protocol::produce_request out;
+    out.acks = options_.acks;
+    out.timeout_ms = static_cast<std::int32_t>(
+      std::min<std::int64_t>(options_.request_timeout.count(), INT32_MAX));
+    const std::string* topic = nullptr;
+    for (const auto& item : items) {
+      if (item.topic != topic) {
+        topic = item.topic;
+        auto& t = out.topic_data.emplace_back();
+        if (version < produce_by_id_since)
+          t.name = *topic;
+        else if (item.topic_id.is_zero())
+          return {error_code::unknown_topic_id, *topic};
+        else
+          t.topic_id = item.topic_id;
+      }
+      out.topic_data.back().partition_data.push_back({item.partition, item.batch});
+    }
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
+    auto answer = protocol::decode_response<protocol::produce_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    answer_ = *std::move(answer);
+    return {};
+  }
+
+  /// What is tried again is the machine's decision, and it chooses the batches anew.
+  [[nodiscard]] bool may_retry(error_code) const override { return false; }
+
+  void finish(error outcome) override {
+    if (outcome.code != error_code::none)
+      to_.failed(request_, outcome);
+    else if (answer_)
+      to_.answered(request_, *answer_);
+    else
+      to_.sent(request_);
+  }
+
+private:
+  static traits wanted(broker_id broker, const producer_options& options) {
+    traits what;
+    what.key = protocol::produce_request::key;
+    what.versions = protocol::produce_request::versions;
+    what.need(batches_since, "a producer needs");
+    if (options.compression == codec::zstd)
+      what.need(zstd_since, "zstd needs");
+    what.where = broker;
+    what.patience = options.request_timeout;
+    what.repeatable = false;
+    what.answered = options.acks != 0;
+    return what;
+  }
+
+  producer_events& to_;
+  std::uint64_t request_;
+  const producer_options& options_;
+  std::optional<protocol::produce_response> answer_;
+};
+
+class topics_call final : public protocol::call {
+public:
+  topics_call(producer_events& to, std::vector<std::string> topics, bool create)
+    : call(wanted()), to_(to), topics_(std::move(topics)), create_(create) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    protocol::metadata_request out;
+    for (const auto& name : topics_)
+      out.topics->emplace_back().name = name;
+    // Before version 4 the broker's own settings decide.
+    out.allow_auto_topic_creation = create_ || version < 4;
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    auto answer =
+      protocol::decode_response<protocol::metadata_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    // The brokers' addresses are what the dispatcher wants to know of it.
+    known.update(*answer, false);
+    answer_ = *std::move(answer);
+    return {};
+  }
+
+  void finish(error outcome) override {
+    if (outcome.code == error_code::none)
+      to_.learned(answer_);
+    else
+      to_.learned_nothing(outcome);
+  }
+
+private:
+  static traits wanted() {
+    traits what;
+    what.key = protocol::metadata_request::key;
+    what.versions = protocol::metadata_request::versions;
+    return what;
+  }
+
+  producer_events& to_;
+  std::vector<std::string> topics_;
+  bool create_;
+  protocol::metadata_response answer_;
+};
+
+class identity_call final : public protocol::call {
+public:
+  explicit identity_call(producer_events& to) : call(wanted()), to_(to) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    protocol::init_producer_id_request out;
+    out.transactional_id.reset();
+    out.transaction_timeout_ms = INT32_MAX;
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
+    auto answer =
+      protocol::decode_response<protocol::init_producer_id_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    answer_ = *std::move(answer);
+    return {answer_.error_code, {}};
+  }
+
+  void finish(error outcome) override {
+    if (outcome.code == error_code::none)
+      to_.identified(answer_.producer_id, answer_.producer_epoch);
+    else
+      to_.not_identified(outcome);
+  }
+
+private:
+  static traits wanted() {
+    traits what;
+    what.key = protocol::init_producer_id_request::key;
+    what.versions = protocol::init_producer_id_request::versions;
+    return what;
+  }
+
+  producer_events& to_;
+  protocol::init_producer_id_response answer_;
+};
+
+} // namespace
+
+std::unique_ptr<protocol::call> make_produce_call(producer_events& to, broker_id broker,
+  std::uint64_t request, const producer_options& options) {
+  return std::make_unique<batches_call>(to, broker, request, options);
+}
+
+std::unique_ptr<protocol::call> make_metadata_call(
+  producer_events& to, std::vector<std::string> topics, bool create) {
+  return std::make_unique<topics_call>(to, std::move(topics), create);
+}
+
+std::unique_ptr<protocol::call> make_identity_call(producer_events& to) {
+  return std::make_unique<identity_call>(to);
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cafka/protocol/machines/producer_machine.hpp>
+
+#include <caf/actor_system.hpp>
+#include <caf/telemetry/metric_registry.hpp>
+
+#include <string>
+
+namespace cafka::actors {
+
+/// A producer's metrics in CAF's registry, labelled with its name; docs/metrics.md lists
+/// them.
+class producer_metrics {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  producer_metrics(caf::actor_system& sys, const std::string& producer);
+  /// Takes what the gauges counted with it.
+  ~producer_metrics();
+  producer_metrics(const producer_metrics&) = delete;
+  producer_metrics& operator=(const producer_metrics&) = delete;
+
+  void delivered(const protocol::delivery_report& report, time_point now);
+  void request_took(time_point::duration d);
+  void update(const protocol::producer_machine& machine, std::size_t buffer_bytes);
+
+private:
+  caf::telemetry::int_counter* records_;
+  caf::telemetry::int_counter* failed_records_;
+  caf::telemetry::int_counter* bytes_;
+  caf::telemetry::int_counter* batches_;
+  caf::telemetry::int_counter* requests_;
+  caf::telemetry::int_counter* retries_;
+  caf::telemetry::int_counter* epoch_bumps_;
+  caf::telemetry::int_gauge* buffer_bytes_;
+  caf::telemetry::int_gauge* pending_batches_;
+  caf::telemetry::dbl_histogram* request_latency_;
+  caf::telemetry::dbl_histogram* delivery_latency_;
+  protocol::producer_machine::counters told_;
+};
+
+} // namespace cafka::actors

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cafka/actors/type_ids.hpp>
+
+namespace cafka {
+
+struct delivery;
+struct flush_producer;
+struct close_producer;
+
+namespace actors {
+
+/// To a producer's actor, from its handles: the accumulator has news.
+struct producer_news {};
+
+} // namespace actors
+
+} // namespace cafka
+
+CAF_BEGIN_TYPE_ID_BLOCK(cafka_producer, CAFKA_FIRST_TYPE_ID + 200)
+
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::delivery))
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::flush_producer))
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::close_producer))
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::actors::producer_news))
+
+CAF_END_TYPE_ID_BLOCK(cafka_producer)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::producer_news)

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cafka/actors/producer_core.hpp>
+#include <cafka/app/options.hpp>
+#include <cafka/supervision/registry.hpp>
+#include <cafka/supervision/supervisor.hpp>
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace cafka {
+
+/// Starts the actors behind producers, under a supervisor of their own, and knows the
+/// producers by name. Any thread.
+class producer_starter {
+public:
+  /// `producers` is the supervisor, which registers its children in `names`; `why_ended`
+  /// says why nothing works any more, code `none` while it does.
+  producer_starter(caf::actor_system& sys, const application_options& options,
+    std::shared_ptr<actors::transport_factory> transports,
+    const caf::strong_actor_ptr& producers, std::function<error()> why_ended);
+
+  /// Errors: `already_started`, `invalid_argument`, `closed`.
+  [[nodiscard]] result<producer> start(producer_options options);
+
+  /// The one of that name, or one with the defaults.
+  [[nodiscard]] result<producer> find_or_start(const std::string& name);
+
+private:
+  result<producer> start_locked(producer_options options);
+
+  caf::actor_system& sys_;
+  const application_options& options_;
+  const std::shared_ptr<actors::transport_factory> transports_;
+  // A producer may be kept longer than the application.
+  const caf::weak_actor_ptr supervisor_;
+  const std::function<error()> why_ended_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<actors::producer_core>> by_name_;
+};
+
+} // namespace cafka

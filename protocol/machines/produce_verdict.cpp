@@ -1,0 +1,52 @@
+#include <cafka/protocol/machines/produce_verdict.hpp>
+
+namespace cafka::protocol {
+
+produce_verdict produce_verdict_for(error_code e) {
+  using enum produce_action;
+  switch (e) {
+  case error_code::none: return {deliver, true};
+  case error_code::duplicate_sequence_number: return {deliver_late, true};
+
+  case error_code::not_leader_or_follower:
+  case error_code::leader_not_available:
+  case error_code::unknown_topic_or_partition:
+  case error_code::unknown_topic_id:
+  case error_code::inconsistent_topic_id:
+  case error_code::fenced_leader_epoch:
+  case error_code::unknown_leader_epoch:
+  case error_code::replica_not_available:
+  case error_code::broker_not_available: return {move, false};
+
+  // Its disk failed, at some point.
+  case error_code::kafka_storage_error:
+  // The connection ended, or what came on it made no sense.
+  case error_code::network_exception:
+  case error_code::disconnected:
+  case error_code::outcome_unknown:
+  case error_code::malformed_response:
+  case error_code::timed_out: return {move, true};
+
+  case error_code::request_timed_out:
+  case error_code::not_enough_replicas_after_append: return {retry, true};
+
+  case error_code::not_enough_replicas:
+  case error_code::corrupt_message:
+  case error_code::throttling_quota_exceeded:
+  case error_code::concurrent_transactions:
+  // Ours: the connection's queue had no room.
+  case error_code::queue_full: return {retry, false};
+
+  case error_code::out_of_order_sequence_number:
+  case error_code::unknown_producer_id: return {resequence, false};
+  case error_code::invalid_producer_epoch:
+  case error_code::invalid_producer_id_mapping: return {new_identity, false};
+  case error_code::producer_fenced: return {fence, false};
+
+  // What exactly happened, the broker does not know.
+  case error_code::unknown_server_error: return {fail, true};
+  default: return is_retriable(e) ? produce_verdict{retry, true} : produce_verdict{};
+  }
+}
+
+} // namespace cafka::protocol

@@ -1,0 +1,423 @@
+// The producer machine's other half: what becomes of a batch, and of the sequence that it
+// is part of.
+
+#include <cafka/protocol/machines/producer_state.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace cafka::protocol {
+
+namespace {
+
+constexpr std::int32_t sequence_after(std::int32_t first, std::int32_t count) {
+  // From the largest number on it goes on at 0 (KIP-98).
+  return static_cast<std::int32_t>(
+    (static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(count)) & 0x7fffffff);
+}
+
+} // namespace
+
+// -- from the accumulator to the broker -------------------------------------------------
+
+producer_machine::batch& producer_machine::create(
+  partition_state& p, filled_batch content, std::uint64_t born) {
+  auto b = std::make_unique<batch>();
+  b->count = content.builder.count();
+  b->first_number = content.first_number;
+  b->opened = content.opened;
+  b->born = born;
+  b->content = std::move(content);
+  ++outstanding_;
+  for (auto& f : flushes_)
+    f.remaining += f.id >= born ? 1 : 0;
+  p.queue.push_back(std::move(b));
+  return *p.queue.back();
+}
+
+void producer_machine::take_all(partition_state& p, std::uint64_t born) {
+  while (auto content = batches_.take(*p.buffers, true))
+    create(p, *std::move(content), born);
+  p.waiting = {};
+}
+
+/// False: it could not be, and has its outcome.
+bool producer_machine::seal(partition_state& p, batch& b) {
+  if (b.bytes && !b.stale)
+    return true;
+  seal_options options;
+  if (options_.idempotent) {
+    if (p.producer_id < 0) {
+      p.producer_id = identity_;
+      p.producer_epoch = identity_epoch_;
+      p.next_sequence = 0;
+      p.confirmed = false;
+    }
+    options.producer_id = b.producer_id = p.producer_id;
+    options.producer_epoch = b.epoch = p.producer_epoch;
+    options.base_sequence = b.base_sequence = p.next_sequence;
+  }
+  if (b.stale) {
+    b.bytes = restamped(*b.bytes, options);
+    b.stale = false;
+  } else {
+    auto sealed = b.content.builder.seal(options);
+    if (!sealed) {
+      auto failed = std::move(p.queue.front());
+      p.queue.pop_front();
+      resolve(p, *failed, sealed.error());
+      return false;
+    }
+    b.bytes = *std::move(sealed);
+  }
+  if (options_.idempotent)
+    p.next_sequence = sequence_after(p.next_sequence, b.count);
+  return true;
+}
+
+// -- outcomes ---------------------------------------------------------------------------
+
+void producer_machine::resolve(
+  partition_state& p, batch& b, error why, log_offset offset) {
+  if (std::exchange(b.resolved, true))
+    return;
+  delivery_report report;
+  report.topic = p.buffers->topic.name;
+  report.partition = p.buffers->id;
+  report.base_offset = offset;
+  report.first_number = b.first_number;
+  report.count = b.count;
+  report.bytes = b.bytes ? b.bytes->size() : b.content.builder.size();
+  report.error = std::move(why);
+  report.opened = b.opened;
+  report.callbacks = std::move(b.content.callbacks);
+  if (report.error.code == error_code::none) {
+    totals_.records += static_cast<std::uint64_t>(b.count);
+    totals_.bytes += report.bytes;
+    ++totals_.batches;
+  }
+  actions_.emplace_back(std::move(report));
+  p.buffers->backlog.fetch_sub(1, std::memory_order_relaxed);
+  --outstanding_;
+  count_resolved(b.born);
+}
+
+void producer_machine::count_resolved(std::uint64_t born) {
+  for (auto& f : flushes_) {
+    if (f.id >= born && --f.remaining == 0)
+      actions_.emplace_back(flushed{f.id});
+  }
+  std::erase_if(flushes_, [](const flush_state& f) { return f.remaining == 0; });
+}
+
+// Back to its place, to be sent again.
+void producer_machine::requeue(partition_state& p, std::unique_ptr<batch> b) {
+  b->request = 0;
+  const auto at = std::ranges::lower_bound(p.queue, b->first_number, {},
+    [](const auto& each) { return each->first_number; });
+  p.queue.insert(at, std::move(b));
+}
+
+void producer_machine::conclude(time_point now, partition_state& p,
+  std::unique_ptr<batch> b, error why, log_offset offset) {
+  const auto verdict = produce_verdict_for(why.code);
+  // Its outcome was told before; what is learnt now is whether the sequence is whole.
+  if (b->resolved) {
+    p.broken_sequence = p.broken_sequence
+      || (options_.idempotent && verdict.what != produce_action::deliver
+        && verdict.what != produce_action::deliver_late);
+    activate(p);
+    return;
+  }
+  const auto written_before = b->maybe_written;
+  b->maybe_written = b->maybe_written || verdict.maybe_written;
+  if (why.code != error_code::none)
+    p.last_error = why;
+  switch (verdict.what) {
+  case produce_action::deliver:
+    p.attempts = 0;
+    p.confirmed = p.confirmed
+      || (b->producer_id == p.producer_id && b->epoch == p.producer_epoch);
+    resolve(p, *b, {}, offset);
+    break;
+  case produce_action::deliver_late:
+    p.attempts = 0;
+    // What no earlier attempt can have written, another batch was taken for.
+    resolve(p, *b,
+      written_before || !options_.idempotent
+        ? error{}
+        : error{error_code::outcome_unknown, to_string(why)});
+    break;
+  case produce_action::move: {
+    const auto r = requests_.find(b->request);
+    if (r != requests_.end() && r->second.broker == p.leader) {
+      if (std::exchange(p.active, false))
+        std::erase(broker(p.leader).ring, &p);
+      p.leader = -1;
+    }
+    want_metadata();
+    [[fallthrough]];
+  }
+  case produce_action::retry:
+    p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+    requeue(p, std::move(b));
+    break;
+  case produce_action::resequence:
+    resequence(now, p, std::move(b), why, false);
+    break;
+  case produce_action::new_identity:
+    resequence(now, p, std::move(b), why, true);
+    break;
+  case produce_action::fence:
+    fatal_ = why;
+    resolve(p, *b, why);
+    fail_all(why);
+    break;
+  case produce_action::fail:
+    // Those behind it expect its numbers to be used.
+    p.broken_sequence = options_.idempotent;
+    if (b->maybe_written)
+      why = {error_code::outcome_unknown, to_string(why)};
+    resolve(p, *b, std::move(why));
+    break;
+  }
+  activate(p);
+}
+
+void producer_machine::conclude_all(
+  time_point now, request_state& r, const error& why) {
+  for (auto* p : std::exchange(r.partitions, {})) {
+    const auto at = std::ranges::find_if(p->flying, [&](const auto& b) {
+      const auto in = requests_.find(b->request);
+      return in != requests_.end() && &in->second == &r;
+    });
+    if (at == p->flying.end())
+      continue;
+    auto b = std::move(*at);
+    p->flying.erase(at);
+    conclude(now, *p, std::move(b), why, -1);
+  }
+}
+
+// The broker misses the batch before this one, or has forgotten the producer.
+void producer_machine::resequence(time_point now, partition_state& p,
+  std::unique_ptr<batch> b, const error& why, bool new_identity) {
+  if (!options_.idempotent) {
+    resolve(p, *b, why);
+    return;
+  }
+  const auto behind = [&](const auto& each) {
+    return each->first_number < b->first_number && !each->resolved;
+  };
+  const auto waits = p.broken_sequence || std::ranges::any_of(p.flying, behind)
+    || std::ranges::any_of(p.queue, behind);
+  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+  if (waits && !new_identity) {
+    // It comes behind another that is still to be written, or to be numbered anew.
+    requeue(p, std::move(b));
+    return;
+  }
+  p.broken_sequence = true;
+  if (new_identity && p.producer_id == identity_)
+    identity_ = -1;
+  requeue(p, std::move(b));
+}
+
+// Nothing is in flight. What may be in the log under its old number must not get another.
+void producer_machine::restart_sequence(partition_state& p) {
+  p.broken_sequence = false;
+  if (p.producer_id != identity_) {
+    p.producer_id = identity_;
+    p.producer_epoch = identity_epoch_;
+  } else if (p.producer_epoch < INT16_MAX) {
+    // Epochs of a producer without transactions are its own business.
+    ++p.producer_epoch;
+  } else {
+    identity_ = -1;
+    p.broken_sequence = true;
+    return;
+  }
+  ++totals_.epoch_bumps;
+  p.next_sequence = 0;
+  p.confirmed = false;
+  for (auto& b : p.queue) {
+    if (b->bytes && b->maybe_written)
+      resolve(p, *b,
+        {error_code::outcome_unknown,
+          "an earlier attempt may have been written; then: " + to_string(p.last_error)});
+    b->stale = b->bytes.has_value();
+  }
+  std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
+}
+
+// -- the producer's id ------------------------------------------------------------------
+
+void producer_machine::on_identity(
+  time_point now, std::int64_t id, std::int16_t epoch) {
+  identity_ = id;
+  identity_epoch_ = epoch;
+  identity_wanted_ = identity_asked_ = false;
+  identity_attempts_ = 0;
+  pump(now);
+}
+
+void producer_machine::on_identity_failed(time_point now, const error& why) {
+  identity_asked_ = false;
+  identity_not_before_ = now + backoff(options_.retry, ++identity_attempts_, random_);
+  const auto passes = is_retriable(why.code) || why.code == error_code::timed_out
+    || why.code == error_code::disconnected || why.code == error_code::malformed_response;
+  if (!passes) {
+    // Later records ask again: what is forbidden now may be allowed then.
+    identity_wanted_ = false;
+    fail_all({why.code, "no producer id, which idempotence needs: " + why.detail});
+  }
+  pump(now);
+}
+
+// -- giving up --------------------------------------------------------------------------
+
+void producer_machine::refuse_unassigned(topic_state& t, const error& why) {
+  for (auto& content : batches_.take_unassigned(*t.buffers)) {
+    delivery_report report;
+    report.topic = t.buffers->name;
+    report.count = content.builder.count();
+    report.bytes = content.builder.size();
+    report.error = why;
+    report.opened = content.opened;
+    report.callbacks = std::move(content.callbacks);
+    actions_.emplace_back(std::move(report));
+  }
+  t.hoped_for = false;
+  end_flush_tokens(t);
+}
+
+void producer_machine::end_flush_tokens(topic_state& t) {
+  for (const auto id : std::exchange(t.flush_tokens, {})) {
+    for (auto& f : flushes_) {
+      if (f.id == id && --f.remaining == 0)
+        actions_.emplace_back(flushed{f.id});
+    }
+  }
+  std::erase_if(flushes_, [](const flush_state& f) { return f.remaining == 0; });
+}
+
+void producer_machine::fail_all(const error& why, bool taken_only) {
+  const auto outcome = [&](const batch& b, bool flies) {
+    return flies || b.maybe_written
+      ? error{error_code::outcome_unknown, to_string(why)}
+      : why;
+  };
+  for (auto& [buffers, t] : topics_) {
+    if (!taken_only)
+      refuse_unassigned(*t, why);
+    for (auto* each : buffers->ever) {
+      auto& p = state_of(*each);
+      if (!taken_only)
+        take_all(p, next_flush_);
+      for (auto& b : p.flying)
+        resolve(p, *b, outcome(*b, true));
+      for (auto& b : std::exchange(p.queue, {})) {
+        p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+        resolve(p, *b, outcome(*b, false));
+      }
+      if (std::exchange(p.active, false))
+        std::erase(broker(p.leader).ring, &p);
+    }
+  }
+}
+
+void producer_machine::abandon(const error& why, bool taken_only) {
+  fail_all(why, taken_only);
+  fatal_ = why;
+}
+
+error producer_machine::expired(const partition_state& p, const batch& b) const {
+  std::string text = b.maybe_written || b.request != 0
+    ? "no answer in time about " : "not sent in time: ";
+  text += p.buffers->topic.name + '/' + std::to_string(p.buffers->id.value());
+  if (p.leader.value() < 0)
+    text += ", which has no leader";
+  else if (options_.idempotent && identity_ < 0)
+    text += ", no producer id was given out";
+  if (p.last_error.code != error_code::none)
+    text += ", last: " + to_string(p.last_error);
+  const auto code = b.maybe_written || b.request != 0 ? error_code::outcome_unknown
+                                                      : error_code::timed_out;
+  return {code, std::move(text)};
+}
+
+void producer_machine::expire(time_point now) {
+  const auto before = now - options_.delivery_timeout;
+  // What comes later is due later.
+  next_expiry_ = now + options_.delivery_timeout;
+  const auto look_again = [&](time_point opened) {
+    next_expiry_ = std::min(next_expiry_, opened + options_.delivery_timeout);
+  };
+  for (auto& [buffers, t] : topics_) {
+    if (const auto waiting = accumulator::peek(buffers->unassigned); waiting.since) {
+      if (*waiting.since <= before)
+        refuse_unassigned(*t,
+          {error_code::timed_out,
+            "no metadata of topic " + buffers->name
+              + (t->last_error.code == error_code::none
+                  ? std::string{}
+                  : ", last: " + to_string(t->last_error))});
+      else
+        look_again(*waiting.since);
+    }
+    for (auto* each : buffers->ever) {
+      auto& p = state_of(*each);
+      for (auto& b : p.flying) {
+        if (b->opened <= before)
+          resolve(p, *b, expired(p, *b));
+        else
+          look_again(b->opened);
+      }
+      p.waiting = accumulator::peek(*p.buffers);
+      while (p.waiting.since && *p.waiting.since <= before) {
+        if (auto content = batches_.take(*p.buffers, true))
+          create(p, *std::move(content), next_flush_);
+        p.waiting = accumulator::peek(*p.buffers);
+      }
+      if (p.waiting.since)
+        look_again(*p.waiting.since);
+      for (auto& b : p.queue) {
+        if (b->opened > before) {
+          look_again(b->opened);
+          continue;
+        }
+        p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+        resolve(p, *b, expired(p, *b));
+      }
+      std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
+    }
+  }
+}
+
+std::uint64_t producer_machine::flush(time_point now) {
+  // Records that nobody has told of yet are in it as well.
+  on_news(now);
+  const auto id = next_flush_++;
+  flushes_.push_back({id, 0});
+  std::size_t waiting_topics = 0;
+  for (auto& [buffers, t] : topics_) {
+    if (accumulator::peek(buffers->unassigned).since) {
+      t->flush_tokens.push_back(id);
+      ++waiting_topics;
+    }
+    for (auto* each : buffers->ever) {
+      auto& p = state_of(*each);
+      take_all(p, id);
+      activate(p);
+    }
+  }
+  flushes_.back().remaining = outstanding_ + waiting_topics;
+  if (flushes_.back().remaining == 0) {
+    flushes_.pop_back();
+    actions_.emplace_back(flushed{id});
+  }
+  pump(now);
+  return id;
+}
+
+} // namespace cafka::protocol

@@ -1,0 +1,238 @@
+#pragma once
+
+#include <cafka/protocol/machines/accumulator.hpp>
+#include <cafka/protocol/machines/backoff.hpp>
+#include <cafka/protocol/machines/produce_verdict.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+#include <cafka/protocol/messages/produce.hpp>
+
+#include <map>
+#include <memory>
+#include <random>
+#include <unordered_map>
+#include <variant>
+
+namespace cafka::protocol {
+
+/// How a producer decides.
+struct producer_machine_options {
+  /// How long an open batch may wait for more records; zero: no longer than a request
+  /// needs to come up.
+  std::chrono::milliseconds linger{5};
+  /// Bytes of batches in one request; one batch larger than that goes alone.
+  std::size_t max_request_size = 4 * 1024 * 1024;
+  /// Requests on the way to one broker at a time.
+  std::size_t max_in_flight = 5;
+  /// From a record's acceptance to its batch's outcome, at the latest.
+  std::chrono::milliseconds delivery_timeout{120'000};
+  /// Whether batches carry producer id, epoch and sequence (KIP-98).
+  bool idempotent = true;
+  /// False with acks 0: what is sent has no outcome.
+  bool acknowledged = true;
+  /// How often metadata of the topics in use is asked for; zero: only when needed.
+  std::chrono::milliseconds metadata_update_interval{30'000};
+  /// How long a topic that brokers do not know is hoped for: it may be new.
+  std::chrono::milliseconds unknown_topic_wait{2'000};
+  /// A request without an answer for so long is a reason to ask who leads.
+  std::chrono::milliseconds stall{1'000};
+  backoff_options retry{
+    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  std::uint64_t seed = 0;
+};
+
+/// What became of a batch. Every record is in one report, exactly once.
+struct delivery_report {
+  std::string topic;
+  /// -1: the topic's partitions were never known.
+  partition_id partition = -1;
+  /// Offset of the first record; -1 with an error, with acks 0, and where only a later
+  /// attempt was answered and the broker had forgotten the place.
+  log_offset base_offset = -1;
+  /// Of the first record, as `send` said: how many its partition was given before.
+  std::uint64_t first_number = 0;
+  /// Records in it, with consecutive offsets and numbers.
+  std::int32_t count = 0;
+  /// Bytes sent, or waiting to be.
+  std::size_t bytes = 0;
+  /// `none`: in the log. `outcome_unknown`: perhaps. Anything else: it is not.
+  protocol::error error;
+
+  std::chrono::steady_clock::time_point opened; ///< When the first record came.
+  std::vector<std::pair<std::int32_t, record_callback>> callbacks;
+};
+
+/// Decides what a producer does next: when a batch goes out, with which others and to
+/// which broker, in which order it is tried again, and what its one outcome is.
+///
+/// Events go in with the time; `take_actions` yields what is to be done. It seals batches
+/// with the sequence numbers of an idempotent producer and sends the same bytes until
+/// they have an outcome. A partition's batches are sent, and sent again, in the order of
+/// their records, up to `max_in_flight` at a time.
+class producer_machine {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// Send a Produce request to this broker: `fill` it when it can go.
+  struct send_request {
+    broker_id broker;
+    std::uint64_t request = 0;
+  };
+  /// Ask about these topics.
+  struct ask_metadata {
+    std::vector<std::string> topics;
+  };
+  /// Ask for a producer id.
+  struct ask_identity {};
+  /// Everything taken before this flush began has an outcome.
+  struct flushed {
+    std::uint64_t flush = 0;
+  };
+  using action =
+    std::variant<send_request, ask_metadata, ask_identity, flushed, delivery_report>;
+
+  /// One batch of a request.
+  struct item {
+    const std::string* topic = nullptr;
+    uuid topic_id;
+    partition_id partition;
+    shared_bytes batch;
+  };
+
+  /// For metrics: since the beginning.
+  struct counters {
+    std::uint64_t records = 0;
+    std::uint64_t bytes = 0;
+    std::uint64_t batches = 0;
+    std::uint64_t retries = 0;
+    std::uint64_t requests = 0;
+    std::uint64_t epoch_bumps = 0;
+  };
+
+  producer_machine(producer_machine_options options, accumulator& batches);
+  producer_machine(const producer_machine&) = delete;
+  producer_machine& operator=(const producer_machine&) = delete;
+  ~producer_machine();
+
+  // -- events ---------------------------------------------------------------------------
+
+  /// Begins, with what the accumulator holds already.
+  void start(time_point now);
+  /// The accumulator has news.
+  void on_news(time_point now);
+  void on_metadata(time_point now, const metadata_response& answer);
+  void on_metadata_failed(time_point now, const error& why);
+  void on_identity(time_point now, std::int64_t id, std::int16_t epoch);
+  void on_identity_failed(time_point now, const error& why);
+  void on_time(time_point now);
+
+  /// The request's connection is up: chooses its batches, by topic. None: it is not to be
+  /// sent. If it is filled a second time, the first was not sent.
+  [[nodiscard]] std::vector<item> fill(time_point now, std::uint64_t request);
+  /// The request was answered; with acks 0, it was sent.
+  void on_answer(time_point now, std::uint64_t request, const produce_response& answer);
+  void on_sent(time_point now, std::uint64_t request);
+  /// It was not answered, or not sent: `why`.
+  void on_failure(time_point now, std::uint64_t request, const error& why);
+
+  /// All that has been taken so far is to go out now; `flushed` follows.
+  std::uint64_t flush(time_point now);
+  /// Ends all batches with `why`, those that may be in the log with `outcome_unknown`;
+  /// with `taken_only`, what the accumulator still has is left to the next machine.
+  void abandon(const error& why, bool taken_only = false);
+
+  // -- what is to be done ---------------------------------------------------------------
+
+  [[nodiscard]] std::vector<action> take_actions() { return std::exchange(actions_, {}); }
+  [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
+  /// When `on_time` must be called at the latest.
+  [[nodiscard]] time_point next_time() const;
+
+  [[nodiscard]] const counters& totals() const { return totals_; }
+  /// Batches taken from the accumulator that have no outcome.
+  [[nodiscard]] std::size_t outstanding() const { return outstanding_; }
+  /// Requests under way.
+  [[nodiscard]] std::size_t in_flight() const { return requests_.size(); }
+
+private:
+  struct batch;
+  struct topic_state;
+  struct partition_state;
+  struct broker_state;
+  struct request_state;
+  struct flush_state {
+    std::uint64_t id = 0;
+    std::size_t remaining = 0;
+  };
+
+  topic_state& state_of(topic_buffers& t);
+  partition_state& state_of(partition_buffers& p);
+  void hope_for(time_point now, topic_state& t);
+  void note(partition_buffers& p);
+  void activate(partition_state& p);
+  broker_state& broker(broker_id id);
+
+  batch& create(partition_state& p, filled_batch content, std::uint64_t born);
+  void take_all(partition_state& p, std::uint64_t born);
+  bool seal(partition_state& p, batch& b);
+  void resolve(partition_state& p, batch& b, error why, log_offset offset = -1);
+  void count_resolved(std::uint64_t born);
+  void requeue(partition_state& p, std::unique_ptr<batch> b);
+  void restart_sequence(partition_state& p);
+  void conclude(time_point now, partition_state& p, std::unique_ptr<batch> b, error why,
+    log_offset offset);
+  void conclude_all(time_point now, request_state& r, const error& why);
+  void resequence(time_point now, partition_state& p, std::unique_ptr<batch> b,
+    const error& why, bool new_identity);
+
+  [[nodiscard]] bool has_work(const partition_state& p) const;
+  [[nodiscard]] bool may_send(time_point now, const partition_state& p) const;
+  [[nodiscard]] bool is_due(time_point now, const partition_state& p) const;
+  void pump(time_point now);
+  void finish_request(std::uint64_t request);
+
+  void adopt(time_point now, const metadata_response_topic& t);
+  void set_leader(time_point now, partition_state& p, broker_id leader, leader_epoch e);
+  void leave(time_point now, partition_state& p);
+  void want_metadata() { metadata_wanted_ = true; }
+  void refuse_unassigned(topic_state& t, const error& why);
+  void end_flush_tokens(topic_state& t);
+  void fail_all(const error& why, bool taken_only = false);
+  void expire(time_point now);
+  error expired(const partition_state& p, const batch& b) const;
+
+  const producer_machine_options options_;
+  accumulator& batches_;
+  std::minstd_rand random_;
+  std::vector<action> actions_;
+  counters totals_;
+
+  std::unordered_map<topic_buffers*, std::unique_ptr<topic_state>> topics_;
+  std::deque<partition_state> partitions_;
+  std::map<broker_id, broker_state> brokers_;
+  std::map<std::uint64_t, request_state> requests_;
+  std::uint64_t last_request_ = 0;
+  std::size_t outstanding_ = 0;
+
+  std::vector<flush_state> flushes_;
+  std::uint64_t next_flush_ = 1;
+  bool hurry_ = false; ///< Memory is short: nothing waits for more records.
+
+  std::int64_t identity_ = -1;
+  std::int16_t identity_epoch_ = -1;
+  bool identity_wanted_ = false;
+  bool identity_asked_ = false;
+  std::uint32_t identity_attempts_ = 0;
+  time_point identity_not_before_ = time_point::min();
+  error fatal_;
+
+  bool metadata_wanted_ = false;
+  bool metadata_asked_ = false;
+  std::uint32_t metadata_attempts_ = 0;
+  time_point metadata_not_before_ = time_point::min();
+  bool new_topic_ = false; ///< The next question is the first about some topic.
+  time_point next_refresh_ = time_point::max();
+  time_point next_expiry_ = time_point::max();
+  time_point next_watch_ = time_point::max();
+};
+
+} // namespace cafka::protocol

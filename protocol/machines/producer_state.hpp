@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cafka/protocol/machines/producer_machine.hpp>
+
+/// What the producer machine keeps; of no concern to anybody else.
+namespace cafka::protocol {
+
+/// Records of one partition on their way to one outcome.
+struct producer_machine::batch {
+  /// Until it is sealed.
+  filled_batch content;
+  /// From then on; the same in every attempt, unless the sequence is started anew.
+  std::optional<shared_bytes> bytes;
+  std::int32_t count = 0;
+  std::uint64_t first_number = 0;
+  time_point opened;
+  std::int64_t producer_id = -1;
+  std::int16_t epoch = -1;
+  std::int32_t base_sequence = -1;
+  /// Its sequence belongs to an epoch that is over: to be stamped before it goes out.
+  bool stale = false;
+  /// An attempt ended of which nobody knows whether it reached the log.
+  bool maybe_written = false;
+  std::uint32_t attempts = 0;
+  std::uint64_t request = 0; ///< In which it is in flight.
+  /// The flushes from this one on wait for it.
+  std::uint64_t born = 0;
+  /// It has its outcome and is kept for its place in the sequence.
+  bool resolved = false;
+};
+
+struct producer_machine::topic_state {
+  topic_buffers* buffers = nullptr;
+  uuid id;
+  /// It is not known, and is asked for since then.
+  bool hoped_for = false;
+  time_point wanted_since;
+  /// Flushes that wait for its metadata.
+  std::vector<std::uint64_t> flush_tokens;
+  error last_error;
+};
+
+struct producer_machine::partition_state {
+  partition_buffers* buffers = nullptr;
+  topic_state* topic = nullptr;
+  broker_id leader = -1;
+  leader_epoch epoch = -1;
+  /// What to send next, in order: what came back, then what a flush took early.
+  std::deque<std::unique_ptr<batch>> queue;
+  /// What is on its way, in order.
+  std::vector<std::unique_ptr<batch>> flying;
+  accumulator::waiting waiting;
+  bool active = false; ///< In its leader's ring.
+
+  time_point not_before = time_point::min();
+  std::uint32_t attempts = 0;
+  error last_error;
+
+  std::int64_t producer_id = -1;
+  std::int16_t producer_epoch = -1;
+  std::int32_t next_sequence = 0;
+  /// The broker has written a batch of this epoch. Until then it knows nothing that would
+  /// tell it of a batch missing before another.
+  bool confirmed = false;
+  /// A number of the sequence will never be used: the next epoch begins once nothing is
+  /// in flight.
+  bool broken_sequence = false;
+};
+
+struct producer_machine::broker_state {
+  /// Partitions that it leads with something to send, in the order of their turns.
+  std::deque<partition_state*> ring;
+  std::size_t in_flight = 0;
+  /// A request waits for its connection.
+  bool opening = false;
+  time_point not_before = time_point::min();
+  std::uint32_t failures = 0;
+};
+
+struct producer_machine::request_state {
+  broker_id broker;
+  bool filled = false;
+  time_point since;
+  /// By topic, then by number.
+  std::vector<partition_state*> partitions;
+};
+
+} // namespace cafka::protocol

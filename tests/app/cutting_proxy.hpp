@@ -1,0 +1,61 @@
+#pragma once
+
+#include "fixture.hpp"
+
+#include <cafka/actors/asio_transport.hpp>
+
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace cafka::testing {
+
+/// Passes connections on to a broker, and resets each after a time by chance.
+class cutting_proxy {
+public:
+  cutting_proxy(endpoint broker, milliseconds shortest, milliseconds longest);
+  ~cutting_proxy();
+  cutting_proxy(const cutting_proxy&) = delete;
+  cutting_proxy& operator=(const cutting_proxy&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+  [[nodiscard]] int cuts() const { return cuts_; }
+
+private:
+  void run();
+  void pass_on(int client);
+
+  endpoint broker_;
+  milliseconds shortest_;
+  milliseconds longest_;
+  int listener_ = -1;
+  std::uint16_t port_ = 0;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> cuts_ = 0;
+  std::thread acceptor_;
+  std::vector<std::thread> threads_;
+};
+
+/// Connects to a proxy of each broker in place of the broker.
+class cut_connections final : public actors::transport_factory {
+public:
+  cut_connections(milliseconds shortest, milliseconds longest)
+    : shortest_(shortest), longest_(longest) {}
+
+  std::unique_ptr<actors::transport> open(const endpoint& peer,
+    const actors::transport_options& options, caf::weak_actor_ptr owner,
+    actors::connection_id id) override;
+
+  [[nodiscard]] int cuts() const;
+
+private:
+  milliseconds shortest_;
+  milliseconds longest_;
+  actors::asio_transport_factory sockets_;
+  mutable std::mutex mutex_;
+  std::map<endpoint, std::unique_ptr<cutting_proxy>> proxies_;
+};
+
+} // namespace cafka::testing

@@ -1,11 +1,15 @@
 #pragma once
 
+#include <cafka/supervision/place_index.hpp>
+
 #include <caf/actor_control_block.hpp>
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -25,20 +29,24 @@ class registry {
 public:
   using clock = std::chrono::steady_clock;
   using waiter = std::function<void(caf::strong_actor_ptr)>;
+  /// Where a name is kept, for whoever added it: a restart need not look for it.
+  using place = place_index::place;
+
+  static constexpr place nowhere = place_index::nowhere;
 
   registry() = default;
   registry(const registry&) = delete;
   registry& operator=(const registry&) = delete;
 
-  /// Registers a new name, with `current` behind it (null: none yet). False if it is
+  /// Registers a new name, with `current` behind it (null: none yet). `nowhere` if it is
   /// taken.
-  bool add(std::string_view name, caf::strong_actor_ptr current);
+  place add(std::string_view name, caf::strong_actor_ptr current);
 
-  /// Puts another incarnation (null: none for now) behind a name. False if it is unknown.
-  bool replace(std::string_view name, caf::strong_actor_ptr current);
+  /// Puts another incarnation (null: none for now) behind a name that was added.
+  void replace(place where, caf::strong_actor_ptr current);
 
-  /// Forgets a name; whoever waits for it is told. False if it was unknown.
-  bool remove(std::string_view name);
+  /// Forgets a name that was added; whoever waits for it is told.
+  void remove(place where);
 
   /// The current incarnation; null if the name is unknown or has no actor just now.
   caf::strong_actor_ptr look_up(std::string_view name) const;
@@ -67,24 +75,23 @@ public:
   std::size_t size() const;
 
 private:
-  struct string_hash {
-    using is_transparent = void;
-
-    // Not noexcept: the map then remembers hashes, instead of asking for them again.
-    std::size_t operator()(std::string_view name) const {
-      return std::hash<std::string_view>{}(name);
-    }
+  struct entry {
+    std::string name;
+    caf::strong_actor_ptr current;
+    bool taken = false;
   };
 
-  template <class T>
-  using by_name = std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
-
-  std::vector<waiter> waiters_of(std::string_view name);
+  // With the lock held.
+  [[nodiscard]] place find(std::string_view name, place_index::tag tag) const;
+  std::vector<waiter> waiters_of(place where);
 
   mutable std::mutex mutex_;
-  mutable std::condition_variable changed_;
-  by_name<caf::strong_actor_ptr> current_;
-  by_name<std::vector<waiter>> waiting_; // none of them is to be called yet
+  std::deque<entry> entries_; // for none of them moves
+  std::vector<place> empty_;
+  place_index by_name_;
+  std::unordered_map<place, std::vector<waiter>> waiting_; // not to be called yet
+  // Threads in `wait_for`: each is woken for its own name alone.
+  mutable std::multimap<place, std::condition_variable*> blocked_;
 };
 
 } // namespace cafka::supervision

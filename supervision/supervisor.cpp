@@ -98,7 +98,7 @@ public:
 
   machine::start_outcome start(machine::incarnation which) override {
     auto& c = children_[which.where];
-    drop_handle(c);
+    drop_handle(which.where);
     if (auto taken = reserve_name(c); !taken.empty()) {
       last_error_ = std::move(taken);
       return machine::start_outcome::failed;
@@ -154,7 +154,7 @@ public:
 
   void undefined(machine::place where) override {
     release_name(children_[where]);
-    drop_handle(children_[where]);
+    drop_handle(where);
   }
 
   void forget(machine::place where, bool quietly) override {
@@ -215,7 +215,7 @@ private:
     caf::strong_actor_ptr handle; // also of an ended child, until it is replaced
     std::uint64_t restarts = 0;
     bool alive = false; // the handle's actor
-    bool named = false; // the name is ours
+    registry::place named = registry::nowhere; // where our name is
   };
 
   struct reply {
@@ -303,8 +303,7 @@ private:
   template <class Message>
   machine::place locate(const Message& msg, errc& error) const {
     if (msg.child != nullptr) {
-      const auto i = by_handle_.find(msg.child.get());
-      return i != by_handle_.end() ? i->second : machine::nowhere;
+      return find(msg.child);
     }
     if (!msg.name.empty()) {
       if (is_simple())
@@ -406,7 +405,7 @@ private:
     if (auto& c = children_[which.where]; how != machine::start_outcome::running) {
       if (c.alive)
         post_exit(c.handle, caf::exit_reason::kill);
-      drop_handle(c);
+      drop_handle(which.where);
     }
     machine_.on_start(now(), which, how);
     schedule();
@@ -451,13 +450,14 @@ private:
   // any other.
   bool adopt(machine::incarnation which, caf::strong_actor_ptr handle) {
     auto& c = children_[which.where];
-    if (!by_handle_.emplace(handle.get(), which.where).second) {
+    if (find(handle) != machine::nowhere) {
       last_error_ = start_failed("this actor is a child already");
       return false;
     }
     if (c.alive)
       post_exit(c.handle, caf::exit_reason::kill);
-    drop_handle(c);
+    drop_handle(which.where);
+    by_handle_.insert(place_index::tag_of(handle->id()), which.where);
     c.handle = std::move(handle);
     c.alive = true;
     watch(self_, c.handle, [which](const caf::error& reason) {
@@ -466,11 +466,17 @@ private:
     return true;
   }
 
-  void drop_handle(entry& c) {
+  void drop_handle(machine::place where) {
+    auto& c = children_[where];
     if (c.handle != nullptr)
-      by_handle_.erase(c.handle.get());
+      by_handle_.erase(place_index::tag_of(c.handle->id()), where);
     c.handle = nullptr;
     c.alive = false;
+  }
+
+  machine::place find(const caf::strong_actor_ptr& handle) const {
+    return by_handle_.find(place_index::tag_of(handle->id()),
+      [&](auto p) { return children_[p].handle == handle; });
   }
 
   bool send_exit(machine::incarnation which, caf::exit_reason reason) {
@@ -498,22 +504,23 @@ private:
   // -- names ----------------------------------------------------------------------------
 
   caf::error reserve_name(entry& c) {
-    if (c.named || options_.names == nullptr || c.spec.name.empty())
+    if (c.named != registry::nowhere || options_.names == nullptr || c.spec.name.empty())
       return {};
-    if (!options_.names->add(c.spec.name, nullptr))
+    c.named = options_.names->add(c.spec.name, nullptr);
+    if (c.named == registry::nowhere)
       return caf::make_error(errc::already_started, options_.names->look_up(c.spec.name));
-    c.named = true;
     return {};
   }
 
   void set_name(const entry& c, const caf::strong_actor_ptr& handle) {
-    if (c.named)
-      options_.names->replace(c.spec.name, handle);
+    if (c.named != registry::nowhere)
+      options_.names->replace(c.named, handle);
   }
 
   void release_name(entry& c) {
-    if (std::exchange(c.named, false))
-      options_.names->remove(c.spec.name);
+    if (const auto where = std::exchange(c.named, registry::nowhere);
+        where != registry::nowhere)
+      options_.names->remove(where);
   }
 
   // -- reports --------------------------------------------------------------------------
@@ -572,7 +579,7 @@ private:
   supervisor_options options_;
   machine machine_;
   std::deque<entry> children_; // at the machine's places
-  std::unordered_map<caf::actor_control_block*, machine::place> by_handle_;
+  place_index by_handle_;
   machine::request last_request_ = 0;
   machine::request current_ = 0; // being brought to the machine
   std::optional<reply> answered_;

@@ -37,7 +37,7 @@ supervisor_machine::place supervisor_machine::add(child_rules rules) {
   (last_ == nowhere ? first_ : children_[last_].after) = where;
   last_ = where;
   if (!c.rules.key.empty())
-    by_key_.emplace(c.rules.key, where);
+    by_key_.insert(place_index::tag_of(c.rules.key), where);
   ++size_;
   supervisors_ += c.rules.type == child_type::supervisor ? 1 : 0;
   return where;
@@ -207,6 +207,8 @@ void supervisor_machine::settled(place where) {
 }
 
 void supervisor_machine::refuse_all() {
+  if (waiting_.empty() && waiting_for_.empty())
+    return;
   for (auto& [where, queue] : std::exchange(waiting_for_, {}))
     std::ranges::move(queue, std::back_inserter(waiting_));
   for (auto& what : std::exchange(waiting_, {}))
@@ -550,12 +552,13 @@ void supervisor_machine::set_state(place where, child_state next) {
 }
 
 void supervisor_machine::set_kill_time(place where, time_point at) {
-  auto& c = children_[where];
-  if (c.kill_at != time_point::max())
-    kill_times_.erase({c.kill_at, where});
-  c.kill_at = at;
+  auto& killed_at = children_[where].killed_at;
+  if (killed_at)
+    kill_times_.erase(*killed_at);
+  killed_at.reset();
+  // Mostly it is the last of all.
   if (at != time_point::max())
-    kill_times_.emplace(at, where);
+    killed_at = kill_times_.emplace_hint(kill_times_.end(), at, where);
 }
 
 void supervisor_machine::make_undefined(place where) {
@@ -583,7 +586,7 @@ void supervisor_machine::remove(place where, bool quietly) {
   (c.before == nowhere ? first_ : children_[c.before].after) = c.after;
   (c.after == nowhere ? last_ : children_[c.after].before) = c.before;
   if (!c.rules.key.empty())
-    by_key_.erase(c.rules.key);
+    by_key_.erase(place_index::tag_of(c.rules.key), where);
   --size_;
   supervisors_ -= c.rules.type == child_type::supervisor ? 1 : 0;
   c = {};

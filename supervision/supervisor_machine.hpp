@@ -2,13 +2,15 @@
 
 #include <cafka/supervision/child_spec.hpp>
 #include <cafka/supervision/events.hpp>
+#include <cafka/supervision/place_index.hpp>
 #include <cafka/supervision/restart_policy.hpp>
 
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <limits>
-#include <set>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -55,9 +57,9 @@ public:
   using time_point = restart_policy::time_point;
   /// Whom to answer, in the caller's numbers.
   using request = std::uint64_t;
-  using place = std::uint32_t;
+  using place = place_index::place;
 
-  static constexpr place nowhere = std::numeric_limits<place>::max();
+  static constexpr place nowhere = place_index::nowhere;
 
   /// How a start came out.
   enum class start_outcome : std::uint8_t { running, failed, ignored, later };
@@ -151,8 +153,8 @@ public:
   // -- looking --------------------------------------------------------------------------
 
   [[nodiscard]] place find(std::string_view key) const {
-    const auto i = by_key_.find(key);
-    return i != by_key_.end() ? i->second : nowhere;
+    return by_key_.find(place_index::tag_of(key),
+      [&](place p) { return children_[p].rules.key == key; });
   }
   /// Whether this start is still the child's last.
   [[nodiscard]] bool is_current(incarnation child) const {
@@ -184,6 +186,8 @@ private:
   /// Why a child is being started.
   enum class cause : std::uint8_t { first, request, again, restart, group };
 
+  using kill_times = std::multimap<time_point, place>;
+
   struct entry {
     child_rules rules;
     std::uint64_t number = 0; // zero: the place is empty
@@ -192,7 +196,7 @@ private:
     child_state state = child_state::undefined;
     cause why = cause::first;
     bool dead = false; // ended, and the event has to wait
-    time_point kill_at = time_point::max();
+    std::optional<kill_times::iterator> killed_at;
   };
 
   struct start_request {
@@ -288,9 +292,9 @@ private:
   machine_options options_;
   output& out_;
   restart_policy policy_;
-  std::deque<entry> children_; // whose keys are looked at from by_key_, and must stay
+  std::deque<entry> children_; // for none of them moves
   std::vector<place> empty_;
-  std::unordered_map<std::string_view, place> by_key_;
+  place_index by_key_;
   place first_ = nowhere;
   place last_ = nowhere;
   std::size_t size_ = 0;
@@ -304,7 +308,7 @@ private:
   std::unordered_map<place, std::deque<waiting>> waiting_for_;
   std::unordered_map<place, request> starters_;
   std::unordered_map<place, request> terminators_;
-  std::set<std::pair<time_point, place>> kill_times_;
+  kill_times kill_times_;
   bool stopping_ = false;
   bool ended_ = false;
   time_point stop_deadline_ = time_point::max();

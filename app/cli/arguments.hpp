@@ -108,7 +108,7 @@ struct produce_arguments {
   std::int16_t required_acks = -1;
   /// Chooses by the key; what the configuration file says.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
-  std::size_t batch_size = 1'000;
+  std::size_t batch_size = 10'000;
 };
 
 struct fetch_arguments {

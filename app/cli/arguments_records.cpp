@@ -177,7 +177,7 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
     "How many replicas must have a batch before the broker answers: 0 (no answer), 1 "
     "(the leader) or all in sync; all unless told",
     "0|1|all", "0, 1 or all", parse_acks, to->required_acks);
-  in.parsed("--batch-size", "Most records in a batch; 1000 unless told", "NUMBER",
+  in.parsed("--batch-size", "Most records in a batch; 10000 unless told", "NUMBER",
     "a number from 1 to 1000000", parse_batch_size, to->batch_size);
   in.common(all.common);
   in.command().callback([&all, to, delimiter, key_delimiter] {

@@ -50,6 +50,15 @@ std::size_t utf8_length(std::string_view text) {
   return length;
 }
 
+/// How many characters of ASCII come first that are written as they are.
+std::size_t plain_length(std::string_view text) {
+  const auto special = std::ranges::find_if(text, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte >= 0x7f || byte == '\\';
+  });
+  return static_cast<std::size_t>(special - text.begin());
+}
+
 /// Takes a number of exactly `digits` digits off the front.
 std::optional<int> take_number(std::string_view& text, std::size_t digits) {
   int number = 0;
@@ -83,7 +92,12 @@ bool is_utf8(std::string_view bytes) {
 std::string escaped(std::string_view bytes) {
   std::string result;
   result.reserve(bytes.size());
-  while (!bytes.empty()) {
+  while (true) {
+    const auto run = plain_length(bytes);
+    result += bytes.substr(0, run);
+    bytes.remove_prefix(run);
+    if (bytes.empty())
+      return result;
     const auto length = utf8_length(bytes);
     const auto c = at(bytes, 0);
     if (c == '\\')
@@ -100,7 +114,6 @@ std::string escaped(std::string_view bytes) {
       result += bytes.substr(0, length);
     bytes.remove_prefix(std::max<std::size_t>(length, 1));
   }
-  return result;
 }
 
 result<std::string> unescaped(std::string_view text) {

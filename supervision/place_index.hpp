@@ -100,8 +100,8 @@ private:
   }
 
   void grow() {
-    const auto old = std::exchange(
-      slots_, std::vector<slot>(slots_.empty() ? 8 : slots_.size() * 2));
+    const auto old =
+      std::exchange(slots_, std::vector<slot>(slots_.empty() ? 8 : slots_.size() * 2));
     for (const auto& s : old)
       if (s.where != nowhere)
         put(s);

@@ -214,7 +214,7 @@ private:
     child_spec spec;
     caf::strong_actor_ptr handle; // also of an ended child, until it is replaced
     std::uint64_t restarts = 0;
-    bool alive = false; // the handle's actor
+    bool alive = false;                        // the handle's actor
     registry::place named = registry::nowhere; // where our name is
   };
 

@@ -153,8 +153,8 @@ public:
   // -- looking --------------------------------------------------------------------------
 
   [[nodiscard]] place find(std::string_view key) const {
-    return by_key_.find(place_index::tag_of(key),
-      [&](place p) { return children_[p].rules.key == key; });
+    return by_key_.find(
+      place_index::tag_of(key), [&](place p) { return children_[p].rules.key == key; });
   }
   /// Whether this start is still the child's last.
   [[nodiscard]] bool is_current(incarnation child) const {

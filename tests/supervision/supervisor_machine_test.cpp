@@ -220,6 +220,34 @@ TEST_CASE("a restart that takes its time") {
   }
 }
 
+TEST_CASE("what is asked of a child whose restart failed is answered with that") {
+  const auto simple = [](strategy how) { return how == strategy::simple_one_for_one; };
+  for (const auto how : {strategy::one_for_one, strategy::one_for_all,
+         strategy::rest_for_one, strategy::simple_one_for_one}) {
+    INFO(to_string(how));
+    bench b{bench::of(how)};
+    b.begin(lines{});
+    b.start_child("a");
+    b.starts["a"] = {bench::outcome::failed};
+    b.crash("a");
+    CHECK(b.took() == lines{"start a", "1 ok", "start a", "retry a"});
+    REQUIRE(b.state("a") == child_state::restarting);
+    b.m.restart_child(b.now, 7, "a");
+    b.m.delete_child(b.now, 8, "a");
+    b.start_child("a");
+    if (simple(how))
+      CHECK(b.took()
+        == lines{"7 simple_one_for_one", "8 simple_one_for_one", "2 already_started"});
+    else
+      CHECK(b.took() == lines{"7 restarting", "8 restarting", "2 already_present"});
+    // It is tried again all the same.
+    b.starts["a"] = {bench::outcome::running};
+    b.m.on_retry(b.now, b.at("a"));
+    CHECK(b.took() == lines{"start a"});
+    CHECK(b.state("a") == child_state::running);
+  }
+}
+
 TEST_CASE("while a group is restarted everything else waits, and nothing is forgotten") {
   bench b{bench::of(strategy::one_for_all)};
   b.begin(lines{"a", "b", "c"});

@@ -103,6 +103,35 @@ TEST_CASE_METHOD(
   CHECK(all_gone());
 }
 
+TEST_CASE("specifications are checked one by one and all together") {
+  init_types();
+  const auto good = worker("a");
+  CHECK(check_childspec(good).empty());
+  CHECK(check_childspecs({good, worker("b")}).empty());
+  CHECK(check_childspecs({}).empty());
+  auto wrong = good;
+  wrong.id.clear();
+  CHECK(check_childspec(wrong) == errc::invalid_child_spec);
+  // It has no ids.
+  CHECK(
+    check_childspec(wrong, auto_shutdown::never, strategy::simple_one_for_one).empty());
+  wrong = good;
+  wrong.start = {};
+  CHECK(check_childspecs({good, wrong}) == errc::invalid_child_spec);
+  CHECK(check_childspecs({good, worker("b"), good}) == errc::duplicate_child_name);
+  wrong = worker("c", restart_type::transient);
+  wrong.significant = true;
+  CHECK(check_childspec(wrong) == errc::bad_combination);
+  for (const auto when :
+    {auto_shutdown::any_significant, auto_shutdown::all_significant}) {
+    CHECK(check_childspec(wrong, when).empty());
+    wrong.restart = restart_type::temporary;
+    CHECK(check_childspecs({good, wrong}, when).empty());
+  }
+  wrong.restart = restart_type::permanent;
+  CHECK(check_childspec(wrong, auto_shutdown::any_significant) == errc::bad_combination);
+}
+
 TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its restart") {
   auto top = options();
   top.strategy = strategy::one_for_all;
@@ -208,4 +237,8 @@ TEST_CASE_METHOD(tree_fixture, "children without a name are stopped by their han
   CHECK(request<bool>(supervisor, terminate_child{.id = "a"}).error
     == errc::simple_one_for_one);
   CHECK(request<bool>(supervisor, delete_child{"a"}).error == errc::simple_one_for_one);
+  CHECK(request<caf::strong_actor_ptr>(supervisor, restart_child{"a"}).error
+    == errc::simple_one_for_one);
+  CHECK(request<child_spec>(supervisor, get_childspec{.id = "a"}).error
+    == errc::simple_one_for_one);
 }

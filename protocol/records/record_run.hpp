@@ -44,9 +44,7 @@ public:
     const record_view& operator*() const { return current_; }
     const record_view* operator->() const { return &current_; }
     iterator& operator++() {
-      if (--left_ > 0) [[likely]]
-        read();
-      else
+      if (--left_ <= 0 || !read()) [[unlikely]]
         next_part();
       return *this;
     }
@@ -56,16 +54,17 @@ public:
     }
 
   private:
-    void read() {
-      if (const auto* next = read_plain(); next != nullptr) [[likely]]
-        at_ = next;
-      else
-        read_any();
+    bool read() {
+      const auto* next = read_plain();
+      if (next == nullptr) [[unlikely]]
+        return read_any();
+      at_ = next;
+      return true;
     }
     [[nodiscard]] const std::byte* read_plain();
-    void read_any();
+    bool read_any();
     void next_part();
-    void fail(wire_error why);
+    void damaged(wire_error why, std::size_t at);
 
     const std::byte* at_ = nullptr;
     const std::byte* end_ = nullptr;

@@ -453,10 +453,13 @@ std::optional<fetch_request> consumer_machine::fill(
       ? 1
       : 0;
   }
+  // No more than an eighth of the memory unless a partition needs it: answers that come
+  // while others are dealt with are worth more than large ones.
   const auto least = std::min(options_.max_partition_fetch_bytes, most);
   most = std::min(most, options_.fetch_max_bytes);
   const auto available = nothing_held ? budget_.limit() : room();
-  r.reserved = std::min({most, std::max(available / idle, least), available});
+  const auto share = std::min(available / idle, budget_.limit() / 8);
+  r.reserved = std::min({most, std::max(share, least), available});
   reserved_ += r.reserved;
   r.empty = false;
   r.filled = true;

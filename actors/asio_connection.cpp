@@ -17,6 +17,10 @@ namespace {
 /// Least time that one of several addresses gets to answer.
 constexpr milliseconds least_attempt{250};
 
+/// Of a large frame the kernel need not tell before so much more of it has come: it comes
+/// in bits, and waking up for each of them costs more than copying them.
+constexpr std::size_t worth_waking = 256 * 1024;
+
 tcp::endpoint asio_endpoint(const socket_address& address) {
   tcp::endpoint result;
   std::memcpy(result.data(), &address.storage, address.size);
@@ -75,7 +79,7 @@ connection::connection(io_loop& loop, endpoint peer, const transport_options& op
     deadline_(clock::now() + options.connect_timeout),
     socket_(loop.io),
     timer_(loop.io),
-    assembler_(options.max_frame_size) {
+    assembler_(options.max_frame_size, loop.frames) {
 }
 
 // -- any thread -------------------------------------------------------------------------
@@ -307,6 +311,7 @@ void connection::read_more() {
     assembler_.filled(static_cast<std::size_t>(count));
     return take_frames();
   }
+  await_much();
   reading_ = true;
   socket_.async_read_some(asio::buffer(space.data(), space.size()),
     [self = shared_from_this()](error_code ec, std::size_t count) {
@@ -314,6 +319,17 @@ void connection::read_more() {
       if (!self->ended_)
         self->read_done(ec, count);
     });
+}
+
+void connection::await_much() {
+  const auto wanted = std::clamp<std::size_t>(assembler_.missing(), 1, worth_waking);
+  const auto now = wanted < worth_waking / 4 ? 1 : static_cast<int>(wanted);
+  if (now == awaited_)
+    return;
+  awaited_ = now;
+  // Where this does not work it wakes up more often.
+  static_cast<void>(
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &awaited_, sizeof awaited_));
 }
 
 void connection::read_done(error_code ec, std::size_t count) {

@@ -44,6 +44,7 @@ struct io_loop : std::enable_shared_from_this<io_loop> {
   bool accepting = true;
   asio::io_context io{1};
   asio::executor_work_guard<executor> work{io.get_executor()};
+  const std::shared_ptr<frame_pool> frames = std::make_shared<frame_pool>();
   /// Touched by the I/O thread only; keeps a connection until it has ended.
   std::unordered_set<std::shared_ptr<connection>> open;
 
@@ -103,6 +104,7 @@ private:
   // -- I/O thread: reading --------------------------------------------------------------
 
   void read_more();
+  void await_much();
   void read_done(error_code ec, std::size_t count);
   void lost(std::string why);
   void read_more_tls();
@@ -157,6 +159,7 @@ private:
   bool up_ = false;
   bool heard_ = false; ///< A frame has come.
   bool reading_ = false;
+  int awaited_ = 1; ///< Bytes that must have come before the kernel tells of them.
   int write_error_ = 0;
   bool ended_ = false;
   tls_stream::next tls_next_ = tls_stream::next::go_on; ///< What reading waits for.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/frame_pool.hpp>
 #include <cafka/protocol/wire/shared_bytes.hpp>
 
 #include <algorithm>
@@ -24,9 +25,12 @@ public:
     bad_length,   ///< Its length is negative or above the limit; nothing follows.
   };
 
-  explicit frame_assembler(std::size_t max_frame_size)
+  /// Large frames are read into buffers of `pool`.
+  explicit frame_assembler(std::size_t max_frame_size,
+    std::shared_ptr<frame_pool> pool = std::make_shared<frame_pool>())
     : chunk_(std::make_unique_for_overwrite<std::byte[]>(chunk_size)),
-      max_frame_size_(max_frame_size) {}
+      max_frame_size_(max_frame_size),
+      pool_(std::move(pool)) {}
 
   /// Where the next bytes of the stream go. Never empty after `step::more`.
   [[nodiscard]] std::span<std::byte> space() {
@@ -61,7 +65,9 @@ public:
       if (have_ < want_ && want_ < large_frame)
         return compact();
       if (want_ > 0) {
-        large_ = std::make_shared_for_overwrite<std::byte[]>(want_);
+        large_ = want_ < frame_pool::smallest
+          ? std::make_shared_for_overwrite<std::byte[]>(want_)
+          : pool_->take(want_);
         std::memcpy(large_.get(), chunk_.get() + begin_ + prefix_size, have_);
       }
       begin_ += prefix_size + have_;
@@ -79,6 +85,11 @@ public:
 
   /// The length prefix that `next` read last.
   [[nodiscard]] std::int32_t length() const { return length_; }
+
+  /// Bytes that the large frame at hand still lacks; zero: there is none.
+  [[nodiscard]] std::size_t missing() const {
+    return large_ != nullptr ? want_ - have_ : 0;
+  }
 
   /// Whether the stream would end within a frame if it ended here.
   [[nodiscard]] bool within_frame() const { return large_ != nullptr || begin_ != end_; }
@@ -109,6 +120,7 @@ private:
   std::size_t begin_ = 0; ///< First byte of the chunk that is not taken out.
   std::size_t end_ = 0;   ///< End of what has been read into the chunk.
   std::size_t max_frame_size_;
+  std::shared_ptr<frame_pool> pool_;
   bool admitted_ = false;
   std::int32_t length_ = 0;
   std::size_t want_ = 0; ///< Size of the frame at hand.

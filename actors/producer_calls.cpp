@@ -1,6 +1,5 @@
 #include <cafka/actors/producer_calls.hpp>
 #include <cafka/protocol/messages/init_producer_id.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 
 #include <algorithm>
@@ -92,54 +91,6 @@ private:
   std::optional<protocol::produce_response> answer_;
 };
 
-class topics_call final : public protocol::call {
-public:
-  topics_call(producer_events& to, std::vector<std::string> topics, bool create)
-    : call(wanted()), to_(to), topics_(std::move(topics)), create_(create) {}
-
-  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
-    std::string_view client_id, const cluster&) override {
-    protocol::metadata_request out;
-    for (const auto& name : topics_)
-      out.topics->emplace_back().name = name;
-    // Before version 4 the broker's own settings decide.
-    out.allow_auto_topic_creation = create_ || version < 4;
-    return encode_request(out, version, correlation_id, client_id);
-  }
-
-  error receive(
-    std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto answer =
-      protocol::decode_response<protocol::metadata_response>(payload, version);
-    if (!answer)
-      return answer.error();
-    // The brokers' addresses are what the dispatcher wants to know of it.
-    known.update(*answer, false);
-    answer_ = *std::move(answer);
-    return {};
-  }
-
-  void finish(error outcome) override {
-    if (outcome.code == error_code::none)
-      to_.learned(answer_);
-    else
-      to_.learned_nothing(outcome);
-  }
-
-private:
-  static traits wanted() {
-    traits what;
-    what.key = protocol::metadata_request::key;
-    what.versions = protocol::metadata_request::versions;
-    return what;
-  }
-
-  producer_events& to_;
-  std::vector<std::string> topics_;
-  bool create_;
-  protocol::metadata_response answer_;
-};
-
 class identity_call final : public protocol::call {
 public:
   explicit identity_call(producer_events& to) : call(wanted()), to_(to) {}
@@ -185,11 +136,6 @@ private:
 std::unique_ptr<protocol::call> make_produce_call(producer_events& to, broker_id broker,
   std::uint64_t request, const producer_options& options) {
   return std::make_unique<batches_call>(to, broker, request, options);
-}
-
-std::unique_ptr<protocol::call> make_metadata_call(
-  producer_events& to, std::vector<std::string> topics, bool create) {
-  return std::make_unique<topics_call>(to, std::move(topics), create);
 }
 
 std::unique_ptr<protocol::call> make_identity_call(producer_events& to) {

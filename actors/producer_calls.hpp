@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/metadata_call.hpp>
 #include <cafka/actors/producer_core.hpp>
 #include <cafka/protocol/machines/call.hpp>
 #include <cafka/protocol/machines/producer_machine.hpp>
@@ -7,14 +8,12 @@
 namespace cafka::actors {
 
 /// What the producer's calls bring to and from its machine; all in the producer's actor.
-class producer_events {
+class producer_events : public metadata_events {
 public:
   virtual std::vector<protocol::producer_machine::item> fill(std::uint64_t request) = 0;
   virtual void answered(std::uint64_t request, const protocol::produce_response& r) = 0;
   virtual void sent(std::uint64_t request) = 0;
   virtual void failed(std::uint64_t request, const error& why) = 0;
-  virtual void learned(const protocol::metadata_response& r) = 0;
-  virtual void learned_nothing(const error& why) = 0;
   virtual void identified(std::int64_t id, std::int16_t epoch) = 0;
   virtual void not_identified(const error& why) = 0;
 
@@ -25,8 +24,6 @@ protected:
 /// A Produce request to one broker; the machine fills it when it can go.
 std::unique_ptr<protocol::call> make_produce_call(producer_events& to, broker_id broker,
   std::uint64_t request, const producer_options& options);
-std::unique_ptr<protocol::call> make_metadata_call(
-  producer_events& to, std::vector<std::string> topics, bool create);
 std::unique_ptr<protocol::call> make_identity_call(producer_events& to);
 
 } // namespace cafka::actors

@@ -1,6 +1,7 @@
 #include <cafka/actors/asio_transport.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
+#include <cafka/app/consumer_starter.hpp>
 #include <cafka/app/producer_starter.hpp>
 #include <cafka/app/stream_starter.hpp>
 #include <cafka/supervision/run_here.hpp>
@@ -38,6 +39,7 @@ constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
 const std::string workers_name = "workers";
 const std::string streams_name = "streams";
 const std::string producers_name = "producers";
+const std::string consumers_name = "consumers";
 
 void log_event(const supervision_event& event) {
   switch (event.kind) {
@@ -147,6 +149,7 @@ struct application::impl {
   supervision::supervisor_actor root;
   std::shared_ptr<stream_starter> starter;
   std::shared_ptr<producer_starter> producers;
+  std::shared_ptr<consumer_starter> consumers;
   /// The workers outside the tree, and what guards the list.
   std::mutex linked_mutex;
   std::vector<caf::weak_actor_ptr> linked;
@@ -309,16 +312,18 @@ struct application::impl {
     of_root.children.push_back(
       supervision::supervisor_spec(streams_name, std::move(of_streams)));
     of_root.children.back().name = streams_name;
-    supervision::supervisor_options of_producers;
-    of_producers.name = "cafka.producers";
-    of_producers.strategy = supervision::strategy::simple_one_for_one;
-    of_producers.intensity = {options.max_restarts, options.max_seconds};
-    // Their names are apart from the workers'.
-    of_producers.names = std::make_shared<supervision::registry>();
-    of_producers.observer = observer;
-    of_root.children.push_back(
-      supervision::supervisor_spec(producers_name, std::move(of_producers)));
-    of_root.children.back().name = producers_name;
+    for (const auto& name : {producers_name, consumers_name}) {
+      supervision::supervisor_options of_children;
+      of_children.name = "cafka." + name;
+      of_children.strategy = supervision::strategy::simple_one_for_one;
+      of_children.intensity = {options.max_restarts, options.max_seconds};
+      // Their names are apart from the workers'.
+      of_children.names = std::make_shared<supervision::registry>();
+      of_children.observer = observer;
+      of_root.children.push_back(
+        supervision::supervisor_spec(name, std::move(of_children)));
+      of_root.children.back().name = name;
+    }
     return of_root;
   }
 
@@ -431,6 +436,9 @@ result<std::unique_ptr<application>> application::start(
     [state = content->state] { return state->why_ended(); });
   content->producers = std::make_shared<producer_starter>(sys, content->options,
     content->transports, content->supervisors->look_up(producers_name),
+    [state = content->state] { return state->why_ended(); });
+  content->consumers = std::make_shared<consumer_starter>(sys, content->options,
+    content->transports, content->supervisors->look_up(consumers_name),
     [state = content->state] { return state->why_ended(); });
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
@@ -557,6 +565,10 @@ result<producer> application::producer(producer_options options) {
 
 result<producer> application::producer(const std::string& name) {
   return impl_->producers->find_or_start(name);
+}
+
+result<consumer> application::consumer(consumer_options options) {
+  return impl_->consumers->start(std::move(options));
 }
 
 result<worker_status> application::status(

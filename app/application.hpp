@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/consumer.hpp>
 #include <cafka/actors/producer.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/app/stream.hpp>
@@ -126,6 +127,14 @@ public:
 
   /// The producer of that name; one with the defaults if there is none yet.
   result<cafka::producer> producer(const std::string& name);
+
+  // -- consumers ------------------------------------------------------------------------
+
+  /// Starts a consumer under a supervisor, with connections of its own. Does not wait for
+  /// any broker, and reads nothing before `assign`.
+  ///
+  /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
+  result<cafka::consumer> consumer(consumer_options options = {});
 
   // -- Kafka ----------------------------------------------------------------------------
   //

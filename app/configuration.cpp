@@ -1,3 +1,4 @@
+#include <cafka/actors/consumer.hpp>
 #include <cafka/actors/interfaces.hpp>
 #include <cafka/actors/producer.hpp>
 #include <cafka/actors/type_ids.hpp>
@@ -12,6 +13,7 @@ void init_global_meta_objects() {
   caf::core::init_global_meta_objects();
   caf::init_global_meta_objects<caf::id_block::cafka>();
   caf::init_global_meta_objects<caf::id_block::cafka_producer>();
+  caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
 }
 

@@ -1,22 +1,8 @@
 #include <cafka/app/producer_starter.hpp>
-#include <cafka/supervision/caf_compat.hpp>
-
-#include <caf/scoped_actor.hpp>
 
 #include <utility>
 
 namespace cafka {
-
-namespace {
-
-/// For the supervisor's answers, which wait for nothing.
-constexpr milliseconds supervisor_patience{5'000};
-
-supervision::supervisor_actor supervisor_of(const caf::weak_actor_ptr& weak) {
-  return caf::actor_cast<supervision::supervisor_actor>(weak.lock());
-}
-
-} // namespace
 
 producer_starter::producer_starter(caf::actor_system& sys,
   const application_options& options,
@@ -25,7 +11,7 @@ producer_starter::producer_starter(caf::actor_system& sys,
   : sys_(sys),
     options_(options),
     transports_(std::move(transports)),
-    supervisor_(caf::actor_cast<caf::weak_actor_ptr>(producers)),
+    children_(sys, producers),
     why_ended_(std::move(why_ended)) {
 }
 
@@ -58,36 +44,13 @@ result<producer> producer_starter::start_locked(producer_options options) {
   if (!connection)
     return connection.error();
   auto core = std::make_shared<actors::producer_core>(sys_, std::move(options));
-  core->on_closed = [&sys = sys_, weak = supervisor_, name] {
-    const auto supervisor = supervisor_of(weak);
-    if (!supervisor)
-      return;
-    caf::scoped_actor self{sys};
-    // One that the application's end has ended already is not there any more.
-    ask(self, supervisor, supervisor_patience,
-      supervision::terminate_child{.name = name})
-      .receive([] {}, [](caf::error&) {});
-  };
-  supervision::child_spec spec;
-  spec.id = name;
-  spec.name = name;
-  spec.start = [core, settings = *std::move(connection), transports = transports_](
-                 caf::actor_system& system) -> supervision::start_result {
-    return caf::actor_cast<caf::strong_actor_ptr>(
-      actors::spawn_producer(system, core, settings, transports));
-  };
-  error outcome{error_code::closed, "the application has ended"};
-  if (const auto supervisor = supervisor_of(supervisor_)) {
-    caf::scoped_actor self{sys_};
-    ask(self, supervisor, supervisor_patience, supervision::start_child{std::move(spec)})
-      .receive([&](const caf::strong_actor_ptr&) { outcome = {}; },
-        [&](caf::error& e) {
-          outcome = {e == supervision::errc::already_started
-              ? error_code::already_started
-              : error_code::closed,
-            to_string(e)};
-        });
-  }
+  core->on_closed = [children = children_, name] { children.end(name); };
+  const auto outcome = children_.start(name,
+    [core, settings = *std::move(connection), transports = transports_](
+      caf::actor_system& system) {
+      return caf::actor_cast<caf::strong_actor_ptr>(
+        actors::spawn_producer(system, core, settings, transports));
+    });
   if (outcome.code != error_code::none)
     return outcome;
   by_name_[name] = core;

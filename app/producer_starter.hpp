@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cafka/actors/producer_core.hpp>
+#include <cafka/app/child_starter.hpp>
 #include <cafka/app/options.hpp>
-#include <cafka/supervision/registry.hpp>
-#include <cafka/supervision/supervisor.hpp>
 
 #include <functional>
 #include <map>
@@ -35,8 +34,7 @@ private:
   caf::actor_system& sys_;
   const application_options& options_;
   const std::shared_ptr<actors::transport_factory> transports_;
-  // A producer may be kept longer than the application.
-  const caf::weak_actor_ptr supervisor_;
+  const child_starter children_;
   const std::function<error()> why_ended_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<actors::producer_core>> by_name_;

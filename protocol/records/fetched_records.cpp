@@ -1,45 +1,8 @@
-#include <cafka/protocol/records/fetched_records.hpp>
+#include <cafka/protocol/records/abort_filter.hpp>
 
-#include <algorithm>
 #include <limits>
-#include <unordered_set>
 
 namespace cafka::protocol {
-
-namespace {
-
-/// Follows the transactions of a partition and tells which batches were aborted.
-///
-/// Source: KIP-98, "READ_COMMITTED": a producer's batches from the first offset of an
-/// aborted transaction up to its abort marker.
-class abort_filter {
-public:
-  explicit abort_filter(std::vector<aborted_span> aborted)
-    : aborted_(std::move(aborted)) {
-    std::ranges::sort(aborted_, {}, &aborted_span::first_offset);
-  }
-
-  bool drops(const batch_info& batch) {
-    while (next_ < aborted_.size() && aborted_[next_].first_offset <= batch.last_offset)
-      open_.insert(aborted_[next_++].producer_id);
-    return batch.transactional && open_.contains(batch.producer_id);
-  }
-
-  void marker(const record_batch& batch) {
-    for (const auto& record : batch) {
-      const auto what = control_marker_of(record);
-      if (what && what->type == control_type::abort)
-        open_.erase(batch.info().producer_id);
-    }
-  }
-
-private:
-  std::vector<aborted_span> aborted_;
-  std::size_t next_ = 0;
-  std::unordered_set<std::int64_t> open_;
-};
-
-} // namespace
 
 fetched_records::iterator::iterator(const fetched_records* all, std::size_t batch)
   : all_(all), batch_(batch) {

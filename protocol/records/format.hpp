@@ -32,6 +32,17 @@ constexpr std::size_t smallest_message(std::int8_t magic) {
   return magic == 0 ? 14 : 22;
 }
 
+/// What the numbers in a v2 record count from.
+struct record_base {
+  std::int64_t offset = 0;
+  /// With the time of the log, the time itself.
+  std::int64_t time = 0;
+  timestamp_type time_type = timestamp_type::create_time;
+};
+
+/// Reads a v2 record; `in` fails if it cannot be.
+void read_record(reader& in, const record_base& base, record_view& out);
+
 /// A v0 or v1 message.
 struct message_view {
   std::int64_t offset = -1;

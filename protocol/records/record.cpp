@@ -32,6 +32,10 @@ record to_record(const record_view& from) {
   return result;
 }
 
+record record_view::copy() const {
+  return to_record(*this);
+}
+
 result<control_marker> control_marker_of(const record_view& from) {
   reader key{from.key.value_or(byte_view{})};
   const auto version = key.i16();

@@ -84,6 +84,8 @@ private:
   std::int32_t count_ = 0;
 };
 
+struct record;
+
 /// A record, as a view on the batch it came in.
 struct record_view {
   log_offset offset = -1;
@@ -92,6 +94,9 @@ struct record_view {
   std::optional<byte_view> key;
   std::optional<byte_view> value;
   header_range headers;
+
+  /// `to_record`: a copy that owns its bytes.
+  [[nodiscard]] record copy() const;
 };
 
 /// A record that owns its bytes: what a producer is given, and a copy of what a consumer

@@ -45,7 +45,9 @@ header_range read_headers(reader& in) {
   return {all.first(before - in.remaining()), count};
 }
 
-void read_record(reader& in, const batch_info& info, record_view& out) {
+} // namespace
+
+void detail::read_record(reader& in, const record_base& base, record_view& out) {
   const auto length = in.varint();
   const auto before = in.remaining();
   // A negative length becomes a huge one.
@@ -55,21 +57,19 @@ void read_record(reader& in, const batch_info& info, record_view& out) {
   const auto time_delta = in.varlong();
   const auto offset_delta = in.varint();
   std::int64_t offset = 0;
-  if (__builtin_add_overflow(info.base_offset.value(), offset_delta, &offset))
+  if (__builtin_add_overflow(base.offset, offset_delta, &offset))
     in.fail(wire_error::bad_value);
   out.offset = offset;
-  out.time_type = info.time_type;
-  out.time = info.time_type == timestamp_type::log_append_time
-    ? info.max_timestamp
-    : time_at(wrapping_sum(info.base_timestamp.time_since_epoch().count(), time_delta));
+  out.time_type = base.time_type;
+  out.time = time_at(base.time_type == timestamp_type::log_append_time
+      ? base.time
+      : wrapping_sum(base.time, time_delta));
   out.key = nullable(in, in.varint());
   out.value = nullable(in, in.varint());
   out.headers = read_headers(in);
   if (in.ok() && before - in.remaining() != static_cast<std::size_t>(length))
     in.fail(wire_error::bad_length);
 }
-
-} // namespace
 
 detail::message_view detail::read_message(reader& in) {
   message_view result;
@@ -114,7 +114,11 @@ void record_iterator::read() {
   }
   const auto& info = batch_->info_;
   if (info.magic == 2) {
-    read_record(in_, info, current_);
+    const auto logged = info.time_type == timestamp_type::log_append_time;
+    const auto time = logged ? info.max_timestamp : info.base_timestamp;
+    detail::read_record(in_,
+      {info.base_offset.value(), time.time_since_epoch().count(), info.time_type},
+      current_);
   } else {
     // Checked when the batch was opened, so nothing but the offset can be wrong.
     const auto message = detail::read_message(in_);

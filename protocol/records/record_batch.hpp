@@ -103,6 +103,7 @@ public:
 private:
   friend class batch_reader;
   friend class record_iterator;
+  friend class record_run;
 
   batch_info info_;
   shared_bytes payload_;

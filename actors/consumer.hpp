@@ -1,0 +1,230 @@
+#pragma once
+
+#include <cafka/actors/consumer_type_ids.hpp>
+#include <cafka/actors/interfaces.hpp>
+#include <cafka/actors/worker.hpp>
+#include <cafka/protocol/machines/byte_budget.hpp>
+#include <cafka/protocol/machines/start_at.hpp>
+#include <cafka/protocol/records/record_run.hpp>
+
+#include <caf/actor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace cafka {
+
+using actors::offset_reset;
+using protocol::record_view;
+using protocol::start_at;
+
+namespace actors {
+
+class consumer_core;
+
+/// What copies of a `consumed_batch` share.
+struct consumed_content {
+  std::shared_ptr<const std::string> topic;
+  partition_id partition;
+  log_offset log_end = -1;
+  /// Of the records, as they came.
+  std::size_t bytes = 0;
+  std::shared_ptr<const void> frame;
+  std::shared_ptr<protocol::byte_budget> budget;
+  protocol::record_run records;
+
+  consumed_content() = default;
+  consumed_content(const consumed_content&) = delete;
+  consumed_content& operator=(const consumed_content&) = delete;
+  ~consumed_content();
+};
+
+} // namespace actors
+
+/// Records of one partition, in order, as views on the frame they came in. At least one.
+///
+/// Copying one costs a reference count. Views are valid as long as a copy of it lives;
+/// `record_view::copy` is for a record that shall live longer. Until the last copy is
+/// gone, the whole frame counts against the consumer's `buffer_memory`. Any thread may
+/// walk it, and any number of threads at a time.
+///
+/// As a message it stays in its process: it does not travel to other nodes.
+class consumed_batch {
+public:
+  using iterator = protocol::record_run::iterator;
+
+  consumed_batch() = default;
+  explicit consumed_batch(std::shared_ptr<const actors::consumed_content> content)
+    : content_(std::move(content)) {}
+
+  [[nodiscard]] const std::string& topic() const { return *content_->topic; }
+  [[nodiscard]] partition_id partition() const { return content_->partition; }
+
+  [[nodiscard]] iterator begin() const { return content_->records.begin(); }
+  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+  /// How many records there are to walk.
+  [[nodiscard]] std::size_t size() const { return content_->records.size(); }
+  /// The offset behind the last record, where reading goes on.
+  [[nodiscard]] log_offset next() const { return content_->records.next_offset(); }
+  /// The offset behind the last record there was to read when these were fetched.
+  [[nodiscard]] log_offset log_end() const { return content_->log_end; }
+  /// Bytes of the records as they came, compressed and with their headers.
+  [[nodiscard]] std::size_t bytes() const { return content_->bytes; }
+
+private:
+  std::shared_ptr<const actors::consumed_content> content_;
+};
+
+/// What keeps a partition from being read. Others go on.
+struct partition_error {
+  std::string topic = {};
+  partition_id partition = {};
+  /// Where reading stands.
+  log_offset offset = -1;
+  /// Whether it is read no further until `seek`, `resume` or `assign` names it: when the
+  /// offset is out of range and `auto_offset_reset` is `none`, and when a batch is
+  /// damaged. Otherwise it is tried again and again, and told once.
+  bool halted = false;
+  error why = {};
+};
+
+/// A partition to read, and where from.
+struct assigned_partition {
+  std::string topic = {};
+  partition_id partition = {};
+  start_at start = {};
+};
+
+/// A partition of a topic.
+struct topic_partition {
+  std::string topic = {};
+  partition_id partition = {};
+
+  friend auto operator<=>(const topic_partition&, const topic_partition&) = default;
+};
+
+/// How a consumer behaves; see docs/consumer.md.
+struct consumer_options {
+  /// Unique among the application's consumers; the label of its metrics.
+  std::string name = "consumer";
+  /// Most bytes of one answer; a first batch that is larger comes all the same.
+  std::size_t fetch_max_bytes = 50 * 1024 * 1024;
+  /// Most bytes of one partition in an answer, likewise.
+  std::size_t max_partition_fetch_bytes = 1024 * 1024;
+  /// Bytes that a broker waits for, for `fetch_max_wait` at most.
+  std::size_t fetch_min_bytes = 1;
+  milliseconds fetch_max_wait{500};
+  /// Bytes of frames that were fetched, those that the program still holds among them;
+  /// beyond it nothing is asked for.
+  std::size_t buffer_memory = 64 * 1024 * 1024;
+  /// How long a broker may owe an answer beyond `fetch_max_wait`.
+  milliseconds request_timeout{30'000};
+  /// Whether only records of transactions that were committed are wanted, and those of
+  /// none (KIP-98).
+  isolation_level isolation = isolation_level::read_uncommitted;
+  /// Where reading goes on whose offset is out of range.
+  offset_reset auto_offset_reset = offset_reset::latest;
+  /// Where the client is, for a replica close by (KIP-392); empty: leaders are asked.
+  std::string client_rack = {};
+  /// Whether checksums are compared.
+  bool check_crcs = true;
+
+  /// Is sent each `consumed_batch` and `partition_error` as a message, by the credit that
+  /// it grants with `consumer_credit`; then there is no `poll`.
+  caf::actor deliver_to = {};
+};
+
+/// What a poll brings.
+struct polled {
+  std::vector<consumed_batch> batches = {};
+  std::vector<partition_error> errors = {};
+
+  [[nodiscard]] bool empty() const { return batches.empty() && errors.empty(); }
+  /// Of all batches.
+  [[nodiscard]] std::size_t records() const {
+    std::size_t sum = 0;
+    for (const auto& b : batches)
+      sum += b.size();
+    return sum;
+  }
+};
+
+/// To a consumer's actor: `deliver_to` can take so many batches more. Errors need none.
+struct consumer_credit {
+  std::uint32_t batches = 1;
+};
+
+/// The actor behind a consumer.
+using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit)>;
+
+/// A handle for reading partitions, from any thread; copying one costs a reference count.
+///
+/// Records of a partition are handed out in the order of their offsets, each once. What
+/// is handed out has been read: positions are those behind it, whether or not anybody has
+/// walked it. A crash of the actor behind it loses nothing and hands out nothing twice.
+class consumer {
+public:
+  consumer() = default;
+  explicit consumer(std::shared_ptr<actors::consumer_core> core);
+
+  /// Whether there is a consumer behind it.
+  explicit operator bool() const { return core_ != nullptr; }
+
+  [[nodiscard]] const std::string& name() const;
+
+  // None of these waits for a broker. After each, what was fetched before for a partition
+  // that it names and was not handed out is forgotten. Errors: `closed`,
+  // `invalid_argument`, `not_found` for a partition that is not assigned; then nothing
+  // has changed.
+
+  /// Reads these partitions as well; one that is read already goes on at its new start.
+  result<done> assign(const std::vector<assigned_partition>& partitions) const;
+  /// Reads them no more.
+  result<done> unassign(const std::vector<topic_partition>& partitions) const;
+  /// Goes on at another place.
+  result<done> seek(
+    const std::string& topic, partition_id partition, start_at where) const;
+  /// Hands out nothing of these until they are resumed.
+  result<done> pause(const std::vector<topic_partition>& partitions) const;
+  /// Goes on at its position, also with one that was halted by an error.
+  result<done> resume(const std::vector<topic_partition>& partitions) const;
+
+  /// The partitions it reads, sorted.
+  [[nodiscard]] std::vector<topic_partition> assignment() const;
+  /// The offset of the next record to be handed out; nothing while that is not known, and
+  /// of a partition that is not assigned.
+  [[nodiscard]] std::optional<log_offset> position(
+    const std::string& topic, partition_id partition) const;
+
+  /// Hands out all that is there, waiting for something for `deadline` at most; nothing
+  /// by then is an empty `polled`. Zero: does not wait. Not to be called from an actor.
+  /// Error `closed`; `invalid_argument` with `deliver_to`.
+  result<polled> poll(milliseconds deadline) const;
+
+  /// Ends it; what was handed out stays valid. Error `timed_out`: it ends later. A second
+  /// call does nothing.
+  result<done> close(milliseconds deadline = milliseconds{5'000}) const;
+
+  /// The actor behind it, null while it is being restarted.
+  [[nodiscard]] consumer_actor actor() const;
+
+private:
+  std::shared_ptr<actors::consumer_core> core_;
+};
+
+// -- inspection -------------------------------------------------------------------------
+
+template <class Inspector>
+bool inspect(Inspector& f, partition_error& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("offset", x.offset), f.field("halted", x.halted), f.field("why", x.why));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, consumer_credit& x) {
+  return f.object(x).fields(f.field("batches", x.batches));
+}
+
+} // namespace cafka

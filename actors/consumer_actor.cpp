@@ -1,0 +1,405 @@
+#include <cafka/actors/consumer_calls.hpp>
+#include <cafka/actors/consumer_core.hpp>
+#include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/supervision/caf_compat.hpp>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <algorithm>
+#include <deque>
+#include <exception>
+#include <random>
+#include <unordered_map>
+#include <utility>
+
+namespace cafka::actors {
+
+namespace {
+
+using protocol::consumer_machine;
+using protocol::dispatcher;
+using protocol::time_point;
+
+using consumer_impl = trapping_exits<consumer_actor::extend<
+  caf::result<void>(consumer_news), caf::result<void>(transport_up),
+  caf::result<void>(transport_frames), caf::result<void>(transport_down),
+  caf::result<void>(worker_tick)>>;
+
+/// Another broker is asked about topics when one has not answered for so long.
+constexpr milliseconds metadata_patience{1'000};
+
+protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
+  protocol::dispatcher_options result;
+  result.bootstrap = o.uris;
+  result.client_id = o.client_id;
+  result.release = o.kafka_version;
+  result.request_timeout = o.request_timeout;
+  result.socket_timeout = o.socket_timeout;
+  result.metadata_update_interval = milliseconds{0}; // The machine asks.
+  result.reconnect.initial = o.reconnect_backoff;
+  result.reconnect.max = o.reconnect_backoff_max;
+  result.retry.initial = o.retry_backoff;
+  result.retry.max = o.retry_backoff_max;
+  result.max_pending = SIZE_MAX; // The machine's own limits are lower.
+  result.seed = std::random_device{}();
+  return result;
+}
+
+protocol::consumer_machine_options machine_options_of(
+  const consumer_options& o, const worker_options& connection) {
+  protocol::consumer_machine_options result;
+  result.fetch_max_bytes = o.fetch_max_bytes;
+  result.max_partition_fetch_bytes = o.max_partition_fetch_bytes;
+  result.fetch_min_bytes = o.fetch_min_bytes;
+  result.fetch_max_wait = o.fetch_max_wait;
+  result.read_committed = o.isolation == isolation_level::read_committed;
+  result.client_rack = o.client_rack;
+  if (o.auto_offset_reset == offset_reset::earliest)
+    result.reset = start_at::earliest();
+  else if (o.auto_offset_reset == offset_reset::latest)
+    result.reset = start_at::latest();
+  result.metadata_update_interval = connection.metadata_update_interval;
+  result.unknown_topic_wait = connection.unknown_topic_wait;
+  result.retry.initial = connection.retry_backoff;
+  result.retry.max = connection.retry_backoff_max;
+  result.seed = std::random_device{}();
+  return result;
+}
+
+#ifdef CAF_ENABLE_EXCEPTIONS
+/// Why a consumer ends that has thrown.
+caf::error reason_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
+  }
+}
+#endif
+
+/// The shell around a consumer machine and a dispatcher: brings them messages and the
+/// time, reads what was fetched, does what they say.
+class consumer_state : public dispatcher::output, public consumer_events {
+public:
+  static inline const char* name = "cafka.consumer";
+
+  consumer_state(consumer_impl::pointer self, std::shared_ptr<consumer_core> core,
+    worker_options connection, std::shared_ptr<transport_factory> transports)
+    : self_(self),
+      core_(std::move(core)),
+      connection_(std::move(connection)),
+      transports_(std::move(transports)),
+      machine_(machine_options_of(core_->options, connection_), *core_->budget),
+      dispatcher_(dispatcher_options_of(connection_), *this) {}
+
+  virtual ~consumer_state() { core_->detach(self_->address()); }
+
+  consumer_state(const consumer_state&) = delete;
+  consumer_state& operator=(const consumer_state&) = delete;
+
+  consumer_impl::behavior_type make_behavior() {
+    trap_exit(self_, [this](caf::exit_msg& msg) { on_exit_message(msg); });
+#ifdef CAF_ENABLE_EXCEPTIONS
+    // CAF's own handler prints on standard output, which belongs to the program.
+    self_->set_exception_handler(
+      [](std::exception_ptr& thrown) { return reason_of(thrown); });
+#endif
+    dispatcher_.start(now());
+    core_->metrics.restarted();
+    core_->attach(caf::actor_cast<consumer_actor>(self_));
+    after_event();
+    return {
+      [this](consumer_credit msg) {
+        core_->grant(msg.batches);
+        after_event();
+      },
+      [this](consumer_news) { after_event(); },
+      [this](transport_up msg) {
+        dispatcher_.on_up(now(), msg.id);
+        after_event();
+      },
+      [this](const transport_frames& msg) { on_frames(msg); },
+      [this](const transport_down& msg) {
+        transports_up_.erase(msg.id);
+        dispatcher_.on_down(now(), msg.id, msg.reason);
+        after_event();
+      },
+      [this](worker_tick) {
+        wake_at_ = time_point::max();
+        dispatcher_.on_time(now());
+        after_event();
+      },
+      [this](caf::exit_msg& msg) { on_exit_message(msg); },
+    };
+  }
+
+  // -- what the dispatcher wants done ---------------------------------------------------
+
+  void connect(std::uint64_t connection, const endpoint& to) override {
+    transports_up_[connection] = transports_->open(
+      to, connection_.transport, caf::actor_cast<caf::weak_actor_ptr>(self_), connection);
+  }
+
+  dispatcher::output::sent send(std::uint64_t connection, protocol::frame bytes) override {
+    const auto found = transports_up_.find(connection);
+    if (found == transports_up_.end())
+      return dispatcher::output::sent::closed;
+    switch (found->second->send(std::move(bytes))) {
+    case transport::sent::queued: return dispatcher::output::sent::queued;
+    case transport::sent::full: return dispatcher::output::sent::full;
+    case transport::sent::closed: return dispatcher::output::sent::closed;
+    }
+    return dispatcher::output::sent::closed;
+  }
+
+  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+
+  // -- what the calls tell --------------------------------------------------------------
+
+  std::optional<protocol::fetch_request> fill(
+    std::uint64_t request, std::int16_t version) override {
+    sent_at_[request] = now();
+    return machine_.fill(now(), request, version);
+  }
+
+  void answered(std::uint64_t request, protocol::fetch_response r,
+    const protocol::shared_bytes& frame) override {
+    if (const auto at = sent_at_.find(request); at != sent_at_.end()) {
+      core_->metrics.fetch_took(now() - at->second);
+      sent_at_.erase(at);
+    }
+    auto all = machine_.on_answer(now(), request, std::move(r));
+    if (all.empty())
+      return;
+    const auto held = std::make_shared<protocol::held_bytes>(core_->budget, frame);
+    for (auto& f : all) {
+      unread_bytes_ += f.records.size();
+      unread_.push_back({std::move(f), held});
+    }
+  }
+
+  std::optional<protocol::list_offsets_request> fill_offsets(
+    std::uint64_t request) override {
+    return machine_.fill_offsets(now(), request);
+  }
+
+  void answered(
+    std::uint64_t request, const protocol::list_offsets_response& r) override {
+    machine_.on_offsets(now(), request, r);
+  }
+
+  void failed(std::uint64_t request, const error& why) override {
+    sent_at_.erase(request);
+    machine_.on_failure(now(), request, why);
+  }
+
+  void learned(const protocol::metadata_response& r) override {
+    other_broker_ = false;
+    machine_.on_metadata(now(), r);
+  }
+
+  void learned_nothing(const error& why) override {
+    other_broker_ = true;
+    machine_.on_metadata_failed(now(), why);
+  }
+
+private:
+  /// Records as they came, before anybody looked at them.
+  struct unread {
+    consumer_machine::fetched what;
+    std::shared_ptr<const void> frame;
+  };
+
+  time_point now() const { return self_->clock().now(); }
+
+  void on_frames(const transport_frames& msg) {
+    const auto at = now();
+    std::size_t bytes = 0;
+    for (const auto& f : msg.frames) {
+      bytes += f.size();
+      dispatcher_.on_frame(at, msg.id, f);
+    }
+    // How much is held is not the socket's business: what may come is asked for.
+    if (const auto found = transports_up_.find(msg.id); found != transports_up_.end())
+      found->second->grant(bytes);
+    after_event();
+  }
+
+  void after_event() {
+    sync(false);
+    do {
+      read_on();
+      machine_.on_time(now());
+      while (machine_.has_actions()) {
+        for (auto& a : machine_.take_actions())
+          std::visit([this](auto& x) { act(x); }, a);
+        read_on();
+        machine_.on_time(now());
+      }
+      deliver();
+    } while (machine_.wants_taking() && sync(true));
+    core_->metrics.update(machine_);
+    schedule();
+  }
+
+  /// Tells the machine what has happened on the handles' side; whether anything has.
+  bool sync(bool wants_takings) {
+    core_->collect(changes_, takings_, wants_takings);
+    for (const auto& t : takings_)
+      machine_.on_taken(t.slot, t.generation, t.bytes);
+    for (const auto& c : changes_) {
+      if (c.now)
+        machine_.set(now(), c.slot, *c.now);
+      else
+        machine_.remove(c.slot);
+    }
+    return !takings_.empty() || !changes_.empty();
+  }
+
+  /// Reads what was fetched. What grows when it is decompressed waits while the program
+  /// has its memory's worth.
+  void read_on() {
+    const auto has_room = [this] {
+      return core_->budget->used() - std::min(unread_bytes_, core_->budget->used())
+        < core_->budget->limit();
+    };
+    while (!unread_.empty()) {
+      if (!has_room()) {
+        core_->budget->room_wanted.store(true, std::memory_order_seq_cst);
+        if (!has_room())
+          break;
+      }
+      read(unread_.front());
+      unread_.pop_front();
+    }
+    if (!arrivals_.empty())
+      core_->push(arrivals_);
+  }
+
+  void read(unread& u) {
+    auto& f = u.what;
+    const auto bytes = f.records.size();
+    unread_bytes_ -= bytes;
+    auto content = std::make_shared<consumed_content>();
+    content->topic = f.topic;
+    content->partition = f.partition;
+    content->log_end = f.log_end;
+    content->bytes = bytes;
+    content->frame = std::move(u.frame);
+    content->budget = core_->budget;
+    auto& records = content->records;
+    const auto damage =
+      records.read(f.records, f.from, std::move(f.aborted), read_options_);
+    core_->budget->take(records.decompressed());
+    const auto empty = records.empty();
+    const auto next = records.next_offset();
+    machine_.on_read(now(), f, next, empty ? 0 : bytes, damage);
+    if (next == f.from)
+      return;
+    consumer_core::arrival a{f.slot, f.generation, next, std::nullopt};
+    if (!empty) {
+      records.when_damaged([weak = std::weak_ptr{core_}, topic = content->topic,
+                             partition = f.partition,
+                             next](std::int32_t left_out, const error& why) {
+        if (const auto core = weak.lock())
+          core->report({*topic, partition, next, false,
+            {why.code,
+              why.detail + ", " + std::to_string(left_out) + " records left out"}});
+      });
+      a.batch.emplace(std::move(content));
+    }
+    arrivals_.push_back(std::move(a));
+  }
+
+  void deliver() {
+    if (!core_->options.deliver_to)
+      return;
+    auto got = core_->take_granted();
+    for (auto& e : got.errors)
+      post(core_->options.deliver_to, std::move(e));
+    for (auto& b : got.batches)
+      post(core_->options.deliver_to, std::move(b));
+  }
+
+  // -- what the machine wants done ------------------------------------------------------
+
+  void act(const consumer_machine::send_fetch& x) {
+    dispatcher_.submit(now(), make_fetch_call(*this, x, core_->options),
+      core_->options.fetch_max_wait + core_->options.request_timeout);
+  }
+
+  void act(const consumer_machine::send_list_offsets& x) {
+    dispatcher_.submit(now(), make_list_offsets_call(*this, x, core_->options),
+      core_->options.request_timeout);
+  }
+
+  void act(consumer_machine::ask_metadata& x) {
+    protocol::target where;
+    const auto& brokers = dispatcher_.known().brokers();
+    // The connection that would be chosen may be the one that stands still.
+    if (other_broker_ && !brokers.empty())
+      where = std::next(brokers.begin(),
+        static_cast<std::ptrdiff_t>(next_broker_++ % brokers.size()))->first;
+    dispatcher_.submit(now(),
+      make_metadata_call(*this, std::move(x.topics), false, std::move(where)),
+      std::min(metadata_patience, connection_.request_timeout));
+  }
+
+  void act(const consumer_machine::positioned& x) {
+    core_->positioned(x.slot, x.generation, x.offset);
+  }
+
+  void act(const consumer_machine::report& x) {
+    core_->report(x.slot, x.generation, x.offset, x.halted, x.why);
+  }
+
+  void on_exit_message(const caf::exit_msg& msg) {
+    core_->close();
+    dispatcher_.shut_down(
+      {error_code::closed, "consumer " + core_->options.name + " was stopped"});
+    transports_up_.clear();
+    core_->detach(self_->address());
+    self_->quit(msg.reason);
+  }
+
+  // One timer at a time: an earlier one is added when the next deadline comes nearer.
+  void schedule() {
+    const auto next = std::min(dispatcher_.next_time(), machine_.next_time());
+    if (next >= wake_at_)
+      return;
+    wake_at_ = next;
+    const auto delay = std::max(next - now(), time_point::duration::zero());
+    tell_after(self_, caf::actor_cast<consumer_impl>(self_), delay, worker_tick{});
+  }
+
+  consumer_impl::pointer self_;
+  const std::shared_ptr<consumer_core> core_;
+  const worker_options connection_;
+  const std::shared_ptr<transport_factory> transports_;
+  const protocol::read_options read_options_{.check_crc = core_->options.check_crcs};
+  std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
+  consumer_machine machine_;
+  dispatcher dispatcher_;
+  std::unordered_map<std::uint64_t, time_point> sent_at_;
+  std::deque<unread> unread_;
+  std::size_t unread_bytes_ = 0;
+  std::vector<consumer_core::arrival> arrivals_;
+  std::vector<consumer_core::change> changes_;
+  std::vector<consumer_core::taking> takings_;
+  bool other_broker_ = false; ///< The last question about topics had no answer.
+  std::size_t next_broker_ = 0;
+  time_point wake_at_ = time_point::max();
+};
+
+} // namespace
+
+consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
+  worker_options connection, std::shared_ptr<transport_factory> transports) {
+  using actor = caf::stateful_actor<consumer_state, consumer_impl::impl>;
+  return sys.spawn<actor>(std::move(core), std::move(connection), std::move(transports));
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cafka/protocol/machines/consumer_machine.hpp>
+
+#include <caf/actor_system.hpp>
+#include <caf/telemetry/metric_registry.hpp>
+
+#include <string>
+
+namespace cafka::actors {
+
+/// A consumer's metrics in CAF's registry, labelled with its name; docs/metrics.md lists
+/// them. Any thread; `update` the consumer's actor alone.
+class consumer_metrics {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  consumer_metrics(caf::actor_system& sys, const std::string& consumer);
+  /// Takes what the gauges counted with it.
+  ~consumer_metrics();
+  consumer_metrics(const consumer_metrics&) = delete;
+  consumer_metrics& operator=(const consumer_metrics&) = delete;
+
+  /// The program was handed so much.
+  void handed_out(std::size_t records, std::size_t bytes, std::size_t batches);
+  /// So many bytes lie there, and so many more are still held.
+  void memory(std::size_t queue, std::size_t held);
+  void fetch_took(time_point::duration d);
+  void restarted() { told_ = {}; }
+  void update(const protocol::consumer_machine& machine);
+
+private:
+  caf::telemetry::int_counter* records_;
+  caf::telemetry::int_counter* bytes_;
+  caf::telemetry::int_counter* batches_;
+  caf::telemetry::int_counter* fetches_;
+  caf::telemetry::int_counter* sessions_;
+  caf::telemetry::int_counter* errors_;
+  caf::telemetry::int_gauge* queue_bytes_;
+  caf::telemetry::int_gauge* held_bytes_;
+  caf::telemetry::int_gauge* lag_;
+  caf::telemetry::dbl_histogram* fetch_latency_;
+  protocol::consumer_machine::counters told_;
+};
+
+} // namespace cafka::actors

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cafka/actors/type_ids.hpp>
+
+namespace cafka {
+
+class consumed_batch;
+struct partition_error;
+struct consumer_credit;
+
+namespace actors {
+
+/// To a consumer's actor, from its handles: the assignment has changed, or there is room.
+struct consumer_news {};
+
+} // namespace actors
+
+} // namespace cafka
+
+CAF_BEGIN_TYPE_ID_BLOCK(cafka_consumer, CAFKA_FIRST_TYPE_ID + 220)
+
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumed_batch))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::partition_error))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumer_credit))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::actors::consumer_news))
+
+CAF_END_TYPE_ID_BLOCK(cafka_consumer)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::consumed_batch)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::consumer_news)

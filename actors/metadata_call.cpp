@@ -1,0 +1,69 @@
+#include <cafka/actors/metadata_call.hpp>
+
+namespace cafka::actors {
+
+namespace {
+
+using protocol::cluster;
+using protocol::frame;
+using protocol::shared_bytes;
+
+class topics_call final : public protocol::call {
+public:
+  topics_call(metadata_events& to, std::vector<std::string> topics, bool create,
+    protocol::target where)
+    : call(wanted(std::move(where))), to_(to), topics_(std::move(topics)), create_(create) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    protocol::metadata_request out;
+    for (const auto& name : topics_)
+      out.topics->emplace_back().name = name;
+    // Before version 4 the broker's own settings decide.
+    out.allow_auto_topic_creation = create_ || version < 4;
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    auto answer =
+      protocol::decode_response<protocol::metadata_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    // The brokers' addresses are what the dispatcher wants to know of it.
+    known.update(*answer, false);
+    answer_ = *std::move(answer);
+    return {};
+  }
+
+  void finish(error outcome) override {
+    if (outcome.code == error_code::none)
+      to_.learned(answer_);
+    else
+      to_.learned_nothing(outcome);
+  }
+
+private:
+  static traits wanted(protocol::target where) {
+    traits what;
+    what.where = std::move(where);
+    what.key = protocol::metadata_request::key;
+    what.versions = protocol::metadata_request::versions;
+    return what;
+  }
+
+  metadata_events& to_;
+  std::vector<std::string> topics_;
+  bool create_;
+  protocol::metadata_response answer_;
+};
+
+} // namespace
+
+std::unique_ptr<protocol::call> make_metadata_call(
+  metadata_events& to, std::vector<std::string> topics, bool create,
+  protocol::target where) {
+  return std::make_unique<topics_call>(to, std::move(topics), create, std::move(where));
+}
+
+} // namespace cafka::actors

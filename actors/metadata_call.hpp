@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cafka/actors/types.hpp>
+#include <cafka/protocol/machines/call.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+
+#include <memory>
+
+namespace cafka::actors {
+
+/// What a question about topics brings to whoever asks, in its actor.
+class metadata_events {
+public:
+  virtual void learned(const protocol::metadata_response& r) = 0;
+  virtual void learned_nothing(const error& why) = 0;
+
+protected:
+  ~metadata_events() = default;
+};
+
+/// A Metadata request about some topics.
+std::unique_ptr<protocol::call> make_metadata_call(metadata_events& to,
+  std::vector<std::string> topics, bool create, protocol::target where = {});
+
+} // namespace cafka::actors

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cafka/protocol/wire/shared_bytes.hpp>
+
+#include <atomic>
+#include <functional>
+
+namespace cafka::protocol {
+
+/// Counts the bytes that a consumer has fetched and that somebody still holds. Any thread.
+class byte_budget {
+public:
+  explicit byte_budget(std::size_t limit) : limit_(limit) {}
+  byte_budget(const byte_budget&) = delete;
+  byte_budget& operator=(const byte_budget&) = delete;
+
+  void take(std::size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  void give_back(std::size_t bytes) {
+    used_.fetch_sub(bytes, std::memory_order_seq_cst);
+    if (room_wanted.load(std::memory_order_seq_cst) && room_wanted.exchange(false)
+      && when_room_)
+      when_room_();
+  }
+  [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_seq_cst); }
+  [[nodiscard]] std::size_t limit() const { return limit_; }
+
+  /// Called, in any thread, when bytes come back while `room_wanted`; to be set before the
+  /// first `take`.
+  void when_room(std::function<void()> f) { when_room_ = std::move(f); }
+  std::atomic<bool> room_wanted = false;
+
+private:
+  const std::size_t limit_;
+  std::atomic<std::size_t> used_ = 0;
+  std::function<void()> when_room_;
+};
+
+/// Bytes that count against a budget until nobody holds this any more.
+class held_bytes {
+public:
+  held_bytes(std::shared_ptr<byte_budget> budget, shared_bytes frame)
+    : budget_(std::move(budget)), frame_(std::move(frame)) {
+    budget_->take(frame_.size());
+  }
+  ~held_bytes() {
+    const auto size = frame_.size();
+    frame_ = {};
+    budget_->give_back(size);
+  }
+  held_bytes(const held_bytes&) = delete;
+  held_bytes& operator=(const held_bytes&) = delete;
+
+private:
+  const std::shared_ptr<byte_budget> budget_;
+  shared_bytes frame_;
+};
+
+} // namespace cafka::protocol

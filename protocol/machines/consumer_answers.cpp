@@ -1,0 +1,366 @@
+#include <cafka/protocol/machines/consumer_state.hpp>
+
+#include <algorithm>
+
+namespace cafka::protocol {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// So often a damaged batch is fetched again: the damage may be the way's.
+constexpr std::uint32_t max_damages = 3;
+/// Before what only somebody else can mend is tried again.
+constexpr auto refused_pause = 1'000ms;
+
+} // namespace
+
+// -- fetches ----------------------------------------------------------------------------
+
+std::vector<consumer_machine::fetched> consumer_machine::on_answer(
+  time_point now, std::uint64_t request, fetch_response answer) {
+  std::vector<fetched> out;
+  const auto found = requests_.find(request);
+  if (found == requests_.end())
+    return out;
+  const auto r = std::move(found->second);
+  requests_.erase(found);
+  reserved_ -= r.reserved;
+  auto& b = brokers_[r.broker];
+  b.fetch = 0;
+  ++totals_.fetches;
+  if (answer.throttle_time_ms > 0)
+    b.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
+  const auto full = b.session.full();
+  if (b.session.on_answer(answer)) {
+    b.failures = 0;
+    for (auto& t : answer.responses) {
+      const auto* mine = find_topic(t.topic, t.topic_id);
+      for (auto& x : t.partitions) {
+        auto* p = find(mine, x.partition_index);
+        if (p == nullptr || p->request != request)
+          continue;
+        p->request = 0;
+        on_partition(now, b, r.broker, *p, x, out);
+      }
+    }
+    for (const auto slot : r.slots) {
+      auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+      if (p == nullptr || p->request != request)
+        continue;
+      p->request = 0;
+      on_silence(now, b, full, *p);
+    }
+    return out;
+  }
+  ++totals_.errors;
+  b.not_before =
+    std::max(b.not_before, now + backoff(options_.retry, ++b.failures, random_));
+  if (remedy_for(answer.error_code) == remedy::refresh_metadata)
+    want_metadata(leader_pause);
+  for (const auto slot : r.slots) {
+    auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+    if (p == nullptr || p->request != request)
+      continue;
+    p->request = 0;
+    if (!is_retriable(answer.error_code))
+      tell(*p, false, {answer.error_code, "the fetch was refused as a whole"});
+  }
+  return out;
+}
+
+void consumer_machine::on_partition(time_point now, broker_state& b, broker_id from,
+  partition_state& p, fetch_partition_data& x, std::vector<fetched>& out) {
+  if (x.error_code != error_code::none) {
+    on_error(now, from, p,
+      {x.error_code,
+        *p.topic->name + '/' + std::to_string(p.id.value()) + " at offset "
+          + std::to_string(p.next.value())},
+      x.current_leader);
+    return;
+  }
+  p.attempts = 0;
+  p.not_before = time_point::min();
+  p.reported = error_code::none;
+  p.unknown_since.reset();
+  p.log_end = options_.read_committed && x.last_stable_offset.value() >= 0
+    ? x.last_stable_offset
+    : x.high_watermark;
+  if (x.records && !x.records->empty()) {
+    p.left_out_since.reset();
+    p.reading = true;
+    fetched f{p.slot, p.generation, p.topic->name, p.id, p.next, p.log_end,
+      *std::move(x.records), {}};
+    if (options_.read_committed && x.aborted_transactions) {
+      for (const auto& a : *x.aborted_transactions)
+        f.aborted.push_back({a.producer_id, a.first_offset});
+    }
+    out.push_back(std::move(f));
+  } else if (x.preferred_read_replica.value() >= 0 && x.preferred_read_replica != from) {
+    p.replica = x.preferred_read_replica;
+    p.replica_until = now + options_.replica_lifetime;
+    move_to(p, p.replica);
+  } else {
+    on_silence(now, b, false, p);
+  }
+}
+
+// The answer has nothing of the partition. That is well if there is nothing, or no room;
+// but a session in which broker and client mean different things would say the same.
+void consumer_machine::on_silence(
+  time_point now, broker_state& b, bool full, partition_state& p) {
+  if (full) { // It should have been in it.
+    b.session.on_lost();
+    pause(now, p);
+    want_metadata(leader_pause);
+  } else if (p.log_end <= p.next) {
+    p.left_out_since.reset();
+  } else if (!p.left_out_since) {
+    p.left_out_since = now;
+  } else if (now - *p.left_out_since >= options_.no_progress) {
+    p.left_out_since.reset();
+    b.session.on_lost();
+    want_metadata(leader_pause);
+  }
+}
+
+void consumer_machine::on_error(time_point now, broker_id from, partition_state& p,
+  error why, const leader_id_and_epoch& leader) {
+  ++totals_.errors;
+  if (from != p.leader && p.home == p.replica) {
+    // A follower may be behind, or no replica any more; its leader knows.
+    back_to_leader(p);
+    want_metadata(leader_pause);
+    return;
+  }
+  if (leader.leader_id.value() >= 0 && leader.leader_epoch > p.epoch) {
+    set_leader(now, p, leader.leader_id, leader.leader_epoch);
+    want_metadata(leader_pause);
+    return;
+  }
+  switch (why.code) {
+  case error_code::offset_out_of_range: out_of_range(now, p, std::move(why)); return;
+  case error_code::unknown_topic_or_partition: unknown(now, p, why); return;
+  case error_code::corrupt_message: on_damage(now, p, why); return;
+  default: break;
+  }
+  if (remedy_for(why.code) == remedy::refresh_metadata)
+    want_metadata(leader_pause);
+  if (is_retriable(why.code)) {
+    pause(now, p);
+  } else {
+    tell(p, false, std::move(why));
+    p.not_before = now + refused_pause;
+  }
+}
+
+void consumer_machine::on_damage(time_point now, partition_state& p, const error& why) {
+  if (++p.damages < max_damages)
+    pause(now, p);
+  else
+    tell(p, true, why);
+}
+
+void consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
+  std::size_t bytes, const error& damage) {
+  auto* p = find(what.slot, what.generation);
+  if (p == nullptr || !p->reading)
+    return;
+  p->reading = false;
+  if (damage.code == error_code::none) {
+    p->damages = 0;
+    p->next = next;
+    p->lying += bytes;
+    return;
+  }
+  ++totals_.errors;
+  constexpr std::int32_t largest = 1 << 30;
+  if (damage.code == error_code::message_too_large && p->max_bytes < largest) {
+    // Brokers before 0.10.1 cut short what is larger than asked for.
+    p->max_bytes = p->max_bytes > largest / 2 ? largest : 2 * p->max_bytes;
+    return;
+  }
+  error why = damage;
+  why.detail = *p->topic->name + '/' + std::to_string(p->id.value()) + ": " + why.detail;
+  if (damage.code == error_code::corrupt_message)
+    on_damage(now, *p, why);
+  else
+    tell(*p, true, std::move(why));
+}
+
+void consumer_machine::out_of_range(time_point, partition_state& p, error why) {
+  if (!options_.reset) {
+    tell(p, true, std::move(why));
+    return;
+  }
+  p.starting = true;
+  p.start = *options_.reset;
+}
+
+void consumer_machine::tell(partition_state& p, bool halted, error why) {
+  if (!halted && p.reported == why.code)
+    return;
+  p.reported = why.code;
+  p.halted = halted;
+  actions_.emplace_back(report{p.slot, p.generation, p.next, halted, std::move(why)});
+}
+
+void consumer_machine::pause(time_point now, partition_state& p) {
+  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+}
+
+void consumer_machine::on_failure(
+  time_point now, std::uint64_t request, const error& why) {
+  const auto found = requests_.find(request);
+  if (found == requests_.end())
+    return;
+  const auto r = std::move(found->second);
+  requests_.erase(found);
+  reserved_ -= r.reserved;
+  auto& b = brokers_[r.broker];
+  (r.fetch ? b.fetch : b.offsets) = 0;
+  if (r.empty)
+    return;
+  ++totals_.errors;
+  if (r.fetch && r.filled)
+    b.session.on_lost();
+  b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+  want_metadata(leader_pause);
+  for (const auto slot : r.slots) {
+    auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+    if (p == nullptr || p->request != request)
+      continue;
+    p->request = 0;
+    // Nobody's failure passes by itself.
+    if (why.code == error_code::unsupported_version
+      || why.code == error_code::sasl_authentication_failed)
+      tell(*p, false, why);
+  }
+  // Replicas that cannot be reached have a leader that can, perhaps.
+  for (auto* p : std::vector{b.partitions}) {
+    if (p->leader != r.broker)
+      back_to_leader(*p);
+  }
+}
+
+// -- offsets ----------------------------------------------------------------------------
+
+std::optional<list_offsets_request> consumer_machine::fill_offsets(
+  time_point now, std::uint64_t request) {
+  const auto found = requests_.find(request);
+  if (found == requests_.end())
+    return std::nullopt;
+  auto& r = found->second;
+  r.filled = true;
+  r.slots.clear();
+  list_offsets_request out;
+  out.isolation_level = options_.read_committed ? 1 : 0;
+  for (auto* p : brokers_[r.broker].partitions) {
+    const auto again = p->request == request;
+    if (!p->starting || p->paused || p->halted || (p->request != 0 && !again)
+      || p->not_before > now)
+      continue;
+    if (out.topics.empty() || out.topics.back().name != *p->topic->name)
+      out.topics.emplace_back().name = *p->topic->name;
+    auto& x = out.topics.back().partitions.emplace_back();
+    x.partition_index = p->id;
+    x.current_leader_epoch = p->epoch;
+    x.timestamp = p->start.value();
+    p->request = request;
+    r.slots.push_back(p->slot);
+  }
+  r.empty = r.slots.empty();
+  r.watch_at = now + options_.stall;
+  if (r.empty)
+    return std::nullopt;
+  return out;
+}
+
+void consumer_machine::on_offsets(
+  time_point now, std::uint64_t request, const list_offsets_response& answer) {
+  const auto found = requests_.find(request);
+  if (found == requests_.end())
+    return;
+  const auto r = std::move(found->second);
+  requests_.erase(found);
+  auto& b = brokers_[r.broker];
+  b.offsets = 0;
+  b.failures = 0;
+  for (const auto& t : answer.topics) {
+    const auto* mine = find_topic(t.name, {});
+    for (const auto& x : t.partitions) {
+      auto* p = find(mine, x.partition_index);
+      if (p == nullptr || p->request != request)
+        continue;
+      p->request = 0;
+      on_offset(now, *p, x);
+    }
+  }
+  for (const auto slot : r.slots) {
+    auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+    if (p == nullptr || p->request != request)
+      continue;
+    p->request = 0;
+    pause(now, *p);
+  }
+}
+
+void consumer_machine::on_offset(
+  time_point now, partition_state& p, const list_offsets_partition_response& x) {
+  if (x.error_code == error_code::none) {
+    auto offset = x.offset;
+    if (offset.value() < 0 && !x.old_style_offsets.empty())
+      offset = x.old_style_offsets.front();
+    if (offset.value() >= 0)
+      go_to(p, offset);
+    else if (p.start != start_at::latest())
+      p.start = start_at::latest(); // There is no record so late.
+    else
+      pause(now, p);
+    return;
+  }
+  ++totals_.errors;
+  error why{x.error_code, *p.topic->name + '/' + std::to_string(p.id.value())};
+  if (x.error_code == error_code::unknown_topic_or_partition) {
+    unknown(now, p, why);
+    return;
+  }
+  if (remedy_for(x.error_code) == remedy::refresh_metadata)
+    want_metadata(leader_pause);
+  if (is_retriable(x.error_code)) {
+    pause(now, p);
+  } else if (x.error_code == error_code::unsupported_for_message_format) {
+    tell(p, true, std::move(why));
+  } else {
+    tell(p, false, std::move(why));
+    p.not_before = now + refused_pause;
+  }
+}
+
+void consumer_machine::go_to(partition_state& p, log_offset offset) {
+  p.starting = false;
+  p.next = offset;
+  p.attempts = 0;
+  p.not_before = time_point::min();
+  p.reported = error_code::none;
+  p.unknown_since.reset();
+  actions_.emplace_back(positioned{p.slot, p.generation, offset});
+}
+
+// -- for metrics and tests --------------------------------------------------------------
+
+std::int64_t consumer_machine::lag() const {
+  std::int64_t sum = 0;
+  for (const auto& p : partitions_) {
+    if (p != nullptr && !p->starting && p->log_end > p->next)
+      sum += p->log_end - p->next;
+  }
+  return sum;
+}
+
+std::int32_t consumer_machine::session_of(broker_id id) const {
+  const auto found = brokers_.find(id);
+  return found == brokers_.end() ? 0 : found->second.session.id();
+}
+
+} // namespace cafka::protocol

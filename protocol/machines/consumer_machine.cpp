@@ -1,0 +1,482 @@
+#include <cafka/protocol/machines/consumer_state.hpp>
+
+#include <algorithm>
+
+namespace cafka::protocol {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A request that waits for its connection for so long is a reason to ask who leads.
+constexpr auto opening_patience = 250ms;
+/// How long a broker may rest on a fetch while other partitions of it wait for the
+/// program: they must not wait for long once it has taken what lies there.
+constexpr auto short_wait = 20ms;
+
+} // namespace
+
+consumer_machine::consumer_machine(consumer_machine_options options, byte_budget& budget)
+  : options_(std::move(options)),
+    budget_(budget),
+    random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
+}
+
+consumer_machine::~consumer_machine() = default;
+
+// -- what is assigned -------------------------------------------------------------------
+
+consumer_machine::topic_state& consumer_machine::topic(
+  const std::shared_ptr<const std::string>& name) {
+  auto& t = topics_[*name];
+  if (t.name == nullptr)
+    t.name = name;
+  return t;
+}
+
+consumer_machine::partition_state* consumer_machine::find(
+  std::uint32_t slot, std::uint64_t generation) {
+  if (slot >= partitions_.size() || partitions_[slot] == nullptr)
+    return nullptr;
+  auto* p = partitions_[slot].get();
+  return p->generation == generation ? p : nullptr;
+}
+
+consumer_machine::partition_state* consumer_machine::find(
+  const topic_state* t, partition_id id) {
+  if (t == nullptr)
+    return nullptr;
+  const auto at =
+    std::ranges::lower_bound(t->partitions, id, {}, &partition_state::id);
+  return at != t->partitions.end() && (*at)->id == id ? *at : nullptr;
+}
+
+const consumer_machine::topic_state* consumer_machine::find_topic(
+  const std::string& name, const uuid& id) const {
+  if (!name.empty()) {
+    const auto found = topics_.find(name);
+    return found == topics_.end() ? nullptr : &found->second;
+  }
+  const auto found = topics_by_id_.find(id);
+  return found == topics_by_id_.end() ? nullptr : found->second;
+}
+
+void consumer_machine::set(
+  time_point now, std::uint32_t slot, const assignment& what) {
+  if (partitions_.size() <= slot)
+    partitions_.resize(slot + 1);
+  auto& owned = partitions_[slot];
+  if (owned == nullptr) {
+    owned = std::make_unique<partition_state>();
+    owned->slot = slot;
+    owned->topic = &topic(what.topic);
+    owned->id = what.partition;
+    auto& all = owned->topic->partitions;
+    all.insert(
+      std::ranges::lower_bound(all, owned->id, {}, &partition_state::id), owned.get());
+    count(1);
+  }
+  auto& p = *owned;
+  p.generation = what.generation;
+  p.paused = what.paused;
+  p.halted = false;
+  p.start = what.start;
+  p.starting = what.start.is_moment();
+  p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
+  p.request = 0;
+  p.reading = false;
+  p.lying = 0;
+  p.max_bytes = static_cast<std::int32_t>(options_.max_partition_fetch_bytes);
+  p.not_before = time_point::min();
+  p.attempts = 0;
+  p.damages = 0;
+  p.reported = error_code::none;
+  p.unknown_since.reset();
+  p.left_out_since.reset();
+  if (p.leader.value() < 0 && !p.paused)
+    want_metadata(0ms);
+  if (p.starting)
+    back_to_leader(p); // Followers are not asked for offsets.
+  if (next_refresh_ == time_point::max() && options_.metadata_update_interval > 0ms)
+    next_refresh_ = now + options_.metadata_update_interval;
+}
+
+void consumer_machine::remove(std::uint32_t slot) {
+  if (slot >= partitions_.size() || partitions_[slot] == nullptr)
+    return;
+  auto& p = *partitions_[slot];
+  move_to(p, -1);
+  auto* t = p.topic;
+  std::erase(t->partitions, &p);
+  partitions_[slot].reset();
+  count(-1);
+  if (t->partitions.empty()) {
+    topics_by_id_.erase(t->id);
+    topics_.erase(*std::shared_ptr{t->name});
+  }
+}
+
+// Two answers at least; more where the budget has room for the share of each.
+void consumer_machine::count(std::ptrdiff_t more) {
+  assigned_ += static_cast<std::size_t>(more);
+  const auto share = budget_.limit() / (2 * std::max<std::size_t>(assigned_, 1));
+  lying_limit_ = std::max(2 * options_.max_partition_fetch_bytes, share);
+}
+
+void consumer_machine::on_taken(
+  std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
+  if (auto* p = find(slot, generation))
+    p->lying -= std::min(bytes, p->lying);
+}
+
+// -- who is asked -----------------------------------------------------------------------
+
+void consumer_machine::move_to(partition_state& p, broker_id home) {
+  if (p.home == home)
+    return;
+  // What is under way to the other one is not waited for, and ignored when it comes.
+  p.request = 0;
+  if (p.home.value() >= 0)
+    std::erase(brokers_[p.home].partitions, &p);
+  p.home = home;
+  if (home.value() >= 0)
+    brokers_[home].partitions.push_back(&p);
+}
+
+void consumer_machine::back_to_leader(partition_state& p) {
+  p.replica = -1;
+  move_to(p, p.leader);
+}
+
+void consumer_machine::set_leader(
+  time_point now, partition_state& p, broker_id leader, leader_epoch e) {
+  p.epoch = e;
+  if (p.leader != leader) {
+    p.leader = leader;
+    p.not_before = time_point::min();
+  } else if (p.home == p.replica && now < p.replica_until) {
+    return;
+  }
+  back_to_leader(p);
+}
+
+void consumer_machine::want_metadata(std::chrono::milliseconds pause) {
+  const auto at = std::max(metadata_at_ + pause, metadata_failed_until_);
+  metadata_not_before_ = metadata_wanted_ ? std::min(metadata_not_before_, at) : at;
+  metadata_wanted_ = true;
+}
+
+void consumer_machine::on_metadata_failed(time_point now, const error&) {
+  metadata_asked_ = false;
+  metadata_failed_until_ = now + backoff(options_.retry, ++metadata_attempts_, random_);
+  want_metadata(0ms);
+}
+
+void consumer_machine::on_metadata(time_point now, const metadata_response& answer) {
+  metadata_asked_ = false;
+  metadata_attempts_ = 0;
+  metadata_at_ = now;
+  metadata_failed_until_ = time_point::min();
+  if (options_.metadata_update_interval > 0ms)
+    next_refresh_ = now + options_.metadata_update_interval;
+  for (const auto& t : answer.topics)
+    adopt(now, t);
+  // What was assigned meanwhile was not in the question.
+  for (const auto& [name, t] : topics_) {
+    for (const auto* p : t.partitions) {
+      if (p->leader.value() < 0 && !p->paused)
+        want_metadata(p->reported == error_code::none ? leader_pause : unknown_pause);
+    }
+  }
+}
+
+void consumer_machine::unknown(time_point now, partition_state& p, const error& why) {
+  if (!p.unknown_since)
+    p.unknown_since = now;
+  if (now - *p.unknown_since >= options_.unknown_topic_wait)
+    tell(p, false, why);
+  pause(now, p);
+  want_metadata(p.reported == error_code::none ? leader_pause : unknown_pause);
+}
+
+void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
+  const auto found = t.name ? topics_.find(*t.name) : topics_.end();
+  if (found == topics_.end())
+    return;
+  auto& mine = found->second;
+  const error refused{t.error_code, "topic " + *mine.name};
+  if (t.error_code != error_code::none && t.partitions.empty()) {
+    for (auto* p : mine.partitions) {
+      if (t.error_code == error_code::unknown_topic_or_partition) {
+        set_leader(now, *p, -1, -1);
+        unknown(now, *p, refused);
+      } else if (!is_retriable(t.error_code)) {
+        tell(*p, false, refused);
+      }
+    }
+    want_metadata(is_retriable(t.error_code) ? leader_pause : unknown_pause);
+    return;
+  }
+  const auto other = mine.id != t.topic_id && !mine.id.is_zero() && !t.topic_id.is_zero();
+  if (other && t.topic_id == mine.former) {
+    want_metadata(leader_pause);
+    return;
+  }
+  if (other) {
+    mine.former = mine.id;
+    for (auto* p : mine.partitions)
+      begin_anew(now, *p);
+  }
+  if (mine.id != t.topic_id) {
+    topics_by_id_.erase(mine.id);
+    mine.id = t.topic_id;
+    if (!mine.id.is_zero())
+      topics_by_id_[mine.id] = &mine;
+  }
+  for (auto* p : mine.partitions) {
+    // Most brokers sort them.
+    const auto index = static_cast<std::size_t>(p->id.value());
+    auto x = t.partitions.begin();
+    if (index < t.partitions.size() && t.partitions[index].partition_index == p->id)
+      x += p->id.value();
+    else
+      x = std::ranges::find(
+        t.partitions, p->id, &metadata_response_partition::partition_index);
+    if (x == t.partitions.end()) {
+      set_leader(now, *p, -1, -1);
+      unknown(now, *p,
+        {error_code::unknown_topic_or_partition,
+          "topic " + *mine.name + " has " + std::to_string(t.partitions.size())
+            + " partitions"});
+      continue;
+    }
+    // Old metadata of the same topic must not undo what is known.
+    if (!other && x->leader_epoch.value() >= 0 && x->leader_epoch < p->epoch)
+      continue;
+    set_leader(now, *p, x->leader_id, x->leader_epoch);
+    if (x->leader_id.value() >= 0)
+      p->unknown_since.reset();
+    else
+      want_metadata(leader_pause);
+  }
+}
+
+// The topic was deleted, and another has its name: offsets of the old one mean nothing.
+// All that the new one has is new to the reader.
+void consumer_machine::begin_anew(time_point, partition_state& p) {
+  p.leader = -1;
+  p.epoch = -1;
+  back_to_leader(p);
+  if (p.starting || p.halted)
+    return;
+  p.log_end = -1;
+  if (options_.reset) {
+    p.starting = true;
+    p.start = start_at::earliest();
+  } else {
+    tell(p, true,
+      {error_code::offset_out_of_range,
+        "topic " + *p.topic->name + " was deleted and made anew"});
+  }
+  // What is being read is of the old one.
+  p.reading = false;
+}
+
+// -- what is asked when -----------------------------------------------------------------
+
+consumer_machine::readiness consumer_machine::is_ready(
+  time_point now, const partition_state& p) const {
+  if (p.paused || p.halted || p.starting || p.request != 0)
+    return readiness::not_now;
+  if (p.reading)
+    return readiness::lying;
+  if (p.lying >= lying_limit_)
+    return readiness::lying;
+  return p.not_before <= now ? readiness::ready : readiness::later;
+}
+
+std::size_t consumer_machine::room() const {
+  const auto spent = budget_.used() + reserved_;
+  return budget_.limit() - std::min(spent, budget_.limit());
+}
+
+bool consumer_machine::has_room() const {
+  const auto least = std::min(options_.max_partition_fetch_bytes, options_.fetch_max_bytes);
+  return room() >= std::min(least, budget_.limit());
+}
+
+std::uint64_t consumer_machine::open_request(time_point now, broker_id id, bool fetch) {
+  const auto request = ++last_request_;
+  auto& r = requests_[request];
+  r.broker = id;
+  r.fetch = fetch;
+  r.watch_at = now + opening_patience;
+  return request;
+}
+
+void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
+  if (b.fetch != 0 && b.offsets != 0)
+    return;
+  if (b.not_before > now) {
+    if (!b.partitions.empty())
+      note_time(b.not_before);
+    return;
+  }
+  bool fetch = false;
+  bool by_id = true;
+  bool offsets = false;
+  for (std::size_t i = 0; i < b.partitions.size(); ++i) {
+    auto& p = *b.partitions[i];
+    if (p.home == p.replica && p.replica_until <= now) {
+      back_to_leader(p);
+      if (p.home != id)
+        --i;
+      continue;
+    }
+    if (p.starting && !p.paused && !p.halted && p.request == 0) {
+      if (p.not_before <= now)
+        offsets = true;
+      else
+        note_time(p.not_before);
+      continue;
+    }
+    switch (is_ready(now, p)) {
+    case readiness::ready:
+      fetch = true;
+      by_id = by_id && !p.topic->id.is_zero();
+      break;
+    case readiness::later: note_time(p.not_before); break;
+    case readiness::lying: wants_taking_ = true; break;
+    case readiness::not_now: break;
+    }
+  }
+  if (offsets && b.offsets == 0) {
+    b.offsets = open_request(now, id, false);
+    actions_.emplace_back(send_list_offsets{id, b.offsets});
+  }
+  if (!fetch || b.fetch != 0)
+    return;
+  if (!has_room()) {
+    budget_.room_wanted.store(true, std::memory_order_seq_cst);
+    // It may have come before anybody knew that it is wanted.
+    if (!has_room())
+      return;
+  }
+  b.fetch = open_request(now, id, true);
+  actions_.emplace_back(send_fetch{id, b.fetch, by_id});
+}
+
+void consumer_machine::on_time(time_point now) {
+  next_time_ = time_point::max();
+  wants_taking_ = false;
+  if (next_refresh_ <= now) {
+    next_refresh_ = time_point::max();
+    want_metadata(0ms);
+  }
+  for (auto& [id, r] : requests_) {
+    if (r.watch_at <= now) {
+      r.watch_at = now + (r.filled ? options_.stall : opening_patience);
+      if (!brokers_[r.broker].partitions.empty())
+        want_metadata(leader_pause);
+    }
+    note_time(r.watch_at);
+  }
+  // Partitions may move meanwhile, but brokers stay.
+  for (auto& [id, b] : brokers_)
+    look_at(now, id, b);
+  if (metadata_wanted_ && !metadata_asked_ && !topics_.empty()) {
+    if (metadata_not_before_ <= now) {
+      metadata_wanted_ = false;
+      metadata_asked_ = true;
+      ask_metadata ask;
+      for (const auto& [name, t] : topics_)
+        ask.topics.push_back(name);
+      actions_.emplace_back(std::move(ask));
+    } else {
+      note_time(metadata_not_before_);
+    }
+  }
+  note_time(next_refresh_);
+}
+
+std::optional<fetch_request> consumer_machine::fill(
+  time_point now, std::uint64_t request, std::int16_t version) {
+  const auto found = requests_.find(request);
+  if (found == requests_.end())
+    return std::nullopt;
+  auto& r = found->second;
+  auto& b = brokers_[r.broker];
+  if (r.filled) { // It was not sent after all.
+    b.session.on_lost();
+    reserved_ -= std::exchange(r.reserved, 0);
+    for (const auto slot : r.slots) {
+      auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+      if (p != nullptr && p->request == request)
+        p->request = 0;
+    }
+    r.slots.clear();
+    r.filled = false;
+  }
+  r.empty = true;
+  const auto nothing_held = budget_.used() + reserved_ == 0;
+  if (!nothing_held && !has_room())
+    return std::nullopt;
+  constexpr std::int16_t by_id_since = 13;
+  constexpr std::int16_t sessions_since = 7;
+  const auto count = b.partitions.size();
+  std::vector<fetch_session::wanted> wanted;
+  wanted.reserve(count);
+  bool lying = false;
+  std::size_t most = 0;
+  // A broker that answers in the order of the request, and has no room for all, must not
+  // begin with the same one always.
+  const auto first = b.session.id() == 0 && count > 0 ? b.turn++ % count : 0;
+  for (std::size_t i = 0; i != count; ++i) {
+    auto& p = *b.partitions[(first + i) % count];
+    const auto ready = is_ready(now, p);
+    lying = lying || ready == readiness::lying;
+    if (ready != readiness::ready || (version >= by_id_since && p.topic->id.is_zero()))
+      continue;
+    wanted.push_back({p.slot, p.topic->name, p.topic->id, p.id, p.next, p.epoch,
+      p.max_bytes});
+    p.request = request;
+    r.slots.push_back(p.slot);
+    most += static_cast<std::size_t>(p.max_bytes);
+  }
+  if (wanted.empty())
+    return std::nullopt;
+  std::size_t idle = 1;
+  for (const auto& [id, other] : brokers_) {
+    const auto under_way = requests_.find(other.fetch);
+    idle += &other != &b && !other.partitions.empty()
+        && (under_way == requests_.end() || !under_way->second.filled)
+      ? 1
+      : 0;
+  }
+  // No more than an eighth of the memory unless a partition needs it: answers that come
+  // while others are dealt with are worth more than large ones.
+  const auto least = std::min(options_.max_partition_fetch_bytes, most);
+  most = std::min(most, options_.fetch_max_bytes);
+  const auto available = nothing_held ? budget_.limit() : room();
+  const auto share = std::min(available / idle, budget_.limit() / 8);
+  r.reserved = std::min({most, std::max(share, least), available});
+  reserved_ += r.reserved;
+  r.empty = false;
+  r.filled = true;
+  const auto wait = lying ? std::min<std::chrono::milliseconds>(
+                      options_.fetch_max_wait, short_wait)
+                          : options_.fetch_max_wait;
+  r.watch_at = now + wait + options_.stall;
+  fetch_request out;
+  out.max_wait_ms = static_cast<std::int32_t>(wait.count());
+  out.min_bytes = static_cast<std::int32_t>(options_.fetch_min_bytes);
+  out.max_bytes = static_cast<std::int32_t>(std::max<std::size_t>(r.reserved, 1));
+  out.isolation_level = options_.read_committed ? 1 : 0;
+  out.rack_id = options_.client_rack;
+  b.session.fill(out, wanted, version >= by_id_since, version >= sessions_since);
+  if (b.session.full())
+    ++totals_.sessions;
+  return out;
+}
+
+} // namespace cafka::protocol

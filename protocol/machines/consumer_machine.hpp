@@ -1,0 +1,248 @@
+#pragma once
+
+#include <cafka/protocol/machines/backoff.hpp>
+#include <cafka/protocol/machines/byte_budget.hpp>
+#include <cafka/protocol/machines/fetch_session.hpp>
+#include <cafka/protocol/machines/start_at.hpp>
+#include <cafka/protocol/messages/list_offsets.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+#include <cafka/protocol/records/fetched_records.hpp>
+#include <cafka/protocol/result.hpp>
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// How a consumer decides.
+struct consumer_machine_options {
+  std::size_t fetch_max_bytes = 50 * 1024 * 1024;
+  std::size_t max_partition_fetch_bytes = 1024 * 1024;
+  std::size_t fetch_min_bytes = 1;
+  std::chrono::milliseconds fetch_max_wait{500};
+  bool read_committed = false;
+  std::string client_rack;
+  /// Where it goes on when its offset is out of range; nothing: that halts the partition.
+  std::optional<start_at> reset;
+  /// How often metadata of the topics in use is asked for; zero: only when needed.
+  std::chrono::milliseconds metadata_update_interval{30'000};
+  /// How long a topic or partition that brokers do not know is hoped for: it may be new.
+  std::chrono::milliseconds unknown_topic_wait{2'000};
+  /// A fetch without an answer for so long beyond its wait is a reason to ask who leads.
+  std::chrono::milliseconds stall{1'000};
+  /// A partition with records to come that answers leave out for so long begins a new
+  /// session.
+  std::chrono::milliseconds no_progress{5'000};
+  /// How long a replica that the leader named is asked in its place.
+  std::chrono::milliseconds replica_lifetime{300'000};
+  backoff_options retry{
+    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  std::uint64_t seed = 0;
+};
+
+/// Decides what a consumer of assigned partitions does next: where each begins, which of
+/// them are in the next fetch to which broker, and what follows from the answers.
+///
+/// Events go in with the time; `take_actions` yields what is to be done. One fetch at a
+/// time is under way to a broker. A partition is in it while the program has not left too
+/// much of it lying, and as long as all that was fetched is within the budget.
+///
+/// Partitions go by slots, small numbers that mean the same partition for good. What
+/// concerns a partition carries the generation of its assignment: whatever belongs to an
+/// earlier one is nobody's business any more.
+class consumer_machine {
+public:
+  using time_point = std::chrono::steady_clock::time_point;
+
+  /// A partition to read.
+  struct assignment {
+    std::uint64_t generation = 0;
+    std::shared_ptr<const std::string> topic;
+    partition_id partition;
+    start_at start;
+    bool paused = false;
+  };
+
+  /// Send a Fetch request to this broker: `fill` it when it can go. Topics go by their
+  /// ids only if `by_id`.
+  struct send_fetch {
+    broker_id broker;
+    std::uint64_t request = 0;
+    bool by_id = false;
+  };
+  /// Send a ListOffsets request to this broker: `fill_offsets` when it can go.
+  struct send_list_offsets {
+    broker_id broker;
+    std::uint64_t request = 0;
+  };
+  /// Ask about these topics.
+  struct ask_metadata {
+    std::vector<std::string> topics;
+  };
+  /// Reading goes on at this offset, behind what was fetched before.
+  struct positioned {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    log_offset offset;
+  };
+  /// The program is to know.
+  struct report {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    log_offset offset;
+    bool halted = false;
+    error why;
+  };
+  using action =
+    std::variant<send_fetch, send_list_offsets, ask_metadata, positioned, report>;
+
+  /// Records to be read, and then `on_read`.
+  struct fetched {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    std::shared_ptr<const std::string> topic;
+    partition_id partition;
+    log_offset from;
+    log_offset log_end;
+    shared_bytes records;
+    std::vector<aborted_span> aborted;
+  };
+
+  /// For metrics: since the beginning.
+  struct counters {
+    std::uint64_t fetches = 0;
+    std::uint64_t errors = 0;
+    std::uint64_t sessions = 0; ///< Full fetches.
+  };
+
+  consumer_machine(consumer_machine_options options, byte_budget& budget);
+  consumer_machine(const consumer_machine&) = delete;
+  consumer_machine& operator=(const consumer_machine&) = delete;
+  ~consumer_machine();
+
+  // -- events ---------------------------------------------------------------------------
+  //
+  // They note what has happened; `on_time` must follow, once for all that happened at a
+  // time, and decides what is to be asked next.
+
+  /// A partition is to be read, or in another way than before.
+  void set(time_point now, std::uint32_t slot, const assignment& what);
+  void remove(std::uint32_t slot);
+  /// The program was handed so many bytes of what `on_read` counted.
+  void on_taken(std::uint32_t slot, std::uint64_t generation, std::size_t bytes);
+
+  void on_time(time_point now);
+  void on_metadata(time_point now, const metadata_response& answer);
+  void on_metadata_failed(time_point now, const error& why);
+
+  /// The request's connection is up: nothing when it is not to be sent.
+  [[nodiscard]] std::optional<fetch_request> fill(
+    time_point now, std::uint64_t request, std::int16_t version);
+  /// Each of the `fetched` must be followed by its `on_read`, if only much later.
+  [[nodiscard]] std::vector<fetched> on_answer(
+    time_point now, std::uint64_t request, fetch_response answer);
+  /// How the reading of `fetched` went: where it goes on, how many bytes lie there for
+  /// the program, and what has ended it if it brought nothing.
+  void on_read(time_point now, const fetched& what, log_offset next, std::size_t bytes,
+    const error& damage);
+
+  [[nodiscard]] std::optional<list_offsets_request> fill_offsets(
+    time_point now, std::uint64_t request);
+  void on_offsets(
+    time_point now, std::uint64_t request, const list_offsets_response& answer);
+
+  /// A request of either kind was not answered, or not sent: `why`.
+  void on_failure(time_point now, std::uint64_t request, const error& why);
+
+  // -- what is to be done ---------------------------------------------------------------
+
+  [[nodiscard]] std::vector<action> take_actions() { return std::exchange(actions_, {}); }
+  [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
+  /// When `on_time` must be called at the latest.
+  [[nodiscard]] time_point next_time() const { return next_time_; }
+  /// Whether a partition waits for `on_taken`.
+  [[nodiscard]] bool wants_taking() const { return wants_taking_; }
+
+  [[nodiscard]] const counters& totals() const { return totals_; }
+  /// Records that the brokers have beyond what was fetched, as far as they said.
+  [[nodiscard]] std::int64_t lag() const;
+  /// The session with a broker; zero: none.
+  [[nodiscard]] std::int32_t session_of(broker_id id) const;
+
+private:
+  struct topic_state;
+  struct partition_state;
+  struct broker_state;
+  struct request_state;
+
+  topic_state& topic(const std::shared_ptr<const std::string>& name);
+  partition_state* find(std::uint32_t slot, std::uint64_t generation);
+  static partition_state* find(const topic_state* t, partition_id id);
+  [[nodiscard]] const topic_state* find_topic(
+    const std::string& name, const uuid& id) const;
+
+  void count(std::ptrdiff_t more);
+  void adopt(time_point now, const metadata_response_topic& t);
+  void begin_anew(time_point now, partition_state& p);
+  void set_leader(time_point now, partition_state& p, broker_id leader, leader_epoch e);
+  void move_to(partition_state& p, broker_id home);
+  void back_to_leader(partition_state& p);
+  void unknown(time_point now, partition_state& p, const error& why);
+
+  void on_partition(time_point now, broker_state& b, broker_id from, partition_state& p,
+    fetch_partition_data& x, std::vector<fetched>& out);
+  void on_error(time_point now, broker_id from, partition_state& p, error why,
+    const leader_id_and_epoch& leader);
+  void on_damage(time_point now, partition_state& p, const error& why);
+  void on_silence(time_point now, broker_state& b, bool full, partition_state& p);
+  void on_offset(
+    time_point now, partition_state& p, const list_offsets_partition_response& x);
+  void out_of_range(time_point now, partition_state& p, error why);
+  void go_to(partition_state& p, log_offset offset);
+  void tell(partition_state& p, bool halted, error why);
+  void pause(time_point now, partition_state& p);
+
+  enum class readiness : std::uint8_t { ready, later, lying, not_now };
+  [[nodiscard]] readiness is_ready(time_point now, const partition_state& p) const;
+  [[nodiscard]] std::size_t room() const;
+  [[nodiscard]] bool has_room() const;
+  void look_at(time_point now, broker_id id, broker_state& b);
+  void note_time(time_point t) { next_time_ = std::min(next_time_, t); }
+  std::uint64_t open_request(time_point now, broker_id id, bool fetch);
+  void want_metadata(std::chrono::milliseconds pause);
+
+  const consumer_machine_options options_;
+  byte_budget& budget_;
+  std::minstd_rand random_;
+  std::vector<action> actions_;
+  counters totals_;
+
+  std::map<std::string, topic_state> topics_;
+  std::map<uuid, topic_state*> topics_by_id_;
+  std::vector<std::unique_ptr<partition_state>> partitions_; ///< By slot.
+  std::size_t assigned_ = 0;
+  std::size_t lying_limit_ = 0; ///< Bytes of a partition at which it is not fetched.
+  std::map<broker_id, broker_state> brokers_;
+  std::map<std::uint64_t, request_state> requests_;
+  std::uint64_t last_request_ = 0;
+  std::size_t reserved_ = 0; ///< What the requests under way may bring.
+  bool wants_taking_ = false;
+
+  bool metadata_wanted_ = false;
+  bool metadata_asked_ = false;
+  std::uint32_t metadata_attempts_ = 0;
+  time_point metadata_at_ = time_point::min(); ///< When the last answer came.
+  time_point metadata_failed_until_ = time_point::min();
+  time_point metadata_not_before_ = time_point::min();
+  time_point next_refresh_ = time_point::max();
+  time_point next_time_ = time_point::max();
+};
+
+} // namespace cafka::protocol

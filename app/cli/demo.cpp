@@ -12,7 +12,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <cstring>
 #include <future>
+#include <map>
+#include <mutex>
 
 namespace cafka::cli {
 
@@ -23,6 +26,7 @@ using std::chrono::steady_clock;
 
 constexpr int partitions_wanted = 3;
 constexpr std::size_t records_per_codec = 100;
+constexpr std::uint32_t records_streamed = 100'000;
 constexpr auto codecs = {
   codec::none, codec::gzip, codec::snappy, codec::lz4, codec::zstd};
 /// The first Produce version that takes zstd (KIP-110).
@@ -78,6 +82,8 @@ public:
       {"They ask who is there and what it can do", &story::look_around},
       {"What one produces, in every codec, another fetches back",
         &story::produce_and_fetch},
+      {"Many records go out by a producer, and come in by a consumer",
+        &story::stream_through},
       {"The log has a beginning and an end", &story::ask_offsets},
       {"An actor asks by message, and is answered by one", &story::ask_by_message},
       {"A worker is killed", &story::kill_a_worker},
@@ -236,6 +242,98 @@ private:
       }
       next = std::max(next, got->records.next_offset());
     }
+    return {};
+  }
+
+  outcome stream_through() {
+    struct reports {
+      std::mutex mutex;
+      std::map<partition_id, log_offset> first;
+      std::uint32_t written = 0;
+      error wrong;
+    };
+    const auto told = std::make_shared<reports>();
+    producer_options out;
+    out.name = "demo";
+    out.on_delivery = [told](const delivery& d) {
+      const std::lock_guard lock{told->mutex};
+      if (d.error.code != error_code::none) {
+        told->wrong = d.error;
+        return;
+      }
+      told->written += static_cast<std::uint32_t>(d.count);
+      const auto [at, added] = told->first.emplace(d.partition, d.base_offset);
+      if (!added)
+        at->second = std::min(at->second, d.base_offset);
+    };
+    const auto producer = app_.producer(std::move(out));
+    if (!producer)
+      return failed("start a producer", producer.error());
+    const auto to = producer->to(topic_);
+    const auto began = steady_clock::now();
+    for (std::uint32_t i = 0; i != records_streamed; ++i) {
+      const std::string_view number{reinterpret_cast<const char*>(&i), sizeof i};
+      if (const auto sent = producer->send(to, number); !sent)
+        return failed(fmt::format("send record {}", i), {sent.status, ""});
+    }
+    if (const auto flushed = producer->flush(patience_); !flushed)
+      return failed("see all records acknowledged", flushed.error());
+    const auto took = since(began);
+    if (const auto closed = producer->close(patience_); !closed)
+      return failed("close the producer", closed.error());
+    const std::lock_guard lock{told->mutex};
+    if (told->written != records_streamed)
+      return failed(fmt::format("write more than {} of {} records", told->written,
+                      records_streamed),
+        told->wrong);
+    tell_.good(fmt::format("a producer wrote {} records to {} partitions in {}, each "
+                           "acknowledged",
+      records_streamed, told->first.size(), took));
+    return read_back(told->first);
+  }
+
+  /// Whether a consumer finds each number once, and in order within its partition.
+  outcome read_back(const std::map<partition_id, log_offset>& first) {
+    const auto consumer = app_.consumer({.name = "demo"});
+    if (!consumer)
+      return failed("start a consumer", consumer.error());
+    std::vector<assigned_partition> partitions;
+    for (const auto& [partition, offset] : first)
+      partitions.push_back({topic_, partition, offset});
+    const auto began = steady_clock::now();
+    if (const auto assigned = consumer->assign(partitions); !assigned)
+      return failed("assign the partitions", assigned.error());
+    std::vector<bool> seen(records_streamed);
+    std::map<partition_id, std::int64_t> last;
+    std::uint32_t count = 0;
+    while (count != records_streamed) {
+      const auto got = consumer->poll(patience_);
+      if (!got)
+        return failed("poll", got.error());
+      if (!got->errors.empty())
+        return failed("read", got->errors[0].why);
+      if (got->batches.empty())
+        return fmt::format("only {} of {} records came back", count, records_streamed);
+      for (const auto& batch : got->batches) {
+        auto& before = last.try_emplace(batch.partition(), -1).first->second;
+        for (const auto& record : batch) {
+          std::uint32_t number = records_streamed;
+          if (record.value && record.value->size() == sizeof number)
+            std::memcpy(&number, record.value->data(), sizeof number);
+          if (number >= records_streamed || seen[number] || number <= before)
+            return fmt::format("the record at offset {} of {} is none that is awaited",
+              record.offset.value(), place(topic_, batch.partition()));
+          seen[number] = true;
+          before = number;
+          ++count;
+        }
+      }
+    }
+    const auto took = since(began);
+    if (const auto closed = consumer->close(patience_); !closed)
+      return failed("close the consumer", closed.error());
+    tell_.good(fmt::format(
+      "a consumer read them in {}: each once, and in order within its partition", took));
     return {};
   }
 

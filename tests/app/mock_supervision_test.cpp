@@ -1,5 +1,10 @@
 #include "fixture_mock.hpp"
 
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
+
+#include <sstream>
+
 using namespace cafka;
 using namespace cafka::testing;
 using supervision::event_kind;
@@ -13,6 +18,26 @@ const supervision::tree_node& below(
   REQUIRE(i != node.children.end());
   return *i;
 }
+
+/// What is logged while it lives, as the program's own log would have it.
+class kept_log {
+public:
+  kept_log() {
+    auto logger = std::make_shared<spdlog::logger>(
+      "kept", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
+    logger->set_pattern("%l %v");
+    logger->set_level(spdlog::level::debug);
+    spdlog::set_default_logger(std::move(logger));
+  }
+  ~kept_log() { spdlog::set_default_logger(before_); }
+
+  /// Once nobody logs any more.
+  [[nodiscard]] std::string text() const { return text_.str(); }
+
+private:
+  std::ostringstream text_;
+  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
+};
 
 } // namespace
 
@@ -54,6 +79,7 @@ TEST_CASE("the tree of an application is data, with who lives in it as of now") 
 
 TEST_CASE(
   "workers that crash more often than allowed end the application, which says so") {
+  const kept_log log;
   mock_cluster cluster;
   auto options = service::quiet();
   options.max_restarts = 2;
@@ -80,4 +106,20 @@ TEST_CASE(
   CHECK(s.app->create_worker("x").error().code == error_code::closed);
   CHECK(s.app->tree().error().code == error_code::closed);
   CHECK(s.app->workers().empty());
+  // The log had it coming, each crash and restart with how many were left.
+  const auto text = log.text();
+  INFO(text);
+  std::size_t at = 0;
+  for (const auto* line : {"debug cafka: cafka.workers: child 'w' started\n",
+         "debug cafka: cafka.workers: child 'w' exited (killed): ",
+         "warning cafka: cafka.workers: child 'w' restarted [restart 1 of 2]\n",
+         "warning cafka: cafka.workers: child 'w' restarted [restart 2 of 2]\n",
+         "critical cafka: cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
+         "debug cafka: cafka.workers: child 'v' exited (shutdown): ",
+         "debug cafka: cafka.workers: stopped: ",
+         "critical cafka: cafka: child 'workers' escalated: "}) {
+    at = text.find(line, at);
+    INFO(line);
+    REQUIRE(at != std::string::npos);
+  }
 }

@@ -105,8 +105,8 @@ struct close_producer {
 };
 
 /// The actor behind a producer. The answer's code is `none` when all went well.
-using producer_actor =
-  caf::typed_actor<caf::result<error>(flush_producer), caf::result<error>(close_producer)>;
+using producer_actor = caf::typed_actor<caf::result<error>(flush_producer),
+  caf::result<error>(close_producer)>;
 
 namespace actors {
 
@@ -130,7 +130,9 @@ public:
 
   private:
     friend class producer;
-    explicit topic(protocol::topic_buffers* t) : buffers_(t) {}
+    topic(const actors::producer_core* of, protocol::topic_buffers* t)
+      : of_(of), buffers_(t) {}
+    const actors::producer_core* of_ = nullptr;
     protocol::topic_buffers* buffers_ = nullptr;
   };
 
@@ -145,8 +147,8 @@ public:
   /// The topic by name, for `send`. Valid as long as any handle of the producer.
   [[nodiscard]] topic to(std::string_view name) const;
 
-  /// How many partitions the topic has; waits until that is known, for `deadline` at most.
-  /// Not to be called from an actor. Error `timed_out`.
+  /// How many partitions the topic has; waits until that is known, for `deadline` at
+  /// most. Not to be called from an actor. Error `timed_out`.
   result<std::int32_t> partitions(const topic& t, milliseconds deadline) const;
 
   /// Takes a record. When there is no room, waits for it, `max_block` at most: an actor

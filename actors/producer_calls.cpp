@@ -104,6 +104,7 @@ public:
       out.topics->emplace_back().name = name;
     // Before version 4 the broker's own settings decide.
     out.allow_auto_topic_creation = create_ || version < 4;
+    to_.asking(what().key);
     return encode_request(out, version, correlation_id, client_id);
   }
 
@@ -149,6 +150,7 @@ public:
     protocol::init_producer_id_request out;
     out.transactional_id.reset();
     out.transaction_timeout_ms = INT32_MAX;
+    to_.asking(what().key);
     return encode_request(out, version, correlation_id, client_id);
   }
 

@@ -13,6 +13,8 @@ public:
   virtual void answered(std::uint64_t request, const protocol::produce_response& r) = 0;
   virtual void sent(std::uint64_t request) = 0;
   virtual void failed(std::uint64_t request, const error& why) = 0;
+  /// A question about topics, or for a producer id, goes out.
+  virtual void asking(protocol::api_key what) = 0;
   virtual void learned(const protocol::metadata_response& r) = 0;
   virtual void learned_nothing(const error& why) = 0;
   virtual void identified(std::int64_t id, std::int16_t epoch) = 0;

@@ -31,6 +31,7 @@ public:
 
 private:
   result<producer> start_locked(producer_options options);
+  [[nodiscard]] std::shared_ptr<actors::producer_core> running(const std::string& name);
 
   caf::actor_system& sys_;
   const application_options& options_;
@@ -39,7 +40,8 @@ private:
   const caf::weak_actor_ptr supervisor_;
   const std::function<error()> why_ended_;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<actors::producer_core>> by_name_;
+  // Those that run are their actors'; who has ended is not to be kept.
+  std::map<std::string, std::weak_ptr<actors::producer_core>> by_name_;
 };
 
 } // namespace cafka

@@ -75,8 +75,8 @@ struct producer_options {
   /// Whether sending to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
 
-  /// Called with each report, in the producer's actor, which may be on an I/O thread; must
-  /// not block. One that throws is a crash of the actor.
+  /// Called with each report, in the producer's actor, which may be on an I/O thread;
+  /// must not block. One that throws is a crash of the actor.
   std::function<void(const delivery&)> on_delivery = {};
   /// Sent each report as a message.
   caf::actor deliver_to = {};
@@ -86,8 +86,8 @@ struct producer_options {
 struct sent {
   /// `none`: taken, and a report will follow. `queue_full`: no room by the deadline.
   /// `message_too_large`; `unknown_topic_or_partition` for a partition number that the
-  /// topic lacks; `invalid_argument` for a topic without a name, with one of more than 255
-  /// bytes, or of another producer; `closed`. Then there is no report.
+  /// topic lacks; `invalid_argument` for a topic without a name, with one of more than
+  /// 255 bytes, or of another producer; `closed`. Then there is no report.
   error_code status = error_code::none;
   /// -1 while the topic's partitions are not known.
   partition_id partition = -1;
@@ -180,15 +180,15 @@ public:
   sent try_send(const topic& t, const outgoing_record& r, record_callback done) const;
 
   /// Sends what was taken so far and waits until all of it has an outcome, not until all
-  /// is well: that is in the reports. Zero: the delivery timeout. Not to be called from an
-  /// actor, which sends `flush_producer` to `actor()`, nor from `on_delivery`. Errors
+  /// is well: that is in the reports. Zero: the delivery timeout. Not to be called from
+  /// an actor, which sends `flush_producer` to `actor()`, nor from `on_delivery`. Errors
   /// `timed_out`; `closed`.
   result<done> flush(milliseconds deadline = {}) const;
 
   /// Flushes, takes no more and ends. What has no outcome at the deadline is given up,
-  /// and reported. Zero: the delivery timeout. Not to be called from an actor, which sends
-  /// `close_producer`. Errors `timed_out`; `closed` when it was ended meanwhile. A second
-  /// call does nothing.
+  /// and reported. Zero: the delivery timeout. Not to be called from an actor, which
+  /// sends `close_producer`. Errors `timed_out`; `closed` when it was ended meanwhile. A
+  /// second call does nothing.
   result<done> close(milliseconds deadline = {}) const;
 
   /// The actor behind it, null while it is being restarted.

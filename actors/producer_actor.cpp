@@ -61,7 +61,6 @@ protocol::producer_machine_options machine_options_of(
   result.max_in_flight = o.max_in_flight;
   result.delivery_timeout = o.delivery_timeout;
   result.idempotent = o.idempotence;
-  result.acknowledged = o.acks != 0;
   result.metadata_update_interval = connection.metadata_update_interval;
   result.unknown_topic_wait = connection.unknown_topic_wait;
   result.retry.initial = connection.retry_backoff;

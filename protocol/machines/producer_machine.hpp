@@ -27,8 +27,6 @@ struct producer_machine_options {
   std::chrono::milliseconds delivery_timeout{120'000};
   /// Whether batches carry producer id, epoch and sequence (KIP-98).
   bool idempotent = true;
-  /// False with acks 0: what is sent has no outcome.
-  bool acknowledged = true;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
   std::chrono::milliseconds metadata_update_interval{30'000};
   /// A topic without records for so long is not asked about any more.

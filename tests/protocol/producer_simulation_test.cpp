@@ -674,3 +674,41 @@ TEST_CASE("what an incarnation left behind is due when it was due before") {
     reports += std::holds_alternative<delivery_report>(a) ? 1 : 0;
   CHECK(reports == 1);
 }
+
+TEST_CASE("a broker with a quota is left alone for as long as it wants") {
+  single s;
+  s.send();
+  s.metadata(error_code::none);
+  s.machine.on_identity(virtual_now, 7, 0);
+  const auto request = s.wait_for<producer_machine::send_request>(1s);
+  REQUIRE(request);
+  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
+  produce_response done;
+  done.throttle_time_ms = 500;
+  done.responses.emplace_back().name = "t";
+  done.responses[0].partition_responses.emplace_back();
+  s.machine.on_answer(virtual_now, request->request, done);
+  s.send();
+  CHECK_FALSE(s.wait_for<producer_machine::send_request>(499ms));
+  CHECK(s.wait_for<producer_machine::send_request>(2ms));
+}
+
+TEST_CASE("without acknowledgements, a connection that ends is why to ask who leads") {
+  producer_machine_options o;
+  o.idempotent = false;
+  single s{o};
+  s.send();
+  s.metadata(error_code::none);
+  const auto request = s.wait_for<producer_machine::send_request>(1s);
+  REQUIRE(request);
+  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
+  s.machine.on_sent(virtual_now, request->request);
+  CHECK(s.next<delivery_report>().size() == 1);
+  s.machine.on_connection_lost(virtual_now);
+  CHECK(s.wait_for<producer_machine::ask_metadata>(200ms));
+  s.metadata(error_code::none, 2);
+  s.send();
+  const auto next = s.wait_for<producer_machine::send_request>(100ms);
+  REQUIRE(next);
+  CHECK(next->broker == broker_id{2});
+}

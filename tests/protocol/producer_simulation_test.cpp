@@ -690,7 +690,7 @@ TEST_CASE("a broker with a quota is left alone for as long as it wants") {
   s.machine.on_answer(virtual_now, request->request, done);
   s.send();
   CHECK_FALSE(s.wait_for<producer_machine::send_request>(499ms));
-  CHECK(s.wait_for<producer_machine::send_request>(2ms));
+  CHECK(s.wait_for<producer_machine::send_request>(501ms));
 }
 
 TEST_CASE("without acknowledgements, a connection that ends is why to ask who leads") {

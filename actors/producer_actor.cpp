@@ -258,6 +258,8 @@ private:
     time_point deadline;
     bool closes = false;
     caf::typed_response_promise<error> promise;
+    bool late = false;    ///< Its deadline has passed, with so many batches left.
+    std::size_t left = 0;
   };
 
   time_point now() const {
@@ -313,7 +315,7 @@ private:
 
   void act(const producer_machine::flushed& x) {
     std::erase_if(flushers_, [&](flusher& f) {
-      if (f.flush != x.flush)
+      if (f.flush != x.flush || f.late)
         return false;
       ends_ = ends_ || f.closes;
       f.promise.deliver(error{});
@@ -343,18 +345,27 @@ private:
   void answer_late_flushers() {
     const auto at = now();
     bool gives_up = false;
-    std::erase_if(flushers_, [&](flusher& f) {
-      if (f.deadline > at)
-        return false;
+    for (auto& f : flushers_) {
+      if (f.late || f.deadline > at)
+        continue;
+      f.late = true;
+      f.left = machine_.outstanding();
       gives_up = gives_up || f.closes;
-      f.promise.deliver(error{error_code::timed_out,
-        std::to_string(machine_.outstanding()) + " batches have no outcome yet"});
-      return true;
-    });
-    if (gives_up)
+    }
+    if (gives_up) {
+      ends_ = true;
       machine_.abandon({error_code::closed,
         "producer " + core_->options.name + " was closed before it could be sent"});
-    ends_ = ends_ || gives_up;
+      // Who closes it is answered once all is reported.
+      if (machine_.has_actions())
+        return;
+    }
+    std::erase_if(flushers_, [](flusher& f) {
+      if (f.late)
+        f.promise.deliver(error{error_code::timed_out,
+          std::to_string(f.left) + " batches have no outcome yet"});
+      return f.late;
+    });
   }
 
   void on_exit_message(const caf::exit_msg& msg) {

@@ -533,7 +533,7 @@ bool connection::tell_owner(Message&& message, bool last) {
     const std::lock_guard lock{inbound_};
     if (silenced_)
       return true;
-    if (is_short(message))
+    if (options_.handled_here && is_short(message))
       handled_here.emplace(owner, std::forward<Message>(message));
     else
       cafka::post(owner, std::forward<Message>(message));

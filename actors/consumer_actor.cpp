@@ -167,10 +167,7 @@ public:
 
   void answered(std::uint64_t request, protocol::fetch_response r,
     const protocol::shared_bytes& frame) override {
-    if (const auto at = sent_at_.find(request); at != sent_at_.end()) {
-      core_->metrics.fetch_took(now() - at->second);
-      sent_at_.erase(at);
-    }
+    took(protocol::api_key::fetch, request);
     auto all = machine_.on_answer(now(), request, std::move(r));
     if (all.empty())
       return;
@@ -183,11 +180,13 @@ public:
 
   std::optional<protocol::list_offsets_request> fill_offsets(
     std::uint64_t request) override {
+    sent_at_[request] = now();
     return machine_.fill_offsets(now(), request);
   }
 
   void answered(
     std::uint64_t request, const protocol::list_offsets_response& r) override {
+    took(protocol::api_key::list_offsets, request);
     machine_.on_offsets(now(), request, r);
   }
 
@@ -196,7 +195,11 @@ public:
     machine_.on_failure(now(), request, why);
   }
 
+  void asking(protocol::api_key) override { metadata_asked_at_ = now(); }
+
   void learned(const protocol::metadata_response& r) override {
+    core_->metrics.request_took(
+      protocol::api_key::metadata, now() - metadata_asked_at_);
     other_broker_ = false;
     machine_.on_metadata(now(), r);
   }
@@ -214,6 +217,14 @@ private:
   };
 
   time_point now() const { return self_->clock().now(); }
+
+  void took(protocol::api_key what, std::uint64_t request) {
+    const auto at = sent_at_.find(request);
+    if (at == sent_at_.end())
+      return;
+    core_->metrics.request_took(what, now() - at->second);
+    sent_at_.erase(at);
+  }
 
   void on_frames(const transport_frames& msg) {
     const auto at = now();
@@ -384,6 +395,7 @@ private:
   consumer_machine machine_;
   dispatcher dispatcher_;
   std::unordered_map<std::uint64_t, time_point> sent_at_;
+  time_point metadata_asked_at_;
   std::deque<unread> unread_;
   std::size_t unread_bytes_ = 0;
   std::vector<consumer_core::arrival> arrivals_;

@@ -24,6 +24,12 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& co
     return all.gauge_family(prefix, name, {"consumer"}, help, unit)
       ->get_or_add({{"consumer", consumer}});
   };
+  const auto request_latency = [&](const char* api) {
+    return all
+      .histogram_family<double>(prefix, "request-latency", {"consumer", "api"},
+        latency_bounds, "From a request to its answer.", "seconds")
+      ->get_or_add({{"consumer", consumer}, {"api", api}});
+  };
   records_ = counter("records", "Records handed out.");
   bytes_ = counter("received", "Bytes of records handed out, compressed.", "bytes");
   batches_ = counter("batches", "Batches handed out.");
@@ -34,10 +40,9 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& co
   held_bytes_ =
     gauge("held", "Bytes of frames handed out and not let go of.", "bytes");
   lag_ = gauge("lag", "Records in the log and not fetched.");
-  fetch_latency_ = all
-                     .histogram_family<double>(prefix, "fetch-latency", {"consumer"},
-                       latency_bounds, "From a fetch to its answer.", "seconds")
-                     ->get_or_add({{"consumer", consumer}});
+  fetch_latency_ = request_latency("Fetch");
+  offsets_latency_ = request_latency("ListOffsets");
+  metadata_latency_ = request_latency("Metadata");
 }
 
 consumer_metrics::~consumer_metrics() {
@@ -58,8 +63,11 @@ void consumer_metrics::memory(std::size_t queue, std::size_t held) {
   held_bytes_->value(static_cast<std::int64_t>(held));
 }
 
-void consumer_metrics::fetch_took(time_point::duration d) {
-  fetch_latency_->observe(std::chrono::duration<double>(d).count());
+void consumer_metrics::request_took(protocol::api_key what, time_point::duration d) {
+  auto* latency = what == protocol::api_key::fetch ? fetch_latency_
+    : what == protocol::api_key::list_offsets      ? offsets_latency_
+                                                   : metadata_latency_;
+  latency->observe(std::chrono::duration<double>(d).count());
 }
 
 void consumer_metrics::update(const protocol::consumer_machine& machine) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/protocol/machines/consumer_machine.hpp>
+#include <cafka/protocol/schema/api_key.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/telemetry/metric_registry.hpp>
@@ -25,7 +26,8 @@ public:
   void handed_out(std::size_t records, std::size_t bytes, std::size_t batches);
   /// So many bytes lie there, and so many more are still held.
   void memory(std::size_t queue, std::size_t held);
-  void fetch_took(time_point::duration d);
+  /// A request of the API, of those that a consumer sends, was answered.
+  void request_took(protocol::api_key what, time_point::duration d);
   void restarted() { told_ = {}; }
   void update(const protocol::consumer_machine& machine);
 
@@ -40,6 +42,8 @@ private:
   caf::telemetry::int_gauge* held_bytes_;
   caf::telemetry::int_gauge* lag_;
   caf::telemetry::dbl_histogram* fetch_latency_;
+  caf::telemetry::dbl_histogram* offsets_latency_;
+  caf::telemetry::dbl_histogram* metadata_latency_;
   protocol::consumer_machine::counters told_;
 };
 

@@ -21,6 +21,7 @@ public:
       out.topics->emplace_back().name = name;
     // Before version 4 the broker's own settings decide.
     out.allow_auto_topic_creation = create_ || version < 4;
+    to_.asking(what().key);
     return encode_request(out, version, correlation_id, client_id);
   }
 

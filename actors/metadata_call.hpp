@@ -11,6 +11,8 @@ namespace cafka::actors {
 /// What a question about topics brings to whoever asks, in its actor.
 class metadata_events {
 public:
+  /// A request goes out.
+  virtual void asking(protocol::api_key what) = 0;
   virtual void learned(const protocol::metadata_response& r) = 0;
   virtual void learned_nothing(const error& why) = 0;
 

@@ -38,21 +38,23 @@ struct producer_options {
   /// Unique among the application's producers; the label of its metrics.
   std::string name = "producer";
   /// How long a record may wait for others to share its batch; zero: not at all, but
-  /// records that come while a request is under way share the next one.
+  /// records that come while a request is under way share the next one. Less than
+  /// `delivery_timeout`.
   milliseconds linger{5};
-  /// Bytes before compression at which a batch is full. More than the topic's
-  /// `max.message.bytes` (1 MiB unless changed) after compression is refused there.
+  /// Bytes before compression at which a batch is full. What exceeds the topic's
+  /// `max.message.bytes` (1 MiB unless changed) after compression is refused there, and
+  /// sent in smaller ones.
   std::size_t batch_size = 1'000'000;
   /// Bytes of batches in one request, and of the largest record before compression.
   std::size_t max_request_size = 4 * 1024 * 1024;
   /// Requests on the way to one broker at a time, from 1 to 5 with idempotence.
   std::size_t max_in_flight = 5;
-  /// Bytes of memory for records that have no outcome yet.
+  /// Bytes of memory for records that have no outcome yet; from 4,096.
   std::size_t buffer_memory = 64 * 1024 * 1024;
   /// How long `send` waits for room in that memory; zero: not at all. `try_send` never
   /// waits.
   milliseconds max_block{60'000};
-  /// From acceptance to outcome at the latest.
+  /// From acceptance to outcome at the latest; all times are at most 2^31 - 1 ms.
   milliseconds delivery_timeout{120'000};
   /// How long a broker may wait for replicas, and then for anything else.
   milliseconds request_timeout{30'000};
@@ -66,13 +68,15 @@ struct producer_options {
   bool idempotence = true;
   /// For records with a key and without a partition. Null: murmur2, as Kafka's Java
   /// client. Keyless records go in runs of `sticky_size` bytes to partitions by chance,
-  /// rather to those with shorter queues (KIP-480, KIP-794).
+  /// rather to those with shorter queues (KIP-480, KIP-794). It is called in the
+  /// sender's thread, or in the producer's actor, and must neither block nor throw.
   protocol::partitioner partitioner = {};
   std::size_t sticky_size = 64 * 1024;
   /// Whether sending to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
 
-  /// Called with each report, in the producer's actor; must not block or throw.
+  /// Called with each report, in the producer's actor, which may be on an I/O thread;
+  /// must not block. One that throws is a crash of the actor.
   std::function<void(const delivery&)> on_delivery = {};
   /// Sent each report as a message.
   caf::actor deliver_to = {};
@@ -82,8 +86,8 @@ struct producer_options {
 struct sent {
   /// `none`: taken, and a report will follow. `queue_full`: no room by the deadline.
   /// `message_too_large`; `unknown_topic_or_partition` for a partition number that the
-  /// topic lacks; `invalid_argument` for a topic without a name; `closed`. Then there is
-  /// no report.
+  /// topic lacks; `invalid_argument` for a topic without a name, with one of more than
+  /// 255 bytes, or of another producer; `closed`. Then there is no report.
   error_code status = error_code::none;
   /// -1 while the topic's partitions are not known.
   partition_id partition = -1;
@@ -99,14 +103,15 @@ struct flush_producer {
   milliseconds deadline{0};
 };
 
-/// The same, and it takes no more; what has no outcome at the deadline is given up.
+/// The same, and it takes no more; what has no outcome at the deadline is given up. The
+/// actor ends with its answer.
 struct close_producer {
   milliseconds deadline{0};
 };
 
 /// The actor behind a producer. The answer's code is `none` when all went well.
-using producer_actor =
-  caf::typed_actor<caf::result<error>(flush_producer), caf::result<error>(close_producer)>;
+using producer_actor = caf::typed_actor<caf::result<error>(flush_producer),
+  caf::result<error>(close_producer)>;
 
 namespace actors {
 
@@ -130,7 +135,9 @@ public:
 
   private:
     friend class producer;
-    explicit topic(protocol::topic_buffers* t) : buffers_(t) {}
+    topic(const actors::producer_core* of, protocol::topic_buffers* t)
+      : of_(of), buffers_(t) {}
+    const actors::producer_core* of_ = nullptr;
     protocol::topic_buffers* buffers_ = nullptr;
   };
 
@@ -145,12 +152,13 @@ public:
   /// The topic by name, for `send`. Valid as long as any handle of the producer.
   [[nodiscard]] topic to(std::string_view name) const;
 
-  /// How many partitions the topic has; waits until that is known, for `deadline` at most.
-  /// Not to be called from an actor. Error `timed_out`.
+  /// How many partitions the topic has; waits until that is known, for `deadline` at
+  /// most. Not to be called from an actor. Errors `timed_out`, `invalid_argument`,
+  /// `closed`.
   result<std::int32_t> partitions(const topic& t, milliseconds deadline) const;
 
   /// Takes a record. When there is no room, waits for it, `max_block` at most: an actor
-  /// calls `try_send`.
+  /// calls `try_send`, for this would keep a thread of its scheduler.
   sent send(const topic& t, const outgoing_record& r) const {
     const auto taken = try_send(t, r);
     return taken.status == error_code::queue_full ? wait_and_send(t, r) : taken;
@@ -172,12 +180,15 @@ public:
   sent try_send(const topic& t, const outgoing_record& r, record_callback done) const;
 
   /// Sends what was taken so far and waits until all of it has an outcome, not until all
-  /// is well: that is in the reports. Not to be called from an actor, which sends
-  /// `flush_producer` to `actor()`. Error `timed_out`; `closed`.
+  /// is well: that is in the reports. Zero: the delivery timeout. Not to be called from
+  /// an actor, which sends `flush_producer` to `actor()`, nor from `on_delivery`. Errors
+  /// `timed_out`; `closed`.
   result<done> flush(milliseconds deadline = {}) const;
 
   /// Flushes, takes no more and ends. What has no outcome at the deadline is given up,
-  /// and reported. Error `timed_out`. A second call does nothing.
+  /// and reported. Zero: the delivery timeout. Not to be called from an actor, which
+  /// sends `close_producer`. Errors `timed_out`; `closed` when it was ended meanwhile. A
+  /// second call does nothing.
   result<done> close(milliseconds deadline = {}) const;
 
   /// The actor behind it, null while it is being restarted.

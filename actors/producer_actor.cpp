@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <exception>
 #include <random>
+#include <ranges>
 #include <unordered_map>
 #include <utility>
 
@@ -21,13 +22,19 @@ using protocol::dispatcher;
 using protocol::producer_machine;
 using protocol::time_point;
 
-using producer_impl = trapping_exits<producer_actor::extend<
-  caf::result<void>(producer_news), caf::result<void>(transport_up),
-  caf::result<void>(transport_frames), caf::result<void>(transport_down),
-  caf::result<void>(worker_tick)>>;
+using producer_impl =
+  trapping_exits<producer_actor::extend<caf::result<void>(producer_news),
+    caf::result<void>(transport_up), caf::result<void>(transport_frames),
+    caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
 
 /// Beyond what a broker may take by the request's own words.
 constexpr milliseconds answer_grace{10'000};
+
+worker_options connection_of(worker_options o, const producer_options& options) {
+  // Compressing a batch must not keep the transport from other connections.
+  o.transport.handled_here = options.compression == codec::none;
+  return o;
+}
 
 protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
   protocol::dispatcher_options result;
@@ -54,7 +61,6 @@ protocol::producer_machine_options machine_options_of(
   result.max_in_flight = o.max_in_flight;
   result.delivery_timeout = o.delivery_timeout;
   result.idempotent = o.idempotence;
-  result.acknowledged = o.acks != 0;
   result.metadata_update_interval = connection.metadata_update_interval;
   result.unknown_topic_wait = connection.unknown_topic_wait;
   result.retry.initial = connection.retry_backoff;
@@ -86,7 +92,8 @@ public:
     worker_options connection, std::shared_ptr<transport_factory> transports)
     : self_(self),
       core_(std::move(core)),
-      connection_(std::move(connection)),
+      presence_(*core_, self_->address()),
+      connection_(connection_of(std::move(connection), core_->options)),
       transports_(std::move(transports)),
       metrics_(core_->sys, core_->options.name),
       machine_(machine_options_of(core_->options, connection_), core_->batches),
@@ -95,13 +102,21 @@ public:
   /// After a crash: what is in this incarnation's hands ends here, what has not been
   /// taken from the senders' side yet is the next one's.
   virtual ~producer_state() {
-    core_->detach(self_->address());
     machine_.abandon(
       {error_code::worker_down, "producer " + core_->options.name + " crashed"}, true);
-    for (auto& a : machine_.take_actions()) {
-      if (auto* report = std::get_if<protocol::delivery_report>(&a))
-        tell(std::move(*report));
-    }
+    std::vector<protocol::delivery_report> reports;
+    const auto take = [&](producer_machine::action& a) {
+      if (auto* report = std::get_if<protocol::delivery_report>(&a)) {
+        metrics_.delivered(*report, now());
+        reports.push_back(std::move(*report));
+      }
+    };
+    // A callback that throws ends the actor in the middle of what was to be done.
+    std::ranges::for_each(doing_ | std::views::drop(done_), take);
+    auto rest = machine_.take_actions();
+    std::ranges::for_each(rest, take);
+    metrics_.update(machine_, core_->batches.pool().used());
+    core_->tell_all(std::move(reports));
   }
 
   producer_state(const producer_state&) = delete;
@@ -135,9 +150,13 @@ public:
       [this](const transport_down& msg) {
         transports_up_.erase(msg.id);
         dispatcher_.on_down(now(), msg.id, msg.reason);
+        machine_.on_connection_lost(now());
         after_event();
       },
       [this](worker_tick) {
+        // Others, of earlier plans, would each bring forth one more.
+        if (now() < wake_at_)
+          return;
         wake_at_ = time_point::max();
         dispatcher_.on_time(now());
         machine_.on_time(now());
@@ -154,7 +173,8 @@ public:
       to, connection_.transport, caf::actor_cast<caf::weak_actor_ptr>(self_), connection);
   }
 
-  dispatcher::output::sent send(std::uint64_t connection, protocol::frame bytes) override {
+  dispatcher::output::sent send(
+    std::uint64_t connection, protocol::frame bytes) override {
     const auto found = transports_up_.find(connection);
     if (found == transports_up_.end())
       return dispatcher::output::sent::closed;
@@ -166,7 +186,9 @@ public:
     return dispatcher::output::sent::closed;
   }
 
-  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+  void disconnect(std::uint64_t connection) override {
+    transports_up_.erase(connection);
+  }
 
   // -- what the calls tell --------------------------------------------------------------
 
@@ -177,7 +199,7 @@ public:
 
   void answered(std::uint64_t request, const protocol::produce_response& r) override {
     if (const auto sent = sent_at_.find(request); sent != sent_at_.end()) {
-      metrics_.request_took(now() - sent->second);
+      metrics_.request_took(protocol::api_key::produce, now() - sent->second);
       sent_at_.erase(sent);
     }
     machine_.on_answer(now(), request, r);
@@ -193,7 +215,13 @@ public:
     machine_.on_failure(now(), request, why);
   }
 
+  void asking(protocol::api_key what) override {
+    (what == protocol::api_key::metadata ? metadata_asked_at_ : identity_asked_at_) =
+      now();
+  }
+
   void learned(const protocol::metadata_response& r) override {
+    metrics_.request_took(protocol::api_key::metadata, now() - metadata_asked_at_);
     machine_.on_metadata(now(), r);
     core_->notify();
   }
@@ -203,6 +231,8 @@ public:
   }
 
   void identified(std::int64_t id, std::int16_t epoch) override {
+    metrics_.request_took(
+      protocol::api_key::init_producer_id, now() - identity_asked_at_);
     machine_.on_identity(now(), id, epoch);
   }
 
@@ -211,14 +241,30 @@ public:
   }
 
 private:
+  struct presence {
+    presence(producer_core& c, caf::actor_addr self) : core(c), address(std::move(self)) {
+      core.enter();
+    }
+    presence(const presence&) = delete;
+    presence& operator=(const presence&) = delete;
+    ~presence() { core.leave(address); }
+
+    producer_core& core;
+    const caf::actor_addr address;
+  };
+
   struct flusher {
     std::uint64_t flush = 0;
     time_point deadline;
     bool closes = false;
     caf::typed_response_promise<error> promise;
+    bool late = false;    ///< Its deadline has passed, with so many batches left.
+    std::size_t left = 0;
   };
 
-  time_point now() const { return self_->clock().now(); }
+  time_point now() const {
+    return self_->clock().now();
+  }
 
   void on_frames(const transport_frames& msg) {
     const auto at = now();
@@ -236,11 +282,18 @@ private:
 
   void after_event() {
     while (machine_.has_actions()) {
-      for (auto& a : machine_.take_actions())
-        std::visit([this](auto& x) { act(x); }, a);
+      // Before anybody is told of it.
+      metrics_.update(machine_, core_->batches.pool().used());
+      doing_ = machine_.take_actions();
+      for (done_ = 0; done_ != doing_.size();)
+        std::visit([this](auto& x) { act(x); }, doing_[done_++]);
+      doing_.clear();
+      done_ = 0;
     }
     metrics_.update(machine_, core_->batches.pool().used());
     schedule();
+    if (std::exchange(ends_, false))
+      end(caf::exit_reason::normal);
   }
 
   void act(const producer_machine::send_request& x) {
@@ -252,7 +305,7 @@ private:
   void act(producer_machine::ask_metadata& x) {
     dispatcher_.submit(now(),
       make_metadata_call(
-        *this, std::move(x.topics), core_->options.allow_auto_topic_creation),
+        *this, std::move(x.topics), x.create && core_->options.allow_auto_topic_creation),
       connection_.request_timeout);
   }
 
@@ -262,8 +315,9 @@ private:
 
   void act(const producer_machine::flushed& x) {
     std::erase_if(flushers_, [&](flusher& f) {
-      if (f.flush != x.flush)
+      if (f.flush != x.flush || f.late)
         return false;
+      ends_ = ends_ || f.closes;
       f.promise.deliver(error{});
       return true;
     });
@@ -271,35 +325,19 @@ private:
 
   void act(protocol::delivery_report& x) {
     metrics_.delivered(x, now());
-    tell(std::move(x));
-  }
-
-  void tell(protocol::delivery_report x) {
-    const auto& options = core_->options;
-    delivery report{std::move(x.topic), x.partition, x.base_offset, x.first_number,
-      x.count, std::move(x.error)};
-    for (const auto& [place, done] : x.callbacks) {
-      if (report.error.code != error_code::none)
-        done(report.error);
-      else
-        done(report.base_offset.value() < 0 ? report.base_offset
-                                            : report.base_offset + place);
-    }
-    if (options.on_delivery)
-      options.on_delivery(report);
-    if (options.deliver_to)
-      post(options.deliver_to, std::move(report));
+    core_->tell(std::move(x));
   }
 
   // -- flush, close, exit ---------------------------------------------------------------
 
   caf::typed_response_promise<error> on_flush(milliseconds deadline, bool closes) {
     if (closes)
-      core_->batches.close();
+      core_->close();
     if (deadline <= milliseconds{0})
       deadline = core_->options.delivery_timeout;
     auto promise = self_->make_response_promise<error>();
-    flushers_.push_back({machine_.flush(now()), now() + deadline, closes, promise});
+    flushers_.push_back(
+      {machine_.flush(now()), producer_core::until(deadline), closes, promise});
     after_event();
     return promise;
   }
@@ -307,32 +345,44 @@ private:
   void answer_late_flushers() {
     const auto at = now();
     bool gives_up = false;
-    std::erase_if(flushers_, [&](flusher& f) {
-      if (f.deadline > at)
-        return false;
+    for (auto& f : flushers_) {
+      if (f.late || f.deadline > at)
+        continue;
+      f.late = true;
+      f.left = machine_.outstanding();
       gives_up = gives_up || f.closes;
-      f.promise.deliver(error{error_code::timed_out,
-        std::to_string(machine_.outstanding()) + " batches have no outcome yet"});
-      return true;
-    });
-    if (gives_up)
+    }
+    if (gives_up) {
+      ends_ = true;
       machine_.abandon({error_code::closed,
         "producer " + core_->options.name + " was closed before it could be sent"});
+      // Who closes it is answered once all is reported.
+      if (machine_.has_actions())
+        return;
+    }
+    std::erase_if(flushers_, [](flusher& f) {
+      if (f.late)
+        f.promise.deliver(error{error_code::timed_out,
+          std::to_string(f.left) + " batches have no outcome yet"});
+      return f.late;
+    });
   }
 
   void on_exit_message(const caf::exit_msg& msg) {
-    core_->batches.close();
+    end(msg.reason);
+  }
+
+  void end(const caf::error& reason) {
     const error why{
       error_code::closed, "producer " + core_->options.name + " was stopped"};
+    core_->end(why);
     machine_.abandon(why);
     for (auto& f : std::exchange(flushers_, {}))
       f.promise.deliver(why);
     after_event();
     dispatcher_.shut_down(why);
     transports_up_.clear();
-    core_->detach(self_->address());
-    core_->notify();
-    self_->quit(msg.reason);
+    self_->quit(reason);
   }
 
   // -- time -----------------------------------------------------------------------------
@@ -356,6 +406,8 @@ private:
 
   producer_impl::pointer self_;
   const std::shared_ptr<producer_core> core_;
+  // Before the machine, and so until it is gone.
+  const presence presence_;
   const worker_options connection_;
   const std::shared_ptr<transport_factory> transports_;
   producer_metrics metrics_;
@@ -363,7 +415,13 @@ private:
   producer_machine machine_;
   dispatcher dispatcher_;
   std::unordered_map<std::uint64_t, time_point> sent_at_;
+  time_point metadata_asked_at_;
+  time_point identity_asked_at_;
+  /// What the machine wanted done, and how much of it was begun.
+  std::vector<producer_machine::action> doing_;
+  std::size_t done_ = 0;
   std::vector<flusher> flushers_;
+  bool ends_ = false; ///< It was closed, and all is told.
   time_point wake_at_ = time_point::max();
 };
 

@@ -100,6 +100,7 @@ public:
     protocol::init_producer_id_request out;
     out.transactional_id.reset();
     out.transaction_timeout_ms = INT32_MAX;
+    to_.asking(what().key);
     return encode_request(out, version, correlation_id, client_id);
   }
 

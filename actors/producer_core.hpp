@@ -2,6 +2,7 @@
 
 #include <cafka/actors/producer.hpp>
 #include <cafka/actors/worker.hpp>
+#include <cafka/protocol/machines/producer_machine.hpp>
 
 #include <atomic>
 #include <condition_variable>
@@ -22,30 +23,51 @@ public:
   const producer_options options;
   protocol::accumulator batches;
 
-  /// Set by the application: ends the actor for good.
+  /// Set by the application: waits until the name is free again.
   std::function<void()> on_closed;
+  /// Set by the application: told what went wrong where nobody else can be told.
+  std::function<void(const std::string&)> on_trouble;
 
   // -- the actor's side -----------------------------------------------------------------
 
+  /// An incarnation begins; between these two it alone takes from `batches`.
+  void enter();
+  /// It takes messages.
   void attach(producer_actor self);
-  void detach(const caf::actor_addr& self);
+  /// It has ended.
+  void leave(const caf::actor_addr& self);
   /// Something changed that a caller may wait for: room, metadata, the actor.
-  void notify();
+  void notify() { changes_->notify(); }
+
+  /// Hands a report to whoever wants it.
+  void tell(protocol::delivery_report report) const;
+  /// The same where nothing may be thrown: what a callback throws is logged.
+  void tell_all(std::vector<protocol::delivery_report> reports) const noexcept;
+
+  /// No incarnation follows that which runs, if one does: nothing is taken any more, and
+  /// what nobody is left to send is reported with `why`. A second call does nothing.
+  void end(const error& why);
 
   // -- the handles' side ----------------------------------------------------------------
 
   [[nodiscard]] producer_actor current() const;
+  /// Takes no more records; who waits for room is told.
+  void close();
+  /// Code `none` as long as it goes on.
+  [[nodiscard]] error why_ended() const;
+  /// From now on, or as good as for ever.
+  static std::chrono::steady_clock::time_point until(milliseconds deadline);
   /// Blocks until `holds` or the deadline; `holds` is asked whenever something changed,
   /// and without a lock, so that it may do anything.
   template <class Condition>
   bool wait_until(std::chrono::steady_clock::time_point deadline, Condition holds) {
-    for (auto late = false;; ) {
-      const auto seen = changes();
+    for (auto late = false;;) {
+      const auto seen = changes_->count();
       if (holds())
         return true;
       if (late)
         return false;
-      late = !wait_changed(seen, deadline);
+      late = !changes_->wait(seen, deadline);
     }
   }
 
@@ -53,18 +75,30 @@ public:
   static timestamp coarse_now();
 
 private:
-  void wake() const;
-  std::uint64_t changes() const;
-  bool wait_changed(
-    std::uint64_t seen, std::chrono::steady_clock::time_point deadline) const;
+  /// Counts what may have changed. Memory that comes back counts here, and may do so when
+  /// the producer is gone.
+  class changes {
+  public:
+    void notify();
+    [[nodiscard]] std::uint64_t count() const;
+    bool wait(std::uint64_t seen, std::chrono::steady_clock::time_point deadline) const;
 
-  mutable std::mutex changes_mutex_;
-  mutable std::condition_variable changed_;
-  std::uint64_t changes_ = 0;
+  private:
+    mutable std::mutex mutex_;
+    mutable std::condition_variable changed_;
+    std::uint64_t count_ = 0;
+  };
+
+  void wake() const;
+  void give_up(const error& why);
+
+  const std::shared_ptr<changes> changes_ = std::make_shared<changes>();
 
   mutable std::mutex actor_mutex_;
   // Weak: a core that its actor refers to must not keep the actor.
   caf::weak_actor_ptr actor_;
+  int incarnations_ = 0;
+  error why_ended_;
 };
 
 /// Starts the actor of a producer. `connection`: how it reaches the cluster.

@@ -24,11 +24,11 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
     return all.gauge_family(prefix, name, {"producer"}, help, unit)
       ->get_or_add({{"producer", producer}});
   };
-  const auto latency = [&](const char* name, const char* help) {
+  const auto request_latency = [&](const char* api) {
     return all
-      .histogram_family<double>(
-        prefix, name, {"producer"}, latency_bounds, help, "seconds")
-      ->get_or_add({{"producer", producer}});
+      .histogram_family<double>(prefix, "request-latency", {"producer", "api"},
+        latency_bounds, "From a request to its answer.", "seconds")
+      ->get_or_add({{"producer", producer}, {"api", api}});
   };
   records_ = counter("records", "Records in the log.");
   failed_records_ = counter("failed-records", "Records whose outcome is an error.");
@@ -39,9 +39,15 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
   epoch_bumps_ = counter("epoch-bumps", "Sequences started anew.");
   buffer_bytes_ = gauge("buffer", "Memory of records without an outcome.", "bytes");
   pending_batches_ = gauge("pending-batches", "Closed batches without an outcome.");
-  request_latency_ = latency("request-latency", "From a request to its answer.");
+  splits_ = counter("splits", "Batches made two, as brokers found them too large.");
+  produce_latency_ = request_latency("Produce");
+  metadata_latency_ = request_latency("Metadata");
+  identity_latency_ = request_latency("InitProducerId");
   delivery_latency_ =
-    latency("delivery-latency", "From a batch's first record to its outcome.");
+    all
+      .histogram_family<double>(prefix, "delivery-latency", {"producer"}, latency_bounds,
+        "From a batch's first record to its outcome.", "seconds")
+      ->get_or_add({{"producer", producer}});
 }
 
 producer_metrics::~producer_metrics() {
@@ -56,8 +62,11 @@ void producer_metrics::delivered(
   delivery_latency_->observe(std::chrono::duration<double>(now - report.opened).count());
 }
 
-void producer_metrics::request_took(time_point::duration d) {
-  request_latency_->observe(std::chrono::duration<double>(d).count());
+void producer_metrics::request_took(protocol::api_key what, time_point::duration d) {
+  auto* latency = what == protocol::api_key::produce ? produce_latency_
+    : what == protocol::api_key::metadata            ? metadata_latency_
+                                                     : identity_latency_;
+  latency->observe(std::chrono::duration<double>(d).count());
 }
 
 void producer_metrics::update(
@@ -74,6 +83,7 @@ void producer_metrics::update(
   advance(requests_, told_.requests, now.requests);
   advance(retries_, told_.retries, now.retries);
   advance(epoch_bumps_, told_.epoch_bumps, now.epoch_bumps);
+  advance(splits_, told_.splits, now.splits);
   buffer_bytes_->value(static_cast<std::int64_t>(buffer_bytes));
   pending_batches_->value(static_cast<std::int64_t>(machine.outstanding()));
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/protocol/machines/producer_machine.hpp>
+#include <cafka/protocol/schema/api_key.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/telemetry/metric_registry.hpp>
@@ -22,7 +23,8 @@ public:
   producer_metrics& operator=(const producer_metrics&) = delete;
 
   void delivered(const protocol::delivery_report& report, time_point now);
-  void request_took(time_point::duration d);
+  /// A request of the API, of those that a producer sends, was answered.
+  void request_took(protocol::api_key what, time_point::duration d);
   void update(const protocol::producer_machine& machine, std::size_t buffer_bytes);
 
 private:
@@ -33,9 +35,12 @@ private:
   caf::telemetry::int_counter* requests_;
   caf::telemetry::int_counter* retries_;
   caf::telemetry::int_counter* epoch_bumps_;
+  caf::telemetry::int_counter* splits_;
   caf::telemetry::int_gauge* buffer_bytes_;
   caf::telemetry::int_gauge* pending_batches_;
-  caf::telemetry::dbl_histogram* request_latency_;
+  caf::telemetry::dbl_histogram* produce_latency_;
+  caf::telemetry::dbl_histogram* metadata_latency_;
+  caf::telemetry::dbl_histogram* identity_latency_;
   caf::telemetry::dbl_histogram* delivery_latency_;
   protocol::producer_machine::counters told_;
 };

@@ -54,6 +54,9 @@ struct transport_options {
   /// Bytes read ahead of `grant`. A frame larger than the credit is still read when no
   /// other is held.
   std::size_t read_credit = 64u << 20;
+  /// Whether an owner that is idle handles what is short in the transport's own thread;
+  /// not for one that may be long about it.
+  bool handled_here = true;
   /// Null: no TLS.
   std::shared_ptr<tls_context> tls = {};
 };

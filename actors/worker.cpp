@@ -139,6 +139,9 @@ public:
         after_event();
       },
       [this](worker_tick) {
+        // Others, of earlier plans, would each bring forth one more.
+        if (now() < wake_at_)
+          return;
         wake_at_ = time_point::max();
         dispatcher_.on_time(now());
         after_event();

@@ -4,16 +4,37 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/sec.hpp>
 
+#include <memory>
 #include <utility>
 
 namespace cafka {
 
+namespace {
+
+/// As long as the supervisor has it, incarnations may follow.
+class kept_by_supervisor {
+public:
+  explicit kept_by_supervisor(std::function<void()> given_up)
+    : given_up_(std::move(given_up)) {}
+  kept_by_supervisor(const kept_by_supervisor&) = delete;
+  kept_by_supervisor& operator=(const kept_by_supervisor&) = delete;
+  ~kept_by_supervisor() { given_up_(); }
+
+private:
+  const std::function<void()> given_up_;
+};
+
+} // namespace
+
 error child_starter::start(const std::string& name,
-  std::function<caf::strong_actor_ptr(caf::actor_system&)> spawn) const {
+  std::function<caf::strong_actor_ptr(caf::actor_system&)> spawn,
+  std::function<void()> given_up) const {
   supervision::child_spec spec;
   spec.id = name;
   spec.name = name;
-  spec.start = [spawn = std::move(spawn)](
+  spec.restart = supervision::restart_type::transient;
+  spec.start = [spawn = std::move(spawn),
+                 kept = std::make_shared<kept_by_supervisor>(std::move(given_up))](
                  caf::actor_system& system) -> supervision::start_result {
     return spawn(system);
   };

@@ -17,9 +17,12 @@ public:
   child_starter(caf::actor_system& sys, const caf::strong_actor_ptr& supervisor)
     : sys_(sys), supervisor_(caf::actor_cast<caf::weak_actor_ptr>(supervisor)) {}
 
-  /// `spawn` makes each incarnation. Errors: `already_started`, `closed`.
+  /// `spawn` makes each incarnation: one more after a crash, none after a normal end.
+  /// `given_up` is called once, when no incarnation can follow. Errors: `already_started`,
+  /// `closed`.
   [[nodiscard]] error start(const std::string& name,
-    std::function<caf::strong_actor_ptr(caf::actor_system&)> spawn) const;
+    std::function<caf::strong_actor_ptr(caf::actor_system&)> spawn,
+    std::function<void()> given_up) const;
 
   /// Ends it for good; false: not within the deadline, but it will.
   bool end(const std::string& name, milliseconds deadline = patience) const;

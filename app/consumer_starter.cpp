@@ -36,7 +36,8 @@ result<consumer> consumer_starter::start(consumer_options options) {
       caf::actor_system& system) {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_consumer(system, core, settings, transports));
-    });
+    },
+    [core] { core->close(); });
   if (outcome.code != error_code::none)
     return outcome;
   by_name_[name] = core;

@@ -1,5 +1,7 @@
 #include <cafka/app/producer_starter.hpp>
 
+#include <spdlog/spdlog.h>
+
 #include <utility>
 
 namespace cafka {
@@ -22,12 +24,19 @@ result<producer> producer_starter::start(producer_options options) {
 
 result<producer> producer_starter::find_or_start(const std::string& name) {
   const std::lock_guard guard{mutex_};
-  const auto found = by_name_.find(name);
-  if (found != by_name_.end() && !found->second->batches.is_closed())
-    return producer{found->second};
+  if (auto core = running(name))
+    return producer{std::move(core)};
   producer_options options;
   options.name = name;
   return start_locked(std::move(options));
+}
+
+std::shared_ptr<actors::producer_core> producer_starter::running(
+  const std::string& name) {
+  std::erase_if(by_name_, [](const auto& entry) { return entry.second.expired(); });
+  const auto found = by_name_.find(name);
+  const auto core = found == by_name_.end() ? nullptr : found->second.lock();
+  return core != nullptr && !core->batches.is_closed() ? core : nullptr;
 }
 
 result<producer> producer_starter::start_locked(producer_options options) {
@@ -36,8 +45,7 @@ result<producer> producer_starter::start_locked(producer_options options) {
   if (auto why = why_ended_(); why.code != error_code::none)
     return why;
   const auto name = options.name;
-  const auto found = by_name_.find(name);
-  if (found != by_name_.end() && !found->second->batches.is_closed())
+  if (running(name) != nullptr)
     return error{
       error_code::already_started, "a producer named " + name + " runs already"};
   auto connection = worker_options_from(options_, {}, name);
@@ -45,11 +53,17 @@ result<producer> producer_starter::start_locked(producer_options options) {
     return connection.error();
   auto core = std::make_shared<actors::producer_core>(sys_, std::move(options));
   core->on_closed = [children = children_, name] { children.end(name); };
+  core->on_trouble = [](const std::string& what) { spdlog::error("cafka: {}", what); };
   const auto outcome = children_.start(name,
     [core, settings = *std::move(connection), transports = transports_](
       caf::actor_system& system) {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_producer(system, core, settings, transports));
+    },
+    [core] {
+      core->end({error_code::closed,
+        "producer " + core->options.name
+          + " is not started again: its supervisor has ended"});
     });
   if (outcome.code != error_code::none)
     return outcome;

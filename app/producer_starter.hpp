@@ -30,6 +30,7 @@ public:
 
 private:
   result<producer> start_locked(producer_options options);
+  [[nodiscard]] std::shared_ptr<actors::producer_core> running(const std::string& name);
 
   caf::actor_system& sys_;
   const application_options& options_;
@@ -37,7 +38,8 @@ private:
   const child_starter children_;
   const std::function<error()> why_ended_;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<actors::producer_core>> by_name_;
+  // Those that run are their actors'; who has ended is not to be kept.
+  std::map<std::string, std::weak_ptr<actors::producer_core>> by_name_;
 };
 
 } // namespace cafka

@@ -20,6 +20,13 @@ std::size_t bound_of(const outgoing_record& r) {
   return size;
 }
 
+/// What does not fit the memory is too large, and not to be waited for.
+accumulator_options within_memory(accumulator_options o) {
+  o.max_record_size = std::min(
+    o.max_record_size, std::bit_floor(std::max<std::size_t>(o.buffer_memory, 1)));
+  return o;
+}
+
 std::uint64_t mixed(std::uint64_t x) {
   x += 0x9e3779b97f4a7c15;
   x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
@@ -56,7 +63,7 @@ struct accumulator::index {
 };
 
 accumulator::accumulator(accumulator_options options, std::uint64_t seed)
-  : options_(std::move(options)),
+  : options_(within_memory(std::move(options))),
     pool_(std::make_shared<buffer_pool>(options_.buffer_memory)),
     random_(seed) {
 }
@@ -75,7 +82,7 @@ topic_buffers& accumulator::topic(std::string_view name) {
     if (auto* t = known->find(name))
       return *t;
   }
-  auto& t = topics_.emplace_back(std::string{name});
+  auto& t = topics_.emplace_back(std::string{name}, options_.batch_size);
   // Whoever reads the old one still may; there are as many as there were new topics.
   auto larger = std::make_unique<index>(topics_.size());
   for (auto& each : topics_)
@@ -120,7 +127,7 @@ accumulator::appended accumulator::append(
     auto& builder = p->open.builder;
     const auto size = builder.size();
     if (!builder.empty() && builder.capacity() - size >= bound
-      && size + bound <= options_.batch_size) {
+      && size + bound <= t.batch_size.load(std::memory_order_relaxed) && !is_closed()) {
       builder.append_within(r.key, r.value, r.time.value_or(now));
       if (keyless) {
         p->sticky_bytes += builder.size() - size;
@@ -144,21 +151,23 @@ accumulator::appended accumulator::append(
 
 accumulator::appended accumulator::append_unassigned(topic_buffers& t,
   const outgoing_record& r, timestamp now, record_callback* done, std::size_t bound) {
-  const partition_table* table = nullptr;
+  std::optional<appended> result;
   {
     auto& p = t.unassigned;
     const std::lock_guard guard{p.lock};
-    table = t.table.load(std::memory_order_acquire);
-    if (table == nullptr) {
+    if (t.table.load(std::memory_order_acquire) == nullptr) {
       t.choices.push_back(r.partition);
       bool ignored = false;
-      auto result = put(p, r, now, done, bound, ignored);
-      if (result.status != error_code::none)
+      result = put(p, r, now, done, bound, ignored);
+      if (result->status != error_code::none)
         t.choices.pop_back();
-      return result;
     }
   }
-  return append(t, r, now, done);
+  if (!result)
+    return append(t, r, now, done);
+  if (result->status == error_code::queue_full)
+    starve();
+  return *result;
 }
 
 partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& table,
@@ -169,10 +178,9 @@ partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& 
     at = static_cast<std::size_t>(r.partition.value());
   } else if (r.key) {
     const auto partitions = static_cast<std::int32_t>(count);
-    at = options_.partitioner
-      ? static_cast<std::size_t>(
-          options_.partitioner({t.name, r.key, partitions, draw()}).value())
-      : (murmur2(*r.key) & 0x7fffffff) % count;
+    at = options_.partitioner ? static_cast<std::size_t>(
+           options_.partitioner({t.name, r.key, partitions, draw()}).value())
+                              : (murmur2(*r.key) & 0x7fffffff) % count;
   } else if (at >= count) {
     at = 0; // There were more.
   }
@@ -184,7 +192,8 @@ partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& 
 }
 
 std::uint32_t accumulator::draw() const {
-  return static_cast<std::uint32_t>(mixed(random_.fetch_add(1, std::memory_order_relaxed)));
+  return static_cast<std::uint32_t>(
+    mixed(random_.fetch_add(1, std::memory_order_relaxed)));
 }
 
 void accumulator::next_sticky(topic_buffers& t, const partition_table& table) {
@@ -208,9 +217,14 @@ void accumulator::next_sticky(topic_buffers& t, const partition_table& table) {
   t.sticky.store(static_cast<std::uint32_t>(best), std::memory_order_relaxed);
 }
 
-filled_batch accumulator::fresh() const {
+filled_batch accumulator::fresh_for(const partition_buffers& p) const {
+  // What waits for its partition is read again.
+  return fresh(p.id.value() < 0 ? codec::none : options_.compression);
+}
+
+filled_batch accumulator::fresh(codec compression) const {
   builder_options options;
-  options.compression = options_.compression;
+  options.compression = compression;
   options.level = options_.level;
   options.initial_capacity = 0;
   options.max_size = std::max(options_.batch_size, options_.max_record_size);
@@ -226,14 +240,18 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
   timestamp now, record_callback* done, std::size_t bound, bool& long_enough,
   bool forced) {
   // The unassigned records of a topic are locked by the caller.
-  const bool own_lock = p.id.value() >= 0;
-  if (own_lock)
-    p.lock.lock();
+  std::unique_lock guard{p.lock, std::defer_lock};
+  if (p.id.value() >= 0)
+    guard.lock();
   appended outcome{error_code::none, p.id, p.next_number};
+  // What was taken before the end goes on to its partition.
+  if (is_closed() && !forced)
+    return {error_code::closed};
   bool news = false;
   auto& builder = p.open.builder;
   const auto size = builder.size();
-  if (builder.capacity() - size < bound || size + bound > options_.batch_size) {
+  if (builder.capacity() - size < bound
+    || size + bound > p.topic.batch_size.load(std::memory_order_relaxed)) {
     if (!make_room(p, bound, forced)) {
       outcome.status = error_code::queue_full;
     } else {
@@ -256,8 +274,8 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
     }
   }
   news = news && !std::exchange(p.listed, p.listed || news);
-  if (own_lock)
-    p.lock.unlock();
+  if (guard.owns_lock())
+    guard.unlock();
   if (news)
     tell(p);
   return outcome;
@@ -266,10 +284,12 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
 // There is no batch, or its buffer is too small, or it has grown to its size.
 bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced) {
   auto& builder = p.open.builder;
-  const auto largest = buffer_pool::rounded(options_.batch_size);
-  if (!builder.empty() && builder.size() + bound <= options_.batch_size) {
+  const auto batch_size = p.topic.batch_size.load(std::memory_order_relaxed);
+  const auto largest = buffer_pool::rounded(batch_size);
+  if (!builder.empty() && builder.size() + bound <= batch_size) {
     auto larger = pool_->take(
-      std::min(std::max(builder.size() + bound, builder.capacity() * 4), largest), forced);
+      std::min(std::max(builder.size() + bound, builder.capacity() * 4), largest),
+      forced);
     if (larger.bytes == nullptr)
       larger = pool_->take(builder.size() + bound, forced);
     if (larger.bytes != nullptr) {
@@ -286,7 +306,7 @@ bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced
     return false;
   if (!builder.empty())
     close_open(p);
-  p.open = fresh();
+  p.open = fresh_for(p);
   p.open.first_number = p.next_number;
   p.open.builder.move_to(std::move(room.bytes), room.capacity);
   return true;
@@ -294,8 +314,19 @@ bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced
 
 void accumulator::close_open(partition_buffers& p) {
   p.expected = p.open.builder.size();
-  p.closed.push_back(std::exchange(p.open, fresh()));
+  p.closed.push_back(std::exchange(p.open, fresh_for(p)));
   p.backlog.fetch_add(1, std::memory_order_relaxed);
+}
+
+void accumulator::ask_for(topic_buffers& t) {
+  bool listed = true;
+  {
+    const std::lock_guard guard{t.unassigned.lock};
+    if (t.table.load(std::memory_order_relaxed) == nullptr)
+      listed = std::exchange(t.unassigned.listed, true);
+  }
+  if (!listed)
+    tell(t.unassigned);
 }
 
 void accumulator::tell(partition_buffers& p) {
@@ -346,7 +377,7 @@ std::deque<filled_batch> accumulator::drain_unassigned(topic_buffers& t) {
   auto& p = t.unassigned;
   auto all = std::exchange(p.closed, {});
   if (!p.open.builder.empty())
-    all.push_back(std::exchange(p.open, fresh()));
+    all.push_back(std::exchange(p.open, fresh_for(p)));
   return all;
 }
 
@@ -361,7 +392,7 @@ std::optional<filled_batch> accumulator::take(partition_buffers& p, bool open) {
     return std::nullopt;
   p.expected = p.open.builder.size();
   p.backlog.fetch_add(1, std::memory_order_relaxed);
-  return std::exchange(p.open, fresh());
+  return std::exchange(p.open, fresh_for(p));
 }
 
 std::vector<record_callback> accumulator::set_partitions(
@@ -394,8 +425,8 @@ std::vector<record_callback> accumulator::set_partitions(
   for (auto& filled : batches) {
     std::vector<header_view> headers;
     auto callback = filled.callbacks.begin();
-    const auto sealed = filled.builder.seal();
-    batch_reader in{sealed ? *sealed : shared_bytes{}, {.check_crc = false}};
+    const auto sealed = filled.builder.seal(); // Which fails for lack of records alone.
+    batch_reader in{*sealed, {.check_crc = false}};
     record_batch batch;
     if (!in.next(batch))
       continue;
@@ -427,6 +458,41 @@ std::vector<record_callback> accumulator::set_partitions(
   }
   t.table.store(&now, std::memory_order_release);
   return lost;
+}
+
+std::optional<std::pair<filled_batch, filled_batch>> accumulator::split(
+  topic_buffers& t, filled_batch& whole, const shared_bytes& sealed) {
+  batch_reader in{sealed, {.check_crc = false, .max_decompressed_size = SIZE_MAX}};
+  record_batch batch;
+  std::pair<filled_batch, filled_batch> halves{
+    fresh(options_.compression), fresh(options_.compression)};
+  auto& [front, back] = halves;
+  if (!in.next(batch))
+    return std::nullopt;
+  const auto size = batch.payload().size() + detail::v2::header_size;
+  t.batch_size = std::min(t.batch_size.load(), std::max<std::size_t>(size / 2, 1));
+  front.opened = back.opened = whole.opened;
+  front.first_number = back.first_number = whole.first_number;
+  const auto last = batch.info().record_count - 1;
+  std::int32_t place = 0;
+  auto callback = whole.callbacks.begin();
+  for (const auto& r : batch) {
+    // Never all of them: the last one, however small the others are, is behind.
+    auto& half = place == 0
+        || (place < last && front.builder.size() < size / 2 && back.builder.empty())
+      ? front
+      : back;
+    if (half.builder.empty()) {
+      half.first_number += static_cast<std::uint64_t>(place);
+      auto room = pool_->take(size, true);
+      half.builder.move_to(std::move(room.bytes), room.capacity);
+    }
+    if (callback != whole.callbacks.end() && callback->first == place)
+      half.callbacks.emplace_back(half.builder.count(), std::move((callback++)->second));
+    static_cast<void>(half.builder.append(r));
+    ++place;
+  }
+  return halves;
 }
 
 } // namespace cafka::protocol

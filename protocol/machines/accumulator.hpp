@@ -76,12 +76,16 @@ struct partition_table {
 };
 
 struct topic_buffers {
-  explicit topic_buffers(std::string n) : name(std::move(n)), unassigned(*this, -1) {}
+  topic_buffers(std::string n, std::size_t batch)
+    : name(std::move(n)), batch_size(batch), unassigned(*this, -1) {}
 
   const std::string name;
   /// Null until the topic's metadata are known.
   std::atomic<const partition_table*> table = nullptr;
   std::atomic<std::uint32_t> sticky = 0;
+  /// Bytes at which a batch is closed: less than the option says once brokers have
+  /// refused larger ones.
+  std::atomic<std::size_t> batch_size;
   /// Records that came before; `choices` has the partition each of them named. Under the
   /// lock of `unassigned`.
   partition_buffers unassigned;
@@ -97,19 +101,18 @@ struct accumulator_options {
   std::size_t batch_size = 1'000'000;
   /// Bytes of keyless records for one partition before another is chosen.
   std::size_t sticky_size = 64 * 1024;
-  /// Bytes of the largest record, with what surrounds it.
+  /// Bytes of the largest record, with what surrounds it; less if the memory is less.
   std::size_t max_record_size = 4 * 1024 * 1024;
   std::size_t buffer_memory = 64 * 1024 * 1024;
   codec compression = codec::none;
   std::optional<int> level = {};
   /// For records with a key; called in the sender's thread, by several at once. Null:
   /// murmur2, as Kafka's Java client. A partition that it makes up is an error of the
-  /// record.
+  /// record. Also called by the machine, for records that waited for their topic.
   protocol::partitioner partitioner = {};
   /// The time at which a batch is opened.
-  std::chrono::steady_clock::time_point (*clock)() = [] {
-    return std::chrono::steady_clock::now();
-  };
+  std::chrono::steady_clock::time_point (
+    *clock)() = [] { return std::chrono::steady_clock::now(); };
 };
 
 /// Where a producer's records wait, one open batch per partition: each is encoded once,
@@ -137,16 +140,21 @@ public:
 
   // -- any thread -----------------------------------------------------------------------
 
-  /// The topic by name, made when it is new, which is news; lives as long as the accumulator.
+  /// The topic by name, made when it is new, which is news; lives as long as the
+  /// accumulator.
   topic_buffers& topic(std::string_view name);
 
   /// Takes a record; `now` is its time if it has none.
   appended append(
     topic_buffers& t, const outgoing_record& r, timestamp now, record_callback* done);
 
-  /// Takes no more records.
+  /// Takes no more records: who takes what is there afterwards takes the last of it.
   void close() { closed_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_closed() const { return closed_.load(std::memory_order_relaxed); }
+
+  /// Has the machine look for the topic's partitions, if they are not known, though no
+  /// record waits for that.
+  void ask_for(topic_buffers& t);
 
   /// Called, in any thread, when the machine has something to look at that it has not
   /// been told of yet; to be set before the first record.
@@ -189,6 +197,12 @@ public:
   [[nodiscard]] std::vector<record_callback> set_partitions(
     topic_buffers& t, std::int32_t count, std::size_t& refused);
 
+  /// The records of a batch of more than one that brokers find too large, as two batches;
+  /// later ones of the topic are closed when they are half as large as it was. Nothing if
+  /// it cannot be read.
+  [[nodiscard]] std::optional<std::pair<filled_batch, filled_batch>> split(
+    topic_buffers& t, filled_batch& whole, const shared_bytes& sealed);
+
 private:
   struct index;
 
@@ -204,7 +218,8 @@ private:
     record_callback* done, std::size_t bound);
   [[nodiscard]] std::uint32_t draw() const;
   void next_sticky(topic_buffers& t, const partition_table& table);
-  filled_batch fresh() const;
+  filled_batch fresh(codec compression) const;
+  filled_batch fresh_for(const partition_buffers& p) const;
   std::deque<filled_batch> drain_unassigned(topic_buffers& t);
 
   const accumulator_options options_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <mutex>
+#include <new>
 #include <utility>
 
 namespace cafka::protocol {
@@ -24,11 +25,13 @@ std::size_t buffer_pool::class_of(std::size_t rounded) {
 
 buffer_pool::buffer buffer_pool::take(std::size_t size, bool forced) {
   const auto capacity = rounded(size);
-  const auto before = used_.fetch_add(capacity, std::memory_order_relaxed);
-  if (!forced && before + capacity > limit_) {
-    used_.fetch_sub(capacity, std::memory_order_relaxed);
-    return {};
-  }
+  // Never beyond the limit, not even for a moment: another's attempt would fail for it,
+  // and nobody would tell it to try again.
+  auto before = used_.load();
+  do {
+    if (!forced && (capacity > limit_ || before > limit_ - capacity))
+      return {};
+  } while (!used_.compare_exchange_weak(before, before + capacity));
   std::byte* bytes = nullptr;
   std::vector<std::byte*> dropped;
   const auto at = class_of(capacity);
@@ -52,7 +55,11 @@ buffer_pool::buffer buffer_pool::take(std::size_t size, bool forced) {
   for (auto* each : dropped)
     delete[] each;
   if (bytes == nullptr)
-    bytes = new std::byte[capacity];
+    bytes = new (std::nothrow) std::byte[capacity];
+  if (bytes == nullptr) {
+    used_.fetch_sub(capacity);
+    return {};
+  }
   return {std::shared_ptr<std::byte[]>{bytes,
             [pool = shared_from_this(), capacity](
               std::byte* b) { pool->give_back(b, capacity); }},
@@ -61,7 +68,8 @@ buffer_pool::buffer buffer_pool::take(std::size_t size, bool forced) {
 
 void buffer_pool::give_back(std::byte* bytes, std::size_t capacity) {
   const auto at = class_of(capacity);
-  used_.fetch_sub(capacity, std::memory_order_seq_cst);
+  // In one order with `room_wanted`: who finds no room is counted there first.
+  used_.fetch_sub(capacity);
   {
     const std::lock_guard guard{lock_};
     if (at < classes && used() + unused_ + capacity <= limit_) {
@@ -70,7 +78,7 @@ void buffer_pool::give_back(std::byte* bytes, std::size_t capacity) {
     }
   }
   delete[] bytes;
-  if (room_wanted.load(std::memory_order_seq_cst) > 0 && when_room_)
+  if (room_wanted.load() > 0 && when_room_)
     when_room_();
 }
 

@@ -19,7 +19,7 @@ namespace cafka::protocol {
 class buffer_pool : public std::enable_shared_from_this<buffer_pool> {
 public:
   struct buffer {
-    std::shared_ptr<std::byte[]> bytes; ///< Null: the budget is spent.
+    std::shared_ptr<std::byte[]> bytes; ///< Null: the budget or the memory is spent.
     std::size_t capacity = 0;
   };
 
@@ -42,7 +42,7 @@ public:
   /// Called, in any thread, when bytes come back while `room_wanted` is above zero; to be
   /// set before the first `take`.
   void when_room(std::function<void()> f) { when_room_ = std::move(f); }
-  /// How many wait for room.
+  /// How many wait for room; to be raised before the `take` that may fail.
   std::atomic<std::uint32_t> room_wanted = 0;
 
 private:

@@ -113,8 +113,8 @@ void producer_machine::count_resolved(std::uint64_t born) {
 // Back to its place, to be sent again.
 void producer_machine::requeue(partition_state& p, std::unique_ptr<batch> b) {
   b->request = 0;
-  const auto at = std::ranges::lower_bound(p.queue, b->first_number, {},
-    [](const auto& each) { return each->first_number; });
+  const auto at = std::ranges::lower_bound(
+    p.queue, b->first_number, {}, [](const auto& each) { return each->first_number; });
   p.queue.insert(at, std::move(b));
 }
 
@@ -136,13 +136,15 @@ void producer_machine::conclude(time_point now, partition_state& p,
   switch (verdict.what) {
   case produce_action::deliver:
     p.attempts = 0;
-    p.confirmed = p.confirmed
-      || (b->producer_id == p.producer_id && b->epoch == p.producer_epoch);
+    p.confirmed =
+      p.confirmed || (b->producer_id == p.producer_id && b->epoch == p.producer_epoch);
     resolve(p, *b, {}, offset);
     break;
   case produce_action::deliver_late:
     p.attempts = 0;
-    // What no earlier attempt can have written, another batch was taken for.
+    // What no earlier attempt can have written, another batch was taken for: the broker
+    // counts otherwise than this producer.
+    p.broken_sequence = p.broken_sequence || (!written_before && options_.idempotent);
     resolve(p, *b,
       written_before || !options_.idempotent
         ? error{}
@@ -162,12 +164,8 @@ void producer_machine::conclude(time_point now, partition_state& p,
     p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
     requeue(p, std::move(b));
     break;
-  case produce_action::resequence:
-    resequence(now, p, std::move(b), why, false);
-    break;
-  case produce_action::new_identity:
-    resequence(now, p, std::move(b), why, true);
-    break;
+  case produce_action::resequence: resequence(now, p, std::move(b), why, false); break;
+  case produce_action::new_identity: resequence(now, p, std::move(b), why, true); break;
   case produce_action::fence:
     fatal_ = why;
     resolve(p, *b, why);
@@ -176,6 +174,10 @@ void producer_machine::conclude(time_point now, partition_state& p,
   case produce_action::fail:
     // Those behind it expect its numbers to be used.
     p.broken_sequence = options_.idempotent;
+    if ((why.code == error_code::message_too_large
+          || why.code == error_code::record_list_too_large)
+      && b->count > 1 && !b->maybe_written && split(p, b))
+      break;
     if (b->maybe_written)
       why = {error_code::outcome_unknown, to_string(why)};
     resolve(p, *b, std::move(why));
@@ -184,8 +186,34 @@ void producer_machine::conclude(time_point now, partition_state& p,
   activate(p);
 }
 
-void producer_machine::conclude_all(
-  time_point now, request_state& r, const error& why) {
+// Two that are half as large take its place, if it can be read.
+bool producer_machine::split(partition_state& p, std::unique_ptr<batch>& b) {
+  auto halves = batches_.split(*p.topic->buffers, b->content, *b->bytes);
+  if (!halves)
+    return false;
+  ++totals_.splits;
+  auto second = std::make_unique<batch>();
+  second->born = b->born;
+  const auto fill = [](batch& half, filled_batch content) {
+    half.count = content.builder.count();
+    half.first_number = content.first_number;
+    half.opened = content.opened;
+    half.bytes.reset();
+    half.stale = false;
+    half.content = std::move(content);
+  };
+  fill(*second, std::move(halves->second));
+  fill(*b, std::move(halves->first));
+  ++outstanding_;
+  p.buffers->backlog.fetch_add(1, std::memory_order_relaxed);
+  for (auto& f : flushes_)
+    f.remaining += f.id >= second->born ? 1 : 0;
+  requeue(p, std::move(b));
+  requeue(p, std::move(second));
+  return true;
+}
+
+void producer_machine::conclude_all(time_point now, request_state& r, const error& why) {
   for (auto* p : std::exchange(r.partitions, {})) {
     const auto at = std::ranges::find_if(p->flying, [&](const auto& b) {
       const auto in = requests_.find(b->request);
@@ -252,8 +280,7 @@ void producer_machine::restart_sequence(partition_state& p) {
 
 // -- the producer's id ------------------------------------------------------------------
 
-void producer_machine::on_identity(
-  time_point now, std::int64_t id, std::int16_t epoch) {
+void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t epoch) {
   identity_ = id;
   identity_epoch_ = epoch;
   identity_wanted_ = identity_asked_ = false;
@@ -301,46 +328,54 @@ void producer_machine::end_flush_tokens(topic_state& t) {
   std::erase_if(flushes_, [](const flush_state& f) { return f.remaining == 0; });
 }
 
-void producer_machine::fail_all(const error& why, bool taken_only) {
+void producer_machine::fail(partition_state& p, const error& why, bool taken_only) {
   const auto outcome = [&](const batch& b, bool flies) {
-    return flies || b.maybe_written
-      ? error{error_code::outcome_unknown, to_string(why)}
-      : why;
+    return flies || b.maybe_written ? error{error_code::outcome_unknown, to_string(why)}
+                                    : why;
   };
+  if (!taken_only)
+    take_all(p, next_flush_);
+  for (auto& b : p.flying)
+    resolve(p, *b, outcome(*b, true));
+  for (auto& b : std::exchange(p.queue, {})) {
+    p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+    resolve(p, *b, outcome(*b, false));
+  }
+  if (std::exchange(p.active, false))
+    std::erase(broker(p.leader).ring, &p);
+}
+
+void producer_machine::fail_all(const error& why, bool taken_only) {
   for (auto& [buffers, t] : topics_) {
     if (!taken_only)
       refuse_unassigned(*t, why);
-    for (auto* each : buffers->ever) {
-      auto& p = state_of(*each);
-      if (!taken_only)
-        take_all(p, next_flush_);
-      for (auto& b : p.flying)
-        resolve(p, *b, outcome(*b, true));
-      for (auto& b : std::exchange(p.queue, {})) {
-        p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
-        resolve(p, *b, outcome(*b, false));
-      }
-      if (std::exchange(p.active, false))
-        std::erase(broker(p.leader).ring, &p);
-    }
+    for (auto* each : buffers->ever)
+      fail(state_of(*each), why, taken_only);
   }
 }
 
 void producer_machine::abandon(const error& why, bool taken_only) {
+  // Topics that nobody has told of yet are among those that end.
+  if (!taken_only) {
+    for (auto* t : batches_.topics())
+      static_cast<void>(state_of(*t));
+  }
   fail_all(why, taken_only);
   fatal_ = why;
 }
 
 error producer_machine::expired(const partition_state& p, const batch& b) const {
-  std::string text = b.maybe_written || b.request != 0
-    ? "no answer in time about " : "not sent in time: ";
+  std::string text =
+    b.maybe_written || b.request != 0 ? "no answer in time about " : "not sent in time: ";
   text += p.buffers->topic.name + '/' + std::to_string(p.buffers->id.value());
   if (p.leader.value() < 0)
     text += ", which has no leader";
   else if (options_.idempotent && identity_ < 0)
     text += ", no producer id was given out";
-  if (p.last_error.code != error_code::none)
-    text += ", last: " + to_string(p.last_error);
+  const auto& last =
+    p.last_error.code != error_code::none ? p.last_error : p.topic->last_error;
+  if (last.code != error_code::none)
+    text += ", last: " + to_string(last);
   const auto code = b.maybe_written || b.request != 0 ? error_code::outcome_unknown
                                                       : error_code::timed_out;
   return {code, std::move(text)};

@@ -18,8 +18,7 @@ std::string place(const partition_buffers& p) {
 
 } // namespace
 
-producer_machine::producer_machine(
-  producer_machine_options options, accumulator& batches)
+producer_machine::producer_machine(producer_machine_options options, accumulator& batches)
   : options_(options),
     batches_(batches),
     random_(static_cast<std::minstd_rand::result_type>(options.seed + 1)) {
@@ -61,11 +60,11 @@ producer_machine::broker_state& producer_machine::broker(broker_id id) {
 void producer_machine::start(time_point now) {
   if (options_.metadata_update_interval > 0ms)
     next_refresh_ = now + options_.metadata_update_interval;
-  next_expiry_ = now + options_.delivery_timeout;
-  // What an earlier machine left behind; nobody else tells of it.
+  // What an earlier machine left behind; nobody else tells of it, and it may be due.
+  next_expiry_ = now;
   for (auto* t : batches_.topics()) {
     for (auto* p : t->ever)
-      note(*p);
+      note(now, *p);
   }
   on_news(now);
 }
@@ -75,12 +74,14 @@ void producer_machine::on_news(time_point now) {
     for (auto* t : batches_.topics()) {
       if (t->machine != nullptr)
         continue;
-      hope_for(now, state_of(*t));
+      auto& state = state_of(*t);
+      state.used = now;
+      hope_for(now, state);
     }
   }
   for (auto* p : batches_.news()) {
     if (p->id.value() >= 0)
-      note(*p);
+      note(now, *p);
     else
       hope_for(now, state_of(p->topic));
   }
@@ -92,15 +93,16 @@ void producer_machine::hope_for(time_point now, topic_state& t) {
   if (t.buffers->table.load() != nullptr || t.hoped_for)
     return;
   t.hoped_for = true;
-  t.wanted_since = now;
+  t.wanted_since = t.used = now;
   // It is asked for now, not after the pause that is for what was asked before.
   new_topic_ = true;
   metadata_not_before_ = now;
   want_metadata();
 }
 
-void producer_machine::note(partition_buffers& buffers) {
+void producer_machine::note(time_point now, partition_buffers& buffers) {
   auto& p = state_of(buffers);
+  p.topic->used = now;
   p.waiting = accumulator::peek(buffers);
   if (fatal_.code != error_code::none) {
     fail_all(fatal_);
@@ -118,6 +120,12 @@ void producer_machine::activate(partition_state& p) {
     broker(p.leader).ring.push_back(&p);
 }
 
+void producer_machine::on_connection_lost(time_point now) {
+  // Without acknowledgements nothing else tells that a broker leads no more.
+  want_metadata();
+  pump(now);
+}
+
 void producer_machine::on_time(time_point now) {
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
@@ -127,8 +135,8 @@ void producer_machine::on_time(time_point now) {
     expire(now);
   if (next_watch_ <= now) {
     next_watch_ = time_point::max();
-    const auto stalled = std::ranges::any_of(requests_,
-      [&](const auto& r) { return now - r.second.since >= options_.stall; });
+    const auto stalled = std::ranges::any_of(
+      requests_, [&](const auto& r) { return now - r.second.since >= options_.stall; });
     if (stalled)
       want_metadata();
   }
@@ -157,13 +165,21 @@ producer_machine::time_point producer_machine::next_time() const {
 
 // -- what is sent when ------------------------------------------------------------------
 
-bool producer_machine::has_work(const partition_state& p) const {
+bool producer_machine::has_work(const partition_state& p) {
   return !p.queue.empty() || p.waiting.since;
+}
+
+bool producer_machine::has_work(const topic_state& t) {
+  return std::ranges::any_of(t.buffers->ever, [](const partition_buffers* each) {
+    const auto* p = static_cast<const partition_state*>(each->machine);
+    return p != nullptr && (has_work(*p) || !p->flying.empty());
+  });
 }
 
 // Order: nothing overtakes a batch that came back, and it overtakes nothing.
 bool producer_machine::may_send(time_point now, const partition_state& p) const {
-  if (!has_work(p) || now < p.not_before || p.flying.size() >= options_.max_in_flight)
+  if (!has_work(p) || now < p.not_before || p.flying.size() >= options_.max_in_flight
+    || fatal_.code != error_code::none)
     return false;
   if (options_.idempotent && identity_ < 0)
     return false;
@@ -205,16 +221,32 @@ void producer_machine::pump(time_point now) {
     identity_asked_ = true;
     actions_.emplace_back(ask_identity{});
   }
-  if (metadata_wanted_ && !metadata_asked_ && metadata_not_before_ <= now
-    && !topics_.empty()) {
-    metadata_wanted_ = false;
-    metadata_asked_ = true;
-    new_topic_ = false;
-    ask_metadata ask;
-    for (const auto& [t, state] : topics_)
-      ask.topics.push_back(t->name);
-    actions_.emplace_back(std::move(ask));
+  if (metadata_wanted_ && !metadata_asked_ && metadata_not_before_ <= now)
+    ask(now);
+}
+
+bool producer_machine::is_wanted(time_point now, const topic_state& t) const {
+  return t.hoped_for || has_work(t) || (!t.missing && now - t.used < options_.topic_idle);
+}
+
+void producer_machine::ask(time_point now) {
+  metadata_wanted_ = false;
+  ask_metadata question;
+  for (const auto& [buffers, t] : topics_) {
+    if (!is_wanted(now, *t))
+      continue;
+    question.topics.push_back(buffers->name);
+    // One that somebody has deleted stays so until there are records for it.
+    question.create = question.create || t->hoped_for || (t->missing && has_work(*t));
   }
+  if (question.topics.empty()) {
+    if (options_.metadata_update_interval > 0ms)
+      next_refresh_ = now + options_.metadata_update_interval;
+    return;
+  }
+  metadata_asked_ = true;
+  new_topic_ = false;
+  actions_.emplace_back(std::move(question));
 }
 
 std::vector<producer_machine::item> producer_machine::fill(
@@ -272,8 +304,8 @@ std::vector<producer_machine::item> producer_machine::fill(
   std::vector<item> items;
   items.reserve(r.partitions.size());
   for (const auto* p : r.partitions)
-    items.push_back({&p->buffers->topic.name, p->topic->id, p->buffers->id,
-      *p->flying.back()->bytes});
+    items.push_back(
+      {&p->buffers->topic.name, p->topic->id, p->buffers->id, *p->flying.back()->bytes});
   if (!items.empty())
     ++totals_.requests;
   pump(now);
@@ -355,6 +387,13 @@ void producer_machine::on_failure(
   if (!r.filled) { // There was no connection.
     auto& b = broker(r.broker);
     b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+    // That a broker is too old does not pass; whatever else keeps it away may.
+    if (why.code == error_code::unsupported_api_version) {
+      for (auto* p : std::exchange(b.ring, {})) {
+        p->active = false;
+        fail(*p, why);
+      }
+    }
     for (auto* p : b.ring)
       p->last_error = why;
   }
@@ -401,15 +440,19 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
     const auto hopeless = !is_retriable(t.error_code)
       || (t.error_code == error_code::unknown_topic_or_partition
         && now - state.wanted_since >= options_.unknown_topic_wait);
+    state.missing = hopeless;
     if (hopeless && buffers.table.load() == nullptr)
       refuse_unassigned(state, state.last_error);
-    if (!hopeless || buffers.table.load() != nullptr)
+    if (!hopeless || has_work(state))
       want_metadata();
     return;
   }
   state.last_error = {};
-  const auto other = state.id != t.topic_id;
-  state.id = t.topic_id;
+  state.missing = state.hoped_for = false;
+  // Not every version has the id.
+  const auto other = !t.topic_id.is_zero() && state.id != t.topic_id;
+  if (other)
+    state.id = t.topic_id;
   std::int32_t count = 0;
   for (const auto& p : t.partitions)
     count = std::max(count, p.partition_index.value() + 1);
@@ -430,7 +473,8 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
     actions_.emplace_back(std::move(report));
   }
   for (const auto& p : t.partitions) {
-    auto& mine = state_of(*buffers.ever[static_cast<std::size_t>(p.partition_index.value())]);
+    auto& mine =
+      state_of(*buffers.ever[static_cast<std::size_t>(p.partition_index.value())]);
     // Old metadata of the same topic must not undo what is known.
     if (other)
       mine.confirmed = false; // Its log is new as well.
@@ -470,6 +514,7 @@ void producer_machine::set_leader(
 void producer_machine::leave(time_point now, partition_state& p) {
   if (std::exchange(p.active, false))
     std::erase(broker(p.leader).ring, &p);
+  p.leader = -1;
   // A broker that stands still may never answer. With a sequence, sending what it has
   // once more does no harm; without one, its answer or its end decides.
   if (!options_.idempotent)
@@ -478,7 +523,8 @@ void producer_machine::leave(time_point now, partition_state& p) {
     const auto r = requests_.find(b->request);
     if (r != requests_.end())
       std::erase(r->second.partitions, &p);
-    conclude(now, p, std::move(b), {error_code::disconnected, "the leader has changed"}, -1);
+    conclude(
+      now, p, std::move(b), {error_code::disconnected, "the leader has changed"}, -1);
   }
   p.not_before = time_point::min();
 }

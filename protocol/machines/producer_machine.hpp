@@ -27,10 +27,10 @@ struct producer_machine_options {
   std::chrono::milliseconds delivery_timeout{120'000};
   /// Whether batches carry producer id, epoch and sequence (KIP-98).
   bool idempotent = true;
-  /// False with acks 0: what is sent has no outcome.
-  bool acknowledged = true;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
   std::chrono::milliseconds metadata_update_interval{30'000};
+  /// A topic without records for so long is not asked about any more.
+  std::chrono::milliseconds topic_idle{300'000};
   /// How long a topic that brokers do not know is hoped for: it may be new.
   std::chrono::milliseconds unknown_topic_wait{2'000};
   /// A request without an answer for so long is a reason to ask who leads.
@@ -80,6 +80,8 @@ public:
   /// Ask about these topics.
   struct ask_metadata {
     std::vector<std::string> topics;
+    /// Records wait for one that is not there: it may be created.
+    bool create = false;
   };
   /// Ask for a producer id.
   struct ask_identity {};
@@ -106,6 +108,7 @@ public:
     std::uint64_t retries = 0;
     std::uint64_t requests = 0;
     std::uint64_t epoch_bumps = 0;
+    std::uint64_t splits = 0;
   };
 
   producer_machine(producer_machine_options options, accumulator& batches);
@@ -123,6 +126,8 @@ public:
   void on_metadata_failed(time_point now, const error& why);
   void on_identity(time_point now, std::int64_t id, std::int16_t epoch);
   void on_identity_failed(time_point now, const error& why);
+  /// A connection has ended, whether or not anything was on it.
+  void on_connection_lost(time_point now);
   void on_time(time_point now);
 
   /// The request's connection is up: chooses its batches, by topic. None: it is not to be
@@ -167,7 +172,7 @@ private:
   topic_state& state_of(topic_buffers& t);
   partition_state& state_of(partition_buffers& p);
   void hope_for(time_point now, topic_state& t);
-  void note(partition_buffers& p);
+  void note(time_point now, partition_buffers& p);
   void activate(partition_state& p);
   broker_state& broker(broker_id id);
 
@@ -177,6 +182,7 @@ private:
   void resolve(partition_state& p, batch& b, error why, log_offset offset = -1);
   void count_resolved(std::uint64_t born);
   void requeue(partition_state& p, std::unique_ptr<batch> b);
+  bool split(partition_state& p, std::unique_ptr<batch>& b);
   void restart_sequence(partition_state& p);
   void conclude(time_point now, partition_state& p, std::unique_ptr<batch> b, error why,
     log_offset offset);
@@ -184,10 +190,13 @@ private:
   void resequence(time_point now, partition_state& p, std::unique_ptr<batch> b,
     const error& why, bool new_identity);
 
-  [[nodiscard]] bool has_work(const partition_state& p) const;
+  [[nodiscard]] static bool has_work(const partition_state& p);
   [[nodiscard]] bool may_send(time_point now, const partition_state& p) const;
   [[nodiscard]] bool is_due(time_point now, const partition_state& p) const;
   void pump(time_point now);
+  [[nodiscard]] bool is_wanted(time_point now, const topic_state& t) const;
+  [[nodiscard]] static bool has_work(const topic_state& t);
+  void ask(time_point now);
   void finish_request(std::uint64_t request);
 
   void adopt(time_point now, const metadata_response_topic& t);
@@ -196,6 +205,7 @@ private:
   void want_metadata() { metadata_wanted_ = true; }
   void refuse_unassigned(topic_state& t, const error& why);
   void end_flush_tokens(topic_state& t);
+  void fail(partition_state& p, const error& why, bool taken_only = false);
   void fail_all(const error& why, bool taken_only = false);
   void expire(time_point now);
   error expired(const partition_state& p, const batch& b) const;

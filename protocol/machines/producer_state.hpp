@@ -35,6 +35,10 @@ struct producer_machine::topic_state {
   /// It is not known, and is asked for since then.
   bool hoped_for = false;
   time_point wanted_since;
+  /// When records last came.
+  time_point used;
+  /// Brokers knew it and do not any more, or never did.
+  bool missing = false;
   /// Flushes that wait for its metadata.
   std::vector<std::uint64_t> flush_tokens;
   error last_error;

@@ -1,12 +1,10 @@
 #include "fixture_mock.hpp"
-
-#include <catch2/generators/catch_generators.hpp>
-
 #include <cafka/actors/producer.hpp>
 #include <cafka/actors/producer_core.hpp>
 
 #include <caf/scoped_actor.hpp>
 #include <caf/telemetry/metric_registry.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <set>
 
@@ -52,6 +50,13 @@ struct mock_producer {
     return all;
   }
 
+  /// A topic that records can wait for, and that is never led.
+  std::string leaderless() {
+    const auto waiting = cluster.create_topic("leaderless");
+    cluster.set_leader(waiting, 0, -1);
+    return waiting;
+  }
+
   std::vector<std::string> values(partition_id p = 0) {
     std::vector<std::string> all;
     for (const auto& [offset, record] : read_all(*local.app, topic, p, "w"))
@@ -61,6 +66,15 @@ struct mock_producer {
 };
 
 const std::map<error_code, std::int32_t> all_written{{error_code::none, 20}};
+
+/// For where errors and order go together: unlike a broker, the mock cluster takes a
+/// batch whose predecessor it has refused.
+producer_options one_at_a_time() {
+  producer_options options;
+  options.linger = milliseconds{0};
+  options.max_in_flight = 1;
+  return options;
+}
 
 std::vector<std::string> numbers(int count) {
   std::vector<std::string> all;
@@ -77,9 +91,7 @@ TEST_CASE("a producer tries again, in order, what the broker may take later") {
     error_code::not_enough_replicas, error_code::request_timed_out,
     error_code::corrupt_message, error_code::kafka_storage_error);
   CAPTURE(protocol::name(code));
-  producer_options options;
-  options.linger = milliseconds{0};
-  mock_producer p{options};
+  mock_producer p{one_at_a_time()};
   REQUIRE(p.send("0"));
   CHECK(p.outcomes() == std::map<error_code, std::int32_t>{{error_code::none, 1}});
   p.cluster.push_errors(api_key::produce, {code, code});
@@ -94,7 +106,7 @@ TEST_CASE("a producer heals a broken sequence and goes on in order") {
     GENERATE(error_code::out_of_order_sequence_number, error_code::unknown_producer_id,
       error_code::invalid_producer_epoch, error_code::invalid_producer_id_mapping);
   CAPTURE(protocol::name(code));
-  mock_producer p;
+  mock_producer p{one_at_a_time()};
   REQUIRE(p.send("0"));
   CHECK(p.outcomes() == std::map<error_code, std::int32_t>{{error_code::none, 1}});
   p.cluster.push_errors(api_key::produce, {code});
@@ -114,7 +126,8 @@ TEST_CASE("a batch that cannot be written fails alone") {
   CHECK(p.outcomes() == std::map<error_code, std::int32_t>{{code, 1}});
   for (int i = 0; i != 20; ++i)
     REQUIRE(p.send(std::to_string(i)));
-  CHECK(p.outcomes() == std::map<error_code, std::int32_t>{{code, 1}, {error_code::none, 20}});
+  CHECK(p.outcomes()
+    == std::map<error_code, std::int32_t>{{code, 1}, {error_code::none, 20}});
   CHECK(p.values() == numbers(20));
 }
 
@@ -122,11 +135,11 @@ TEST_CASE("a fenced producer says so of all its records") {
   mock_producer p;
   p.cluster.push_errors(api_key::produce, {error_code::producer_fenced});
   REQUIRE(p.send("x"));
-  CHECK(p.outcomes()
-    == std::map<error_code, std::int32_t>{{error_code::producer_fenced, 1}});
+  CHECK(
+    p.outcomes() == std::map<error_code, std::int32_t>{{error_code::producer_fenced, 1}});
   REQUIRE(p.send("y"));
-  CHECK(p.outcomes()
-    == std::map<error_code, std::int32_t>{{error_code::producer_fenced, 2}});
+  CHECK(
+    p.outcomes() == std::map<error_code, std::int32_t>{{error_code::producer_fenced, 2}});
 }
 
 TEST_CASE("a producer without a right to idempotence says so, and asks again later") {
@@ -141,9 +154,7 @@ TEST_CASE("a producer without a right to idempotence says so, and asks again lat
 }
 
 TEST_CASE("connections that end in the middle cost a producer no record") {
-  producer_options options;
-  options.linger = milliseconds{0};
-  mock_producer p{options};
+  mock_producer p{one_at_a_time()};
   REQUIRE(p.send("0"));
   static_cast<void>(p.outcomes());
   p.cluster.hang_up_on(api_key::produce, 1);
@@ -168,8 +179,7 @@ TEST_CASE("records that are out of time are told apart: not sent, or nobody know
     CHECK(outcomes.at(error_code::outcome_unknown) == 1);
   }
   SECTION("not sent") {
-    p.cluster.set_down(2);
-    REQUIRE(p.send("y", 1));
+    REQUIRE(p.handle.send(p.leaderless(), "y"));
     const auto outcomes = p.outcomes();
     CHECK(outcomes.at(error_code::timed_out) == 1);
   }
@@ -202,8 +212,8 @@ TEST_CASE("a full buffer is said at once, or waited for") {
   }};
   waiting.join();
   REQUIRE(eventually([&] { return bool{p.handle.send(to, r)}; }));
-  CHECK(p.outcomes()
-    == std::map<error_code, std::int32_t>{{error_code::none, taken + 1}});
+  CHECK(
+    p.outcomes() == std::map<error_code, std::int32_t>{{error_code::none, taken + 1}});
 }
 
 TEST_CASE("keyless records go to all partitions, keyed ones where their key says") {
@@ -228,8 +238,7 @@ TEST_CASE("keyless records go to all partitions, keyed ones where their key says
 TEST_CASE("records that came before their topic was known keep order, headers and keys") {
   mock_producer p;
   const auto topic = p.cluster.create_topic("later", 1);
-  p.cluster.push_errors(
-    api_key::metadata, {error_code::leader_not_available});
+  p.cluster.push_errors(api_key::metadata, {error_code::leader_not_available});
   std::vector<log_offset> offsets;
   std::mutex mutex;
   const std::vector<protocol::header_view> headers{{"h", protocol::as_bytes("v")}};
@@ -253,7 +262,8 @@ TEST_CASE("records that came before their topic was known keep order, headers an
   }
 }
 
-TEST_CASE("a producer that crashes loses no record in silence, and its handle serves on") {
+TEST_CASE(
+  "a producer that crashes loses no record in silence, and its handle serves on") {
   producer_options options;
   options.linger = milliseconds{20};
   mock_producer p{options};
@@ -285,14 +295,110 @@ TEST_CASE("closing gives up at its deadline what cannot be sent, and says so") {
   mock_producer p;
   REQUIRE(p.send("x"));
   static_cast<void>(p.outcomes());
-  for (int broker = 1; broker != 4; ++broker)
-    p.cluster.set_down(broker);
-  REQUIRE(p.send("y"));
+  REQUIRE(p.handle.send(p.leaderless(), "y"));
   CHECK(p.handle.close(milliseconds{200}).error().code == error_code::timed_out);
   CHECK(p.send("z").status == error_code::closed);
   const std::lock_guard lock{p.mutex};
   REQUIRE(p.reports.size() == 2);
   CHECK(p.reports[1].error.code == error_code::closed);
+}
+
+TEST_CASE("a producer that was closed, by whom ever, leaves its name to another") {
+  mock_producer p;
+  REQUIRE(p.send("x"));
+  {
+    caf::scoped_actor self{p.local.system};
+    ask(self, p.handle.actor(), patience, close_producer{patience})
+      .receive([](const error& e) { CHECK(e.code == error_code::none); },
+        [](const caf::error& e) { FAIL(to_string(e)); });
+  }
+  CHECK(p.send("y").status == error_code::closed);
+  CHECK(p.handle.close(patience));
+  CHECK(p.handle.flush(patience).error().code == error_code::closed);
+  std::optional<producer> next;
+  REQUIRE(eventually([&] {
+    auto started = p.local.app->producer(producer_options{});
+    if (started)
+      next = *started;
+    return bool{started};
+  }));
+  CHECK(next->send(p.topic, "z"));
+  CHECK(next->close(patience));
+  CHECK(p.values().size() + p.values(1).size() + p.values(2).size() == 2);
+}
+
+TEST_CASE("records that no incarnation is left to send are reported all the same") {
+  std::mutex mutex;
+  std::map<error_code, std::int32_t> outcomes;
+  producer outlives;
+  {
+    auto settings = service::quiet();
+    settings.max_restarts = 0;
+    mock_cluster cluster;
+    service local{cluster.brokers(), std::move(settings)};
+    producer_options options;
+    options.linger = milliseconds{10'000};
+    options.on_delivery = [&](const delivery& d) {
+      const std::lock_guard lock{mutex};
+      outcomes[d.error.code] += d.count;
+    };
+    outlives = REQUIRE_VALUE(local.app->producer(options));
+    const auto to = outlives.to(cluster.create_topic("waiting"));
+    REQUIRE(outlives.partitions(to, patience));
+    REQUIRE(outlives.send(to, "x"));
+    REQUIRE(outlives.send(outlives.to("not there yet"), "y"));
+    post_exit(outlives.actor(), caf::exit_reason::kill);
+    REQUIRE(
+      eventually([&] { return outlives.send(to, "z").status == error_code::closed; }));
+    CHECK(outlives.flush(patience).error().code == error_code::closed);
+    CHECK(outlives.partitions(outlives.to("nor this"), patience).error().code
+      == error_code::closed);
+  }
+  CHECK(outlives.send("waiting", "late").status == error_code::closed);
+  CHECK(outlives.flush(patience).error().code == error_code::closed);
+  CHECK(outlives.close(patience));
+  CHECK(outcomes[error_code::closed] >= 2);
+}
+
+TEST_CASE("a callback that throws ends the actor, and no other report is lost") {
+  std::mutex mutex;
+  std::int32_t reported = 0;
+  std::int32_t taken = 0;
+  mock_cluster cluster;
+  service local{cluster.brokers()};
+  producer_options options;
+  options.on_delivery = [&](const delivery& d) {
+    const std::lock_guard lock{mutex};
+    reported += d.count;
+    if (d.partition == partition_id{1})
+      throw std::runtime_error("on purpose");
+  };
+  const auto p = REQUIRE_VALUE(local.app->producer(options));
+  const auto to = p.to(cluster.create_topic("throwing", 3));
+  REQUIRE(p.partitions(to, patience));
+  for (int i = 0; i != 30; ++i)
+    taken += p.send(to, outgoing_record{.partition = i % 3}) ? 1 : 0;
+  REQUIRE(eventually([&] {
+    static_cast<void>(p.flush(patience));
+    const std::lock_guard lock{mutex};
+    return reported == taken;
+  }));
+  CHECK(p.close(patience));
+  CHECK(reported == taken);
+}
+
+TEST_CASE("what a handle is given wrongly is told, and harms nobody") {
+  mock_producer p;
+  const auto other = REQUIRE_VALUE(p.local.app->producer("other"));
+  CHECK(other.send(p.handle.to(p.topic), "x").status == error_code::invalid_argument);
+  CHECK(p.handle.send(std::string(300, 'x'), "x").status == error_code::invalid_argument);
+  CHECK(producer{}.send("topic", "x").status == error_code::invalid_argument);
+  CHECK(producer{}.flush().error().code == error_code::closed);
+  CHECK(producer{}.close().error().code == error_code::closed);
+  CHECK_FALSE(producer{}.actor());
+  // Long enough to make a clock that counts in nanoseconds overflow.
+  REQUIRE(p.send("y"));
+  CHECK(p.handle.flush(milliseconds::max()));
 }
 
 TEST_CASE("a producer is named, found by its name, and checked") {
@@ -311,8 +417,10 @@ TEST_CASE("a producer is named, found by its name, and checked") {
   refused({.max_in_flight = 6}, "max_in_flight = 6: must be from 1 to 5");
   refused({.acks = 1}, "acks = 1: must be -1 with idempotence");
   refused({.batch_size = 0}, "batch_size = 0");
-  refused({.compression = codec::snappy, .compression_level = 3}, "compression_level = 3");
+  refused(
+    {.compression = codec::snappy, .compression_level = 3}, "compression_level = 3");
   refused({.delivery_timeout = milliseconds{-1}}, "delivery_timeout = -1ms");
+  refused({.linger = milliseconds::max()}, "must be from 0 to 2147483647ms");
 }
 
 TEST_CASE("a producer without acknowledgement reports what was sent") {
@@ -334,4 +442,12 @@ TEST_CASE("a producer's metrics count what its reports say") {
       .counter_family("cafka.producer", "records", {"producer"}, "", "1", true)
       ->get_or_add({{"producer", "counted"}});
   CHECK(records->value() == 20);
+  for (const std::string api : {"Produce", "Metadata", "InitProducerId"}) {
+    INFO(api);
+    const auto* latency = p.local.system.metrics()
+                            .histogram_family<double>("cafka.producer", "request-latency",
+                              {"producer", "api"}, std::vector{1.0}, "", "seconds")
+                            ->get_or_add({{"producer", "counted"}, {"api", api}});
+    CHECK(latency->sum() > 0);
+  }
 }

@@ -2,11 +2,13 @@
 // CAFKA_KAFKA_VERSION its release. A case asks `kafka.since(...)` whether the release can
 // do a thing, and where it cannot, wants an error that says so.
 #include "fixture_kafka.hpp"
+#include <cafka/actors/producer.hpp>
 #include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <cstdlib>
+#include <mutex>
 
 using namespace cafka;
 using namespace cafka::testing;
@@ -156,6 +158,46 @@ TEST_CASE("a broker knows the versions that its release has, and no others") {
     // work below 3.
     CHECK(found->min == (key == api_key::produce ? 0 : versions.min));
   }
+}
+
+TEST_CASE("a producer writes from 0.11 on, and says so before that") {
+  on_kafka k;
+  for (const bool idempotence : {true, false}) {
+    INFO(idempotence);
+    std::mutex mutex;
+    std::vector<delivery> reports;
+    producer_options options;
+    options.name = idempotence ? "idempotent" : "plain";
+    options.idempotence = idempotence;
+    options.on_delivery = [&](const delivery& d) {
+      const std::lock_guard lock{mutex};
+      reports.push_back(d);
+    };
+    const auto p = REQUIRE_VALUE(k.app.producer(options));
+    const auto to = p.to(k.topic);
+    static_cast<void>(REQUIRE_VALUE(p.partitions(to, patience)));
+    for (int i = 0; i != 100; ++i)
+      REQUIRE(p.send(to, record{.key = "k", .value = std::to_string(i)}));
+    static_cast<void>(REQUIRE_VALUE(p.close(patience)));
+    std::int32_t count = 0;
+    for (const auto& d : reports) {
+      INFO(to_string(d.error));
+      count += d.count;
+      if (k.kafka.since(0, 11)) {
+        CHECK(d.error.code == error_code::none);
+      } else {
+        CHECK(d.error.code == error_code::unsupported_api_version);
+        CHECK_THAT(d.error.detail, ContainsSubstring("Kafka 0.11.0"));
+      }
+    }
+    CHECK(count == 100);
+  }
+  if (!k.kafka.since(0, 11))
+    return;
+  const auto all = k.all();
+  REQUIRE(all.size() == 200);
+  for (std::size_t i = 0; i != 200; ++i)
+    CHECK(all[i].value == std::to_string(i % 100));
 }
 
 TEST_CASE("records come back as they were written, in every codec") {

@@ -1,5 +1,4 @@
 #include "allocation_counter.hpp"
-
 #include <cafka/protocol/machines/accumulator.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 #include <cafka/protocol/records/record_batch.hpp>
@@ -164,6 +163,95 @@ TEST_CASE("records from several threads are all there, each thread's in its orde
   for (const auto& text : all)
     REQUIRE(next[std::stoi(text)]++ == std::stoi(text.substr(text.find(' '))));
   CHECK(next.size() == 4);
+}
+
+TEST_CASE("who asks for more than there is takes nothing from others, not for a moment") {
+  const auto pool = std::make_shared<buffer_pool>(64 * 1024);
+  std::atomic<bool> done = false;
+  std::thread greedy{[&] {
+    while (!done)
+      static_cast<void>(pool->take(1024 * 1024));
+  }};
+  int refused = 0;
+  for (int i = 0; i != 200'000; ++i)
+    refused += pool->take(4'096).bytes == nullptr ? 1 : 0;
+  done = true;
+  greedy.join();
+  CHECK(refused == 0);
+  CHECK(pool->used() == 0);
+}
+
+TEST_CASE("a record that no memory would hold is too large, not to be waited for") {
+  accumulator_options o;
+  o.buffer_memory = 20'000;
+  fixture f{o};
+  CHECK(f.add(std::string(17'000, 'x')).status == error_code::message_too_large);
+  CHECK(f.add(std::string(16'000, 'x')).status == error_code::none);
+}
+
+TEST_CASE("what is taken while it closes is there for who looks after that") {
+  for (int round = 0; round != 300; ++round) {
+    fixture f{{}, 1};
+    std::atomic<int> accepted = 0;
+    std::vector<std::thread> threads;
+    for (int t = 0; t != 3; ++t)
+      threads.emplace_back([&] {
+        while (f.add("x").status == error_code::none)
+          ++accepted;
+      });
+    while (accepted < 10)
+      std::this_thread::yield();
+    f.batches.close();
+    const auto taken = f.taken();
+    for (auto& t : threads)
+      t.join();
+    REQUIRE(taken.size() == static_cast<std::size_t>(accepted));
+  }
+}
+
+TEST_CASE("a batch that is too large is made two, with all that was in it") {
+  accumulator_options o;
+  o.compression = codec::lz4;
+  fixture f{o};
+  const std::vector<header_view> headers{{"h", as_bytes("v")}};
+  std::vector<int> told;
+  for (int i = 0; i != 10; ++i) {
+    const auto text = std::to_string(i) + (i == 2 ? std::string(1'000, 'x') : "");
+    outgoing_record r;
+    r.value = as_bytes(text);
+    r.headers = headers;
+    r.time = timestamp{std::chrono::milliseconds{i}};
+    record_callback done = [&told, i](const result<log_offset>&) { told.push_back(i); };
+    REQUIRE(f.batches.append(f.topic(), r, timestamp{}, &done).number
+      == static_cast<std::uint64_t>(i));
+  }
+  auto whole = *f.batches.take(*f.topic().ever[0], true);
+  const auto sealed = *whole.builder.seal();
+  auto [front, back] = *f.batches.split(f.topic(), whole, sealed);
+  CHECK(front.first_number == 0);
+  CHECK(front.builder.count() == 3);
+  CHECK(back.first_number == 3);
+  CHECK(back.builder.count() == 7);
+  std::vector<std::string> values;
+  int at = 0;
+  for (auto* half : {&front, &back}) {
+    for (const auto& [place, done] : half->callbacks)
+      done(log_offset{place});
+    batch_reader in{*half->builder.seal()};
+    record_batch batch;
+    REQUIRE(in.next(batch));
+    CHECK(batch.info().compression == codec::lz4);
+    for (const auto& r : batch) {
+      CHECK(as_text(*r.value).front() == static_cast<char>('0' + at));
+      CHECK(r.time == timestamp{std::chrono::milliseconds{at}});
+      CHECK(r.headers.size() == 1);
+      ++at;
+    }
+  }
+  CHECK(at == 10);
+  CHECK(told == std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9});
+  // It is not done again with the next.
+  CHECK(f.topic().batch_size < 1'000);
 }
 
 TEST_CASE("a batch stamped anew is the same but for who sent it") {

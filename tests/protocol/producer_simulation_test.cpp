@@ -2,6 +2,7 @@
 #include <cafka/protocol/records/record_batch.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <map>
 #include <random>
@@ -33,7 +34,7 @@ struct simulation {
   };
   struct producer_entry {
     std::int16_t epoch = -1;
-    bool forgotten = false; // All but its epoch.
+    bool forgotten = false;            // All but its epoch.
     std::deque<appended_batch> recent; // Five at most, as a broker keeps.
   };
   struct log {
@@ -43,7 +44,8 @@ struct simulation {
   };
 
   explicit simulation(unsigned seed, producer_machine_options o = {})
-    : random(seed), batches(small_batches()), machine(with_seed(o, seed), batches) {
+    : random(seed), options(with_seed(o, seed)), batches(small_batches()) {
+    machine.emplace(options, batches);
     virtual_now = time_point{} + 1h;
     id.bytes[0] = 1;
     for (int p = 0; p != partitions; ++p)
@@ -66,7 +68,8 @@ struct simulation {
     return std::uniform_real_distribution<double>{0, 1}(random) < p;
   }
   std::chrono::milliseconds some(int from, int to) {
-    return std::chrono::milliseconds{std::uniform_int_distribution<int>{from, to}(random)};
+    return std::chrono::milliseconds{
+      std::uniform_int_distribution<int>{from, to}(random)};
   }
 
   void later(std::chrono::milliseconds delay, std::function<void()> what) {
@@ -125,7 +128,9 @@ struct simulation {
       auto& l = logs[static_cast<std::size_t>(item.partition.value())];
       auto& x = t.partition_responses.emplace_back();
       x.index = item.partition;
-      if (l.leader != broker) {
+      if (item.batch.size() > largest_batch) {
+        x.error_code = error_code::message_too_large;
+      } else if (l.leader != broker) {
         x.error_code = error_code::not_leader_or_follower;
       } else if (faulty && chance(0.02)) {
         x.error_code = error_code::not_enough_replicas;
@@ -153,51 +158,55 @@ struct simulation {
     const auto broker = r.broker.value();
     const auto request = r.request;
     if (faulty && chance(0.05)) {
-      later(some(1, 500), [=, this] {
-        machine.on_failure(virtual_now, request, {error_code::disconnected, "no way"});
-      });
+      later(some(1, 500), heard([=, this] {
+        machine->on_failure(virtual_now, request, {error_code::disconnected, "no way"});
+      }));
       return;
     }
-    later(some(0, 3), [=, this] {
-      auto items = machine.fill(virtual_now, request);
+    later(some(0, 3), heard([=, this] {
+      auto items = machine->fill(virtual_now, request);
       if (items.empty()) {
-        machine.on_failure(virtual_now, request, {error_code::not_found, "nothing"});
+        machine->on_failure(virtual_now, request, {error_code::not_found, "nothing"});
         return;
       }
       // One connection: the broker takes requests in the order in which they were sent.
       auto& free = busy_until[broker];
       free = std::max(free, virtual_now) + some(1, 20);
-      const auto delay =
-        std::chrono::ceil<std::chrono::milliseconds>(free - virtual_now);
-      const auto fate = faulty ? std::uniform_real_distribution<double>{0, 1}(random) : 1.0;
+      const auto delay = std::chrono::ceil<std::chrono::milliseconds>(free - virtual_now);
+      const auto fate =
+        faulty ? std::uniform_real_distribution<double>{0, 1}(random) : 1.0;
       if (fate < 0.03) { // Lost before it arrived.
-        later(delay, [=, this] {
-          machine.on_failure(virtual_now, request, {error_code::outcome_unknown, "cut"});
-        });
+        later(delay, heard([=, this] {
+          machine->on_failure(virtual_now, request, {error_code::outcome_unknown, "cut"});
+        }));
       } else if (fate < 0.06) { // Written, and the answer lost.
+        const auto cut = heard([=, this] {
+          machine->on_failure(virtual_now, request, {error_code::outcome_unknown, "cut"});
+        });
         later(delay, [=, this] {
           serve(broker, items);
-          machine.on_failure(virtual_now, request, {error_code::outcome_unknown, "cut"});
+          cut();
         });
       } else if (fate < 0.08) { // The client gives up, and then it is written.
-        later(delay, [=, this] {
-          machine.on_failure(virtual_now, request, {error_code::outcome_unknown, "cut"});
-        });
+        later(delay, heard([=, this] {
+          machine->on_failure(virtual_now, request, {error_code::outcome_unknown, "cut"});
+        }));
         later(delay + some(1, 300), [=, this] { serve(broker, items); });
       } else {
         const auto slow = fate < 0.1 ? some(500, 3'000) : 0ms;
-        later(delay + slow, [=, this] {
-          const auto answer = serve(broker, items);
-          machine.on_answer(virtual_now, request, answer);
-        });
+        const auto hear = [=, this, now = crashes](const produce_response& answer) {
+          if (now == crashes)
+            machine->on_answer(virtual_now, request, answer);
+        };
+        later(delay + slow, [=, this] { hear(serve(broker, items)); });
       }
-    });
+    }));
   }
 
   void act(const producer_machine::ask_metadata&) {
-    later(some(1, 20), [this] {
+    later(some(1, 20), heard([this] {
       if (faulty && chance(0.1)) {
-        machine.on_metadata_failed(virtual_now, {error_code::disconnected, "cut"});
+        machine->on_metadata_failed(virtual_now, {error_code::disconnected, "cut"});
         return;
       }
       metadata_response answer;
@@ -207,24 +216,52 @@ struct simulation {
       for (int p = 0; p != partitions; ++p) {
         auto& x = t.partitions.emplace_back();
         x.partition_index = p;
-        x.leader_id = faulty && chance(0.05)
-          ? -1
-          : logs[static_cast<std::size_t>(p)].leader;
+        x.leader_id =
+          faulty && chance(0.05) ? -1 : logs[static_cast<std::size_t>(p)].leader;
       }
-      machine.on_metadata(virtual_now, answer);
-    });
+      machine->on_metadata(virtual_now, answer);
+    }));
   }
 
   void act(const producer_machine::ask_identity&) {
-    later(some(1, 20), [this] {
+    later(some(1, 20), heard([this] {
       if (faulty && chance(0.2))
-        machine.on_identity_failed(virtual_now, {error_code::disconnected, "cut"});
+        machine->on_identity_failed(virtual_now, {error_code::disconnected, "cut"});
       else
-        machine.on_identity(virtual_now, next_id++, 0);
-    });
+        machine->on_identity(virtual_now, next_id++, 0);
+    }));
   }
 
   void act(const producer_machine::flushed& f) { flushed.insert(f.flush); }
+
+  /// For what concerns this incarnation alone.
+  template <class F>
+  std::function<void()> heard(F what) {
+    return [this, now = crashes, what = std::move(what)] {
+      if (now == crashes)
+        what();
+    };
+  }
+
+  void count() {
+    const auto& more = machine->totals();
+    totals.retries += more.retries;
+    totals.epoch_bumps += more.epoch_bumps;
+    totals.splits += more.splits;
+  }
+
+  void crash() {
+    machine->abandon({error_code::worker_down, "crashed"}, true);
+    for (auto& a : machine->take_actions()) {
+      if (auto* report = std::get_if<delivery_report>(&a))
+        act(*report);
+    }
+    count();
+    ++crashes;
+    flushed.insert(last_flush); // Nobody waits for it any more.
+    machine.emplace(options, batches);
+    machine->start(virtual_now);
+  }
 
   void act(const delivery_report& r) {
     REQUIRE(r.partition.value() >= 0);
@@ -232,21 +269,24 @@ struct simulation {
     for (auto i = 0; i != r.count; ++i) {
       const auto number = r.first_number + static_cast<std::uint64_t>(i);
       // Exactly one.
-      REQUIRE(fates.emplace(number, std::pair{r.error.code,
-        r.base_offset.value() < 0 ? -1 : r.base_offset.value() + i}).second);
+      REQUIRE(fates
+                .emplace(number,
+                  std::pair{r.error.code,
+                    r.base_offset.value() < 0 ? -1 : r.base_offset.value() + i})
+                .second);
       ++resolved;
     }
   }
 
   void step() {
-    while (machine.has_actions()) {
-      for (auto& a : machine.take_actions())
+    while (machine->has_actions()) {
+      for (auto& a : machine->take_actions())
         std::visit([this](auto& x) { act(x); }, a);
     }
-    const auto next = machine.next_time();
+    const auto next = machine->next_time();
     if (agenda.empty() || next < agenda.begin()->first) {
       virtual_now = std::max(virtual_now, next);
-      machine.on_time(virtual_now);
+      machine->on_time(virtual_now);
       return;
     }
     auto first = agenda.extract(agenda.begin());
@@ -267,7 +307,7 @@ struct simulation {
           const auto taken = batches.append(t, r, timestamp{1s}, nullptr);
           REQUIRE(taken.status == error_code::none);
           ++number;
-          machine.on_news(virtual_now);
+          machine->on_news(virtual_now);
         });
       }
     }
@@ -280,22 +320,22 @@ struct simulation {
   }
 
   void run() {
-    machine.start(virtual_now);
+    machine->start(virtual_now);
     send();
     const auto all = static_cast<std::size_t>(records_each * partitions);
-    std::uint64_t last_flush = 0;
     for (int steps = 0; resolved != all; ++steps) {
       REQUIRE(steps < 1'000'000);
       step();
       if (last_flush == 0 && sent[0] == records_each / 2)
-        last_flush = machine.flush(virtual_now);
+        last_flush = machine->flush(virtual_now);
     }
-    while (machine.has_actions()) {
-      for (auto& a : machine.take_actions())
+    while (machine->has_actions()) {
+      for (auto& a : machine->take_actions())
         std::visit([this](auto& x) { act(x); }, a);
     }
+    count();
     CHECK(flushed.contains(last_flush));
-    CHECK(machine.outstanding() == 0);
+    CHECK(machine->outstanding() == 0);
     CHECK(batches.pool().used() <= 64 * 4'096);
     // Whoever is still on the way arrives.
     while (!agenda.empty()) {
@@ -310,10 +350,11 @@ struct simulation {
     for (std::size_t p = 0; p != partitions; ++p) {
       const auto& numbers = logs[p].numbers;
       INFO("partition " << p);
-      // No record twice, and all in order.
-      for (std::size_t i = 1; i < numbers.size(); ++i)
+      // No record twice, and all in order, but for what a crashed one had under way.
+      for (std::size_t i = 1; i < numbers.size() && crashes == 0; ++i)
         REQUIRE(numbers[i - 1] < numbers[i]);
       const std::set<std::uint64_t> written{numbers.begin(), numbers.end()};
+      REQUIRE(written.size() == numbers.size());
       for (const auto& [number, fate] : outcomes[p]) {
         const auto& [code, offset] = fate;
         if (code == error_code::none) {
@@ -330,7 +371,12 @@ struct simulation {
 
   std::mt19937 random;
   uuid id;
+  producer_machine_options options;
   bool faulty = true;
+  std::size_t largest_batch = SIZE_MAX;
+  /// Crashes so far; whoever answers an incarnation of old is not heard.
+  int crashes = 0;
+  producer_machine::counters totals;
   double refusals = 0;
   std::array<log, partitions> logs;
   std::array<std::uint64_t, partitions> sent{};
@@ -339,11 +385,12 @@ struct simulation {
   std::map<int, time_point> busy_until;
   std::multimap<time_point, std::function<void()>> agenda;
   std::set<std::uint64_t> flushed;
+  std::uint64_t last_flush = 0;
   std::int64_t next_id = 7;
   std::size_t resolved = 0;
   std::size_t delivered = 0;
   accumulator batches;
-  producer_machine machine;
+  std::optional<producer_machine> machine;
 };
 
 } // namespace
@@ -353,8 +400,8 @@ TEST_CASE("a producer without faults delivers all, and few batches") {
   s.faulty = false;
   s.run();
   CHECK(s.delivered == simulation::records_each * simulation::partitions);
-  CHECK(s.machine.totals().retries == 0);
-  CHECK(s.machine.totals().epoch_bumps == 0);
+  CHECK(s.totals.retries == 0);
+  CHECK(s.totals.epoch_bumps == 0);
 }
 
 TEST_CASE("whatever goes wrong, each record has one outcome, and a log no record twice") {
@@ -366,8 +413,8 @@ TEST_CASE("whatever goes wrong, each record has one outcome, and a log no record
     simulation s{seed};
     s.run();
     delivered += s.delivered;
-    retries += s.machine.totals().retries;
-    bumps += s.machine.totals().epoch_bumps;
+    retries += s.totals.retries;
+    bumps += s.totals.epoch_bumps;
   }
   // It did go wrong, and yet almost all arrived.
   CHECK(retries > 1'000);
@@ -393,4 +440,275 @@ TEST_CASE("deadlines that pass under way leave neither duplicates nor wrong outc
     simulation s{seed, o};
     s.run();
   }
+}
+
+TEST_CASE("batches that brokers find too large arrive in smaller ones") {
+  producer_machine_options o;
+  o.linger = 100ms;
+  SECTION("and nothing else is wrong") {
+    simulation s{1, o};
+    s.faulty = false;
+    s.largest_batch = 200;
+    s.run();
+    CHECK(s.delivered == simulation::records_each * simulation::partitions);
+    // Later batches are as large as brokers take.
+    CHECK(s.totals.splits > 0);
+    CHECK(s.totals.splits < 40);
+  }
+  SECTION("whatever else goes wrong") {
+    for (unsigned seed = 1; seed <= 50; ++seed) {
+      INFO("seed " << seed);
+      simulation s{seed, o};
+      s.largest_batch = 200;
+      s.run();
+    }
+  }
+  SECTION("but a record that is too large alone is refused") {
+    simulation s{1};
+    s.faulty = false;
+    s.largest_batch = 10;
+    s.run();
+    CHECK(s.delivered == 0);
+    for (const auto& fates : s.outcomes)
+      for (const auto& [number, fate] : fates)
+        REQUIRE(fate.first == error_code::message_too_large);
+  }
+}
+
+TEST_CASE("an incarnation leaves the next what it has not taken, and reports the rest") {
+  std::size_t delivered = 0;
+  for (unsigned seed = 1; seed <= 50; ++seed) {
+    INFO("seed " << seed);
+    simulation s{seed};
+    s.faulty = seed % 2 == 0;
+    for (int i = 0; i != 5; ++i)
+      s.later(s.some(0, 1'500), [&] { s.crash(); });
+    s.run();
+    CHECK(s.crashes == 5);
+    delivered += s.delivered;
+  }
+  CHECK(delivered > 50 * simulation::records_each * simulation::partitions * 8 / 10);
+}
+
+namespace {
+
+/// One topic of one partition, step by step.
+struct single {
+  explicit single(producer_machine_options o = {}) : machine(o, batches) {
+    virtual_now = time_point{} + 1h;
+    machine.start(virtual_now);
+  }
+
+  static accumulator_options with_clock() {
+    accumulator_options o;
+    o.clock = virtual_clock;
+    return o;
+  }
+
+  void send() {
+    const auto taken = batches.append(
+      batches.topic("t"), {.value = as_bytes("value")}, timestamp{}, nullptr);
+    REQUIRE(taken.status == error_code::none);
+    machine.on_news(virtual_now);
+  }
+
+  /// What there is to do of this kind, with the rest forgotten.
+  template <class T>
+  std::vector<T> next() {
+    std::vector<T> found;
+    for (auto& a : machine.take_actions()) {
+      if (auto* x = std::get_if<T>(&a))
+        found.push_back(std::move(*x));
+    }
+    return found;
+  }
+
+  void metadata(error_code e, broker_id leader = 1) {
+    metadata_response answer;
+    auto& t = answer.topics.emplace_back();
+    t.name = "t";
+    t.error_code = e;
+    if (e == error_code::none)
+      t.partitions.emplace_back().leader_id = leader;
+    machine.on_metadata(virtual_now, answer);
+  }
+
+  /// Lets the time pass until something of this kind is to be done.
+  template <class T>
+  std::optional<T> wait_for(std::chrono::milliseconds longest) {
+    const auto until = virtual_now + longest;
+    while (true) {
+      if (auto found = next<T>(); !found.empty())
+        return found.front();
+      const auto at = machine.next_time();
+      if (at > until)
+        return std::nullopt;
+      virtual_now = std::max(virtual_now, at);
+      machine.on_time(virtual_now);
+    }
+  }
+
+  accumulator batches{with_clock()};
+  producer_machine machine;
+};
+
+} // namespace
+
+TEST_CASE("a topic that was deleted is not made anew for a producer that sends nothing") {
+  single s;
+  s.send();
+  const auto first = s.next<producer_machine::ask_metadata>();
+  REQUIRE(first.size() == 1);
+  CHECK(first[0].create);
+  s.metadata(error_code::none);
+  s.machine.on_identity(virtual_now, 7, 0);
+  const auto request = s.wait_for<producer_machine::send_request>(1s);
+  REQUIRE(request);
+  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
+  produce_response done;
+  done.responses.emplace_back().name = "t";
+  done.responses[0].partition_responses.emplace_back();
+  s.machine.on_answer(virtual_now, request->request, done);
+  CHECK(s.next<delivery_report>().size() == 1);
+
+  const auto refresh = s.wait_for<producer_machine::ask_metadata>(1min);
+  REQUIRE(refresh);
+  CHECK_FALSE(refresh->create);
+  s.metadata(error_code::unknown_topic_or_partition);
+  CHECK_FALSE(s.wait_for<producer_machine::ask_metadata>(1h));
+  // With a record, it is wanted again.
+  s.send();
+  const auto sent = s.wait_for<producer_machine::send_request>(1s);
+  REQUIRE(sent);
+  REQUIRE(s.machine.fill(virtual_now, sent->request).size() == 1);
+  done.responses[0].partition_responses[0].error_code =
+    error_code::unknown_topic_or_partition;
+  s.machine.on_answer(virtual_now, sent->request, done);
+  const auto again = s.wait_for<producer_machine::ask_metadata>(1s);
+  REQUIRE(again);
+  CHECK(again->create);
+}
+
+TEST_CASE("a topic that nothing is sent to is not asked about for ever") {
+  single s;
+  s.send();
+  s.metadata(error_code::none);
+  s.machine.on_identity(virtual_now, 7, 0);
+  s.machine.abandon({error_code::worker_down, {}});
+  int asked = 0;
+  while (s.wait_for<producer_machine::ask_metadata>(1h)) {
+    ++asked;
+    REQUIRE(asked < 100);
+    s.metadata(error_code::none);
+  }
+  CHECK(asked >= 8);
+  CHECK(asked <= 12);
+}
+
+TEST_CASE("a broker that is too old for a producer is an error at once") {
+  producer_machine_options o;
+  o.idempotent = GENERATE(false, true);
+  single s{o};
+  s.send();
+  s.metadata(error_code::none);
+  const error old{error_code::unsupported_api_version, "too old"};
+  if (o.idempotent) {
+    s.machine.on_identity_failed(virtual_now, old);
+  } else {
+    const auto request = s.wait_for<producer_machine::send_request>(1s);
+    REQUIRE(request);
+    s.machine.on_failure(virtual_now, request->request, old);
+  }
+  const auto reports = s.next<delivery_report>();
+  REQUIRE(reports.size() == 1);
+  CHECK(reports[0].error.code == error_code::unsupported_api_version);
+  CHECK(reports[0].error.detail.find("too old") != std::string::npos);
+}
+
+TEST_CASE("a broker that counts otherwise than the producer is not believed twice") {
+  single s;
+  s.send();
+  s.metadata(error_code::none);
+  s.machine.on_identity(virtual_now, 7, 0);
+  const auto answer_with = [&](error_code e) {
+    const auto request = s.wait_for<producer_machine::send_request>(1s);
+    REQUIRE(request);
+    const auto items = s.machine.fill(virtual_now, request->request);
+    REQUIRE(items.size() == 1);
+    batch_reader in{items[0].batch};
+    record_batch batch;
+    REQUIRE(in.next(batch));
+    produce_response done;
+    done.responses.emplace_back().name = "t";
+    done.responses[0].partition_responses.emplace_back().error_code = e;
+    s.machine.on_answer(virtual_now, request->request, done);
+    const auto reports = s.next<delivery_report>();
+    REQUIRE(reports.size() == 1);
+    return std::pair{batch.info().producer_epoch, reports[0].error.code};
+  };
+  CHECK(answer_with(error_code::duplicate_sequence_number)
+    == std::pair{std::int16_t{0}, error_code::outcome_unknown});
+  s.send();
+  CHECK(answer_with(error_code::none) == std::pair{std::int16_t{1}, error_code::none});
+}
+
+TEST_CASE("what an incarnation left behind is due when it was due before") {
+  accumulator batches{single::with_clock()};
+  virtual_now = time_point{} + 1h;
+  {
+    producer_machine first{{}, batches};
+    first.start(virtual_now);
+    static_cast<void>(
+      batches.append(batches.topic("t"), {.value = as_bytes("x")}, timestamp{}, nullptr));
+    first.on_news(virtual_now);
+    virtual_now += 119s;
+  }
+  producer_machine next{{}, batches};
+  next.start(virtual_now);
+  while (next.next_time() <= virtual_now + 1s) {
+    virtual_now = std::max(virtual_now, next.next_time());
+    next.on_time(virtual_now);
+  }
+  int reports = 0;
+  for (auto& a : next.take_actions())
+    reports += std::holds_alternative<delivery_report>(a) ? 1 : 0;
+  CHECK(reports == 1);
+}
+
+TEST_CASE("a broker with a quota is left alone for as long as it wants") {
+  single s;
+  s.send();
+  s.metadata(error_code::none);
+  s.machine.on_identity(virtual_now, 7, 0);
+  const auto request = s.wait_for<producer_machine::send_request>(1s);
+  REQUIRE(request);
+  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
+  produce_response done;
+  done.throttle_time_ms = 500;
+  done.responses.emplace_back().name = "t";
+  done.responses[0].partition_responses.emplace_back();
+  s.machine.on_answer(virtual_now, request->request, done);
+  s.send();
+  CHECK_FALSE(s.wait_for<producer_machine::send_request>(499ms));
+  CHECK(s.wait_for<producer_machine::send_request>(501ms));
+}
+
+TEST_CASE("without acknowledgements, a connection that ends is why to ask who leads") {
+  producer_machine_options o;
+  o.idempotent = false;
+  single s{o};
+  s.send();
+  s.metadata(error_code::none);
+  const auto request = s.wait_for<producer_machine::send_request>(1s);
+  REQUIRE(request);
+  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
+  s.machine.on_sent(virtual_now, request->request);
+  CHECK(s.next<delivery_report>().size() == 1);
+  s.machine.on_connection_lost(virtual_now);
+  CHECK(s.wait_for<producer_machine::ask_metadata>(200ms));
+  s.metadata(error_code::none, 2);
+  s.send();
+  const auto next = s.wait_for<producer_machine::send_request>(100ms);
+  REQUIRE(next);
+  CHECK(next->broker == broker_id{2});
 }

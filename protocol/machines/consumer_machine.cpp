@@ -329,6 +329,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
     auto& p = *b.partitions[i];
     if (p.home == p.replica && p.replica_until <= now) {
       back_to_leader(p);
+      moved_ = true; // Its leader may have been looked at already.
       if (p.home != id)
         --i;
       continue;
@@ -381,9 +382,11 @@ void consumer_machine::on_time(time_point now) {
     }
     note_time(r.watch_at);
   }
-  // Partitions may move meanwhile, but brokers stay.
-  for (auto& [id, b] : brokers_)
-    look_at(now, id, b);
+  do {
+    moved_ = false;
+    for (auto& [id, b] : brokers_)
+      look_at(now, id, b);
+  } while (moved_);
   if (metadata_wanted_ && !metadata_asked_ && !topics_.empty()) {
     if (metadata_not_before_ <= now) {
       metadata_wanted_ = false;

@@ -234,6 +234,7 @@ private:
   std::uint64_t last_request_ = 0;
   std::size_t reserved_ = 0; ///< What the requests under way may bring.
   bool wants_taking_ = false;
+  bool moved_ = false; ///< A partition went to another broker while they were looked at.
 
   bool metadata_wanted_ = false;
   bool metadata_asked_ = false;

@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <set>
+
 using namespace cafka::protocol;
 using namespace std::chrono_literals;
 
@@ -224,6 +226,22 @@ TEST_CASE("requests to several brokers share the memory") {
   }
   CHECK(sum <= 80'000);
   CHECK(sum >= 20'000);
+}
+
+TEST_CASE("fetches that rest at brokers leave room for the others'") {
+  fixture f{{}, 2'000};
+  for (std::uint32_t slot = 0; slot != 8; ++slot)
+    f.assign(slot, start_at::offset(0));
+  f.metadata(8, 8);
+  std::set<broker_id> asked;
+  for (int i = 0; i != 8; ++i) {
+    const auto fetch = f.next<machine::send_fetch>();
+    REQUIRE(fetch);
+    CHECK(f.fill(*fetch).max_bytes <= 250);
+    asked.insert(fetch->broker);
+    f.turn();
+  }
+  CHECK(asked.size() == 8);
 }
 
 TEST_CASE("a moment is looked up before a partition is read") {

@@ -300,9 +300,21 @@ std::size_t consumer_machine::room() const {
   return budget_.limit() - std::min(spent, budget_.limit());
 }
 
+// Fetches that rest at brokers with nothing to say take up room as well: each broker has a
+// share that the others' fetches leave to it.
+std::size_t consumer_machine::share() const {
+  const auto in_use = std::ranges::count_if(
+    brokers_, [](const auto& b) { return !b.second.partitions.empty(); });
+  return budget_.limit() / static_cast<std::size_t>(std::max<std::ptrdiff_t>(in_use, 1));
+}
+
+std::size_t consumer_machine::least_fetch() const {
+  return std::min(
+    {options_.max_partition_fetch_bytes, options_.fetch_max_bytes, share()});
+}
+
 bool consumer_machine::has_room() const {
-  const auto least = std::min(options_.max_partition_fetch_bytes, options_.fetch_max_bytes);
-  return room() >= std::min(least, budget_.limit());
+  return room() >= least_fetch();
 }
 
 std::uint64_t consumer_machine::open_request(time_point now, broker_id id, bool fetch) {
@@ -329,6 +341,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
     auto& p = *b.partitions[i];
     if (p.home == p.replica && p.replica_until <= now) {
       back_to_leader(p);
+      moved_ = true; // Its leader may have been looked at already.
       if (p.home != id)
         --i;
       continue;
@@ -363,6 +376,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
       return;
   }
   b.fetch = open_request(now, id, true);
+  last_asked_ = id;
   actions_.emplace_back(send_fetch{id, b.fetch, by_id});
 }
 
@@ -381,9 +395,15 @@ void consumer_machine::on_time(time_point now) {
     }
     note_time(r.watch_at);
   }
-  // Partitions may move meanwhile, but brokers stay.
-  for (auto& [id, b] : brokers_)
-    look_at(now, id, b);
+  do {
+    moved_ = false;
+    // Whoever was asked last comes last: where memory is short, each has its turn.
+    const auto first = brokers_.upper_bound(last_asked_);
+    for (auto at = first; at != brokers_.end(); ++at)
+      look_at(now, at->first, at->second);
+    for (auto at = brokers_.begin(); at != first; ++at)
+      look_at(now, at->first, at->second);
+  } while (moved_);
   if (metadata_wanted_ && !metadata_asked_ && !topics_.empty()) {
     if (metadata_not_before_ <= now) {
       metadata_wanted_ = false;
@@ -418,8 +438,7 @@ std::optional<fetch_request> consumer_machine::fill(
     r.filled = false;
   }
   r.empty = true;
-  const auto nothing_held = budget_.used() + reserved_ == 0;
-  if (!nothing_held && !has_room())
+  if (!has_room())
     return std::nullopt;
   constexpr std::int16_t by_id_since = 13;
   constexpr std::int16_t sessions_since = 7;
@@ -445,21 +464,10 @@ std::optional<fetch_request> consumer_machine::fill(
   }
   if (wanted.empty())
     return std::nullopt;
-  std::size_t idle = 1;
-  for (const auto& [id, other] : brokers_) {
-    const auto under_way = requests_.find(other.fetch);
-    idle += &other != &b && !other.partitions.empty()
-        && (under_way == requests_.end() || !under_way->second.filled)
-      ? 1
-      : 0;
-  }
   // No more than an eighth of the memory unless a partition needs it: answers that come
   // while others are dealt with are worth more than large ones.
-  const auto least = std::min(options_.max_partition_fetch_bytes, most);
-  most = std::min(most, options_.fetch_max_bytes);
-  const auto available = nothing_held ? budget_.limit() : room();
-  const auto share = std::min(available / idle, budget_.limit() / 8);
-  r.reserved = std::min({most, std::max(share, least), available});
+  const auto much = std::max(least_fetch(), std::min(share(), budget_.limit() / 8));
+  r.reserved = std::min({most, options_.fetch_max_bytes, much, room()});
   reserved_ += r.reserved;
   r.empty = false;
   r.filled = true;

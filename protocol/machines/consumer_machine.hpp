@@ -212,6 +212,8 @@ private:
   enum class readiness : std::uint8_t { ready, later, lying, not_now };
   [[nodiscard]] readiness is_ready(time_point now, const partition_state& p) const;
   [[nodiscard]] std::size_t room() const;
+  [[nodiscard]] std::size_t share() const;
+  [[nodiscard]] std::size_t least_fetch() const;
   [[nodiscard]] bool has_room() const;
   void look_at(time_point now, broker_id id, broker_state& b);
   void note_time(time_point t) { next_time_ = std::min(next_time_, t); }
@@ -230,10 +232,12 @@ private:
   std::size_t assigned_ = 0;
   std::size_t lying_limit_ = 0; ///< Bytes of a partition at which it is not fetched.
   std::map<broker_id, broker_state> brokers_;
+  broker_id last_asked_ = -1;
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;
   std::size_t reserved_ = 0; ///< What the requests under way may bring.
   bool wants_taking_ = false;
+  bool moved_ = false; ///< A partition went to another broker while they were looked at.
 
   bool metadata_wanted_ = false;
   bool metadata_asked_ = false;

@@ -1,17 +1,13 @@
 // Processor time of the client per record produced and fetched, cafka's worker beside
 // librdkafka, both on the same mock cluster in a process of its own.
 
-#include "bench.hpp"
-#include "mock_process.hpp"
-#include <cafka/app/application.hpp>
+#include "side_by_side.hpp"
 #include <cafka/app/configuration.hpp>
 
 #include <caf/actor_system.hpp>
 
-#include <cstring>
 #include <functional>
 #include <iostream>
-#include <memory>
 
 namespace {
 
@@ -23,12 +19,7 @@ constexpr std::size_t records_per_run = 30'000;
 constexpr std::size_t records_per_batch = 1'000;
 constexpr std::size_t value_size = 100;
 
-template <class T>
-T must(result<T> x) {
-  if (!x)
-    throw std::runtime_error(to_string(x.error()));
-  return *std::move(x);
-}
+using bench::must;
 
 void produce_with_cafka(application& app, const std::string& topic) {
   for (std::size_t i = 0; i < records_per_run; i += records_per_batch) {
@@ -56,32 +47,6 @@ void fetch_with_cafka(application& app, const std::string& topic) {
   }
   if (bytes != seen * value_size)
     throw std::runtime_error("cafka read other bytes than were written");
-}
-
-struct rdkafka_deleter {
-  void operator()(rd_kafka_t* x) const { rd_kafka_destroy(x); }
-  void operator()(rd_kafka_topic_t* x) const { rd_kafka_topic_destroy(x); }
-};
-using rdkafka_handle = std::unique_ptr<rd_kafka_t, rdkafka_deleter>;
-using rdkafka_topic = std::unique_ptr<rd_kafka_topic_t, rdkafka_deleter>;
-
-rdkafka_handle make_rdkafka(rd_kafka_type_t type, const std::string& brokers) {
-  char errors[512];
-  auto* conf = rd_kafka_conf_new();
-  const auto set = [&](const char* key, const char* value) {
-    if (rd_kafka_conf_set(conf, key, value, errors, sizeof errors) != RD_KAFKA_CONF_OK)
-      throw std::runtime_error(errors);
-  };
-  set("bootstrap.servers", brokers.c_str());
-  if (type == RD_KAFKA_PRODUCER) {
-    set("linger.ms", "5");
-    set("acks", "all");
-    set("queue.buffering.max.messages", "1000000");
-  }
-  rdkafka_handle handle{rd_kafka_new(type, conf, errors, sizeof errors)};
-  if (handle == nullptr)
-    throw std::runtime_error(errors);
-  return handle;
 }
 
 void produce_with_rdkafka(rd_kafka_t* handle, rd_kafka_topic_t* topic) {
@@ -140,8 +105,9 @@ int run() {
   configuration config;
   caf::actor_system sys{config};
   auto app = must(application::start(sys, {.brokers = mock.brokers()}));
-  const auto producer = make_rdkafka(RD_KAFKA_PRODUCER, mock.brokers());
-  const auto consumer = make_rdkafka(RD_KAFKA_CONSUMER, mock.brokers());
+  const auto producer =
+    bench::make_rdkafka(RD_KAFKA_PRODUCER, mock.brokers(), {{"linger.ms", "5"}});
+  const auto consumer = bench::make_rdkafka(RD_KAFKA_CONSUMER, mock.brokers());
   std::vector<double> produce_ours;
   std::vector<double> produce_theirs;
   std::vector<double> fetch_ours;
@@ -149,9 +115,9 @@ int run() {
   for (int i = -1; i < runs; ++i) {
     const auto topic = "bench-" + std::to_string(i + 1);
     const auto their_topic = topic + "-theirs";
-    const rdkafka_topic to{
+    const bench::rdkafka<rd_kafka_topic_t> to{
       rd_kafka_topic_new(producer.get(), their_topic.c_str(), nullptr)};
-    const rdkafka_topic from{
+    const bench::rdkafka<rd_kafka_topic_t> from{
       rd_kafka_topic_new(consumer.get(), their_topic.c_str(), nullptr)};
     const auto ours = per_record([&] { produce_with_cafka(*app, topic); });
     const auto theirs =

@@ -299,7 +299,7 @@ private:
       return failed("start a consumer", consumer.error());
     std::vector<assigned_partition> partitions;
     for (const auto& [partition, offset] : first)
-      partitions.push_back({topic_, partition, offset});
+      partitions.push_back({topic_, partition, start_at::offset(offset)});
     const auto began = steady_clock::now();
     if (const auto assigned = consumer->assign(partitions); !assigned)
       return failed("assign the partitions", assigned.error());

@@ -20,9 +20,16 @@ sockaddr_in local(std::uint16_t port) {
   return address;
 }
 
-bool write_all(int to, const char* data, std::size_t size) {
+/// False when it is not all written by the deadline: a broker may stand still.
+bool write_all(
+  int to, const char* data, std::size_t size, steady_clock::time_point until) {
   while (size > 0) {
-    const auto n = ::send(to, data, size, MSG_NOSIGNAL);
+    const auto n = ::send(to, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n < 0 && errno == EAGAIN && steady_clock::now() < until) {
+      pollfd full{to, POLLOUT, 0};
+      ::poll(&full, 1, 20);
+      continue;
+    }
     if (n <= 0)
       return false;
     data += n;
@@ -95,8 +102,8 @@ void cutting_proxy::pass_on(int client) {
       if (ends[i].revents == 0)
         continue;
       const auto n = ::recv(ends[i].fd, buffer.data(), buffer.size(), 0);
-      open =
-        n > 0 && write_all(ends[1 - i].fd, buffer.data(), static_cast<std::size_t>(n));
+      open = n > 0
+        && write_all(ends[1 - i].fd, buffer.data(), static_cast<std::size_t>(n), until);
     }
   }
   ++cuts_;

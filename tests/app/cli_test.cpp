@@ -386,7 +386,8 @@ TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
          "│  └─ audit: worker, permanent\n",
          "│  ├─ orders: worker, permanent, restarted 2 times\n",
          "├─ streams: supervisor, simple_one_for_one, 0 of 3 restarts in 5 s\n",
-         "└─ producers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "├─ producers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "└─ consumers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
          "there is no tree: "})
     CHECK_THAT(run.out, ContainsSubstring(line));
 }

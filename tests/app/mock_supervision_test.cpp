@@ -52,7 +52,8 @@ TEST_CASE("the tree of an application is data, with who lives in it as of now") 
   std::vector<std::string> names;
   for (const auto& next : tree.children)
     names.push_back(next.child.name);
-  CHECK(names == std::vector<std::string>{"workers", "streams", "producers"});
+  CHECK(names
+    == std::vector<std::string>{"workers", "streams", "producers", "consumers"});
   const auto& workers = below(tree, "workers");
   CHECK(workers.child.type == supervision::child_type::supervisor);
   CHECK(workers.supervisor.strategy == supervision::strategy::simple_one_for_one);

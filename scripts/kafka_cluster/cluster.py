@@ -209,6 +209,8 @@ class Cluster:
       # A record of 1 MB, its overhead, and room beside it.
       "message.max.bytes": 4 * 1024 * 1024,
       "replica.fetch.max.bytes": 4 * 1024 * 1024,
+      # A hundred years: tests write records of long ago, and expect to find them.
+      "log.retention.hours": 876_000,
       # The default of 128 MiB would be half of the heap.
       "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }

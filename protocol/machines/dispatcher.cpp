@@ -125,7 +125,7 @@ void dispatcher::handle(
 void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
   if (auto* l = by_connection(connection)) {
     auto reason = why;
-    l->hung_up(reason);
+    l->hung_up(now, reason);
     lose(now, *l, reason);
   }
   settle(now);

@@ -12,7 +12,8 @@ namespace cafka::protocol {
 namespace {
 
 /// How long a broker may say nothing to ApiVersions before it is tried with an older
-/// request. One that is merely slow answers one small request more.
+/// request. One that is merely slow answers one small request more. A hang-up that comes
+/// later is no answer to the request.
 constexpr std::chrono::milliseconds silence{500};
 
 /// How long after a hang-up a connection may go on with what was found out before.
@@ -72,6 +73,8 @@ template <class Request>
 link::event link::send(
   time_point now, const Request& request, std::int16_t version, std::int32_t& id) {
   id = next_correlation_id_++;
+  if (sent_.empty())
+    asked_at_ = now;
   sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}});
   auto bytes = encode_request(request, version, id, client_id_);
   if (!bytes)
@@ -81,7 +84,6 @@ link::event link::send(
 
 link::event link::ask(time_point now, std::int16_t version) {
   handshake_version_ = version;
-  asked_at_ = now;
   api_versions_request request;
   request.client_software_name = client_software_name;
   request.client_software_version = client_software_version;
@@ -115,8 +117,8 @@ link::event link::on_time(time_point now) {
   return try_heartbeat(now);
 }
 
-void link::hung_up(error& why) {
-  if (state_ != state::negotiating)
+void link::hung_up(time_point now, error& why) {
+  if (state_ != state::negotiating || now - asked_at_ > silence)
     return;
   const bool on_trial = asked_ == 0;
   if (on_trial && approach_ == approach::try_heartbeat) {
@@ -181,9 +183,15 @@ link::event link::trial_answer(time_point now, const shared_bytes& payload) {
   }
   if (wrong.code != error_code::none)
     return error{wrong.code, to_string(address_) + ": " + wrong.detail};
-  old_ = release;
-  if (asked_ == 0)
+  if (asked_ == 0) {
+    // A 0.9 would have said nothing to ApiVersions; this one may again.
+    if (release < kafka_version{0, 9, 0})
+      old_ = release;
+    else
+      old_.reset();
     return ask(now, api_versions_request::versions.max);
+  }
+  old_ = release;
   // It has passed over ApiVersions and will never answer that.
   std::erase_if(sent_, [&](const sent_request& s) { return s.correlation_id == asked_; });
   asked_ = 0;

@@ -30,9 +30,9 @@ using call_id = std::uint64_t;
 ///
 /// After a hang-up the next connection begins with a Heartbeat, and if the broker hangs
 /// up on that too, as 0.8.1 does, the one after it with a ListOffsets. When that is
-/// answered, ApiVersions is asked once more. A broker that hangs up again is old: the
-/// connection that comes then is up at once, with the versions of the release that the
-/// answer shows.
+/// answered, ApiVersions is asked once more. A broker that hangs up again is old, if its
+/// answer was that of a 0.8: the connection that comes then is up at once, with the versions
+/// of the release that the answer shows. A hang-up counts if it comes at once.
 ///
 /// What was found out holds for a connection; the next one asks again, so that a broker
 /// that was replaced is noticed.
@@ -135,7 +135,7 @@ public:
 
   /// Notes, before `down`, that it was the broker who ended the connection; adds to `why`
   /// what that may mean.
-  void hung_up(error& why);
+  void hung_up(time_point now, error& why);
 
   /// The correlation id that the next request must carry.
   [[nodiscard]] std::int32_t next_correlation_id() const { return next_correlation_id_; }
@@ -202,7 +202,7 @@ private:
   std::int32_t asked_ = 0;
   std::int32_t tried_ = 0;
   api_key tried_api_ = api_key::heartbeat;
-  time_point asked_at_;
+  time_point asked_at_; ///< Of the first of them that is not answered.
   std::int16_t handshake_version_ = 0;
   version_table versions_;
   std::deque<sent_request> sent_;

@@ -73,7 +73,7 @@ struct line {
   /// The broker ends the connection.
   void hang_up() {
     error why{error_code::disconnected, "reset"};
-    machine.hung_up(why);
+    machine.hung_up(now, why);
     machine.down(now, why, reconnect, random);
   }
 
@@ -528,6 +528,40 @@ TEST_CASE(
   }
   SECTION("nor is one that has agreed") {
     l.make_up();
+    l.hang_up();
+  }
+  CHECK_FALSE(l.machine.in_doubt());
+  l.now = l.machine.retry_at();
+  l.connect();
+  check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("connections that are cut again and again make no broker old", "[machines]") {
+  line l;
+  l.connect();
+  l.hang_up();
+  SECTION("the next one behind the answer of a 0.9, which would have said nothing") {
+    l.connect();
+    l.note(l.answer_heartbeat(error_code::unknown_member_id));
+    l.hang_up();
+  }
+  SECTION("late") {
+    l.connect();
+    l.note(l.answer_heartbeat(error_code::unknown_server_error));
+    l.now += 501ms;
+    l.hang_up();
+  }
+  SECTION("late, with a Heartbeat behind ApiVersions") {
+    l.connect();
+    l.note(l.answer_heartbeat(error_code::unknown_server_error));
+    l.now += 500ms;
+    l.note(l.machine.on_time(l.now));
+    l.now += 1ms;
+    l.hang_up();
+  }
+  SECTION("late, at a Heartbeat") {
+    l.connect();
+    l.now += 501ms;
     l.hang_up();
   }
   CHECK_FALSE(l.machine.in_doubt());

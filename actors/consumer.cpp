@@ -4,6 +4,10 @@ namespace cafka {
 
 namespace {
 
+error nothing_behind() {
+  return {error_code::closed, "a handle without a consumer"};
+}
+
 result<done> outcome_of(const error& e) {
   if (e.code != error_code::none)
     return e;
@@ -16,45 +20,50 @@ consumer::consumer(std::shared_ptr<actors::consumer_core> core) : core_(std::mov
 }
 
 const std::string& consumer::name() const {
-  return core_->options.name;
+  static const std::string none;
+  return core_ == nullptr ? none : core_->options.name;
 }
 
 result<done> consumer::assign(const std::vector<assigned_partition>& partitions) const {
-  return outcome_of(core_->assign(partitions));
+  return outcome_of(core_ == nullptr ? nothing_behind() : core_->assign(partitions));
 }
 
 result<done> consumer::unassign(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_->unassign(partitions));
+  return outcome_of(core_ == nullptr ? nothing_behind() : core_->unassign(partitions));
 }
 
 result<done> consumer::seek(
   const std::string& topic, partition_id partition, start_at where) const {
-  return outcome_of(core_->seek({topic, partition}, where));
+  return outcome_of(core_ == nullptr ? nothing_behind() : core_->seek({topic, partition}, where));
 }
 
 result<done> consumer::pause(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_->set_paused(partitions, true));
+  return outcome_of(core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, true));
 }
 
 result<done> consumer::resume(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_->set_paused(partitions, false));
+  return outcome_of(core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, false));
 }
 
 std::vector<topic_partition> consumer::assignment() const {
-  return core_->assignment();
+  return core_ == nullptr ? std::vector<topic_partition>{} : core_->assignment();
 }
 
 std::optional<log_offset> consumer::position(
   const std::string& topic, partition_id partition) const {
-  return core_->position({topic, partition});
+  return core_ == nullptr ? std::nullopt : core_->position({topic, partition});
 }
 
 result<polled> consumer::poll(milliseconds deadline) const {
+  if (core_ == nullptr)
+    return nothing_behind();
   constexpr milliseconds longest = std::chrono::hours{24 * 365};
   return core_->poll(std::chrono::steady_clock::now() + std::min(deadline, longest));
 }
 
 result<done> consumer::close(milliseconds deadline) const {
+  if (core_ == nullptr)
+    return nothing_behind();
   core_->close();
   if (core_->on_closed && !core_->on_closed(deadline))
     return error{error_code::timed_out, core_->options.name + " has not ended yet"};
@@ -62,7 +71,7 @@ result<done> consumer::close(milliseconds deadline) const {
 }
 
 consumer_actor consumer::actor() const {
-  return core_->current();
+  return core_ == nullptr ? consumer_actor{} : core_->current();
 }
 
 } // namespace cafka

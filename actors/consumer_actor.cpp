@@ -26,9 +26,6 @@ using consumer_impl = trapping_exits<consumer_actor::extend<
   caf::result<void>(transport_frames), caf::result<void>(transport_down),
   caf::result<void>(worker_tick)>>;
 
-/// Another broker is asked about topics when one has not answered for so long.
-constexpr milliseconds metadata_patience{1'000};
-
 protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
   protocol::dispatcher_options result;
   result.bootstrap = o.uris;
@@ -61,6 +58,7 @@ protocol::consumer_machine_options machine_options_of(
     result.reset = start_at::latest();
   result.metadata_update_interval = connection.metadata_update_interval;
   result.unknown_topic_wait = connection.unknown_topic_wait;
+  result.unreachable = connection.socket_timeout;
   result.retry.initial = connection.retry_backoff;
   result.retry.max = connection.retry_backoff_max;
   result.seed = std::random_device{}();
@@ -109,7 +107,9 @@ public:
 #endif
     dispatcher_.start(now());
     core_->metrics.restarted();
+    // Whoever changes something from here on wakes it.
     core_->attach(caf::actor_cast<consumer_actor>(self_));
+    core_->begin();
     after_event();
     return {
       [this](consumer_credit msg) {
@@ -273,14 +273,10 @@ private:
   /// Reads what was fetched. What grows when it is decompressed waits while the program
   /// has its memory's worth.
   void read_on() {
-    const auto has_room = [this] {
-      return core_->budget->used() - std::min(unread_bytes_, core_->budget->used())
-        < core_->budget->limit();
-    };
     while (!unread_.empty()) {
-      if (!has_room()) {
+      if (!core_->budget->may_grow(unread_bytes_)) {
         core_->budget->room_wanted.store(true, std::memory_order_seq_cst);
-        if (!has_room())
+        if (!core_->budget->may_grow(unread_bytes_))
           break;
       }
       read(unread_.front());
@@ -304,7 +300,7 @@ private:
     auto& records = content->records;
     const auto damage =
       records.read(f.records, f.from, std::move(f.aborted), read_options_);
-    core_->budget->take(records.decompressed());
+    core_->budget->grow(records.decompressed());
     const auto empty = records.empty();
     const auto next = records.next_offset();
     machine_.on_read(now(), f, next, empty ? 0 : bytes, damage);
@@ -338,8 +334,9 @@ private:
   // -- what the machine wants done ------------------------------------------------------
 
   void act(const consumer_machine::send_fetch& x) {
+    constexpr milliseconds longest = std::chrono::hours{24 * 365};
     dispatcher_.submit(now(), make_fetch_call(*this, x, core_->options),
-      core_->options.fetch_max_wait + core_->options.request_timeout);
+      core_->options.fetch_max_wait + std::min(core_->options.request_timeout, longest));
   }
 
   void act(const consumer_machine::send_list_offsets& x) {
@@ -356,11 +353,11 @@ private:
         static_cast<std::ptrdiff_t>(next_broker_++ % brokers.size()))->first;
     dispatcher_.submit(now(),
       make_metadata_call(*this, std::move(x.topics), false, std::move(where)),
-      std::min(metadata_patience, connection_.request_timeout));
+      std::min(x.patience, connection_.request_timeout));
   }
 
   void act(const consumer_machine::positioned& x) {
-    core_->positioned(x.slot, x.generation, x.offset);
+    core_->positioned(x.slot, x.generation, x.where);
   }
 
   void act(const consumer_machine::report& x) {
@@ -369,6 +366,7 @@ private:
 
   void on_exit_message(const caf::exit_msg& msg) {
     core_->close();
+    core_->metrics.ended();
     dispatcher_.shut_down(
       {error_code::closed, "consumer " + core_->options.name + " was stopped"});
     transports_up_.clear();
@@ -411,7 +409,11 @@ private:
 consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
   worker_options connection, std::shared_ptr<transport_factory> transports) {
   using actor = caf::stateful_actor<consumer_state, consumer_impl::impl>;
-  return sys.spawn<actor>(std::move(core), std::move(connection), std::move(transports));
+  const consumer_actor started =
+    sys.spawn<actor>(core, std::move(connection), std::move(transports));
+  // It begins at some time; whoever has started it may give it credit at once.
+  core->attach(started);
+  return started;
 }
 
 } // namespace cafka::actors

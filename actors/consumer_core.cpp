@@ -9,7 +9,7 @@ namespace cafka::actors {
 
 consumed_content::~consumed_content() {
   if (budget != nullptr && records.decompressed() > 0)
-    budget->give_back(records.decompressed());
+    budget->shrink(records.decompressed());
 }
 
 namespace {
@@ -95,21 +95,22 @@ consumer_actor consumer_core::current() const {
   return caf::actor_cast<consumer_actor>(caf::actor_cast<caf::strong_actor_ptr>(weak));
 }
 
-void consumer_core::attach(consumer_actor self) {
-  {
-    const std::lock_guard guard{mutex_};
-    queue_.clear();
-    lying_.clear();
-    queue_bytes_ = 0;
-    takings_.clear();
-    for (const auto& e : entries_) {
-      e->lying = 0;
-      if (e->assigned)
-        change_entry(*e);
-    }
-  }
+void consumer_core::attach(const consumer_actor& self) {
   const std::lock_guard guard{actor_mutex_};
   actor_ = caf::actor_cast<caf::weak_actor_ptr>(self);
+}
+
+void consumer_core::begin() {
+  const std::lock_guard guard{mutex_};
+  queue_.clear();
+  lying_.clear();
+  queue_bytes_ = 0;
+  takings_.clear();
+  for (const auto& e : entries_) {
+    e->lying = 0;
+    if (e->assigned)
+      change_entry(*e);
+  }
 }
 
 void consumer_core::detach(const caf::actor_addr& self) {
@@ -144,12 +145,12 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
       if (e == nullptr || closed_)
         continue;
       if (!a.batch) {
-        advance(*e, a.next);
+        advance(*e, start_at::offset(a.next));
         continue;
       }
       const auto bytes = a.batch->bytes();
       queue_.push_back(*std::move(a.batch));
-      lying_.push_back({e, a.next, bytes});
+      lying_.push_back({e, start_at::offset(a.next), bytes});
       queue_bytes_ += bytes;
       ++e->lying;
     }
@@ -161,9 +162,9 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
     arrived_.notify_one();
 }
 
-void consumer_core::advance(entry& e, log_offset next) {
+void consumer_core::advance(entry& e, start_at next) {
   if (e.lying == 0) {
-    e.start = start_at::offset(next);
+    e.start = next;
     return;
   }
   const auto last = std::find_if(
@@ -172,10 +173,10 @@ void consumer_core::advance(entry& e, log_offset next) {
 }
 
 void consumer_core::positioned(
-  std::uint32_t slot, std::uint64_t generation, log_offset offset) {
+  std::uint32_t slot, std::uint64_t generation, start_at where) {
   const std::lock_guard guard{mutex_};
   if (auto* e = find(slot, generation))
-    advance(*e, offset);
+    advance(*e, where);
 }
 
 void consumer_core::report(std::uint32_t slot, std::uint64_t generation,
@@ -221,14 +222,15 @@ polled consumer_core::take_granted() {
 void consumer_core::close() {
   {
     const std::lock_guard guard{mutex_};
-    closed_ = true;
+    if (std::exchange(closed_, true))
+      return;
     queue_.clear();
     lying_.clear();
     queue_bytes_ = 0;
     for (const auto& e : entries_)
       e->lying = 0;
-    update_memory();
   }
+  metrics.ended();
   arrived_.notify_all();
 }
 
@@ -246,7 +248,7 @@ polled consumer_core::take(std::size_t most) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i != count; ++i) {
     const auto& l = lying_[i];
-    l.of->start = start_at::offset(l.next);
+    l.of->start = l.next;
     --l.of->lying;
     bytes += l.bytes;
     takings_.push_back({l.of->slot, l.of->generation, l.bytes});

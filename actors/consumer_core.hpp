@@ -53,16 +53,18 @@ public:
     std::optional<consumed_batch> batch;
   };
 
+  /// From here on `current` yields this incarnation, which may not have begun yet.
+  void attach(const consumer_actor& self);
   /// A new incarnation begins where the program stands: what lies there is forgotten, and
   /// all assignments are changes.
-  void attach(consumer_actor self);
+  void begin();
   void detach(const caf::actor_addr& self);
   /// What has happened since the last time. With `wants_takings`, and if it is nothing,
   /// the next taking is told by `consumer_news`.
   void collect(
     std::vector<change>& changes, std::vector<taking>& takings, bool wants_takings);
   void push(std::vector<arrival>& arrivals);
-  void positioned(std::uint32_t slot, std::uint64_t generation, log_offset offset);
+  void positioned(std::uint32_t slot, std::uint64_t generation, start_at where);
   void report(std::uint32_t slot, std::uint64_t generation, log_offset offset,
     bool halted, const error& why);
   void report(partition_error what);
@@ -102,7 +104,7 @@ private:
   /// What is to be noted when a batch is handed out.
   struct lying_batch {
     entry* of = nullptr;
-    log_offset next;
+    start_at next;
     std::size_t bytes = 0;
   };
 
@@ -110,7 +112,7 @@ private:
   entry* find(std::uint32_t slot, std::uint64_t generation) const;
   error missing(const topic_partition& which) const;
   void change_entry(entry& e);
-  void advance(entry& e, log_offset next);
+  void advance(entry& e, start_at next);
   polled take(std::size_t most);
   void update_memory();
   void wake() const;

@@ -45,7 +45,7 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& co
   metadata_latency_ = request_latency("Metadata");
 }
 
-consumer_metrics::~consumer_metrics() {
+void consumer_metrics::ended() {
   queue_bytes_->value(0);
   held_bytes_->value(0);
   lag_->value(0);

@@ -17,8 +17,6 @@ public:
   using time_point = std::chrono::steady_clock::time_point;
 
   consumer_metrics(caf::actor_system& sys, const std::string& consumer);
-  /// Takes what the gauges counted with it.
-  ~consumer_metrics();
   consumer_metrics(const consumer_metrics&) = delete;
   consumer_metrics& operator=(const consumer_metrics&) = delete;
 
@@ -29,6 +27,9 @@ public:
   /// A request of the API, of those that a consumer sends, was answered.
   void request_took(protocol::api_key what, time_point::duration d);
   void restarted() { told_ = {}; }
+  /// Nothing is held, lies there or lags any more. A handle may live longer than the
+  /// registry, so it must not wait for the last one.
+  void ended();
   void update(const protocol::consumer_machine& machine);
 
 private:

@@ -2,6 +2,7 @@
 
 #include <cafka/protocol/wire/shared_bytes.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 
@@ -21,6 +22,23 @@ public:
       && when_room_)
       when_room_();
   }
+  /// Bytes that came of frames as they were decompressed.
+  void grow(std::size_t bytes) {
+    grown_.fetch_add(bytes, std::memory_order_relaxed);
+    take(bytes);
+  }
+  void shrink(std::size_t bytes) {
+    grown_.fetch_sub(bytes, std::memory_order_seq_cst);
+    give_back(bytes);
+  }
+  /// Whether something may be decompressed, `waiting` bytes of frames being still to be
+  /// read. If nobody holds anything decompressed it may always: no bytes might come back
+  /// that somebody could wait for, as frames are held until all of them is read.
+  [[nodiscard]] bool may_grow(std::size_t waiting) const {
+    const auto all = used();
+    return grown_.load(std::memory_order_seq_cst) == 0
+      || all - std::min(waiting, all) < limit_;
+  }
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_seq_cst); }
   [[nodiscard]] std::size_t limit() const { return limit_; }
 
@@ -32,6 +50,7 @@ public:
 private:
   const std::size_t limit_;
   std::atomic<std::size_t> used_ = 0;
+  std::atomic<std::size_t> grown_ = 0; ///< Of these, decompressed.
   std::function<void()> when_room_;
 };
 

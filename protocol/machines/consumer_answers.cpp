@@ -13,6 +13,19 @@ constexpr std::uint32_t max_damages = 3;
 /// Before what only somebody else can mend is tried again.
 constexpr auto refused_pause = 1'000ms;
 
+/// Whether metadata may show what is wrong. A leader that knows of no such epoch may lead
+/// another topic of the name.
+bool asks_who_leads(error_code e) {
+  return remedy_for(e) == remedy::refresh_metadata
+    || e == error_code::unknown_leader_epoch;
+}
+
+/// Whether a request that failed so fails until somebody changes something.
+bool is_hopeless(error_code e) {
+  return e == error_code::unsupported_api_version || e == error_code::malformed_response
+    || e == error_code::invalid_argument || e == error_code::sasl_authentication_failed;
+}
+
 } // namespace
 
 // -- fetches ----------------------------------------------------------------------------
@@ -29,6 +42,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   auto& b = brokers_[r.broker];
   b.fetch = 0;
   ++totals_.fetches;
+  silent_since_.reset();
   if (answer.throttle_time_ms > 0)
     b.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
   const auto full = b.session.full();
@@ -130,6 +144,7 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
   if (from != p.leader && p.home == p.replica) {
     // A follower may be behind, or no replica any more; its leader knows.
     back_to_leader(p);
+    near_again_ = now + options_.replica_pause;
     want_metadata(leader_pause);
     return;
   }
@@ -139,12 +154,12 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
     return;
   }
   switch (why.code) {
-  case error_code::offset_out_of_range: out_of_range(now, p, std::move(why)); return;
+  case error_code::offset_out_of_range: out_of_range(p, std::move(why)); return;
   case error_code::unknown_topic_or_partition: unknown(now, p, why); return;
   case error_code::corrupt_message: on_damage(now, p, why); return;
   default: break;
   }
-  if (remedy_for(why.code) == remedy::refresh_metadata)
+  if (asks_who_leads(why.code))
     want_metadata(leader_pause);
   if (is_retriable(why.code)) {
     pause(now, p);
@@ -171,6 +186,8 @@ void consumer_machine::on_read(time_point now, const fetched& what, log_offset n
     p->damages = 0;
     p->next = next;
     p->lying += bytes;
+    if (next == what.from) // Nothing that was asked for: it would be the same again.
+      pause(now, *p);
     return;
   }
   ++totals_.errors;
@@ -188,13 +205,18 @@ void consumer_machine::on_read(time_point now, const fetched& what, log_offset n
     tell(*p, true, std::move(why));
 }
 
-void consumer_machine::out_of_range(time_point, partition_state& p, error why) {
-  if (!options_.reset) {
+void consumer_machine::out_of_range(partition_state& p, error why) {
+  if (options_.reset)
+    look_up(p, *options_.reset);
+  else
     tell(p, true, std::move(why));
-    return;
-  }
+}
+
+void consumer_machine::look_up(partition_state& p, start_at where) {
   p.starting = true;
-  p.start = *options_.reset;
+  p.start = where;
+  p.late.reset();
+  p.late_end = -1;
 }
 
 void consumer_machine::tell(partition_state& p, bool halted, error why) {
@@ -203,6 +225,14 @@ void consumer_machine::tell(partition_state& p, bool halted, error why) {
   p.reported = why.code;
   p.halted = halted;
   actions_.emplace_back(report{p.slot, p.generation, p.next, halted, std::move(why)});
+}
+
+void consumer_machine::tell_all(
+  const std::vector<partition_state*>& all, const error& why) {
+  for (auto* p : all) {
+    if (!p->paused && !p->halted)
+      tell(*p, false, why);
+  }
 }
 
 void consumer_machine::pause(time_point now, partition_state& p) {
@@ -231,16 +261,10 @@ void consumer_machine::on_failure(
     if (p == nullptr || p->request != request)
       continue;
     p->request = 0;
-    // Nobody's failure passes by itself.
-    if (why.code == error_code::unsupported_version
-      || why.code == error_code::sasl_authentication_failed)
-      tell(*p, false, why);
   }
-  // Replicas that cannot be reached have a leader that can, perhaps.
-  for (auto* p : std::vector{b.partitions}) {
-    if (p->leader != r.broker)
-      back_to_leader(*p);
-  }
+  leave_replica(now, r.broker);
+  if (is_hopeless(why.code))
+    tell_all(b.partitions, why);
 }
 
 // -- offsets ----------------------------------------------------------------------------
@@ -286,6 +310,7 @@ void consumer_machine::on_offsets(
   auto& b = brokers_[r.broker];
   b.offsets = 0;
   b.failures = 0;
+  silent_since_.reset();
   for (const auto& t : answer.topics) {
     const auto* mine = find_topic(t.name, {});
     for (const auto& x : t.partitions) {
@@ -311,12 +336,22 @@ void consumer_machine::on_offset(
     auto offset = x.offset;
     if (offset.value() < 0 && !x.old_style_offsets.empty())
       offset = x.old_style_offsets.front();
-    if (offset.value() >= 0)
+    const auto is_end = p.start == start_at::latest();
+    if (offset.value() >= 0 && is_end && p.late) {
+      p.late_end = offset;
+      p.start = *p.late;
+    } else if (offset.value() >= 0) {
       go_to(p, offset);
-    else if (p.start != start_at::latest())
-      p.start = start_at::latest(); // There is no record so late.
-    else
+    } else if (p.late_end.value() >= 0) {
+      go_to(p, p.late_end);
+    } else if (!is_end) {
+      // There is no record so late. One that comes before the end is known, as the
+      // question after that shows, must not be missed.
+      p.late = p.start;
+      p.start = start_at::latest();
+    } else {
       pause(now, p);
+    }
     return;
   }
   ++totals_.errors;
@@ -325,7 +360,7 @@ void consumer_machine::on_offset(
     unknown(now, p, why);
     return;
   }
-  if (remedy_for(x.error_code) == remedy::refresh_metadata)
+  if (asks_who_leads(x.error_code))
     want_metadata(leader_pause);
   if (is_retriable(x.error_code)) {
     pause(now, p);
@@ -344,7 +379,7 @@ void consumer_machine::go_to(partition_state& p, log_offset offset) {
   p.not_before = time_point::min();
   p.reported = error_code::none;
   p.unknown_since.reset();
-  actions_.emplace_back(positioned{p.slot, p.generation, offset});
+  actions_.emplace_back(positioned{p.slot, p.generation, start_at::offset(offset)});
 }
 
 // -- for metrics and tests --------------------------------------------------------------

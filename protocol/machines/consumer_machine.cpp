@@ -9,7 +9,14 @@ namespace {
 using namespace std::chrono_literals;
 
 /// A request that waits for its connection for so long is a reason to ask who leads.
+/// One that has stalled is such a reason again and again.
 constexpr auto opening_patience = 250ms;
+/// A question about topics is given so long, twice that the next time, and so on.
+constexpr std::chrono::milliseconds metadata_patience = 1s;
+constexpr std::uint32_t most_doublings = 2;
+/// So many answers with an earlier epoch are no answers of old any more: the topic was
+/// made anew, and has no id that would show it.
+constexpr std::uint32_t max_rewinds = 5;
 /// How long a broker may rest on a fetch while other partitions of it wait for the
 /// program: they must not wait for long once it has taken what lies there.
 constexpr auto short_wait = 20ms;
@@ -80,7 +87,7 @@ void consumer_machine::set(
   p.generation = what.generation;
   p.paused = what.paused;
   p.halted = false;
-  p.start = what.start;
+  look_up(p, what.start);
   p.starting = what.start.is_moment();
   p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
   p.request = 0;
@@ -148,6 +155,16 @@ void consumer_machine::back_to_leader(partition_state& p) {
   move_to(p, p.leader);
 }
 
+// Who stands still or cannot be reached has a leader that does not, perhaps.
+void consumer_machine::leave_replica(time_point now, broker_id id) {
+  for (auto* p : std::vector{brokers_[id].partitions}) {
+    if (p->leader == id)
+      continue;
+    back_to_leader(*p);
+    near_again_ = now + options_.replica_pause;
+  }
+}
+
 void consumer_machine::set_leader(
   time_point now, partition_state& p, broker_id leader, leader_epoch e) {
   p.epoch = e;
@@ -166,8 +183,14 @@ void consumer_machine::want_metadata(std::chrono::milliseconds pause) {
   metadata_wanted_ = true;
 }
 
-void consumer_machine::on_metadata_failed(time_point now, const error&) {
+void consumer_machine::on_metadata_failed(time_point now, const error& why) {
   metadata_asked_ = false;
+  if (!silent_since_)
+    silent_since_ = now;
+  if (now - *silent_since_ >= options_.unreachable) {
+    for (const auto& [name, t] : topics_)
+      tell_all(t.partitions, why);
+  }
   metadata_failed_until_ = now + backoff(options_.retry, ++metadata_attempts_, random_);
   want_metadata(0ms);
 }
@@ -177,6 +200,7 @@ void consumer_machine::on_metadata(time_point now, const metadata_response& answ
   metadata_attempts_ = 0;
   metadata_at_ = now;
   metadata_failed_until_ = time_point::min();
+  silent_since_.reset();
   if (options_.metadata_update_interval > 0ms)
     next_refresh_ = now + options_.metadata_update_interval;
   for (const auto& t : answer.topics)
@@ -225,7 +249,7 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
   if (other) {
     mine.former = mine.id;
     for (auto* p : mine.partitions)
-      begin_anew(now, *p);
+      begin_anew(*p);
   }
   if (mine.id != t.topic_id) {
     topics_by_id_.erase(mine.id);
@@ -251,8 +275,10 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
       continue;
     }
     // Old metadata of the same topic must not undo what is known.
-    if (!other && x->leader_epoch.value() >= 0 && x->leader_epoch < p->epoch)
+    if (!other && x->leader_epoch.value() >= 0 && x->leader_epoch < p->epoch
+      && ++p->rewinds < max_rewinds)
       continue;
+    p->rewinds = 0;
     set_leader(now, *p, x->leader_id, x->leader_epoch);
     if (x->leader_id.value() >= 0)
       p->unknown_since.reset();
@@ -263,16 +289,17 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
 
 // The topic was deleted, and another has its name: offsets of the old one mean nothing.
 // All that the new one has is new to the reader.
-void consumer_machine::begin_anew(time_point, partition_state& p) {
+void consumer_machine::begin_anew(partition_state& p) {
   p.leader = -1;
   p.epoch = -1;
   back_to_leader(p);
-  if (p.starting || p.halted)
+  if (p.starting)
     return;
   p.log_end = -1;
   if (options_.reset) {
-    p.starting = true;
-    p.start = start_at::earliest();
+    look_up(p, start_at::earliest());
+    // Whoever is paused or halted now will ask to go on from where the program stands.
+    actions_.emplace_back(positioned{p.slot, p.generation, p.start});
   } else {
     tell(p, true,
       {error_code::offset_out_of_range,
@@ -389,7 +416,8 @@ void consumer_machine::on_time(time_point now) {
   }
   for (auto& [id, r] : requests_) {
     if (r.watch_at <= now) {
-      r.watch_at = now + (r.filled ? options_.stall : opening_patience);
+      r.watch_at = now + opening_patience;
+      leave_replica(now, r.broker);
       if (!brokers_[r.broker].partitions.empty())
         want_metadata(leader_pause);
     }
@@ -409,6 +437,7 @@ void consumer_machine::on_time(time_point now) {
       metadata_wanted_ = false;
       metadata_asked_ = true;
       ask_metadata ask;
+      ask.patience = metadata_patience * (1 << std::min(metadata_attempts_, most_doublings));
       for (const auto& [name, t] : topics_)
         ask.topics.push_back(name);
       actions_.emplace_back(std::move(ask));
@@ -480,7 +509,8 @@ std::optional<fetch_request> consumer_machine::fill(
   out.min_bytes = static_cast<std::int32_t>(options_.fetch_min_bytes);
   out.max_bytes = static_cast<std::int32_t>(std::max<std::size_t>(r.reserved, 1));
   out.isolation_level = options_.read_committed ? 1 : 0;
-  out.rack_id = options_.client_rack;
+  if (near_again_ <= now)
+    out.rack_id = options_.client_rack;
   b.session.fill(out, wanted, version >= by_id_since, version >= sessions_since);
   if (b.session.full())
     ++totals_.sessions;

@@ -42,6 +42,10 @@ struct consumer_machine_options {
   std::chrono::milliseconds no_progress{5'000};
   /// How long a replica that the leader named is asked in its place.
   std::chrono::milliseconds replica_lifetime{300'000};
+  /// How long leaders are asked in person after such a replica has failed.
+  std::chrono::milliseconds replica_pause{5'000};
+  /// When no broker has answered anything for so long, the program is told.
+  std::chrono::milliseconds unreachable{10'000};
   backoff_options retry{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   std::uint64_t seed = 0;
@@ -82,15 +86,17 @@ public:
     broker_id broker;
     std::uint64_t request = 0;
   };
-  /// Ask about these topics.
+  /// Ask about these topics, and another broker when the answer has not come in time.
   struct ask_metadata {
     std::vector<std::string> topics;
+    std::chrono::milliseconds patience{0};
   };
-  /// Reading goes on at this offset, behind what was fetched before.
+  /// Reading goes on there, behind what was fetched before: at an offset, or at a moment
+  /// that is yet to be looked up.
   struct positioned {
     std::uint32_t slot = 0;
     std::uint64_t generation = 0;
-    log_offset offset;
+    start_at where;
   };
   /// The program is to know.
   struct report {
@@ -190,10 +196,11 @@ private:
 
   void count(std::ptrdiff_t more);
   void adopt(time_point now, const metadata_response_topic& t);
-  void begin_anew(time_point now, partition_state& p);
+  void begin_anew(partition_state& p);
   void set_leader(time_point now, partition_state& p, broker_id leader, leader_epoch e);
   void move_to(partition_state& p, broker_id home);
   void back_to_leader(partition_state& p);
+  void leave_replica(time_point now, broker_id id);
   void unknown(time_point now, partition_state& p, const error& why);
 
   void on_partition(time_point now, broker_state& b, broker_id from, partition_state& p,
@@ -204,9 +211,11 @@ private:
   void on_silence(time_point now, broker_state& b, bool full, partition_state& p);
   void on_offset(
     time_point now, partition_state& p, const list_offsets_partition_response& x);
-  void out_of_range(time_point now, partition_state& p, error why);
+  void out_of_range(partition_state& p, error why);
+  static void look_up(partition_state& p, start_at where);
   void go_to(partition_state& p, log_offset offset);
   void tell(partition_state& p, bool halted, error why);
+  void tell_all(const std::vector<partition_state*>& all, const error& why);
   void pause(time_point now, partition_state& p);
 
   enum class readiness : std::uint8_t { ready, later, lying, not_now };
@@ -236,6 +245,8 @@ private:
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;
   std::size_t reserved_ = 0; ///< What the requests under way may bring.
+  time_point near_again_ = time_point::min(); ///< When replicas may be asked again.
+  std::optional<time_point> silent_since_; ///< No broker has answered since.
   bool wants_taking_ = false;
   bool moved_ = false; ///< A partition went to another broker while they were looked at.
 

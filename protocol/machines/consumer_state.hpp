@@ -28,12 +28,16 @@ struct consumer_machine::partition_state {
   /// Whether `start` is still to be looked up; if not, it is read from `next` on.
   bool starting = false;
   start_at start;
+  /// A time that no record was as late as, and where the log ended then.
+  std::optional<start_at> late;
+  log_offset late_end = -1;
   log_offset next = -1;
   /// Where the log ends for this reader, as last heard.
   log_offset log_end = -1;
 
   broker_id leader = -1;
   leader_epoch epoch = -1;
+  std::uint32_t rewinds = 0; ///< Answers in a row with an earlier epoch.
   broker_id replica = -1; ///< That the leader named.
   time_point replica_until;
   broker_id home = -1; ///< Whom to ask: one of them.

@@ -232,6 +232,12 @@ class Cluster:
         "share.coordinator.state.topic.min.isr": in_sync,
         "share.coordinator.state.topic.num.partitions": 4,
       }
+    if release.since(2, 4):  # KIP-392
+      settings |= {
+        "broker.rack": f"rack-{node}",
+        "replica.selector.class":
+          "org.apache.kafka.common.replica.RackAwareReplicaSelector",
+      }
     # A killed node's partitions move after 6 s in both.
     if release.zookeeper:
       settings |= {

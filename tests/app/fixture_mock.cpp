@@ -69,6 +69,13 @@ void mock_cluster::set_up(broker_id broker) {
     rd_kafka_mock_broker_set_up(cluster_, broker.value()) == RD_KAFKA_RESP_ERR_NO_ERROR);
 }
 
+void mock_cluster::set_follower(
+  const std::string& topic, partition_id p, broker_id broker) {
+  REQUIRE(rd_kafka_mock_partition_set_follower(
+            cluster_, topic.c_str(), p.value(), broker.value())
+    == RD_KAFKA_RESP_ERR_NO_ERROR);
+}
+
 void mock_cluster::set_leader(
   const std::string& topic, partition_id p, broker_id broker) {
   REQUIRE(

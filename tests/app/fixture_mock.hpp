@@ -30,6 +30,8 @@ public:
   void set_round_trip(broker_id broker, milliseconds late);
   void set_down(broker_id broker);
   void set_up(broker_id broker);
+  /// Who is named to readers as the replica close by.
+  void set_follower(const std::string& topic, partition_id p, broker_id broker);
   /// Broker -1: the partition has no leader.
   void set_leader(const std::string& topic, partition_id p, broker_id broker);
 

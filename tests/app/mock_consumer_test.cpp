@@ -177,6 +177,28 @@ TEST_CASE("a consumer follows the leaders, and waits for one") {
   c.check_all();
 }
 
+TEST_CASE("a replica close by is read while its leader is down, and left when it fails") {
+  mock_consumer c{{.client_rack = "near"}};
+  for (int p = 0; p != 3; ++p)
+    c.cluster.set_follower(c.topic, p, (p + 1) % 3 + 1);
+  c.assign();
+  c.check_all();
+  c.append(20);
+  c.check_all();
+  // Whoever led partition 0 was asked for it no more.
+  c.append(20);
+  c.cluster.set_down(1);
+  REQUIRE(eventually([&] { return c.seen->poll() && c.seen->values[0].size() == 140; }));
+  c.cluster.set_up(1);
+  c.cluster.set_down(2);
+  c.cluster.set_follower(c.topic, 0, 3);
+  REQUIRE(eventually([&] { return c.seen->poll() && c.seen->values[2].size() == 140; }));
+  c.cluster.set_up(2);
+  c.append(20);
+  c.check_all();
+  CHECK(c.seen->errors.empty());
+}
+
 TEST_CASE("an offset that is not there: by policy, or told and halted, others go on") {
   const auto policy =
     GENERATE(offset_reset::earliest, offset_reset::latest, offset_reset::none);
@@ -377,6 +399,43 @@ TEST_CASE("a consumer is named, checked, and says when it is closed") {
   CHECK(c.handle.poll(milliseconds{0}).error().code == error_code::closed);
   CHECK(c.handle.assign({{"t", 0}}).error().code == error_code::closed);
   CHECK(app.consumer()); // Its name is free.
+}
+
+TEST_CASE("whoever polls is told when no incarnation of the consumer can follow") {
+  consumer outlives;
+  consumed_batch kept;
+  {
+    auto settings = service::quiet();
+    settings.max_restarts = 0;
+    mock_cluster cluster;
+    service local{cluster.brokers(), std::move(settings)};
+    outlives = REQUIRE_VALUE(local.app->consumer({.fetch_max_wait = milliseconds{50}}));
+    const auto topic = cluster.create_topic("ended");
+    local.connect("w");
+    produce batch{.topic = topic, .partition = 0};
+    batch.records.push_back({.value = "kept"});
+    static_cast<void>(REQUIRE_VALUE(local.app->produce(batch, "w")));
+    static_cast<void>(REQUIRE_VALUE(outlives.assign({{topic, 0}})));
+    kept = REQUIRE_VALUE(outlives.poll(patience)).batches.at(0);
+    error told;
+    std::thread waiting{[&] {
+      while (true) {
+        if (const auto got = outlives.poll(patience); !got) {
+          told = got.error();
+          return;
+        }
+      }
+    }};
+    post_exit(outlives.actor(), caf::exit_reason::kill);
+    waiting.join();
+    CHECK(told.code == error_code::closed);
+    CHECK(outlives.seek(topic, 0, {}).error().code == error_code::closed);
+    CHECK_FALSE(outlives.actor());
+  }
+  // Nothing of the system is left.
+  CHECK(outlives.poll(milliseconds{0}).error().code == error_code::closed);
+  CHECK(outlives.close(patience));
+  CHECK(protocol::as_text(*kept.begin()->value) == "kept");
 }
 
 TEST_CASE("a consumer's metrics count what it has handed out") {

@@ -1,6 +1,7 @@
 // What there is, on any one Kafka from 0.8.2 on: CAFKA_KAFKA names its broker and
 // CAFKA_KAFKA_VERSION its release. A case asks `kafka.since(...)` whether the release can
 // do a thing, and where it cannot, wants an error that says so.
+#include "fixture_consumer.hpp"
 #include "fixture_kafka.hpp"
 #include <cafka/actors/producer.hpp>
 #include <cafka/protocol/schema/kafka_version.hpp>
@@ -520,6 +521,63 @@ TEST_CASE("a stream reads what is there") {
     values.emplace_back(protocol::as_text(*r.value));
   CHECK(values == std::vector<std::string>{"1", "2"});
   CHECK(records.outcome());
+}
+
+TEST_CASE("a consumer reads what is there, and what comes, in every codec") {
+  on_kafka k;
+  std::vector<std::string> expected;
+  const auto put = [&](codec compression) {
+    std::vector<record> batch;
+    for (int i = 0; i != 100; ++i)
+      batch.push_back({.value = std::to_string(expected.size() + batch.size())});
+    const auto done = k.put(batch, compression);
+    if (!done)
+      return;
+    for (const auto& r : batch)
+      expected.push_back(*r.value);
+  };
+  for (const auto& [compression, name] : all_codecs())
+    put(compression);
+  const auto c = REQUIRE_VALUE(k.app.consumer({.max_partition_fetch_bytes = 500,
+    .fetch_max_wait = milliseconds{100},
+    .auto_offset_reset = offset_reset::earliest}));
+  consumed seen{c};
+  static_cast<void>(REQUIRE_VALUE(c.assign({{k.topic, 0, start_at::offset(1'000'000)}})));
+  REQUIRE(seen.poll_until(expected.size()));
+  put(codec::none);
+  put(codec::gzip);
+  REQUIRE(seen.poll_until(expected.size()));
+  CHECK(seen.values[0] == expected);
+  CHECK(seen.disordered == 0);
+  seen.forget();
+  static_cast<void>(REQUIRE_VALUE(c.seek(k.topic, 0, start_at::latest())));
+  REQUIRE(eventually([&] {
+    return seen.poll(milliseconds{10})
+      && c.position(k.topic, 0)
+      == log_offset{static_cast<std::int64_t>(expected.size())};
+  }));
+  // In the middle of a batch, which is compressed.
+  const auto last = static_cast<std::int64_t>(expected.size()) - 5;
+  static_cast<void>(REQUIRE_VALUE(c.seek(k.topic, 0, start_at::offset(last))));
+  REQUIRE(seen.poll_until(5));
+  CHECK(seen.values[0] == std::vector<std::string>(expected.end() - 5, expected.end()));
+  CHECK(seen.errors.empty());
+}
+
+TEST_CASE("a consumer of committed records alone reads from 0.11 on, or says so") {
+  on_kafka k;
+  static_cast<void>(REQUIRE_VALUE(k.put({{.value = "v"}})));
+  const auto c = REQUIRE_VALUE(
+    k.app.consumer({.isolation = isolation_level::read_committed}));
+  static_cast<void>(REQUIRE_VALUE(c.assign({{k.topic, 0, start_at::offset(0)}})));
+  const auto got = REQUIRE_VALUE(c.poll(patience));
+  if (k.kafka.since(0, 11)) {
+    CHECK(got.records() == 1);
+    return;
+  }
+  REQUIRE(got.errors.size() == 1);
+  CHECK(got.errors[0].why.code == error_code::unsupported_api_version);
+  CHECK_THAT(got.errors[0].why.detail, ContainsSubstring("Kafka 0.11.0"));
 }
 
 TEST_CASE("a worker speaks TLS to a broker that can") {

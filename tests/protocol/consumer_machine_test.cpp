@@ -1,6 +1,7 @@
 #include <cafka/protocol/machines/consumer_machine.hpp>
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <set>
 
@@ -264,7 +265,7 @@ TEST_CASE("a moment is looked up before a partition is read") {
     f.turn();
     const auto told = f.next<machine::positioned>();
     REQUIRE(told);
-    CHECK(told->offset == log_offset{42});
+    CHECK(told->where == start_at::offset(42));
     const auto fetch = f.next<machine::send_fetch>();
     REQUIRE(fetch);
     CHECK(f.fill(*fetch).topics[0].partitions[0].fetch_offset == log_offset{42});
@@ -292,17 +293,31 @@ TEST_CASE("a time after the last record means the end of the log") {
   fixture f;
   f.assign(0, start_at::time(timestamp{9h}));
   f.metadata(1);
-  auto look = f.next<machine::send_list_offsets>();
-  REQUIRE(f.m.fill_offsets(f.now, look->request));
-  list_offsets_response r;
-  auto& t = r.topics.emplace_back();
-  t.name = "t";
-  t.partitions.emplace_back().offset = -1;
-  f.m.on_offsets(f.now, look->request, r);
-  f.turn();
-  look = f.next<machine::send_list_offsets>();
-  REQUIRE(look);
-  CHECK(f.m.fill_offsets(f.now, look->request)->topics[0].partitions[0].timestamp == -1);
+  const auto answer = [&](std::int64_t offset) {
+    const auto look = f.next<machine::send_list_offsets>();
+    REQUIRE(look);
+    const auto asked = f.m.fill_offsets(f.now, look->request);
+    REQUIRE(asked);
+    list_offsets_response r;
+    auto& t = r.topics.emplace_back();
+    t.name = "t";
+    t.partitions.emplace_back().offset = offset;
+    f.m.on_offsets(f.now, look->request, r);
+    f.turn();
+    return asked->topics[0].partitions[0].timestamp;
+  };
+  const auto time = std::chrono::milliseconds{9h}.count();
+  CHECK(answer(-1) == time);
+  CHECK(answer(20) == -1);
+  CHECK_FALSE(f.next<machine::positioned>());
+  SECTION("where there still is none") {
+    CHECK(answer(-1) == time);
+    CHECK(f.next<machine::positioned>()->where == start_at::offset(20));
+  }
+  SECTION("and not the end as it was behind one that came meanwhile") {
+    CHECK(answer(19) == time);
+    CHECK(f.next<machine::positioned>()->where == start_at::offset(19));
+  }
 }
 
 TEST_CASE("an offset out of range follows the reset policy") {
@@ -377,8 +392,11 @@ TEST_CASE("a partition whose leader moved is fetched from the new one at once") 
 }
 
 TEST_CASE("a replica close by is asked while it does its work (KIP-392)") {
-  reading f;
+  consumer_machine_options o;
+  o.client_rack = "near";
+  reading f{o};
   f.begin();
+  CHECK(f.request.rack_id == "near");
   auto r = f.answer();
   f.part(r, 0).preferred_read_replica = 4;
   static_cast<void>(f.answered(f.fetch, r));
@@ -402,7 +420,21 @@ TEST_CASE("a replica close by is asked while it does its work (KIP-392)") {
     fetch = f.next<machine::send_fetch>();
     REQUIRE(fetch);
     CHECK(fetch->broker == broker_id{0});
+    CHECK(f.fill(*fetch).rack_id.empty());
     CHECK_FALSE(f.next<machine::send_list_offsets>());
+  }
+  SECTION("not when it says nothing, or cannot be reached") {
+    // Its metadata is as before, and the leader would name it again.
+    f.later(1'600ms);
+    fetch = f.next<machine::send_fetch>();
+    REQUIRE(fetch);
+    CHECK(fetch->broker == broker_id{0});
+    CHECK(f.fill(*fetch).rack_id.empty());
+    static_cast<void>(f.answered(*fetch, f.answer(12)));
+    f.later(5s);
+    fetch = f.next<machine::send_fetch>();
+    REQUIRE(fetch);
+    CHECK(f.fill(*fetch).rack_id == "near");
   }
   SECTION("not for ever") {
     auto records = f.answer(11);
@@ -440,6 +472,157 @@ TEST_CASE("a topic that was made anew is read from its beginning") {
       CHECK(told->halted);
     }
   }
+}
+
+TEST_CASE("a topic that was made anew is known as such by whoever is paused or halted") {
+  consumer_machine_options o;
+  o.reset = start_at::latest();
+  reading f{o};
+  f.begin();
+  if (GENERATE(true, false)) {
+    f.m.set(f.now, 0, {++f.generation, topic_t, 0, start_at::offset(5), true});
+  } else {
+    for (int i = 0; i != 3; ++i) {
+      auto r = f.answer();
+      f.part(r, 0, "damaged");
+      const auto got = f.answered(f.fetch, r);
+      REQUIRE(got.size() == 1);
+      f.m.on_read(f.now, got[0], 5, 0, {error_code::corrupt_message, "crc"});
+      f.later(1s);
+      if (const auto again = f.next<machine::send_fetch>()) {
+        f.fetch = *again;
+        static_cast<void>(f.fill(f.fetch));
+      }
+    }
+    REQUIRE(f.next<machine::report>());
+  }
+  f.later(31s);
+  f.metadata(1, 1, 2);
+  const auto told = f.next<machine::positioned>();
+  REQUIRE(told);
+  CHECK(told->where == start_at::earliest());
+  CHECK_FALSE(f.next<machine::send_fetch>());
+  CHECK_FALSE(f.next<machine::send_list_offsets>());
+}
+
+TEST_CASE("a topic that was made anew on brokers without ids has lower epochs") {
+  reading f;
+  f.assign(0, start_at::offset(5));
+  f.metadata(1, 1, 0, 7);
+  for (int i = 0; i != 20; ++i) {
+    if (const auto fetch = f.next<machine::send_fetch>()) {
+      const auto epoch = f.fill(*fetch, 12).topics[0].partitions[0].current_leader_epoch;
+      fetch_response r;
+      r.responses.emplace_back().topic = "t";
+      if (epoch == leader_epoch{0}) {
+        CHECK(i > 4); // One answer of old says nothing.
+        return;
+      }
+      f.part(r, 0).error_code = error_code::unknown_leader_epoch;
+      static_cast<void>(f.answered(*fetch, r));
+    }
+    f.later(1s);
+    if (!f.actions.empty() && std::holds_alternative<machine::ask_metadata>(f.actions[0]))
+      f.metadata(1, 1, 0, 0);
+  }
+  FAIL("the old epoch was never given up");
+}
+
+TEST_CASE("an answer that leads nowhere is not asked for again at once") {
+  reading f;
+  f.begin();
+  auto r = f.answer();
+  f.part(r, 0, "of no use");
+  const auto got = f.answered(f.fetch, r);
+  REQUIRE(got.size() == 1);
+  f.read(got[0], 5, 0);
+  f.turn();
+  CHECK_FALSE(f.next<machine::send_fetch>());
+  f.later(100ms);
+  CHECK(f.next<machine::send_fetch>());
+}
+
+TEST_CASE("a broker too old for what is wanted is told, once for each partition") {
+  fixture f;
+  f.assign(0, start_at::offset(5));
+  f.assign(1, start_at::latest());
+  f.metadata(2);
+  std::size_t told = 0;
+  for (int i = 0; i != 5; ++i) {
+    const error why{error_code::unsupported_api_version, "read_committed needs 4"};
+    if (const auto fetch = f.next<machine::send_fetch>())
+      f.m.on_failure(f.now, fetch->request, why);
+    if (const auto look = f.next<machine::send_list_offsets>())
+      f.m.on_failure(f.now, look->request, why);
+    f.later(2s);
+    while (const auto report = f.next<machine::report>()) {
+      ++told;
+      CHECK_FALSE(report->halted);
+      CHECK(report->why.code == error_code::unsupported_api_version);
+    }
+    if (f.next<machine::ask_metadata>())
+      f.m.on_metadata_failed(f.now, {});
+  }
+  CHECK(told == 2);
+}
+
+TEST_CASE("brokers that nobody can reach are told, once, and looked for") {
+  fixture f;
+  f.assign(0, start_at::offset(5));
+  const error why{error_code::timed_out, "no broker can be reached"};
+  std::size_t told = 0;
+  std::size_t asked = 0;
+  const auto began = f.now;
+  while (f.now - began < 30s) {
+    if (const auto ask = f.next<machine::ask_metadata>()) {
+      ++asked;
+      CHECK(ask->patience >= 1s);
+      f.m.on_metadata_failed(f.now, why);
+    }
+    f.later(200ms);
+    if (const auto report = f.next<machine::report>()) {
+      ++told;
+      CHECK(f.now - began >= 10s);
+      CHECK(f.now - began < 13s);
+      CHECK(report->why.detail == why.detail);
+      CHECK_FALSE(report->halted);
+    }
+  }
+  CHECK(told == 1);
+  CHECK(asked > 20);
+  f.metadata(1);
+  CHECK(f.next<machine::send_fetch>());
+}
+
+TEST_CASE("questions about topics that were not answered in time are given more") {
+  fixture f;
+  f.assign(0, start_at::offset(5));
+  std::vector<std::chrono::milliseconds> all;
+  for (int i = 0; i != 5; ++i) {
+    const auto ask = f.next<machine::ask_metadata>();
+    REQUIRE(ask);
+    all.push_back(ask->patience);
+    f.m.on_metadata_failed(f.now, {error_code::timed_out, ""});
+    f.later(2s);
+  }
+  CHECK(all == std::vector<std::chrono::milliseconds>{1s, 2s, 4s, 4s, 4s});
+}
+
+TEST_CASE("who leads is asked several times a second while a broker stands still") {
+  reading f;
+  f.begin();
+  f.later(1'500ms);
+  f.metadata(1);
+  std::size_t asked = 0;
+  for (int i = 0; i != 100; ++i) {
+    f.later(10ms);
+    if (!f.actions.empty()) {
+      ++asked;
+      f.metadata(1);
+    }
+  }
+  CHECK(asked >= 3);
+  CHECK(asked <= 10);
 }
 
 TEST_CASE("a partition that is not there is told once, and read when it appears") {

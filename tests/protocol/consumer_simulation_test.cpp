@@ -241,9 +241,9 @@ struct simulation {
     if (mine.generation != x.generation)
       return;
     if (mine.queue.empty())
-      mine.position = x.offset.value();
+      mine.position = x.where.value();
     mine.known = true;
-    moved.insert({static_cast<int>(x.slot), x.offset.value()});
+    moved.insert({static_cast<int>(x.slot), x.where.value()});
   }
 
   void act(const machine::report& x) {

@@ -45,7 +45,8 @@ public:
 
   /// The actor that `starting` named has started.
   void started() const;
-  /// This actor has started. It is killed if nobody wants it any more.
+  /// This actor has started. It is killed if nobody wants it any more; another that
+  /// `starting` named is killed in any case.
   void started(caf::strong_actor_ptr child) const;
   /// There will be no child.
   void failed(caf::error why) const;

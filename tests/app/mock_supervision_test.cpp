@@ -2,6 +2,7 @@
 #include "fixture_mock.hpp"
 #include <cafka/actors/producer.hpp>
 
+#include <caf/scoped_actor.hpp>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
@@ -79,6 +80,34 @@ TEST_CASE("the tree of an application is data, with who lives in it as of now") 
   CHECK(below(tree, "workers").children.size() == 1);
   static_cast<void>(REQUIRE_VALUE(s.app->stop()));
   CHECK(s.app->tree().error().code == error_code::closed);
+}
+
+TEST_CASE(
+  "an actor subscribes to an application's supervisors by the handles in its tree") {
+  mock_cluster cluster;
+  service s{cluster.brokers()};
+  const auto worker = s.connect("w");
+  const auto tree = REQUIRE_VALUE(s.app->tree());
+  caf::scoped_actor self{s.system};
+  ask(self,
+    caf::actor_cast<supervision::supervisor_actor>(below(tree, "workers").child.handle),
+    patience, supervision::subscribe{})
+    .receive([] {}, [](const caf::error& e) { FAIL(to_string(e)); });
+  post_exit(worker, caf::exit_reason::kill);
+  supervision::supervision_event heard;
+  const auto hear = [&] {
+    self->receive([&](const supervision::supervision_event& e) { heard = e; });
+  };
+  hear();
+  CHECK(heard.kind == event_kind::exited);
+  CHECK(heard.child == "w");
+  CHECK(heard.handle == caf::actor_cast<caf::strong_actor_ptr>(worker));
+  CHECK(heard.reason == caf::exit_reason::kill);
+  hear();
+  CHECK(heard.kind == event_kind::restarted);
+  CHECK(heard.supervisor == "cafka.workers");
+  CHECK(heard.restarts == 1);
+  CHECK(heard.max_restarts == application_options{}.max_restarts);
 }
 
 TEST_CASE("a request by name waits for a worker that is being restarted, in its time") {

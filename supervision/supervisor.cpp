@@ -7,7 +7,6 @@
 
 #include <deque>
 #include <optional>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -19,7 +18,6 @@ namespace {
 using namespace detail;
 
 using machine = supervisor_machine;
-
 using supervisor_impl = trapping_exits<
   supervisor_actor::extend<caf::result<void>(child_down), caf::result<void>(start_report),
     caf::result<void>(retry_restart), caf::result<void>(look_at_clock)>>;
@@ -284,13 +282,18 @@ private:
   }
 
   caf::result<void> on_terminate_child(const terminate_child& msg) {
-    auto error = errc::not_found;
-    const auto where = locate(msg, error);
-    if (where == machine::nowhere)
-      return caf::make_error(machine_.stopping() ? errc::shutdown : error);
+    auto key = is_simple() ? msg.name : msg.name.empty() ? msg.id : std::string{};
+    auto where = machine::nowhere;
+    // By its key it may be one that will be started before its turn comes.
+    if (msg.child != nullptr || key.empty()) {
+      auto error = errc::not_found;
+      if (where = locate(msg, error); where == machine::nowhere)
+        return caf::make_error(machine_.stopping() ? errc::shutdown : error);
+      key = machine_.rules(where).key;
+    }
     return submit<void>([&](auto from) {
-      if (const auto& key = machine_.rules(where).key; !key.empty())
-        machine_.terminate_child(now(), from, key);
+      if (!key.empty())
+        machine_.terminate_child(now(), from, std::move(key));
       else
         machine_.terminate_child(now(), from, machine_.at(where));
     });
@@ -541,8 +544,7 @@ private:
   void begin() {
     if (auto wrong = check_options(options_); !wrong.empty()) {
       options_.ready.failed(wrong);
-      self_->quit(std::move(wrong));
-      return;
+      return self_->quit(std::move(wrong));
     }
     for (auto& spec : std::exchange(options_.children, {})) {
       const auto where = machine_.add(rules_of(spec, options_.strategy));

@@ -155,6 +155,30 @@ TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its resta
 }
 
 TEST_CASE_METHOD(
+  tree_fixture, "what has to wait for a group is done in the order in which it came") {
+  supervisor = spawn({.strategy = strategy::one_for_all});
+  const auto a = start("a");
+  const auto b =
+    start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  post(a, crash_atom_v);
+  REQUIRE(log.wait_for(event_kind::exited, 1, "a"));
+  auto started = ask(*self, supervisor, patience, start_child{worker("c")});
+  auto ended = ask(*self, supervisor, patience, terminate_child{.id = "c"});
+  auto forgotten = ask(*self, supervisor, patience, delete_child{"c"});
+  auto unknown = ask(*self, supervisor, patience, terminate_child{.id = "c"});
+  CHECK(children().size() == 2);
+  post(b, release_atom_v);
+  const auto failed = [](const caf::error& e) { FAIL(to_string(e)); };
+  std::move(started).receive([](const caf::strong_actor_ptr&) {}, failed);
+  std::move(ended).receive([] {}, failed);
+  std::move(forgotten).receive([] {}, failed);
+  caf::error error;
+  std::move(unknown).receive([] {}, [&](caf::error& e) { error = e; });
+  CHECK(error == errc::not_found);
+  CHECK(children().size() == 2);
+}
+
+TEST_CASE_METHOD(
   tree_fixture, "a restart that is given up frees the names of its whole group") {
   supervisor = spawn({.strategy = strategy::one_for_all, .intensity = {1'000'000, 60s}});
   std::atomic<bool> fails = false;

@@ -4,6 +4,7 @@
 #include <cafka/app/consumer_starter.hpp>
 #include <cafka/app/producer_starter.hpp>
 #include <cafka/app/stream_starter.hpp>
+#include <cafka/supervision/proxy.hpp>
 #include <cafka/supervision/run_here.hpp>
 
 #include <caf/actor_system.hpp>
@@ -150,16 +151,16 @@ struct application::impl {
   std::shared_ptr<stream_starter> starter;
   std::shared_ptr<producer_starter> producers;
   std::shared_ptr<consumer_starter> consumers;
-  /// The workers outside the tree, and what guards the list.
+  /// The workers and proxies outside the tree, and what guards the list.
   std::mutex linked_mutex;
   std::vector<caf::weak_actor_ptr> linked;
 
-  /// Notes a worker outside the tree; it ends with the application all the same.
-  void add_linked(const caf::strong_actor_ptr& worker) {
+  /// Notes an actor outside the tree; it ends with the application all the same.
+  void add_linked(const caf::strong_actor_ptr& who) {
     const std::lock_guard guard{linked_mutex};
     std::erase_if(
       linked, [](const auto& w) { return w == nullptr || w.lock() == nullptr; });
-    linked.push_back(caf::actor_cast<caf::weak_actor_ptr>(worker));
+    linked.push_back(caf::actor_cast<caf::weak_actor_ptr>(who));
   }
 
   void end_linked() {
@@ -542,6 +543,15 @@ result<worker_actor> application::worker(const worker_ref& which) const {
   if (impl_->names->contains(name))
     return error{error_code::worker_down, name + " is being restarted"};
   return impl_->no_worker(which);
+}
+
+result<worker_actor> application::worker_by_name(const std::string& name) {
+  if (auto why = impl_->why_ended(); why.code != error_code::none)
+    return why;
+  const auto proxy =
+    supervision::spawn_proxy(impl_->sys, impl_->names, impl_->name_of(name));
+  impl_->add_linked(caf::actor_cast<caf::strong_actor_ptr>(proxy));
+  return caf::actor_cast<worker_actor>(proxy);
 }
 
 std::vector<std::string> application::workers() const {

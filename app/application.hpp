@@ -38,7 +38,8 @@ struct produce_options {
 /// functions.
 ///
 /// Every function may be called from any thread, blocks until its deadline at most, and
-/// must not be called from an actor: an actor sends the same messages to `worker(name)`.
+/// must not be called from an actor: an actor sends the same messages to `worker(name)`
+/// or `worker_by_name(name)`.
 /// A deadline of zero means `request_timeout`.
 class application {
 public:
@@ -105,6 +106,16 @@ public:
   /// The current incarnation of a worker. Error `not_found` when there is none by that
   /// name, `worker_down` while it is being restarted.
   [[nodiscard]] result<worker_actor> worker(const worker_ref& which = {}) const;
+
+  /// A handle for actors that follows a name through restarts: what is sent to it goes to
+  /// the worker of that name, and waits while that one is being restarted. Empty: the
+  /// default worker.
+  ///
+  /// A request's `deadline` begins once a worker has it; its CAF timeout counts from the
+  /// start. CAF answers `request_receiver_down` for one that reached a worker in the
+  /// moment of its death, `supervision::errc::not_found` is the answer while no worker
+  /// has the name. The handle ends with the application. Error `closed`.
+  [[nodiscard]] result<worker_actor> worker_by_name(const std::string& name = {});
 
   /// The names of all workers, sorted.
   [[nodiscard]] std::vector<std::string> workers() const;

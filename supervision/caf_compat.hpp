@@ -145,12 +145,10 @@ struct envelope {
     put(dest, std::move(sender), id, std::move(content));
   }
 
-  /// Answers a request with an error, as `self`; other messages are dropped.
-  template <class Self>
-  void refuse(const Self& self, caf::error why) && {
+  /// Answers a request with an error, from no actor; other messages are dropped.
+  void refuse(caf::error why) && {
     if (id.is_request())
-      put(sender, caf::actor_cast<caf::strong_actor_ptr>(self), id.response_id(),
-        caf::make_message(std::move(why)));
+      put(sender, nullptr, id.response_id(), caf::make_message(std::move(why)));
   }
 
 private:
@@ -177,6 +175,13 @@ void pass_on(const Self& self, F handler) {
       handler(envelope{current->sender, current->mid, std::move(content)});
       return caf::delegated<caf::message>{};
     });
+}
+
+/// The elements of both; CAF 0.18 itself concatenates no empty messages.
+inline caf::message concat(const caf::message& front, const caf::message& back) {
+  if (front.empty())
+    return back;
+  return back.empty() ? front : caf::message::concat(front, back);
 }
 
 /// Sends an exit message from no actor: `kill` always ends the receiver, any other reason

@@ -23,9 +23,9 @@ enum class errc : std::uint8_t {
   /// The start function failed, or the child ended before it had started; the error says
   /// how.
   start_failed,
-  /// The supervisor is ending, or has ended: after `stop`, or beyond its restart
-  /// intensity.
-  /// As an exit reason: OTP's `shutdown` and `{shutdown, Term}`.
+  /// The supervisor is ending: after `stop`, an exit message, `auto_shutdown`, or beyond
+  /// its restart intensity. Asked after its end, CAF answers `request_receiver_down`. As
+  /// an exit reason: OTP's `{shutdown, Term}`.
   shutdown,
   /// A child with this id is there and does not run: `restart_child` and `delete_child`
   /// are for it.

@@ -3,6 +3,7 @@
 #include <cafka/supervision/supervisor.hpp>
 
 #include <caf/event_based_actor.hpp>
+#include <caf/sec.hpp>
 #include <caf/stateful_actor.hpp>
 
 #include <deque>
@@ -24,6 +25,15 @@ public:
       names_(std::move(names)),
       followed_(std::move(followed)),
       most_waiting_(most_waiting) {}
+
+  proxy_state(const proxy_state&) = delete;
+  proxy_state& operator=(const proxy_state&) = delete;
+
+  // Whoever still waits is told, as CAF tells whoever is in a mailbox.
+  ~proxy_state() {
+    for (auto& e : waiting_)
+      std::move(e).refuse(caf::make_error(caf::sec::request_receiver_down));
+  }
 
   caf::behavior make_behavior() {
     pass_on(self_, [this](envelope e) { take(std::move(e)); });
@@ -69,7 +79,7 @@ private:
 
   void refuse(envelope e) {
     std::move(e).refuse(
-      self_, caf::make_error(errc::not_found, "no actor is named '" + followed_ + "'"));
+      caf::make_error(errc::not_found, "no actor is named '" + followed_ + "'"));
   }
 
   caf::event_based_actor* self_;

@@ -1,5 +1,7 @@
 #include <cafka/supervision/restart_policy.hpp>
 
+#include <algorithm>
+
 namespace cafka::supervision {
 
 const char* to_string(restart_type x) noexcept {
@@ -47,7 +49,7 @@ restart_action restart_policy::on_retry(time_point now) {
 }
 
 restart_action restart_policy::count_restart(time_point now) {
-  while (!restarts_.empty() && now - restarts_.front() > intensity_.max_seconds)
+  while (!restarts_.empty() && !counts(restarts_.front(), now))
     restarts_.pop_front();
   // After an escalation the supervisor is going down; asked again, the answer is the
   // same.
@@ -56,6 +58,20 @@ restart_action restart_policy::count_restart(time_point now) {
   restarts_.push_back(now);
   return restarts_.size() > intensity_.max_restarts ? restart_action::escalate
                                                     : restart_action::restart;
+}
+
+std::size_t restart_policy::restarts(time_point now) const {
+  const auto first = std::partition_point(restarts_.begin(), restarts_.end(),
+    [&](time_point restart) { return !counts(restart, now); });
+  return static_cast<std::size_t>(restarts_.end() - first);
+}
+
+// By seconds, since the longest window does not fit the clock's ticks.
+bool restart_policy::counts(time_point restart, time_point now) const {
+  const auto age = now - restart;
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(age);
+  return seconds < intensity_.max_seconds
+    || (seconds == intensity_.max_seconds && age == seconds);
 }
 
 } // namespace cafka::supervision

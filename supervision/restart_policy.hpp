@@ -31,8 +31,8 @@ const char* to_string(exit_class) noexcept;
 struct restart_intensity {
   /// Restarts borne within the window; zero means that the first one escalates.
   std::size_t max_restarts = 3;
-  /// Length of the sliding window, more than zero; a restart exactly this old still
-  /// counts, as in OTP.
+  /// Length of the sliding window, more than zero, however long; a restart exactly this
+  /// old still counts, as in OTP.
   std::chrono::seconds max_seconds{5};
 };
 
@@ -61,13 +61,14 @@ public:
   /// A restart that failed is about to be tried again at `now`, which counts once more.
   restart_action on_retry(time_point now);
 
-  /// Restarts ordered within the window as of the last call, an escalating one included.
-  std::size_t restarts() const noexcept { return restarts_.size(); }
+  /// Restarts ordered within the window that ends at `now`, an escalating one included.
+  std::size_t restarts(time_point now) const;
 
   const restart_intensity& intensity() const noexcept { return intensity_; }
 
 private:
   restart_action count_restart(time_point now);
+  bool counts(time_point restart, time_point now) const;
 
   restart_intensity intensity_;
   std::deque<time_point> restarts_; // oldest first, never more than max_restarts + 1

@@ -11,13 +11,11 @@
 
 namespace cafka::supervision {
 
-namespace {
+using detail::start_failed;
 
-caf::error start_failed(std::string why) {
+caf::error detail::start_failed(std::string why) {
   return caf::make_error(errc::start_failed, std::move(why));
 }
-
-} // namespace
 
 class start_later::state {
 public:

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -44,7 +45,8 @@ public:
 
   /// The actor that `starting` named has started.
   void started() const;
-  /// This actor has started. It is killed if nobody wants it any more.
+  /// This actor has started. It is killed if nobody wants it any more; another that
+  /// `starting` named is killed in any case.
   void started(caf::strong_actor_ptr child) const;
   /// There will be no child.
   void failed(caf::error why) const;
@@ -57,7 +59,8 @@ private:
 };
 
 /// What a start function is called with; it converts to `caf::actor_system&`, for those
-/// that need no more.
+/// that need no more. It is there for the call alone: what is needed longer,
+/// `arguments()` and `later()`, is kept by itself.
 class start_context {
 public:
   using make_later = std::function<start_later()>;
@@ -66,6 +69,9 @@ public:
   start_context(
     caf::actor_system& sys, caf::message arguments = {}, make_later later = {})
     : system_(sys), arguments_(std::move(arguments)), make_later_(std::move(later)) {}
+
+  start_context(const start_context&) = delete;
+  start_context& operator=(const start_context&) = delete;
 
   operator caf::actor_system&() const noexcept { return system_; }
 
@@ -90,6 +96,13 @@ private:
 /// time returns `starting`, or is wrapped in `start_elsewhere`. A null handle and an
 /// exception are failed starts, too.
 using start_function = std::function<start_result(const start_context&)>;
+
+namespace detail {
+
+/// `errc::start_failed`, and why.
+caf::error start_failed(std::string why);
+
+} // namespace detail
 
 /// Calls a start function; a null handle and an exception are errors.
 start_result call_start(const start_function& start, const start_context& context);

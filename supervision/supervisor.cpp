@@ -1,3 +1,4 @@
+#include <cafka/supervision/subscribers.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
 #include <caf/stateful_actor.hpp>
@@ -6,7 +7,6 @@
 
 #include <deque>
 #include <optional>
-#include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -18,17 +18,12 @@ namespace {
 using namespace detail;
 
 using machine = supervisor_machine;
-
 using supervisor_impl = trapping_exits<
   supervisor_actor::extend<caf::result<void>(child_down), caf::result<void>(start_report),
     caf::result<void>(retry_restart), caf::result<void>(look_at_clock)>>;
 
 template <class T>
 using promise = caf::typed_response_promise<T>;
-
-caf::error start_failed(std::string why) {
-  return caf::make_error(errc::start_failed, std::move(why));
-}
 
 /// The shell around a machine: has the actors, the functions and the names, and does what
 /// the machine says.
@@ -76,8 +71,8 @@ public:
           machine_.size() - machine_.supervisors()};
       },
       [this](get_info) { return info(); },
-      [this](const subscribe& msg) { on_subscribe(or_sender(msg.subscriber)); },
-      [this](const unsubscribe& msg) { on_unsubscribe(or_sender(msg.subscriber)); },
+      [this](const subscribe& msg) { subscribers_.add(or_sender(msg.subscriber)); },
+      [this](const unsubscribe& msg) { subscribers_.remove(or_sender(msg.subscriber)); },
       [this](const stop& msg) { return on_stop(msg); },
       [this](const child_down& msg) { on_child_down(msg); },
       [this](const start_report& msg) { on_start_report(msg); },
@@ -100,11 +95,12 @@ public:
     auto& c = children_[which.where];
     drop_handle(which.where);
     if (auto taken = reserve_name(c); !taken.empty()) {
-      last_error_ = std::move(taken);
+      c.why = std::move(taken);
       return machine::start_outcome::failed;
     }
-    const start_context context{
-      self_->system(), arguments_of(c), [this, &which] { return make_later(which); }};
+    const start_context context{self_->system(),
+      concat(options_.extra_arguments, c.spec.arguments),
+      [this, &which] { return make_later(which); }};
     auto result = call_start(c.spec.start, context);
     if (auto* pending = std::get_if<starting>(&result)) {
       if (pending->child != nullptr && !adopt(which, std::move(pending->child)))
@@ -115,7 +111,10 @@ public:
   }
 
   bool tell_to_end(machine::incarnation child) override {
-    return send_exit(child, caf::exit_reason::user_shutdown);
+    auto& c = children_[child.where];
+    if (!c.told)
+      c.told = send_exit(child, caf::exit_reason::user_shutdown);
+    return c.told;
   }
 
   bool kill(machine::incarnation child) override {
@@ -169,6 +168,7 @@ public:
     switch (kind) {
     case event_kind::restarted: ++c.restarts; [[fallthrough]];
     case event_kind::started:
+      c.why = {};
       set_name(c, c.handle);
       return report(kind, &c, {}, c.handle);
     case event_kind::escalated: {
@@ -176,15 +176,15 @@ public:
       stop_reason_ = caf::make_error(errc::shutdown,
         "more than " + std::to_string(intensity.max_restarts) + " restarts within "
           + std::to_string(intensity.max_seconds.count()) + " s; the last to end was '"
-          + shown(c) + "': " + to_string(last_error_));
-      return report(kind, &c, last_error_);
+          + shown(c) + "': " + to_string(c.why));
+      return report(kind, &c, c.why);
     }
     case event_kind::auto_shutdown:
       stop_reason_ =
         caf::make_error(errc::shutdown, "the significant child '" + shown(c) + "' ended");
       return report(kind, &c);
     case event_kind::start_failed:
-    case event_kind::restart_failed: return report(kind, &c, last_error_);
+    case event_kind::restart_failed: return report(kind, &c, c.why);
     case event_kind::killed: return report(kind, &c, {}, c.handle);
     case event_kind::exited:
     case event_kind::removed:
@@ -198,7 +198,7 @@ public:
   void not_ready(machine::place where) override {
     stop_reason_ = caf::make_error(errc::shutdown,
       "failed to start child '" + shown(children_[where])
-        + "': " + to_string(last_error_));
+        + "': " + to_string(children_[where].why));
   }
 
   void ended() override {
@@ -214,7 +214,10 @@ private:
     child_spec spec;
     caf::strong_actor_ptr handle; // also of an ended child, until it is replaced
     std::uint64_t restarts = 0;
+    caf::error why;                            // it ended or could not be started
     bool alive = false;                        // the handle's actor
+    bool told = false;                         // it was, to end
+    bool second = false;                       // it came from the one that was starting
     registry::place named = registry::nowhere; // where our name is
   };
 
@@ -259,7 +262,7 @@ private:
   caf::error error_of(errc code, machine::place where) const {
     switch (code) {
     case errc::already_started: return caf::make_error(code, children_[where].handle);
-    case errc::start_failed: return last_error_;
+    case errc::start_failed: return children_[where].why;
     case errc::shutdown:
       return caf::make_error(code, std::string{"the supervisor is stopping"});
     default: return caf::make_error(code);
@@ -279,13 +282,18 @@ private:
   }
 
   caf::result<void> on_terminate_child(const terminate_child& msg) {
-    auto error = errc::not_found;
-    const auto where = locate(msg, error);
-    if (where == machine::nowhere)
-      return caf::make_error(machine_.stopping() ? errc::shutdown : error);
+    auto key = is_simple() ? msg.name : msg.name.empty() ? msg.id : std::string{};
+    auto where = machine::nowhere;
+    // By its key it may be one that will be started before its turn comes.
+    if (msg.child != nullptr || key.empty()) {
+      auto error = errc::not_found;
+      if (where = locate(msg, error); where == machine::nowhere)
+        return caf::make_error(machine_.stopping() ? errc::shutdown : error);
+      key = machine_.rules(where).key;
+    }
     return submit<void>([&](auto from) {
-      if (const auto& key = machine_.rules(where).key; !key.empty())
-        machine_.terminate_child(now(), from, key);
+      if (!key.empty())
+        machine_.terminate_child(now(), from, std::move(key));
       else
         machine_.terminate_child(now(), from, machine_.at(where));
     });
@@ -308,6 +316,11 @@ private:
     if (!msg.name.empty()) {
       if (is_simple())
         return machine_.find(msg.name);
+      // One that runs need not be looked for.
+      if (options_.names != nullptr)
+        if (const auto child = options_.names->look_up(msg.name))
+          if (const auto p = find(child); p != machine::nowhere)
+            return p;
       for (auto p = machine_.first(); p != machine::nowhere; p = machine_.after(p))
         if (children_[p].spec.name == msg.name)
           return p;
@@ -332,23 +345,10 @@ private:
 
   supervisor_info info() const {
     const auto& policy = machine_.policy();
-    return {options_.name, options_.strategy, options_.auto_shutdown, policy.restarts(),
-      policy.intensity().max_restarts,
+    return {options_.name, options_.strategy, options_.auto_shutdown,
+      policy.restarts(now()), policy.intensity().max_restarts,
       static_cast<std::uint64_t>(policy.intensity().max_seconds.count()),
       machine_.stopping(), machine_.settled()};
-  }
-
-  void on_subscribe(const caf::strong_actor_ptr& who) {
-    on_unsubscribe(who);
-    if (who != nullptr)
-      subscribers_.push_back(caf::actor_cast<caf::weak_actor_ptr>(who));
-  }
-
-  void on_unsubscribe(caf::strong_actor_ptr who) {
-    if (who == nullptr)
-      who = self_->current_sender();
-    std::erase_if(
-      subscribers_, [&](const auto& s) { return s == nullptr || s.get() == who.get(); });
   }
 
   caf::strong_actor_ptr or_sender(const caf::strong_actor_ptr& who) const {
@@ -380,14 +380,13 @@ private:
     if (!machine_.is_current(which))
       return;
     auto& c = children_[which.where];
-    if (!std::exchange(c.alive, false))
+    if (msg.second != c.second || !std::exchange(c.alive, false))
       return;
     set_name(c, nullptr);
     if (machine_.state(which.where) == child_state::starting) {
-      last_error_ =
-        start_failed("it ended before it had started: " + to_string(msg.reason));
+      c.why = start_failed("it ended before it had started: " + to_string(msg.reason));
     } else {
-      last_error_ = msg.reason;
+      c.why = msg.reason;
       report(event_kind::exited, &c, msg.reason, c.handle);
     }
     machine_.on_exit(now(), which, classify(msg.reason));
@@ -426,7 +425,7 @@ private:
   machine::start_outcome take_over(machine::incarnation which, start_result result) {
     auto& c = children_[which.where];
     if (auto* error = std::get_if<caf::error>(&result)) {
-      last_error_ = *error == errc::already_started || *error == errc::start_failed
+      c.why = *error == errc::already_started || *error == errc::start_failed
         ? std::move(*error)
         : start_failed(to_string(*error));
       return machine::start_outcome::failed;
@@ -436,7 +435,7 @@ private:
     if (std::holds_alternative<starting>(result)) {
       if (c.alive)
         return machine::start_outcome::running;
-      last_error_ = start_failed("it is said to have started, and there is no actor");
+      c.why = start_failed("it is said to have started, and there is no actor");
       return machine::start_outcome::failed;
     }
     auto& handle = std::get<caf::strong_actor_ptr>(result);
@@ -451,18 +450,24 @@ private:
   bool adopt(machine::incarnation which, caf::strong_actor_ptr handle) {
     auto& c = children_[which.where];
     if (find(handle) != machine::nowhere) {
-      last_error_ = start_failed("this actor is a child already");
+      c.why = start_failed("this actor is a child already");
       return false;
     }
-    if (c.alive)
+    c.second = c.alive;
+    if (c.second)
       post_exit(c.handle, caf::exit_reason::kill);
     drop_handle(which.where);
     by_handle_.insert(place_index::tag_of(handle->id()), which.where);
     c.handle = std::move(handle);
     c.alive = true;
-    watch(self_, c.handle, [which](const caf::error& reason) {
-      return child_down{which.where, which.number, reason};
-    });
+    if (!c.second)
+      watch(self_, c.handle, [which](const caf::error& reason) {
+        return child_down{which.where, which.number, reason};
+      });
+    else // A function of its own: all others have one word less to keep.
+      watch(self_, c.handle, [which](const caf::error& reason) {
+        return child_down{which.where, which.number, reason, true};
+      });
     return true;
   }
 
@@ -472,6 +477,7 @@ private:
       by_handle_.erase(place_index::tag_of(c.handle->id()), where);
     c.handle = nullptr;
     c.alive = false;
+    c.told = false;
   }
 
   machine::place find(const caf::strong_actor_ptr& handle) const {
@@ -484,15 +490,6 @@ private:
     if (c.alive)
       post_exit(c.handle, reason);
     return c.alive;
-  }
-
-  caf::message arguments_of(const entry& c) const {
-    // CAF 0.18 concatenates no empty messages.
-    if (options_.extra_arguments.empty())
-      return c.spec.arguments;
-    if (c.spec.arguments.empty())
-      return options_.extra_arguments;
-    return caf::message::concat(options_.extra_arguments, c.spec.arguments);
   }
 
   entry& child_at(machine::place where) {
@@ -536,11 +533,10 @@ private:
       return;
     const supervision_event event{kind, options_.name,
       c != nullptr ? shown(*c) : std::string{}, handle, reason,
-      machine_.policy().restarts(), machine_.policy().intensity().max_restarts};
+      machine_.policy().restarts(now()), machine_.policy().intensity().max_restarts};
     if (options_.observer)
       options_.observer(event);
-    for (const auto& s : subscribers_)
-      post(s, event);
+    subscribers_.tell(event);
   }
 
   // -- small things ---------------------------------------------------------------------
@@ -548,8 +544,7 @@ private:
   void begin() {
     if (auto wrong = check_options(options_); !wrong.empty()) {
       options_.ready.failed(wrong);
-      self_->quit(std::move(wrong));
-      return;
+      return self_->quit(std::move(wrong));
     }
     for (auto& spec : std::exchange(options_.children, {})) {
       const auto where = machine_.add(rules_of(spec, options_.strategy));
@@ -589,8 +584,7 @@ private:
     std::variant<promise<void>, promise<caf::strong_actor_ptr>>>
     promises_;
   std::vector<promise<void>> waiting_for_stop_;
-  std::vector<caf::weak_actor_ptr> subscribers_;
-  caf::error last_error_; // why the last child ended or could not be started
+  subscribers subscribers_;
   caf::error stop_reason_ = caf::make_error(caf::exit_reason::user_shutdown);
   machine::time_point wake_at_ = machine::time_point::max();
 };

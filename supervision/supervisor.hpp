@@ -115,8 +115,8 @@ struct unsubscribe {
 /// The last started is ended first, one after the other; with `simple_one_for_one` all
 /// are told at once.
 struct stop {
-  /// When this time is over the children that are left are killed; `caf::infinite`:
-  /// never.
+  /// When this time is over the children that are left are killed; zero: at once;
+  /// `caf::infinite`: never.
   caf::timespan within = caf::infinite;
 };
 
@@ -147,7 +147,7 @@ struct supervisor_info {
   std::string name;
   supervision::strategy strategy = supervision::strategy::one_for_one;
   supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
-  std::uint64_t restarts = 0; ///< within the window, as of the last restart
+  std::uint64_t restarts = 0; ///< within the window that ends now
   std::uint64_t max_restarts = 0;
   std::uint64_t max_seconds = 0;
   bool stopping = false;
@@ -174,12 +174,14 @@ struct supervisor_options {
   supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
   /// Started in this order at first; none for `simple_one_for_one`.
   std::vector<child_spec> children = {};
-  /// For `simple_one_for_one`: how many children at most. Elixir: `max_children`.
+  /// For `simple_one_for_one`: how many children at most, those included that start or
+  /// end just now; zero: none. Elixir: `max_children`.
   std::size_t max_children = std::numeric_limits<std::size_t>::max();
   /// For `simple_one_for_one`: put before each child's own arguments. Elixir:
   /// `extra_arguments`.
   caf::message extra_arguments = {};
-  /// Where children are registered under their names; null: nowhere. May be shared.
+  /// Where children are registered under their names; null: nowhere. May be shared among
+  /// supervisors: a name that another's child has is `already_started`.
   std::shared_ptr<registry> names = {};
   /// Called with each event, inside the supervisor: it must not block and must not throw.
   std::function<void(const supervision_event&)> observer = {};
@@ -198,8 +200,8 @@ struct supervisor_options {
 supervisor_actor spawn_supervisor(
   caf::actor_system& sys, supervisor_options options = {});
 
-/// The same, waiting until all children have started; not for actors, which must not
-/// block. OTP: `start_link/3`.
+/// The same, waiting until all children have started, however long they take; not for
+/// actors, which must not block. OTP: `start_link/3`.
 ///
 /// Errors: `invalid_options`, what `check_childspecs` says, `shutdown` with the child
 /// that could not be started and why.
@@ -297,6 +299,8 @@ struct child_down {
   std::uint32_t place = 0;
   std::uint64_t number = 0;
   caf::error reason;
+  /// Not the actor that `starting` named, but the one that it brought up.
+  bool second = false;
 };
 
 /// A start that came out, with its child, if any: killed, unless somebody takes it over.
@@ -336,8 +340,8 @@ bool inspect(Inspector& f, name_is_back& x) {
 
 template <class Inspector>
 bool inspect(Inspector& f, child_down& x) {
-  return f.object(x).fields(
-    f.field("place", x.place), f.field("number", x.number), f.field("reason", x.reason));
+  return f.object(x).fields(f.field("place", x.place), f.field("number", x.number),
+    f.field("reason", x.reason), f.field("second", x.second));
 }
 
 template <class Inspector>

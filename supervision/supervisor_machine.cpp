@@ -152,7 +152,7 @@ void supervisor_machine::on_time(time_point now) {
       set_state(where, child_state::terminating);
     set_kill_time(where, time_point::max());
     out_.report(event_kind::killed, where);
-    if (kill(where))
+    if (!out_.kill(at(where)))
       on_ended(now, where);
   };
   if (stop_deadline_ <= now) {
@@ -444,18 +444,24 @@ void supervisor_machine::start_next_of_group(time_point now) {
 // -- ending -----------------------------------------------------------------------------
 
 void supervisor_machine::terminate(time_point now, request from, place where) {
-  auto& c = children_[where];
-  switch (c.state) {
-  case child_state::restarting: del_child(where); [[fallthrough]];
-  case child_state::undefined: return out_.answer(from, ok, nowhere);
-  case child_state::starting:
-  case child_state::running:
-  case child_state::terminating: break;
-  }
+  const auto state = children_[where].state;
+  if (state == child_state::restarting)
+    give_up_restart(where);
+  if (state == child_state::restarting || state == child_state::undefined)
+    return out_.answer(from, ok, nowhere);
   terminators_.emplace(where, from);
   // One whose end has come and waits to be handled needs no telling.
-  if (c.dead || tell(now, where))
+  if (children_[where].dead || tell(now, where))
     on_ended(now, where);
+}
+
+void supervisor_machine::give_up_restart(place where) {
+  del_child(where);
+  // The rest of its group waited for the next try, which will not come.
+  if (by_group())
+    for (auto p = first_; p != nowhere; p = children_[p].after)
+      if (children_[p].state == child_state::undefined)
+        out_.undefined(p);
 }
 
 // Whether it has ended already, so that nothing will be heard of it.
@@ -463,16 +469,11 @@ bool supervisor_machine::tell(time_point now, place where) {
   set_state(where, child_state::terminating);
   const auto how = children_[where].rules.shutdown;
   if (how.is_brutal_kill())
-    return kill(where);
+    return !out_.kill(at(where));
   out_.tell_to_end(at(where));
   if (!how.is_infinity())
     set_kill_time(where, now + how.time());
   return false;
-}
-
-// The same.
-bool supervisor_machine::kill(place where) {
-  return !out_.kill(at(where));
 }
 
 // A child that was to end has ended.

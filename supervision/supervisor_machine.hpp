@@ -263,6 +263,7 @@ private:
   void refuse_all();
 
   void terminate(time_point now, request from, place where);
+  void give_up_restart(place where);
   void after_exit(time_point now, place where, restart_action what);
   void restart(time_point now, place where);
   void begin_start(time_point now, place where, cause why, request from = 0);
@@ -276,7 +277,6 @@ private:
   void start_next_of_group(time_point now);
 
   bool tell(time_point now, place where);
-  bool kill(place where);
   void on_ended(time_point now, place where);
 
   void begin_stop(time_point now);

@@ -1,4 +1,6 @@
+#include "fixture_consumer.hpp"
 #include "fixture_kafka.hpp"
+#include <cafka/actors/producer.hpp>
 
 #include <map>
 
@@ -275,6 +277,7 @@ TEST_CASE(
   const auto topic = kafka.create_topic("by-name", 1);
   service s{kafka.brokers()};
   s.connect("w");
+  const auto by_name = REQUIRE_VALUE(s.app->worker_by_name("w"));
   load all{s, topic, 1, patience};
   for (std::size_t restarts = 1; restarts <= 5; ++restarts) {
     // Nobody waits for the restart but the request itself.
@@ -283,6 +286,10 @@ TEST_CASE(
     INFO(why(found));
     // In the hands of the one that was killed it is an error, which says so.
     CHECK((found || found.error().code == error_code::worker_down));
+    const auto of_actor =
+      ask_one<listed_offset>(s.system, by_name, latest_of(topic, 0, patience));
+    INFO(why(of_actor));
+    CHECK((of_actor || of_actor.error().code == error_code::worker_down));
     REQUIRE(s.events.wait_for(supervision::event_kind::restarted, "w", restarts));
     static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 0, patience), "w")));
   }
@@ -419,6 +426,19 @@ TEST_CASE("an application that stops with requests pending leaves nothing behind
     auto app = REQUIRE_VALUE(application::start(system, std::move(options)));
     auto worker = REQUIRE_VALUE(app->create_worker("w", {}, patience));
     static_cast<void>(REQUIRE_VALUE(app->create_worker("idle", {}, patience)));
+    // A producer and a consumer that are at work, and are never closed.
+    const auto producer = REQUIRE_VALUE(app->producer("p"));
+    const auto consumer = REQUIRE_VALUE(app->consumer());
+    const auto busy = kafka.create_topic("busy", 3);
+    static_cast<void>(REQUIRE_VALUE(consumer.assign(all_of(busy, 3))));
+    consumed seen{consumer};
+    const auto send_some = [&] {
+      for (int i = 0; i != 100; ++i)
+        CHECK(producer.send(busy, std::to_string(i)));
+    };
+    send_some();
+    REQUIRE(seen.poll_until(100));
+    CHECK(seen.errors.empty());
     const auto waiting =
       ask_from_actor<fetched>(system, worker, resting_fetches(topic, 100));
     worker = nullptr;
@@ -427,6 +447,7 @@ TEST_CASE("an application that stops with requests pending leaves nothing behind
       [&] { of_thread = app->fetch(resting_fetches(topic, 1)[0], "w"); }};
     const auto all_pending =
       eventually([&] { return REQUIRE_VALUE(app->status("w")).pending == 101; });
+    send_some();
     const auto began = steady_clock::now();
     const auto stopped = app->stop(5'000ms);
     thread.join();

@@ -1,8 +1,12 @@
+#include "fixture_consumer.hpp"
 #include "fixture_mock.hpp"
+#include <cafka/actors/producer.hpp>
 
+#include <caf/scoped_actor.hpp>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 
+#include <future>
 #include <sstream>
 
 using namespace cafka;
@@ -52,8 +56,8 @@ TEST_CASE("the tree of an application is data, with who lives in it as of now") 
   std::vector<std::string> names;
   for (const auto& next : tree.children)
     names.push_back(next.child.name);
-  CHECK(names
-    == std::vector<std::string>{"workers", "streams", "producers", "consumers"});
+  CHECK(
+    names == std::vector<std::string>{"workers", "streams", "producers", "consumers"});
   const auto& workers = below(tree, "workers");
   CHECK(workers.child.type == supervision::child_type::supervisor);
   CHECK(workers.supervisor.strategy == supervision::strategy::simple_one_for_one);
@@ -76,6 +80,158 @@ TEST_CASE("the tree of an application is data, with who lives in it as of now") 
   CHECK(below(tree, "workers").children.size() == 1);
   static_cast<void>(REQUIRE_VALUE(s.app->stop()));
   CHECK(s.app->tree().error().code == error_code::closed);
+}
+
+TEST_CASE(
+  "an actor subscribes to an application's supervisors by the handles in its tree") {
+  mock_cluster cluster;
+  service s{cluster.brokers()};
+  const auto worker = s.connect("w");
+  const auto tree = REQUIRE_VALUE(s.app->tree());
+  caf::scoped_actor self{s.system};
+  ask(self,
+    caf::actor_cast<supervision::supervisor_actor>(below(tree, "workers").child.handle),
+    patience, supervision::subscribe{})
+    .receive([] {}, [](const caf::error& e) { FAIL(to_string(e)); });
+  post_exit(worker, caf::exit_reason::kill);
+  supervision::supervision_event heard;
+  const auto hear = [&] {
+    self->receive([&](const supervision::supervision_event& e) { heard = e; });
+  };
+  hear();
+  CHECK(heard.kind == event_kind::exited);
+  CHECK(heard.child == "w");
+  CHECK(heard.handle == caf::actor_cast<caf::strong_actor_ptr>(worker));
+  CHECK(heard.reason == caf::exit_reason::kill);
+  hear();
+  CHECK(heard.kind == event_kind::restarted);
+  CHECK(heard.supervisor == "cafka.workers");
+  CHECK(heard.restarts == 1);
+  CHECK(heard.max_restarts == application_options{}.max_restarts);
+}
+
+TEST_CASE("a request by name waits for a worker that is being restarted, in its time") {
+  mock_cluster cluster;
+  list_offsets request{.topic = cluster.create_topic("waits", 1), .partition = 0};
+  request.deadline = patience;
+  // The supervisor, which must not be blocked, is: the restart is as long as the test.
+  auto gate = std::make_unique<std::promise<void>>();
+  std::promise<void> down;
+  std::atomic<bool> first = true;
+  auto options = service::quiet();
+  options.brokers = cluster.brokers();
+  options.on_event = [&, opened = gate->get_future().share()](const auto& e) {
+    if (e.kind != event_kind::exited || e.child != "w" || !first.exchange(false))
+      return;
+    down.set_value();
+    opened.wait();
+  };
+  configuration config;
+  caf::actor_system system{config};
+  auto app = REQUIRE_VALUE(application::start(system, std::move(options)));
+  const auto open_at_last = std::move(gate);
+  const auto before = REQUIRE_VALUE(app->create_worker("w", {}, patience));
+  const auto by_name = REQUIRE_VALUE(app->worker_by_name("w"));
+  static_cast<void>(REQUIRE_VALUE(ask_one<listed_offset>(system, by_name, request)));
+  post_exit(before, caf::exit_reason::kill);
+  down.get_future().wait();
+  CHECK(app->worker("w").error().code == error_code::worker_down);
+  auto hasty = request;
+  hasty.deadline = 100ms;
+  const auto began = steady_clock::now();
+  const auto late = app->offset(hasty, "w");
+  INFO(why(late));
+  CHECK(late.error().code == error_code::worker_down);
+  CHECK(late.error().detail.find("not restarted in time") != std::string::npos);
+  CHECK(steady_clock::now() - began >= 100ms);
+  CHECK(steady_clock::now() - began < 100ms + lateness);
+  const auto from_actor =
+    ask_from_actor<listed_offset>(system, by_name, std::vector{request, request});
+  std::promise<void> about_to_ask;
+  auto from_thread = std::async(std::launch::async, [&] {
+    about_to_ask.set_value();
+    return app->offset(request, "w");
+  });
+  about_to_ask.get_future().wait();
+  open_at_last->set_value();
+  static_cast<void>(REQUIRE_VALUE(from_thread.get()));
+  REQUIRE(from_actor->wait());
+  for (const auto& reply : from_actor->all())
+    static_cast<void>(REQUIRE_VALUE(reply));
+  CHECK(REQUIRE_VALUE(app->worker("w")) != before);
+  // It ends with the application, though it is still held.
+  static_cast<void>(REQUIRE_VALUE(app->stop(patience)));
+  CHECK(eventually([&] { return running_actors(system) == 0; }));
+  CHECK(app->worker_by_name("w").error().code == error_code::closed);
+}
+
+TEST_CASE("however an application ends, no actor is left and nobody waits any more") {
+  mock_cluster cluster;
+  const auto topic = cluster.create_topic("ends", 3);
+  auto options = service::quiet();
+  options.max_restarts = 0;
+  service s{cluster.brokers(), options};
+  const auto worker = s.connect("w");
+  static_cast<void>(REQUIRE_VALUE(s.app->create_worker(no_name, {}, patience)));
+  // Records that wait for others, for longer than this test takes.
+  std::mutex mutex;
+  std::map<error_code, std::int32_t> outcomes;
+  producer_options patient;
+  patient.linger = milliseconds{60'000};
+  patient.on_delivery = [&](const delivery& d) {
+    const std::lock_guard lock{mutex};
+    outcomes[d.error.code] += d.count;
+  };
+  auto producer = REQUIRE_VALUE(s.app->producer(std::move(patient)));
+  for (int i = 0; i != 100; ++i)
+    REQUIRE(producer.send(topic, std::to_string(i)));
+  // Readers at the end of the log.
+  auto consumer = REQUIRE_VALUE(s.app->consumer());
+  static_cast<void>(REQUIRE_VALUE(consumer.assign(all_of(topic, 3))));
+  auto records =
+    s.app->stream(topic, 0, {.worker = "w", .offset = 0, .wait_time = patience});
+  result<fetched> resting;
+  std::vector<std::thread> readers;
+  readers.emplace_back([&] {
+    while (consumer.poll(patience))
+      ;
+  });
+  readers.emplace_back([&] {
+    for (const auto& r : records)
+      static_cast<void>(r);
+  });
+  readers.emplace_back([&] {
+    cafka::fetch request{.topic = topic, .partition = 1, .offset = 0};
+    request.wait_time = request.deadline = 2 * patience;
+    resting = s.app->fetch(request, "w");
+  });
+  const auto all_rest = eventually([&] {
+    const auto now = s.app->status("w");
+    return now && now->pending >= 2;
+  });
+  bool ended = false;
+  SECTION("by stop") {
+    ended = static_cast<bool>(s.app->stop(patience));
+  }
+  SECTION("by a crash too many") {
+    post_exit(worker, caf::exit_reason::kill);
+    ended = s.events.wait_for(event_kind::stopped, "", 5);
+  }
+  for (auto& t : readers)
+    t.join();
+  CHECK(all_rest);
+  CHECK(ended);
+  CHECK(eventually([&] { return running_actors(s.system) == 0; }));
+  CHECK(records.outcome().error().code == error_code::closed);
+  INFO(why(resting));
+  CHECK((resting.error().code == error_code::closed
+    || resting.error().code == error_code::worker_down));
+  CHECK(eventually([&] {
+    const std::lock_guard lock{mutex};
+    return outcomes == std::map<error_code, std::int32_t>{{error_code::closed, 100}};
+  }));
+  CHECK(producer.send(topic, "late").status == error_code::closed);
+  CHECK(consumer.poll(milliseconds{0}).error().code == error_code::closed);
 }
 
 TEST_CASE(

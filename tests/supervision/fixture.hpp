@@ -127,13 +127,18 @@ inline caf::behavior obedient(caf::event_based_actor* self) {
 }
 
 // A child that does not end when it is told to, but when it is released.
-inline caf::behavior stubborn(caf::event_based_actor* self) {
-  trap_exit(self, [](caf::exit_msg&) {});
+inline caf::behavior stubborn_that_tells(
+  caf::event_based_actor* self, std::function<void()> told) {
+  trap_exit(self, [told](caf::exit_msg&) { told(); });
   return {
     [self](release_atom) { self->quit(); },
     [](ping_atom) { return ping_atom_v; },
-    [](caf::exit_msg&) {},
+    [told](caf::exit_msg&) { told(); },
   };
+}
+
+inline caf::behavior stubborn(caf::event_based_actor* self) {
+  return stubborn_that_tells(self, [] {});
 }
 
 template <class F>

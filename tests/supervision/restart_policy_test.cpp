@@ -38,7 +38,7 @@ TEST_CASE("the restart type and the way a child ended decide whether it is resta
     INFO(to_string(r.type) << " child, ended " << to_string(r.how));
     restart_policy policy{{}};
     CHECK(policy.on_exit(r.type, r.how, start) == r.action);
-    CHECK(policy.restarts() == (r.action == restart ? 1 : 0));
+    CHECK(policy.restarts(start) == (r.action == restart ? 1 : 0));
   }
 }
 
@@ -48,11 +48,11 @@ TEST_CASE("as many restarts as allowed are borne and one more escalates") {
     for (std::size_t i = 1; i <= n; ++i) {
       CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
         == restart_action::restart);
-      CHECK(policy.restarts() == i);
+      CHECK(policy.restarts(start) == i);
     }
     CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
       == restart_action::escalate);
-    CHECK(policy.restarts() == n + 1);
+    CHECK(policy.restarts(start) == n + 1);
   }
 }
 
@@ -77,7 +77,7 @@ TEST_CASE("a restart counts until it is older than the window, and on its edge s
     policy.on_exit(restart_type::permanent, exit_class::error, start);
     CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start + 5s + 1ns)
       == restart_action::restart);
-    CHECK(policy.restarts() == 1);
+    CHECK(policy.restarts(start + 5s + 1ns) == 1);
   }
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("the window slides: only the restarts that left it are forgotten") {
   CHECK(fail(0s) == restart_action::restart);
   CHECK(fail(8s) == restart_action::restart);
   CHECK(fail(11s) == restart_action::restart); // the first has left
-  CHECK(policy.restarts() == 2);
+  CHECK(policy.restarts(start + 11s) == 2);
   CHECK(fail(18s) == restart_action::escalate); // 8, 11, 18
 }
 
@@ -105,7 +105,28 @@ TEST_CASE("children that are not restarted do not use up the intensity") {
   restart_policy policy{{.max_restarts = 1}};
   for (int i = 0; i < 100; ++i)
     policy.on_exit(restart_type::temporary, exit_class::error, start);
-  CHECK(policy.restarts() == 0);
+  CHECK(policy.restarts(start) == 0);
   CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
     == restart_action::restart);
+}
+
+TEST_CASE("whoever looks sees the restarts of the window as it is then") {
+  restart_policy policy{{.max_restarts = 3, .max_seconds = 10s}};
+  CHECK(policy.restarts(start) == 0);
+  for (const auto at : {0s, 0s, 4s})
+    policy.on_exit(restart_type::permanent, exit_class::error, start + at);
+  CHECK(policy.restarts(start + 4s) == 3);
+  CHECK(policy.restarts(start + 10s) == 3);
+  CHECK(policy.restarts(start + 10s + 1ns) == 1);
+  CHECK(policy.restarts(start + 15s) == 0);
+}
+
+TEST_CASE("the longest window there is forgets nothing") {
+  restart_policy policy{{.max_restarts = 1, .max_seconds = std::chrono::seconds::max()}};
+  CHECK(policy.on_exit(restart_type::permanent, exit_class::error, start)
+    == restart_action::restart);
+  const auto later = start + std::chrono::hours{24 * 365 * 100};
+  CHECK(policy.restarts(later) == 1);
+  CHECK(policy.on_exit(restart_type::permanent, exit_class::error, later)
+    == restart_action::escalate);
 }

@@ -164,6 +164,55 @@ TEST_CASE_METHOD(
     std::this_thread::yield();
 }
 
+TEST_CASE_METHOD(
+  slow_fixture, "the actor that is starting may bring up another, which is the child") {
+  auto pending = start_slowly();
+  const auto later = slow.take(0);
+  const auto helper = children().back().handle;
+  const auto child = std::get<caf::strong_actor_ptr>(start_of(obedient)(*sys));
+  later.started(child);
+  CHECK(wait_for(std::move(pending)).value == child);
+  // The helper's end is not the child's, whenever it is heard of.
+  while (answers(helper))
+    std::this_thread::yield();
+  start("another");
+  CHECK(children().front().handle == child);
+  CHECK(answers(child));
+  CHECK(log.count(event_kind::exited) == 0);
+  post(child, crash_atom_v);
+  slow.take(1).started();
+  CHECK(answers(names->wait_for("slow", child, registry::clock::now() + patience)));
+  CHECK(log.count(event_kind::exited, "slow") == 1);
+  CHECK(info().restarts == 1);
+}
+
+TEST_CASE_METHOD(slow_fixture, "a child that is told to end is told once") {
+  std::atomic<int> told = 0;
+  start_later later;
+  auto pending = ask(*self, supervisor, patience,
+    start_child{{.id = "slow",
+      .start = [&](const start_context& c) -> start_result {
+        later = c.later();
+        const auto child = c.system().spawn([&](caf::event_based_actor* me) {
+          return stubborn_that_tells(me, [&] { ++told; });
+        });
+        return starting{caf::actor_cast<caf::strong_actor_ptr>(child)};
+      },
+      .shutdown = shutdown::infinity()}});
+  const auto child = children().back().handle;
+  auto ended = ask(*self, supervisor, patience, terminate_child{.id = "slow"});
+  while (told == 0)
+    std::this_thread::yield();
+  // It had come up by then, and that is heard of only now.
+  later.started();
+  CHECK(state_of_slow() == child_state::terminating);
+  CHECK(answers(child));
+  CHECK(told == 1);
+  post(child, release_atom_v);
+  std::move(ended).receive([] {}, [](const caf::error& e) { FAIL(to_string(e)); });
+  CHECK(wait_for(std::move(pending)).error == errc::shutdown);
+}
+
 TEST_CASE_METHOD(slow_fixture, "a start elsewhere may block, and may fail") {
   std::promise<void> go;
   auto gone = go.get_future().share();

@@ -230,6 +230,30 @@ TEST_CASE("a stop during an escalation is answered and does not hide the escalat
   CHECK(f.log.first(event_kind::stopped).reason == errc::shutdown);
 }
 
+TEST_CASE("an escalation says why its own child ended, whoever ended since") {
+  fixture f{{1, 60s}, strategy::rest_for_one};
+  const auto a = f.start("a");
+  const auto b = f.start("b");
+  const auto c =
+    f.start({.id = "c", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  // The end of a has to wait until the group of b and c is there again.
+  post(b, crash_atom_v);
+  REQUIRE(f.log.wait_for(event_kind::exited, 1, "b"));
+  post(a, crash_atom_v);
+  REQUIRE(f.log.wait_for(event_kind::exited, 1, "a"));
+  post(c, release_atom_v);
+  REQUIRE(f.log.wait_for(event_kind::restarted, 1, "c"));
+  REQUIRE(f.log.wait_for(event_kind::escalated, 1, "a"));
+  const auto why = f.log.first(event_kind::escalated);
+  CHECK(to_string(why.reason).find("told to crash") != std::string::npos);
+  CHECK(why.restarts == 2);
+  // The new one is as stubborn.
+  post(f.names->look_up("c"), release_atom_v);
+  REQUIRE(f.log.wait_for(event_kind::stopped, 1));
+  CHECK(to_string(f.log.first(event_kind::stopped).reason).find("told to crash")
+    != std::string::npos);
+}
+
 TEST_CASE("with no restart allowed the first crash escalates") {
   fixture f{{.max_restarts = 0}};
   post(f.start("a"), crash_atom_v);

@@ -155,6 +155,54 @@ TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its resta
 }
 
 TEST_CASE_METHOD(
+  tree_fixture, "what has to wait for a group is done in the order in which it came") {
+  supervisor = spawn({.strategy = strategy::one_for_all});
+  const auto a = start("a");
+  const auto b =
+    start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
+  post(a, crash_atom_v);
+  REQUIRE(log.wait_for(event_kind::exited, 1, "a"));
+  auto started = ask(*self, supervisor, patience, start_child{worker("c")});
+  auto ended = ask(*self, supervisor, patience, terminate_child{.id = "c"});
+  auto forgotten = ask(*self, supervisor, patience, delete_child{"c"});
+  auto unknown = ask(*self, supervisor, patience, terminate_child{.id = "c"});
+  CHECK(children().size() == 2);
+  post(b, release_atom_v);
+  const auto failed = [](const caf::error& e) { FAIL(to_string(e)); };
+  std::move(started).receive([](const caf::strong_actor_ptr&) {}, failed);
+  std::move(ended).receive([] {}, failed);
+  std::move(forgotten).receive([] {}, failed);
+  caf::error error;
+  std::move(unknown).receive([] {}, [&](caf::error& e) { error = e; });
+  CHECK(error == errc::not_found);
+  CHECK(children().size() == 2);
+}
+
+TEST_CASE_METHOD(
+  tree_fixture, "a restart that is given up frees the names of its whole group") {
+  supervisor = spawn({.strategy = strategy::one_for_all, .intensity = {1'000'000, 60s}});
+  std::atomic<bool> fails = false;
+  const auto a = start("a");
+  start({.id = "b", .start = [&](const start_context& c) -> start_result {
+           if (fails)
+             return caf::make_error(caf::sec::cannot_open_file);
+           return start_of(obedient)(c);
+         }});
+  start("c");
+  fails = true;
+  post(a, crash_atom_v);
+  REQUIRE(log.wait_for(event_kind::restart_failed, 1, "b"));
+  CHECK(names->contains("c"));
+  REQUIRE(request<bool>(supervisor, terminate_child{.name = "b"}).ok);
+  // It was not to be started before b, and whoever waits for it need not.
+  CHECK_FALSE(names->contains("b"));
+  CHECK_FALSE(names->contains("c"));
+  CHECK(answers(names->look_up("a")));
+  REQUIRE(request<caf::strong_actor_ptr>(supervisor, restart_child{"c"}).ok);
+  CHECK(answers(names->look_up("c")));
+}
+
+TEST_CASE_METHOD(
   tree_fixture, "subscribers are told what happens until they have enough") {
   REQUIRE(request<bool>(supervisor, subscribe{}).ok);
   const auto a = start("a");
@@ -174,6 +222,55 @@ TEST_CASE_METHOD(
   REQUIRE(request<bool>(supervisor, unsubscribe{}).ok);
   start("b");
   CHECK((*self)->mailbox().empty());
+}
+
+TEST_CASE_METHOD(tree_fixture, "subscribers that have ended are forgotten") {
+  const auto quiet = [](caf::event_based_actor*) -> caf::behavior {
+    return {[](const supervision_event&) {}};
+  };
+  const auto subscribed = [&] {
+    const auto who = caf::actor_cast<caf::strong_actor_ptr>(sys->spawn(quiet));
+    REQUIRE(request<bool>(supervisor, subscribe{who}).ok);
+    return caf::actor_cast<caf::weak_actor_ptr>(who);
+  };
+  auto one = subscribed();
+  const auto known = [](const caf::weak_actor_ptr& who) { return who->weak_refs > 1; };
+  // Nobody but the supervisor knows it: it ends, and with the next event that is seen.
+  while (one.lock() != nullptr)
+    std::this_thread::yield();
+  CHECK(known(one));
+  start("a");
+  CHECK_FALSE(known(one));
+  // Or with the next subscriber.
+  auto two = subscribed();
+  while (two.lock() != nullptr)
+    std::this_thread::yield();
+  REQUIRE(request<bool>(supervisor, subscribe{}).ok);
+  CHECK_FALSE(known(two));
+}
+
+TEST_CASE_METHOD(tree_fixture, "a proxy that ends answers whoever waits at it") {
+  supervisor = spawn({.strategy = strategy::one_for_one, .intensity = {1'000'000, 60s}});
+  std::atomic<bool> fails = false;
+  start({.id = "a", .start = [&](const start_context& c) -> start_result {
+           if (fails)
+             return caf::make_error(caf::sec::cannot_open_file);
+           return start_of(obedient)(c);
+         }});
+  auto proxy = spawn_proxy(*sys, names, "a");
+  fails = true;
+  post(proxy, crash_atom_v);
+  REQUIRE(log.wait_for(event_kind::restart_failed, 1, "a"));
+  auto pending = ask(*self, proxy, patience, ping_atom_v);
+  SECTION("because nobody refers to it any more") {
+    proxy = nullptr;
+  }
+  SECTION("because it was told to") {
+    post_exit(proxy, caf::exit_reason::user_shutdown);
+  }
+  caf::error error;
+  std::move(pending).receive([](ping_atom) {}, [&](caf::error& e) { error = e; });
+  CHECK(error == caf::sec::request_receiver_down);
 }
 
 TEST_CASE_METHOD(tree_fixture, "a proxy follows the name, and waits for who comes next") {

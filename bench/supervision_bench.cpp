@@ -18,7 +18,6 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/init_global_meta_objects.hpp>
 #include <caf/scoped_actor.hpp>
-#include <caf/spawn_options.hpp>
 #include <caf/typed_response_promise.hpp>
 
 #include <atomic>
@@ -67,7 +66,7 @@ struct figures {
 };
 
 start_result start_worker(const start_context& c) {
-  return caf::actor_cast<caf::strong_actor_ptr>(c.system().spawn<caf::lazy_init>(worker));
+  return caf::actor_cast<caf::strong_actor_ptr>(spawn_here(c.system(), worker));
 }
 
 /// Children of a supervisor, with names.

@@ -2,6 +2,7 @@
 
 #include <cafka/supervision/caf_compat.hpp>
 
+#include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/blocking_actor.hpp>
 #include <caf/scoped_actor.hpp>
@@ -17,6 +18,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 /// An idle actor handles a message in the thread that sends it: no other thread must wake
@@ -85,6 +87,20 @@ private:
   detail::here unit_;
 };
 
+/// Spawns an actor from a function, as `sys.spawn` does, and has it make its behavior in
+/// this thread: when this returns, it has begun. OTP: a process whose `init` is done.
+///
+/// For functions that return soon. One that throws has ended its actor by then.
+template <class F, class... Ts>
+auto spawn_here(caf::actor_system& sys, F function, Ts&&... xs) {
+  detail::here unit{sys};
+  caf::actor_config config{&unit};
+  auto handle =
+    sys.spawn_functor(std::true_type{}, config, function, std::forward<Ts>(xs)...);
+  unit.run();
+  return handle;
+}
+
 /// `ask` by a thread that will wait for the answer, in this thread if `dest` is idle.
 ///
 /// Without a timeout, which would wake CAF's clock: see `answer_within`.
@@ -110,6 +126,11 @@ public:
 
   void run() {}
 };
+
+template <class F, class... Ts>
+auto spawn_here(caf::actor_system& sys, F function, Ts&&... xs) {
+  return sys.spawn(std::move(function), std::forward<Ts>(xs)...);
+}
 
 template <class Handle, class Message>
 auto ask_here(caf::scoped_actor& self, const Handle& dest, Message&& message) {

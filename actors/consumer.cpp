@@ -1,5 +1,7 @@
 #include <cafka/actors/consumer_core.hpp>
 
+#include <algorithm>
+
 namespace cafka {
 
 namespace {
@@ -58,7 +60,8 @@ result<polled> consumer::poll(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
   constexpr milliseconds longest = std::chrono::hours{24 * 365};
-  return core_->poll(std::chrono::steady_clock::now() + std::min(deadline, longest));
+  return core_->poll(
+    std::chrono::steady_clock::now() + std::clamp(deadline, milliseconds{0}, longest));
 }
 
 result<done> consumer::close(milliseconds deadline) const {

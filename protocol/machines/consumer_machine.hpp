@@ -86,10 +86,12 @@ public:
     broker_id broker;
     std::uint64_t request = 0;
   };
-  /// Ask about these topics, and another broker when the answer has not come in time.
+  /// Ask about these topics; give up when the answer has not come for so long.
   struct ask_metadata {
     std::vector<std::string> topics;
     std::chrono::milliseconds patience{0};
+    /// Ask brokers in turn: the one that would be chosen may be the one that stands still.
+    bool in_turn = false;
   };
   /// Reading goes on there, behind what was fetched before: at an offset, or at a moment
   /// that is yet to be looked up.

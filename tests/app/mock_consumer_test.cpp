@@ -387,6 +387,8 @@ TEST_CASE("a consumer is named, checked, and says when it is closed") {
   refused({.fetch_max_wait = milliseconds{-1}}, "fetch_max_wait = -1ms");
   refused({.buffer_memory = 1}, "buffer_memory = 1");
   CHECK(c.handle.assign({{"", 0}}).error().code == error_code::invalid_argument);
+  CHECK(c.handle.assign({{std::string(40'000, 'x'), 0}}).error().detail
+    == "topic = (40000 bytes): must be a text of 1 to 255 bytes");
   CHECK(c.handle.assign({{"t", -1}}).error().code == error_code::invalid_argument);
   CHECK(c.handle.assign({{"t", 0, start_at::offset(-5)}}).error().code
     == error_code::invalid_argument);

@@ -229,6 +229,15 @@ TEST_CASE("requests to several brokers share the memory") {
   CHECK(sum >= 20'000);
 }
 
+TEST_CASE("no broker waits for more than its answer may have") {
+  consumer_machine_options o;
+  o.fetch_min_bytes = 5'000;
+  reading f{o};
+  f.begin();
+  CHECK(f.request.max_bytes == 1'000);
+  CHECK(f.request.min_bytes == 1'000);
+}
+
 TEST_CASE("fetches that rest at brokers leave room for the others'") {
   fixture f{{}, 2'000};
   for (std::uint32_t slot = 0; slot != 8; ++slot)
@@ -598,14 +607,15 @@ TEST_CASE("questions about topics that were not answered in time are given more"
   fixture f;
   f.assign(0, start_at::offset(5));
   std::vector<std::chrono::milliseconds> all;
-  for (int i = 0; i != 5; ++i) {
+  for (int i = 0; i != 7; ++i) {
     const auto ask = f.next<machine::ask_metadata>();
     REQUIRE(ask);
+    CHECK(ask->in_turn == (i % 2 == 1));
     all.push_back(ask->patience);
     f.m.on_metadata_failed(f.now, {error_code::timed_out, ""});
     f.later(2s);
   }
-  CHECK(all == std::vector<std::chrono::milliseconds>{1s, 2s, 4s, 4s, 4s});
+  CHECK(all == std::vector<std::chrono::milliseconds>{1s, 1s, 2s, 1s, 4s, 1s, 4s});
 }
 
 TEST_CASE("who leads is asked several times a second while a broker stands still") {

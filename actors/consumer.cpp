@@ -36,15 +36,18 @@ result<done> consumer::unassign(const std::vector<topic_partition>& partitions) 
 
 result<done> consumer::seek(
   const std::string& topic, partition_id partition, start_at where) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->seek({topic, partition}, where));
+  return outcome_of(
+    core_ == nullptr ? nothing_behind() : core_->seek({topic, partition}, where));
 }
 
 result<done> consumer::pause(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, true));
+  return outcome_of(
+    core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, true));
 }
 
 result<done> consumer::resume(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, false));
+  return outcome_of(
+    core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, false));
 }
 
 std::vector<topic_partition> consumer::assignment() const {

@@ -1,6 +1,5 @@
 #include "fixture_consumer.hpp"
 #include "fixture_kafka.hpp"
-
 #include <cafka/actors/producer.hpp>
 
 #include <caf/telemetry/metric_registry.hpp>
@@ -95,12 +94,11 @@ TEST_CASE("consumer: fetch sessions name all partitions once to each broker") {
 TEST_CASE("consumer: seek, pause, resume and a time to start at") {
   kafka_consumer c;
   c.append(1'000);
-  const auto between = std::chrono::floor<milliseconds>(std::chrono::system_clock::now())
-    + milliseconds{50};
+  const auto between =
+    std::chrono::floor<milliseconds>(std::chrono::system_clock::now()) + milliseconds{50};
   // The producer's clock is coarse: it may be some milliseconds behind.
-  REQUIRE(eventually([&] {
-    return std::chrono::system_clock::now() > between + milliseconds{50};
-  }));
+  REQUIRE(eventually(
+    [&] { return std::chrono::system_clock::now() > between + milliseconds{50}; }));
   c.append(500);
   c.assign(start_at::time(between));
   c.check_all(1'000);
@@ -118,8 +116,8 @@ TEST_CASE("consumer: seek, pause, resume and a time to start at") {
   static_cast<void>(REQUIRE_VALUE(c.handle.resume({{c.topic, 1}})));
   c.check_all();
   c.seen->forget();
-  static_cast<void>(REQUIRE_VALUE(c.handle.seek(
-    c.topic, 0, start_at::time(between + std::chrono::hours{24}))));
+  static_cast<void>(REQUIRE_VALUE(
+    c.handle.seek(c.topic, 0, start_at::time(between + std::chrono::hours{24}))));
   REQUIRE(eventually([&] {
     return c.seen->poll() && c.handle.position(c.topic, 0) == log_offset{1'600};
   }));
@@ -130,9 +128,10 @@ TEST_CASE("consumer: records that were deleted are passed over, by policy") {
   c.append(100);
   const auto deletion = R"({"partitions": [{"topic": ")" + c.topic
     + R"(", "partition": 0, "offset": 60}], "version": 1})";
-  const auto said = c.cluster.tool({"kafka-delete-records", "--bootstrap-server",
-                                     c.cluster.brokers(), "--offset-json-file", "/dev/stdin"},
-    deletion);
+  const auto said =
+    c.cluster.tool({"kafka-delete-records", "--bootstrap-server", c.cluster.brokers(),
+                     "--offset-json-file", "/dev/stdin"},
+      deletion);
   INFO(said.err);
   REQUIRE(said.status == 0);
   c.assign(start_at::offset(0));
@@ -180,9 +179,9 @@ TEST_CASE("consumer: read_committed hands out what was committed, and nothing el
   constexpr int count = 30;
   const auto jars = lines(run_program({CAFKA_KAFKA_SCRIPT, "fetch"}).out);
   REQUIRE_FALSE(jars.empty());
-  const auto written = run_program({"java", "-XX:TieredStopAtLevel=1", "-cp",
-    jars.back() + "/*", CAFKA_TRANSACTIONS, cluster.brokers(), topic,
-    std::to_string(count)});
+  const auto written =
+    run_program({"java", "-XX:TieredStopAtLevel=1", "-cp", jars.back() + "/*",
+      CAFKA_TRANSACTIONS, cluster.brokers(), topic, std::to_string(count)});
   INFO(written.err);
   REQUIRE(written.status == 0);
   std::vector<std::string> committed;
@@ -201,9 +200,10 @@ TEST_CASE("consumer: read_committed hands out what was committed, and nothing el
   for (const auto size : {std::size_t{500}, std::size_t{1} << 20}) {
     for (const auto isolation :
       {isolation_level::read_uncommitted, isolation_level::read_committed}) {
-      const auto reader = REQUIRE_VALUE(local.app->consumer({.name = unique_name("reader"),
-        .max_partition_fetch_bytes = size,
-        .isolation = isolation}));
+      const auto reader =
+        REQUIRE_VALUE(local.app->consumer({.name = unique_name("reader"),
+          .max_partition_fetch_bytes = size,
+          .isolation = isolation}));
       const auto& expected =
         isolation == isolation_level::read_committed ? committed : all;
       static_cast<void>(REQUIRE_VALUE(reader.assign({{topic, 0}})));
@@ -334,17 +334,17 @@ TEST_CASE("consumer: a partition that is added is read from when it is there") {
 
 TEST_CASE("consumer: a slow program's memory stays within the budget") {
   constexpr std::size_t budget = 4 << 20;
-  kafka_consumer c{6,
-    {.max_partition_fetch_bytes = 256 * 1024, .buffer_memory = budget}};
+  kafka_consumer c{6, {.max_partition_fetch_bytes = 256 * 1024, .buffer_memory = budget}};
   const std::string value(1'000, 'x');
   // No batch is larger than what a partition is asked for.
-  const auto writer = REQUIRE_VALUE(c.local.app->producer(
-    producer_options{.name = "small", .batch_size = 100'000}));
+  const auto writer = REQUIRE_VALUE(
+    c.local.app->producer(producer_options{.name = "small", .batch_size = 100'000}));
   const auto to = writer.to(c.topic);
   constexpr std::size_t count = 60'000;
   for (std::size_t i = 0; i != count; ++i)
     REQUIRE(writer.send(to,
-      {.value = protocol::as_bytes(value), .partition = static_cast<std::int32_t>(i % 6)}));
+      {.value = protocol::as_bytes(value),
+        .partition = static_cast<std::int32_t>(i % 6)}));
   static_cast<void>(REQUIRE_VALUE(writer.close(patience)));
   c.assign();
   std::vector<polled> kept;

@@ -79,7 +79,8 @@ struct simulation {
     return faulty && std::uniform_real_distribution<double>{0, 1}(random) < p;
   }
   std::chrono::milliseconds some(int from, int to) {
-    return std::chrono::milliseconds{std::uniform_int_distribution<int>{from, to}(random)};
+    return std::chrono::milliseconds{
+      std::uniform_int_distribution<int>{from, to}(random)};
   }
   void later(std::chrono::milliseconds delay, std::function<void()> what) {
     agenda.emplace(now + delay, std::move(what));
@@ -109,7 +110,8 @@ struct simulation {
     for (const auto& t : q.topics) {
       REQUIRE(t.topic_id == id);
       for (const auto& p : t.partitions)
-        all[p.partition.value()] = {p.fetch_offset.value(), p.current_leader_epoch.value()};
+        all[p.partition.value()] = {
+          p.fetch_offset.value(), p.current_leader_epoch.value()};
     }
     for (const auto& t : q.forgotten_topics_data) {
       for (const auto p : t.partitions)
@@ -128,7 +130,8 @@ struct simulation {
     for (const auto& [p, asked] : all) {
       auto l = logs[at(p)];
       const auto from = asked.offset;
-      const auto follows = l.leader != broker && !q.rack_id.empty() && asked.epoch == l.epoch;
+      const auto follows =
+        l.leader != broker && !q.rack_id.empty() && asked.epoch == l.epoch;
       if (follows) { // And is behind.
         l.end = std::max<std::int64_t>(l.end - 5, 0);
         ++served_by_followers;
@@ -147,10 +150,12 @@ struct simulation {
       } else if (chance(0.01)) {
         x.error_code = error_code::kafka_storage_error;
       } else {
-        const auto count = std::min<std::int64_t>({l.end - from, 10, std::max<std::int64_t>(room, 0)});
+        const auto count =
+          std::min<std::int64_t>({l.end - from, 10, std::max<std::int64_t>(room, 0)});
         room -= count;
         if (count > 0)
-          x.records = shared_bytes::copy_of(std::string(static_cast<std::size_t>(count), 'x'));
+          x.records =
+            shared_bytes::copy_of(std::string(static_cast<std::size_t>(count), 'x'));
       }
       if (x.error_code != error_code::none || x.records || q.session_epoch <= 0
         || x.preferred_read_replica.value() >= 0)
@@ -179,7 +184,8 @@ struct simulation {
         m.on_failure(now, request, {error_code::not_found, "nothing"});
         return;
       }
-      const auto fate = faulty ? std::uniform_real_distribution<double>{0, 1}(random) : 1.0;
+      const auto fate =
+        faulty ? std::uniform_real_distribution<double>{0, 1}(random) : 1.0;
       if (fate < 0.04) { // Lost, before or after the broker saw it.
         if (fate < 0.02)
           static_cast<void>(serve(broker, *q));
@@ -346,9 +352,8 @@ struct simulation {
       seek(p, 0);
     for (int n = 0; n != records_each / 4; ++n) {
       for (int p = 0; p != partitions; ++p)
-        later(std::chrono::milliseconds{n * 20} + some(0, 20), [=, this] {
-          logs[at(p)].end += 4;
-        });
+        later(std::chrono::milliseconds{n * 20} + some(0, 20),
+          [=, this] { logs[at(p)].end += 4; });
     }
     for (int i = 0; i != 30 && faulty; ++i) {
       const auto p = static_cast<int>(some(0, partitions - 1).count());
@@ -356,9 +361,7 @@ struct simulation {
         logs[at(p)].leader = static_cast<int>(some(0, brokers - 1).count());
         ++logs[at(p)].epoch;
       });
-      later(some(0, 2'500), [=, this] {
-        sessions[at(p % brokers)].clear();
-      });
+      later(some(0, 2'500), [=, this] { sessions[at(p % brokers)].clear(); });
       later(some(0, 2'500), [=, this] {
         // Back a bit, as a program does that has failed; or the same place once more.
         seek(p, std::max<std::int64_t>(readers[at(p)].position - some(0, 5).count(), 0));
@@ -384,7 +387,8 @@ struct simulation {
   std::mt19937 random;
   bool faulty = true;
   uuid id;
-  const std::shared_ptr<const std::string> topic = std::make_shared<const std::string>("t");
+  const std::shared_ptr<const std::string> topic =
+    std::make_shared<const std::string>("t");
   time_point now = time_point{} + 1h;
   time_point finished;
   std::array<log, partitions> logs;

@@ -134,6 +134,37 @@ TEST_CASE("a replica close by is asked while it does its work (KIP-392)") {
   }
 }
 
+TEST_CASE("a replica that was named before it failed is not asked afterwards") {
+  consumer_machine_options o;
+  o.client_rack = "near";
+  fixture f{o};
+  f.assign(0, start_at::offset(0));
+  f.assign(1, start_at::offset(0));
+  f.metadata(2, 2);
+  const auto first = f.next<machine::send_fetch>();
+  const auto second = f.next<machine::send_fetch>();
+  REQUIRE(second);
+  static_cast<void>(f.fill(*first));
+  static_cast<void>(f.fill(*second));
+  const auto name_replica = [&](const machine::send_fetch& s, int p) {
+    auto r = f.answer();
+    f.part(r, p).preferred_read_replica = 4;
+    static_cast<void>(f.answered(s, r));
+    f.turn();
+    return f.next<machine::send_fetch>();
+  };
+  const auto near = name_replica(*first, 0);
+  REQUIRE(near);
+  CHECK(near->broker == broker_id{4});
+  f.m.on_failure(f.now, near->request, {error_code::disconnected, ""});
+  f.turn();
+  CHECK(f.next<machine::send_fetch>()->broker == broker_id{0});
+  const auto again = name_replica(*second, 1);
+  REQUIRE(again);
+  CHECK(again->broker == broker_id{1});
+  CHECK(f.fill(*again).rack_id.empty());
+}
+
 TEST_CASE("a topic that was made anew is read from its beginning") {
   for (const auto resets : {true, false}) {
     consumer_machine_options o;

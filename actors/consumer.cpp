@@ -1,5 +1,7 @@
 #include <cafka/actors/consumer_core.hpp>
 
+#include <algorithm>
+
 namespace cafka {
 
 namespace {
@@ -34,15 +36,18 @@ result<done> consumer::unassign(const std::vector<topic_partition>& partitions) 
 
 result<done> consumer::seek(
   const std::string& topic, partition_id partition, start_at where) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->seek({topic, partition}, where));
+  return outcome_of(
+    core_ == nullptr ? nothing_behind() : core_->seek({topic, partition}, where));
 }
 
 result<done> consumer::pause(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, true));
+  return outcome_of(
+    core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, true));
 }
 
 result<done> consumer::resume(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, false));
+  return outcome_of(
+    core_ == nullptr ? nothing_behind() : core_->set_paused(partitions, false));
 }
 
 std::vector<topic_partition> consumer::assignment() const {
@@ -58,7 +63,8 @@ result<polled> consumer::poll(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
   constexpr milliseconds longest = std::chrono::hours{24 * 365};
-  return core_->poll(std::chrono::steady_clock::now() + std::min(deadline, longest));
+  return core_->poll(
+    std::chrono::steady_clock::now() + std::clamp(deadline, milliseconds{0}, longest));
 }
 
 result<done> consumer::close(milliseconds deadline) const {

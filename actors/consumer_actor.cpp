@@ -200,12 +200,10 @@ public:
   void learned(const protocol::metadata_response& r) override {
     core_->metrics.request_took(
       protocol::api_key::metadata, now() - metadata_asked_at_);
-    other_broker_ = false;
     machine_.on_metadata(now(), r);
   }
 
   void learned_nothing(const error& why) override {
-    other_broker_ = true;
     machine_.on_metadata_failed(now(), why);
   }
 
@@ -347,8 +345,7 @@ private:
   void act(consumer_machine::ask_metadata& x) {
     protocol::target where;
     const auto& brokers = dispatcher_.known().brokers();
-    // The connection that would be chosen may be the one that stands still.
-    if (other_broker_ && !brokers.empty())
+    if (x.in_turn && !brokers.empty())
       where = std::next(brokers.begin(),
         static_cast<std::ptrdiff_t>(next_broker_++ % brokers.size()))->first;
     dispatcher_.submit(now(),
@@ -399,7 +396,6 @@ private:
   std::vector<consumer_core::arrival> arrivals_;
   std::vector<consumer_core::change> changes_;
   std::vector<consumer_core::taking> takings_;
-  bool other_broker_ = false; ///< The last question about topics had no answer.
   std::size_t next_broker_ = 0;
   time_point wake_at_ = time_point::max();
 };

@@ -110,7 +110,8 @@ void consumer_machine::on_partition(time_point now, broker_state& b, broker_id f
         f.aborted.push_back({a.producer_id, a.first_offset});
     }
     out.push_back(std::move(f));
-  } else if (x.preferred_read_replica.value() >= 0 && x.preferred_read_replica != from) {
+  } else if (x.preferred_read_replica.value() >= 0 && x.preferred_read_replica != from
+    && near_again_ <= now) {
     p.replica = x.preferred_read_replica;
     p.replica_until = now + options_.replica_lifetime;
     move_to(p, p.replica);

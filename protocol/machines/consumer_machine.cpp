@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 /// A request that waits for its connection for so long is a reason to ask who leads.
 /// One that has stalled is such a reason again and again.
 constexpr auto opening_patience = 250ms;
-/// A question about topics is given so long, twice that the next time, and so on.
+/// A question about topics is given so long; where one fails again and again, every other
+/// one twice as long as before, as all brokers may be slow.
 constexpr std::chrono::milliseconds metadata_patience = 1s;
 constexpr std::uint32_t most_doublings = 2;
 /// So many answers with an earlier epoch are no answers of old any more: the topic was
@@ -437,7 +438,10 @@ void consumer_machine::on_time(time_point now) {
       metadata_wanted_ = false;
       metadata_asked_ = true;
       ask_metadata ask;
-      ask.patience = metadata_patience * (1 << std::min(metadata_attempts_, most_doublings));
+      ask.in_turn = metadata_attempts_ % 2 == 1;
+      ask.patience = metadata_patience;
+      if (!ask.in_turn)
+        ask.patience *= 1 << std::min(metadata_attempts_ / 2, most_doublings);
       for (const auto& [name, t] : topics_)
         ask.topics.push_back(name);
       actions_.emplace_back(std::move(ask));
@@ -506,8 +510,10 @@ std::optional<fetch_request> consumer_machine::fill(
   r.watch_at = now + wait + options_.stall;
   fetch_request out;
   out.max_wait_ms = static_cast<std::int32_t>(wait.count());
-  out.min_bytes = static_cast<std::int32_t>(options_.fetch_min_bytes);
   out.max_bytes = static_cast<std::int32_t>(std::max<std::size_t>(r.reserved, 1));
+  // A broker that waits for more than the answer may have waits for as long as it may.
+  out.min_bytes =
+    std::min(static_cast<std::int32_t>(options_.fetch_min_bytes), out.max_bytes);
   out.isolation_level = options_.read_committed ? 1 : 0;
   if (near_again_ <= now)
     out.rack_id = options_.client_rack;

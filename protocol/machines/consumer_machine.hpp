@@ -86,10 +86,13 @@ public:
     broker_id broker;
     std::uint64_t request = 0;
   };
-  /// Ask about these topics, and another broker when the answer has not come in time.
+  /// Ask about these topics; give up when the answer has not come for so long.
   struct ask_metadata {
     std::vector<std::string> topics;
     std::chrono::milliseconds patience{0};
+    /// Ask brokers in turn: the one that would be chosen may be the one that stands
+    /// still.
+    bool in_turn = false;
   };
   /// Reading goes on there, behind what was fetched before: at an offset, or at a moment
   /// that is yet to be looked up.
@@ -244,9 +247,9 @@ private:
   broker_id last_asked_ = -1;
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;
-  std::size_t reserved_ = 0; ///< What the requests under way may bring.
+  std::size_t reserved_ = 0;                  ///< What the requests under way may bring.
   time_point near_again_ = time_point::min(); ///< When replicas may be asked again.
-  std::optional<time_point> silent_since_; ///< No broker has answered since.
+  std::optional<time_point> silent_since_;    ///< No broker has answered since.
   bool wants_taking_ = false;
   bool moved_ = false; ///< A partition went to another broker while they were looked at.
 

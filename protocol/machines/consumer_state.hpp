@@ -38,7 +38,7 @@ struct consumer_machine::partition_state {
   broker_id leader = -1;
   leader_epoch epoch = -1;
   std::uint32_t rewinds = 0; ///< Answers in a row with an earlier epoch.
-  broker_id replica = -1; ///< That the leader named.
+  broker_id replica = -1;    ///< That the leader named.
   time_point replica_until;
   broker_id home = -1; ///< Whom to ask: one of them.
 

@@ -1,12 +1,10 @@
 #include "fixture_consumer.hpp"
 #include "fixture_mock.hpp"
-
-#include <catch2/generators/catch_generators.hpp>
-
 #include <cafka/actors/consumer_core.hpp>
 #include <cafka/actors/producer.hpp>
 
 #include <caf/telemetry/metric_registry.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 using namespace cafka;
 using namespace cafka::testing;
@@ -106,7 +104,8 @@ TEST_CASE("a consumer begins where it is told: offset, earliest, latest, unassig
   CHECK(c.seen->values[1].size() == 10);
   CHECK_FALSE(c.handle.position(c.topic, 1));
   CHECK(c.handle.seek(c.topic, 1, {}).error().code == error_code::not_found);
-  CHECK(c.handle.pause({{c.topic, 0}, {c.topic, 1}}).error().code == error_code::not_found);
+  CHECK(
+    c.handle.pause({{c.topic, 0}, {c.topic, 1}}).error().code == error_code::not_found);
 }
 
 TEST_CASE("a seek, a pause and a resume hold from when they return") {
@@ -204,8 +203,7 @@ TEST_CASE("an offset that is not there: by policy, or told and halted, others go
     GENERATE(offset_reset::earliest, offset_reset::latest, offset_reset::none);
   mock_consumer c{{.auto_offset_reset = policy}};
   c.assign();
-  static_cast<void>(
-    REQUIRE_VALUE(c.handle.seek(c.topic, 0, start_at::offset(5'000))));
+  static_cast<void>(REQUIRE_VALUE(c.handle.seek(c.topic, 0, start_at::offset(5'000))));
   REQUIRE(eventually([&] { return c.seen->poll() && c.seen->values[2].size() == 100; }));
   if (policy == offset_reset::earliest) {
     c.check_all();
@@ -387,6 +385,8 @@ TEST_CASE("a consumer is named, checked, and says when it is closed") {
   refused({.fetch_max_wait = milliseconds{-1}}, "fetch_max_wait = -1ms");
   refused({.buffer_memory = 1}, "buffer_memory = 1");
   CHECK(c.handle.assign({{"", 0}}).error().code == error_code::invalid_argument);
+  CHECK(c.handle.assign({{std::string(40'000, 'x'), 0}}).error().detail
+    == "topic = (40000 bytes): must be a text of 1 to 255 bytes");
   CHECK(c.handle.assign({{"t", -1}}).error().code == error_code::invalid_argument);
   CHECK(c.handle.assign({{"t", 0, start_at::offset(-5)}}).error().code
     == error_code::invalid_argument);

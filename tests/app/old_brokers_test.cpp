@@ -553,8 +553,7 @@ TEST_CASE("a consumer reads what is there, and what comes, in every codec") {
   static_cast<void>(REQUIRE_VALUE(c.seek(k.topic, 0, start_at::latest())));
   REQUIRE(eventually([&] {
     return seen.poll(milliseconds{10})
-      && c.position(k.topic, 0)
-      == log_offset{static_cast<std::int64_t>(expected.size())};
+      && c.position(k.topic, 0) == log_offset{static_cast<std::int64_t>(expected.size())};
   }));
   // In the middle of a batch, which is compressed.
   const auto last = static_cast<std::int64_t>(expected.size()) - 5;
@@ -567,8 +566,8 @@ TEST_CASE("a consumer reads what is there, and what comes, in every codec") {
 TEST_CASE("a consumer of committed records alone reads from 0.11 on, or says so") {
   on_kafka k;
   static_cast<void>(REQUIRE_VALUE(k.put({{.value = "v"}})));
-  const auto c = REQUIRE_VALUE(
-    k.app.consumer({.isolation = isolation_level::read_committed}));
+  const auto c =
+    REQUIRE_VALUE(k.app.consumer({.isolation = isolation_level::read_committed}));
   static_cast<void>(REQUIRE_VALUE(c.assign({{k.topic, 0, start_at::offset(0)}})));
   const auto got = REQUIRE_VALUE(c.poll(patience));
   if (k.kafka.since(0, 11)) {

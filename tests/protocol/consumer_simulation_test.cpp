@@ -31,9 +31,14 @@ struct simulation {
     std::int64_t end = 0;
     std::int64_t start = 0;
   };
+  /// Where a partition is read from.
+  struct place {
+    std::int64_t offset = 0;
+    int epoch = -1;
+  };
   struct session {
     int epoch = 0;
-    std::map<int, std::int64_t> partitions; ///< And where each is read from.
+    std::map<int, place> partitions;
   };
   /// What the program has of a partition.
   struct reader {
@@ -61,6 +66,11 @@ struct simulation {
     o.fetch_max_bytes = 100;
     o.reset = start_at::earliest();
     o.seed = seed;
+    // In every other one leaders name replicas close by.
+    if (seed % 2 == 0)
+      o.client_rack = "near";
+    o.replica_pause = std::chrono::milliseconds{300};
+    o.replica_lifetime = std::chrono::milliseconds{2'000};
     return o;
   }
 
@@ -69,7 +79,8 @@ struct simulation {
     return faulty && std::uniform_real_distribution<double>{0, 1}(random) < p;
   }
   std::chrono::milliseconds some(int from, int to) {
-    return std::chrono::milliseconds{std::uniform_int_distribution<int>{from, to}(random)};
+    return std::chrono::milliseconds{
+      std::uniform_int_distribution<int>{from, to}(random)};
   }
   void later(std::chrono::milliseconds delay, std::function<void()> what) {
     agenda.emplace(now + delay, std::move(what));
@@ -81,7 +92,7 @@ struct simulation {
     fetch_response r;
     auto& mine = sessions[at(broker)];
     const auto known = mine.find(q.session_id);
-    std::map<int, std::int64_t> all;
+    std::map<int, place> all;
     if (q.session_epoch > 0) {
       if (known == mine.end()) {
         r.error_code = error_code::fetch_session_id_not_found;
@@ -99,7 +110,8 @@ struct simulation {
     for (const auto& t : q.topics) {
       REQUIRE(t.topic_id == id);
       for (const auto& p : t.partitions)
-        all[p.partition.value()] = p.fetch_offset.value();
+        all[p.partition.value()] = {
+          p.fetch_offset.value(), p.current_leader_epoch.value()};
     }
     for (const auto& t : q.forgotten_topics_data) {
       for (const auto p : t.partitions)
@@ -115,26 +127,38 @@ struct simulation {
     auto& answered = r.responses.emplace_back();
     answered.topic_id = id;
     std::int64_t room = q.max_bytes;
-    for (const auto& [p, from] : all) {
-      auto& l = logs[at(p)];
+    for (const auto& [p, asked] : all) {
+      auto l = logs[at(p)];
+      const auto from = asked.offset;
+      const auto follows =
+        l.leader != broker && !q.rack_id.empty() && asked.epoch == l.epoch;
+      if (follows) { // And is behind.
+        l.end = std::max<std::int64_t>(l.end - 5, 0);
+        ++served_by_followers;
+      }
       fetch_partition_data x;
       x.partition_index = p;
       x.high_watermark = l.end;
-      if (l.leader != broker) {
+      if (l.leader != broker && !follows) {
         x.error_code = error_code::not_leader_or_follower;
         if (chance(0.5))
           x.current_leader = {l.leader, l.epoch};
+      } else if (!follows && !q.rack_id.empty() && chance(0.2)) {
+        x.preferred_read_replica = (broker + 1) % brokers;
       } else if (from > l.end || from < l.start) {
         x.error_code = error_code::offset_out_of_range;
       } else if (chance(0.01)) {
         x.error_code = error_code::kafka_storage_error;
       } else {
-        const auto count = std::min<std::int64_t>({l.end - from, 10, std::max<std::int64_t>(room, 0)});
+        const auto count =
+          std::min<std::int64_t>({l.end - from, 10, std::max<std::int64_t>(room, 0)});
         room -= count;
         if (count > 0)
-          x.records = shared_bytes::copy_of(std::string(static_cast<std::size_t>(count), 'x'));
+          x.records =
+            shared_bytes::copy_of(std::string(static_cast<std::size_t>(count), 'x'));
       }
-      if (x.error_code != error_code::none || x.records || q.session_epoch <= 0)
+      if (x.error_code != error_code::none || x.records || q.session_epoch <= 0
+        || x.preferred_read_replica.value() >= 0)
         answered.partitions.push_back(std::move(x));
     }
     return r;
@@ -160,7 +184,8 @@ struct simulation {
         m.on_failure(now, request, {error_code::not_found, "nothing"});
         return;
       }
-      const auto fate = faulty ? std::uniform_real_distribution<double>{0, 1}(random) : 1.0;
+      const auto fate =
+        faulty ? std::uniform_real_distribution<double>{0, 1}(random) : 1.0;
       if (fate < 0.04) { // Lost, before or after the broker saw it.
         if (fate < 0.02)
           static_cast<void>(serve(broker, *q));
@@ -264,6 +289,21 @@ struct simulation {
       {++mine.generation, topic, p, start_at::offset(where), false});
   }
 
+  void set_paused(int p, bool paused) {
+    auto& mine = readers[at(p)];
+    mine.queue.clear();
+    m.set(now, static_cast<std::uint32_t>(p),
+      {++mine.generation, topic, p, start_at::offset(mine.position), paused});
+  }
+
+  // As `unassign` does; whatever comes of it is nobody's.
+  void remove(int p) {
+    auto& mine = readers[at(p)];
+    mine.queue.clear();
+    ++mine.generation;
+    m.remove(static_cast<std::uint32_t>(p));
+  }
+
   void take() {
     for (int p = 0; p != partitions; ++p) {
       auto& mine = readers[at(p)];
@@ -312,9 +352,8 @@ struct simulation {
       seek(p, 0);
     for (int n = 0; n != records_each / 4; ++n) {
       for (int p = 0; p != partitions; ++p)
-        later(std::chrono::milliseconds{n * 20} + some(0, 20), [=, this] {
-          logs[at(p)].end += 4;
-        });
+        later(std::chrono::milliseconds{n * 20} + some(0, 20),
+          [=, this] { logs[at(p)].end += 4; });
     }
     for (int i = 0; i != 30 && faulty; ++i) {
       const auto p = static_cast<int>(some(0, partitions - 1).count());
@@ -322,13 +361,19 @@ struct simulation {
         logs[at(p)].leader = static_cast<int>(some(0, brokers - 1).count());
         ++logs[at(p)].epoch;
       });
-      later(some(0, 2'500), [=, this] {
-        sessions[at(p % brokers)].clear();
-      });
+      later(some(0, 2'500), [=, this] { sessions[at(p % brokers)].clear(); });
       later(some(0, 2'500), [=, this] {
         // Back a bit, as a program does that has failed; or the same place once more.
         seek(p, std::max<std::int64_t>(readers[at(p)].position - some(0, 5).count(), 0));
         ++seeks;
+      });
+      const auto pauses = i % 2 == 0;
+      later(some(0, 2'500), [=, this] {
+        if (pauses)
+          set_paused(p, true);
+        else
+          remove(p);
+        later(some(0, 300), [=, this] { set_paused(p, false); });
       });
     }
     later(1ms, [this] { take(); });
@@ -342,7 +387,8 @@ struct simulation {
   std::mt19937 random;
   bool faulty = true;
   uuid id;
-  const std::shared_ptr<const std::string> topic = std::make_shared<const std::string>("t");
+  const std::shared_ptr<const std::string> topic =
+    std::make_shared<const std::string>("t");
   time_point now = time_point{} + 1h;
   time_point finished;
   std::array<log, partitions> logs;
@@ -353,6 +399,7 @@ struct simulation {
   std::set<int> under_way;
   std::set<std::pair<int, std::int64_t>> moved;
   std::size_t reports = 0;
+  std::size_t served_by_followers = 0;
   std::size_t seeks = 0;
   byte_budget budget{10'000};
   machine m;
@@ -375,6 +422,7 @@ TEST_CASE("whatever goes wrong, each partition is read in order, without gap or 
   std::uint64_t sessions = 0;
   std::uint64_t errors = 0;
   std::size_t seeks = 0;
+  std::size_t served_by_followers = 0;
   for (unsigned seed = 1; seed <= 200; ++seed) {
     INFO("seed " << seed);
     simulation s{seed};
@@ -382,12 +430,14 @@ TEST_CASE("whatever goes wrong, each partition is read in order, without gap or 
     sessions += s.m.totals().sessions;
     errors += s.m.totals().errors;
     seeks += s.seeks;
+    served_by_followers += s.served_by_followers;
     // It did not take long, for what went wrong.
     CHECK(s.finished - (time_point{} + 1h) < 60s);
   }
   CHECK(sessions > 2'000);
   CHECK(errors > 5'000);
   CHECK(seeks > 1'000);
+  CHECK(served_by_followers > 1'000);
 }
 
 TEST_CASE("a log cut short is read again as the reset policy says") {

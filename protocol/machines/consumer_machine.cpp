@@ -350,6 +350,7 @@ std::uint64_t consumer_machine::open_request(time_point now, broker_id id, bool 
   auto& r = requests_[request];
   r.broker = id;
   r.fetch = fetch;
+  r.opened_at = now;
   r.watch_at = now + opening_patience;
   return request;
 }
@@ -418,7 +419,8 @@ void consumer_machine::on_time(time_point now) {
   for (auto& [id, r] : requests_) {
     if (r.watch_at <= now) {
       r.watch_at = now + opening_patience;
-      leave_replica(now, r.broker);
+      if (r.filled || now - r.opened_at >= options_.stall)
+        leave_replica(now, r.broker);
       if (!brokers_[r.broker].partitions.empty())
         want_metadata(leader_pause);
     }

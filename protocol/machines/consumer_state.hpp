@@ -72,6 +72,7 @@ struct consumer_machine::request_state {
   bool empty = false; ///< There was nothing to send after all.
   std::vector<std::uint32_t> slots;
   std::size_t reserved = 0;
+  time_point opened_at;
   time_point watch_at; ///< When to ask who leads if it is still under way.
 };
 

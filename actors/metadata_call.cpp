@@ -12,7 +12,10 @@ class topics_call final : public protocol::call {
 public:
   topics_call(metadata_events& to, std::vector<std::string> topics, bool create,
     protocol::target where)
-    : call(wanted(std::move(where))), to_(to), topics_(std::move(topics)), create_(create) {}
+    : call(wanted(std::move(where))),
+      to_(to),
+      topics_(std::move(topics)),
+      create_(create) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
@@ -61,9 +64,8 @@ private:
 
 } // namespace
 
-std::unique_ptr<protocol::call> make_metadata_call(
-  metadata_events& to, std::vector<std::string> topics, bool create,
-  protocol::target where) {
+std::unique_ptr<protocol::call> make_metadata_call(metadata_events& to,
+  std::vector<std::string> topics, bool create, protocol::target where) {
   return std::make_unique<topics_call>(to, std::move(topics), create, std::move(where));
 }
 

@@ -258,7 +258,7 @@ private:
     time_point deadline;
     bool closes = false;
     caf::typed_response_promise<error> promise;
-    bool late = false;    ///< Its deadline has passed, with so many batches left.
+    bool late = false; ///< Its deadline has passed, with so many batches left.
     std::size_t left = 0;
   };
 

@@ -44,9 +44,8 @@ error child_starter::start(const std::string& name,
     ask(self, to, patience, supervision::start_child{std::move(spec)})
       .receive([&](const caf::strong_actor_ptr&) { outcome = {}; },
         [&](caf::error& e) {
-          outcome = {e == supervision::errc::already_started
-              ? error_code::already_started
-              : error_code::closed,
+          outcome = {e == supervision::errc::already_started ? error_code::already_started
+                                                             : error_code::closed,
             to_string(e)};
         });
   }
@@ -61,8 +60,7 @@ bool child_starter::end(const std::string& name, milliseconds deadline) const {
   caf::scoped_actor self{sys_};
   // One that the application's end has ended already is not there any more.
   ask(self, to, deadline, supervision::terminate_child{.name = name})
-    .receive([] {},
-      [&](const caf::error& e) { ended = e != caf::sec::request_timeout; });
+    .receive([] {}, [&](const caf::error& e) { ended = e != caf::sec::request_timeout; });
   return ended;
 }
 

@@ -18,8 +18,8 @@ public:
     : sys_(sys), supervisor_(caf::actor_cast<caf::weak_actor_ptr>(supervisor)) {}
 
   /// `spawn` makes each incarnation: one more after a crash, none after a normal end.
-  /// `given_up` is called once, when no incarnation can follow. Errors: `already_started`,
-  /// `closed`.
+  /// `given_up` is called once, when no incarnation can follow. Errors:
+  /// `already_started`, `closed`.
   [[nodiscard]] error start(const std::string& name,
     std::function<caf::strong_actor_ptr(caf::actor_system&)> spawn,
     std::function<void()> given_up) const;

@@ -31,7 +31,8 @@ result<consumer> consumer_starter::start(consumer_options options) {
   auto core = actors::consumer_core::make(sys_, std::move(options));
   core->on_closed = [children = children_, name](
                       milliseconds deadline) { return children.end(name, deadline); };
-  const auto outcome = children_.start(name,
+  const auto outcome = children_.start(
+    name,
     [core, settings = *std::move(connection), transports = transports_](
       caf::actor_system& system) {
       return caf::actor_cast<caf::strong_actor_ptr>(

@@ -54,7 +54,8 @@ result<producer> producer_starter::start_locked(producer_options options) {
   auto core = std::make_shared<actors::producer_core>(sys_, std::move(options));
   core->on_closed = [children = children_, name] { children.end(name); };
   core->on_trouble = [](const std::string& what) { spdlog::error("cafka: {}", what); };
-  const auto outcome = children_.start(name,
+  const auto outcome = children_.start(
+    name,
     [core, settings = *std::move(connection), transports = transports_](
       caf::actor_system& system) {
       return caf::actor_cast<caf::strong_actor_ptr>(

@@ -22,8 +22,8 @@ int main(int argc, char** argv) {
   const std::string topic = argc > 1 ? argv[1] : "example-consumer";
   cafka::configuration config;
   caf::actor_system system{config};
-  auto app =
-    cafka::application::start(system, {.brokers = brokers, .disable_default_worker = true});
+  auto app = cafka::application::start(
+    system, {.brokers = brokers, .disable_default_worker = true});
   if (!app) {
     std::cerr << to_string(app.error()) << '\n';
     return 1;

@@ -21,8 +21,8 @@ struct tree_node {
 /// The tree of a supervisor as it is now, in start order; not for actors, since it
 /// blocks.
 ///
-/// `timeout` is for all of it. A supervisor below that does not answer by then, or has just
-/// ended, is there without its children. Error: the root's, when it does not answer.
+/// `timeout` is for all of it. A supervisor below that does not answer by then, or has
+/// just ended, is there without its children. Error: the root's, when it does not answer.
 caf::expected<tree_node> tree_of(
   caf::actor_system& sys, const supervisor_actor& root, caf::timespan timeout);
 

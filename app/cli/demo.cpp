@@ -283,8 +283,8 @@ private:
       return failed("close the producer", closed.error());
     const std::lock_guard lock{told->mutex};
     if (told->written != records_streamed)
-      return failed(fmt::format("write more than {} of {} records", told->written,
-                      records_streamed),
+      return failed(
+        fmt::format("write more than {} of {} records", told->written, records_streamed),
         told->wrong);
     tell_.good(fmt::format("a producer wrote {} records to {} partitions in {}, each "
                            "acknowledged",

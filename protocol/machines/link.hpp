@@ -31,8 +31,8 @@ using call_id = std::uint64_t;
 /// After a hang-up the next connection begins with a Heartbeat, and if the broker hangs
 /// up on that too, as 0.8.1 does, the one after it with a ListOffsets. When that is
 /// answered, ApiVersions is asked once more. A broker that hangs up again is old, if its
-/// answer was that of a 0.8: the connection that comes then is up at once, with the versions
-/// of the release that the answer shows. A hang-up counts if it comes at once.
+/// answer was that of a 0.8: the connection that comes then is up at once, with the
+/// versions of the release that the answer shows. A hang-up counts if it comes at once.
 ///
 /// What was found out holds for a connection; the next one asks again, so that a broker
 /// that was replaced is noticed.

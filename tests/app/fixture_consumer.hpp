@@ -1,7 +1,6 @@
 #pragma once
 
 #include "fixture.hpp"
-
 #include <cafka/actors/consumer.hpp>
 
 #include <map>

@@ -1,5 +1,4 @@
 #include "fixture_kafka.hpp"
-
 #include <cafka/actors/producer.hpp>
 
 using namespace cafka;

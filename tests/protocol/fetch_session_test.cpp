@@ -109,7 +109,8 @@ TEST_CASE("a session does not mix names and ids") {
   CHECK(ask(s, {want(0, 5)}, true) == asked{77, 0, {0}, {}});
 }
 
-TEST_CASE("where the broker has no room for a session, or knows of none, all is asked for") {
+TEST_CASE(
+  "where the broker has no room for a session, or knows of none, all is asked for") {
   fetch_session s;
   static_cast<void>(ask(s, {want(0, 5)}));
   CHECK(s.on_answer(answer(0)));

@@ -71,8 +71,12 @@ result<done> consumer::close(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
   core_->close();
+  // Once it has ended another may have its name.
+  if (core_->has_ended())
+    return done{};
   if (core_->on_closed && !core_->on_closed(deadline))
     return error{error_code::timed_out, core_->options.name + " has not ended yet"};
+  core_->end();
   return done{};
 }
 

@@ -21,10 +21,10 @@ using protocol::consumer_machine;
 using protocol::dispatcher;
 using protocol::time_point;
 
-using consumer_impl = trapping_exits<consumer_actor::extend<
-  caf::result<void>(consumer_news), caf::result<void>(transport_up),
-  caf::result<void>(transport_frames), caf::result<void>(transport_down),
-  caf::result<void>(worker_tick)>>;
+using consumer_impl =
+  trapping_exits<consumer_actor::extend<caf::result<void>(consumer_news),
+    caf::result<void>(transport_up), caf::result<void>(transport_frames),
+    caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
 
 protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
   protocol::dispatcher_options result;
@@ -143,7 +143,8 @@ public:
       to, connection_.transport, caf::actor_cast<caf::weak_actor_ptr>(self_), connection);
   }
 
-  dispatcher::output::sent send(std::uint64_t connection, protocol::frame bytes) override {
+  dispatcher::output::sent send(
+    std::uint64_t connection, protocol::frame bytes) override {
     const auto found = transports_up_.find(connection);
     if (found == transports_up_.end())
       return dispatcher::output::sent::closed;
@@ -155,7 +156,9 @@ public:
     return dispatcher::output::sent::closed;
   }
 
-  void disconnect(std::uint64_t connection) override { transports_up_.erase(connection); }
+  void disconnect(std::uint64_t connection) override {
+    transports_up_.erase(connection);
+  }
 
   // -- what the calls tell --------------------------------------------------------------
 
@@ -195,11 +198,12 @@ public:
     machine_.on_failure(now(), request, why);
   }
 
-  void asking(protocol::api_key) override { metadata_asked_at_ = now(); }
+  void asking(protocol::api_key) override {
+    metadata_asked_at_ = now();
+  }
 
   void learned(const protocol::metadata_response& r) override {
-    core_->metrics.request_took(
-      protocol::api_key::metadata, now() - metadata_asked_at_);
+    core_->metrics.request_took(protocol::api_key::metadata, now() - metadata_asked_at_);
     machine_.on_metadata(now(), r);
   }
 
@@ -214,7 +218,9 @@ private:
     std::shared_ptr<const void> frame;
   };
 
-  time_point now() const { return self_->clock().now(); }
+  time_point now() const {
+    return self_->clock().now();
+  }
 
   void took(protocol::api_key what, std::uint64_t request) {
     const auto at = sent_at_.find(request);
@@ -306,14 +312,14 @@ private:
       return;
     consumer_core::arrival a{f.slot, f.generation, next, std::nullopt};
     if (!empty) {
-      records.when_damaged([weak = std::weak_ptr{core_}, topic = content->topic,
-                             partition = f.partition,
-                             next](std::int32_t left_out, const error& why) {
-        if (const auto core = weak.lock())
-          core->report({*topic, partition, next, false,
-            {why.code,
-              why.detail + ", " + std::to_string(left_out) + " records left out"}});
-      });
+      records.when_damaged(
+        [weak = std::weak_ptr{core_}, topic = content->topic, partition = f.partition,
+          next](std::int32_t left_out, const error& why) {
+          if (const auto core = weak.lock())
+            core->report({*topic, partition, next, false,
+              {why.code,
+                why.detail + ", " + std::to_string(left_out) + " records left out"}});
+        });
       a.batch.emplace(std::move(content));
     }
     arrivals_.push_back(std::move(a));
@@ -346,8 +352,9 @@ private:
     protocol::target where;
     const auto& brokers = dispatcher_.known().brokers();
     if (x.in_turn && !brokers.empty())
-      where = std::next(brokers.begin(),
-        static_cast<std::ptrdiff_t>(next_broker_++ % brokers.size()))->first;
+      where = std::next(
+        brokers.begin(), static_cast<std::ptrdiff_t>(next_broker_++ % brokers.size()))
+                ->first;
     dispatcher_.submit(now(),
       make_metadata_call(*this, std::move(x.topics), false, std::move(where)),
       std::min(x.patience, connection_.request_timeout));

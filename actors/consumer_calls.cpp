@@ -18,8 +18,8 @@ constexpr std::int16_t committed_offsets_since = 2;
 
 class partitions_call final : public protocol::call {
 public:
-  partitions_call(consumer_events& to,
-    const protocol::consumer_machine::send_fetch& what, const consumer_options& options)
+  partitions_call(consumer_events& to, const protocol::consumer_machine::send_fetch& what,
+    const consumer_options& options)
     : call(wanted(what, options)), to_(to), request_(what.request) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,

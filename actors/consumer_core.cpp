@@ -34,11 +34,10 @@ error consumer_core::check(const consumer_options& o) {
   if (o.name.empty())
     return refused("name", "\"\"", "a text that is not empty");
   constexpr std::size_t gigabyte = std::size_t{1} << 30;
-  for (const auto& wrong :
-    {between("fetch_max_bytes", o.fetch_max_bytes, 1, gigabyte),
-      between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),
-      between("fetch_min_bytes", o.fetch_min_bytes, 0, o.fetch_max_bytes),
-      between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2)}) {
+  for (const auto& wrong : {between("fetch_max_bytes", o.fetch_max_bytes, 1, gigabyte),
+         between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),
+         between("fetch_min_bytes", o.fetch_min_bytes, 0, o.fetch_max_bytes),
+         between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2)}) {
     if (wrong.code != error_code::none)
       return wrong;
   }
@@ -235,6 +234,11 @@ void consumer_core::close() {
   }
   metrics.ended();
   arrived_.notify_all();
+}
+
+void consumer_core::end() {
+  close();
+  ended_ = true;
 }
 
 bool consumer_core::is_closed() const {

@@ -4,6 +4,7 @@
 #include <cafka/actors/consumer_metrics.hpp>
 #include <cafka/protocol/machines/consumer_machine.hpp>
 
+#include <atomic>
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -74,6 +75,8 @@ public:
   [[nodiscard]] polled take_granted();
   /// Nothing is handed out any more.
   void close();
+  /// No incarnation can follow, and another consumer may have its name.
+  void end();
 
   // -- the handles' side ----------------------------------------------------------------
 
@@ -86,6 +89,7 @@ public:
   [[nodiscard]] std::optional<log_offset> position(const topic_partition& which) const;
   result<polled> poll(std::chrono::steady_clock::time_point deadline);
   [[nodiscard]] bool is_closed() const;
+  [[nodiscard]] bool has_ended() const { return ended_; }
 
 private:
   /// A partition that is or was assigned; its slot is its place for good.
@@ -117,6 +121,7 @@ private:
   void update_memory();
   void wake() const;
 
+  std::atomic<bool> ended_ = false;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
   std::size_t waiting_ = 0; ///< Threads in `poll`.

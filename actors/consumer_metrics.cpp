@@ -37,8 +37,7 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& co
   sessions_ = counter("full-fetches", "Fetches that named all partitions.");
   errors_ = counter("errors", "Errors of fetches and of their partitions.");
   queue_bytes_ = gauge("queue", "Bytes fetched and not handed out.", "bytes");
-  held_bytes_ =
-    gauge("held", "Bytes of frames handed out and not let go of.", "bytes");
+  held_bytes_ = gauge("held", "Bytes of frames handed out and not let go of.", "bytes");
   lag_ = gauge("lag", "Records in the log and not fetched.");
   fetch_latency_ = request_latency("Fetch");
   offsets_latency_ = request_latency("ListOffsets");

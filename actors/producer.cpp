@@ -4,6 +4,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include <algorithm>
+#include <type_traits>
 
 namespace cafka {
 
@@ -124,8 +125,13 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
       actor = core.current();
       return ended.code != error_code::none || (actor && actor.address() != gone);
     });
-    if (ended.code != error_code::none)
-      return ended;
+    if (ended.code != error_code::none) {
+      // Who closes what has ended has what it wanted.
+      if constexpr (std::is_same_v<Request, close_producer>)
+        return done{};
+      else
+        return ended;
+    }
     if (!actor || actor.address() == gone)
       return error{error_code::timed_out, core.options.name + " is not running"};
     // For an actor that hangs, which would have answered at the deadline.
@@ -158,11 +164,10 @@ result<done> producer::flush(milliseconds deadline) const {
 result<done> producer::close(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
-  if (core_->why_ended().code != error_code::none)
-    return done{};
   core_->close();
   auto outcome = ask_producer<close_producer>(*core_, deadline);
-  if (core_->on_closed)
+  // Once it has ended another may have its name.
+  if (core_->on_closed && core_->why_ended().code == error_code::none)
     core_->on_closed();
   return outcome;
 }

@@ -38,7 +38,7 @@ result<consumer> consumer_starter::start(consumer_options options) {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_consumer(system, core, settings, transports));
     },
-    [core] { core->close(); });
+    [core] { core->end(); });
   if (outcome.code != error_code::none)
     return outcome;
   by_name_[name] = core;

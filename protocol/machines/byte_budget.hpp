@@ -8,7 +8,8 @@
 
 namespace cafka::protocol {
 
-/// Counts the bytes that a consumer has fetched and that somebody still holds. Any thread.
+/// Counts the bytes that a consumer has fetched and that somebody still holds. Any
+/// thread.
 class byte_budget {
 public:
   explicit byte_budget(std::size_t limit) : limit_(limit) {}
@@ -42,8 +43,8 @@ public:
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_seq_cst); }
   [[nodiscard]] std::size_t limit() const { return limit_; }
 
-  /// Called, in any thread, when bytes come back while `room_wanted`; to be set before the
-  /// first `take`.
+  /// Called, in any thread, when bytes come back while `room_wanted`; to be set before
+  /// the first `take`.
   void when_room(std::function<void()> f) { when_room_ = std::move(f); }
   std::atomic<bool> room_wanted = false;
 

@@ -54,8 +54,7 @@ consumer_machine::partition_state* consumer_machine::find(
   const topic_state* t, partition_id id) {
   if (t == nullptr)
     return nullptr;
-  const auto at =
-    std::ranges::lower_bound(t->partitions, id, {}, &partition_state::id);
+  const auto at = std::ranges::lower_bound(t->partitions, id, {}, &partition_state::id);
   return at != t->partitions.end() && (*at)->id == id ? *at : nullptr;
 }
 
@@ -69,8 +68,7 @@ const consumer_machine::topic_state* consumer_machine::find_topic(
   return found == topics_by_id_.end() ? nullptr : found->second;
 }
 
-void consumer_machine::set(
-  time_point now, std::uint32_t slot, const assignment& what) {
+void consumer_machine::set(time_point now, std::uint32_t slot, const assignment& what) {
   if (partitions_.size() <= slot)
     partitions_.resize(slot + 1);
   auto& owned = partitions_[slot];
@@ -328,8 +326,8 @@ std::size_t consumer_machine::room() const {
   return budget_.limit() - std::min(spent, budget_.limit());
 }
 
-// Fetches that rest at brokers with nothing to say take up room as well: each broker has a
-// share that the others' fetches leave to it.
+// Fetches that rest at brokers with nothing to say take up room as well: each broker has
+// a share that the others' fetches leave to it.
 std::size_t consumer_machine::share() const {
   const auto in_use = std::ranges::count_if(
     brokers_, [](const auto& b) { return !b.second.partitions.empty(); });
@@ -491,8 +489,8 @@ std::optional<fetch_request> consumer_machine::fill(
     lying = lying || ready == readiness::lying;
     if (ready != readiness::ready || (version >= by_id_since && p.topic->id.is_zero()))
       continue;
-    wanted.push_back({p.slot, p.topic->name, p.topic->id, p.id, p.next, p.epoch,
-      p.max_bytes});
+    wanted.push_back(
+      {p.slot, p.topic->name, p.topic->id, p.id, p.next, p.epoch, p.max_bytes});
     p.request = request;
     r.slots.push_back(p.slot);
     most += static_cast<std::size_t>(p.max_bytes);
@@ -506,9 +504,9 @@ std::optional<fetch_request> consumer_machine::fill(
   reserved_ += r.reserved;
   r.empty = false;
   r.filled = true;
-  const auto wait = lying ? std::min<std::chrono::milliseconds>(
-                      options_.fetch_max_wait, short_wait)
-                          : options_.fetch_max_wait;
+  const auto wait = lying
+    ? std::min<std::chrono::milliseconds>(options_.fetch_max_wait, short_wait)
+    : options_.fetch_max_wait;
   r.watch_at = now + wait + options_.stall;
   fetch_request out;
   out.max_wait_ms = static_cast<std::int32_t>(wait.count());

@@ -66,8 +66,8 @@ void record_run::iterator::next_part() {
     own_times_ = p.time_type != timestamp_type::log_append_time;
     // Deltas of a plain record have at most 28 bits.
     constexpr auto far = std::numeric_limits<std::int64_t>::max() / 2;
-    plain_ = p.magic == 2 && p.base_offset < far && p.base_time < far
-      && p.base_time > -far;
+    plain_ =
+      p.magic == 2 && p.base_offset < far && p.base_time < far && p.base_time > -far;
     current_ = {};
     current_.time_type = p.time_type;
     for (left_ = p.count; left_ > 0 && read(); --left_) {
@@ -95,9 +95,9 @@ void record_run::add(const record_batch& batch, log_offset from) {
   const auto logged = info.time_type == timestamp_type::log_append_time;
   const auto time = logged ? info.max_timestamp : info.base_timestamp;
   const auto view = batch.payload().view();
-  parts_.push_back({view.data(), view.size(), info.base_offset.value(),
-    time.time_since_epoch().count(), batch.offset_shift_, info.record_count, info.magic,
-    info.time_type});
+  parts_.push_back(
+    {view.data(), view.size(), info.base_offset.value(), time.time_since_epoch().count(),
+      batch.offset_shift_, info.record_count, info.magic, info.time_type});
   if (info.compression != codec::none) {
     kept_.push_back(batch.payload());
     decompressed_ += view.size();

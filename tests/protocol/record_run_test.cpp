@@ -64,7 +64,8 @@ TEST_CASE("a run sees of Kafka's own batches what the batch reader sees", "[reco
   }
 }
 
-TEST_CASE("records of every shape are the same by the short way and the long", "[records]") {
+TEST_CASE(
+  "records of every shape are the same by the short way and the long", "[records]") {
   std::mt19937_64 random{5};
   const auto size = [&] {
     constexpr std::array sizes{0, 1, 7, 63, 64, 65, 100, 8'191, 8'192, 1 << 20, 1 << 21};
@@ -96,8 +97,8 @@ TEST_CASE("records of every shape are the same by the short way and the long", "
   }
 }
 
-TEST_CASE("a run goes through batches of any format and codec, from its offset on",
-  "[records]") {
+TEST_CASE(
+  "a run goes through batches of any format and codec, from its offset on", "[records]") {
   for (const auto magic : {0, 1, 2}) {
     for (const auto c : codecs_of(magic)) {
       INFO("v" << magic << ' ' << static_cast<int>(c));
@@ -134,9 +135,10 @@ TEST_CASE("a run leaves out what was aborted, and what is control", "[records]")
   options.base_offset = 4;
   batch_builder abort{options};
   const std::string key(4, '\0');
-  REQUIRE(abort.append(as_bytes(key), as_bytes(std::string_view{"\0\0\0\0\0\0", 6}), at(1)));
-  const auto all = joined(
-    {numbered(0, 2, {}, by_7), numbered(2, 2), *abort.seal(marker), numbered(5, 1, {}, by_7)});
+  REQUIRE(
+    abort.append(as_bytes(key), as_bytes(std::string_view{"\0\0\0\0\0\0", 6}), at(1)));
+  const auto all = joined({numbered(0, 2, {}, by_7), numbered(2, 2), *abort.seal(marker),
+    numbered(5, 1, {}, by_7)});
   record_run run;
   CHECK(run.read(all, 0, {{7, 0}}, {}).code == error_code::none);
   const auto seen = walk(run);
@@ -165,7 +167,8 @@ TEST_CASE("damage is an error if nothing came before it, and left for later if s
     == error_code::message_too_large);
 }
 
-TEST_CASE("a malformed record ends its batch, is told, and the walk goes on", "[records]") {
+TEST_CASE(
+  "a malformed record ends its batch, is told, and the walk goes on", "[records]") {
   auto bad = numbered(3, 30);
   bad = changed(bad, 61 + 40, std::byte{0x7f});
   record_run run;
@@ -200,8 +203,8 @@ TEST_CASE("whatever is damaged, a run reads no byte that is not there", "[record
         }
         const auto unchecked =
           run_over(damaged, {.check_crc = false, .max_decompressed_size = 100'000});
-        const auto same = read_all(
-          damaged, {.check_crc = false, .max_decompressed_size = 100'000});
+        const auto same =
+          read_all(damaged, {.check_crc = false, .max_decompressed_size = 100'000});
         const auto all = std::ranges::none_of(
           same.batches, [](const batch_info& b) { return b.control; });
         if (unchecked.failed.code == error_code::none && same.ok() && all)
@@ -219,7 +222,8 @@ TEST_CASE("noise in a batch without a checksum does no harm to a run", "[records
     std::vector<std::byte> copy{bytes.view().begin(), bytes.view().end()};
     for (auto hits = random() % 4 + 1; hits-- > 0;)
       copy[61 + random() % (copy.size() - 61)] = static_cast<std::byte>(random());
-    damages += run_over(shared_bytes::from(std::move(copy)), {.check_crc = false}).damages;
+    damages +=
+      run_over(shared_bytes::from(std::move(copy)), {.check_crc = false}).damages;
   }
   CHECK(damages > 1'000);
 }

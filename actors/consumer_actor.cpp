@@ -1,6 +1,6 @@
 #include <cafka/actors/consumer_calls.hpp>
 #include <cafka/actors/consumer_core.hpp>
-#include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/actors/dispatcher_shell.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/stateful_actor.hpp>
@@ -26,20 +26,10 @@ using consumer_impl =
     caf::result<void>(transport_up), caf::result<void>(transport_frames),
     caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
 
-protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
-  protocol::dispatcher_options result;
-  result.bootstrap = o.uris;
-  result.client_id = o.client_id;
-  result.release = o.kafka_version;
-  result.request_timeout = o.request_timeout;
-  result.socket_timeout = o.socket_timeout;
+protocol::dispatcher_options settings_of(const worker_options& connection) {
+  auto result = dispatcher_options_of(connection);
   result.metadata_update_interval = milliseconds{0}; // The machine asks.
-  result.reconnect.initial = o.reconnect_backoff;
-  result.reconnect.max = o.reconnect_backoff_max;
-  result.retry.initial = o.retry_backoff;
-  result.retry.max = o.retry_backoff_max;
   result.max_pending = SIZE_MAX; // The machine's own limits are lower.
-  result.seed = std::random_device{}();
   return result;
 }
 
@@ -65,19 +55,6 @@ protocol::consumer_machine_options machine_options_of(
   return result;
 }
 
-#ifdef CAF_ENABLE_EXCEPTIONS
-/// Why a consumer ends that has thrown.
-caf::error reason_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& e) {
-    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
-  } catch (...) {
-    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
-  }
-}
-#endif
-
 /// The shell around a consumer machine and a dispatcher: brings them messages and the
 /// time, reads what was fetched, does what they say.
 class consumer_state : public dispatcher::output, public consumer_events {
@@ -91,7 +68,7 @@ public:
       connection_(std::move(connection)),
       transports_(std::move(transports)),
       machine_(machine_options_of(core_->options, connection_), *core_->budget),
-      dispatcher_(dispatcher_options_of(connection_), *this) {}
+      dispatcher_(settings_of(connection_), *this) {}
 
   virtual ~consumer_state() { core_->detach(self_->address()); }
 

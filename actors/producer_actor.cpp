@@ -1,6 +1,6 @@
+#include <cafka/actors/dispatcher_shell.hpp>
 #include <cafka/actors/producer_calls.hpp>
 #include <cafka/actors/producer_metrics.hpp>
-#include <cafka/protocol/machines/dispatcher.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/stateful_actor.hpp>
@@ -36,20 +36,10 @@ worker_options connection_of(worker_options o, const producer_options& options) 
   return o;
 }
 
-protocol::dispatcher_options dispatcher_options_of(const worker_options& o) {
-  protocol::dispatcher_options result;
-  result.bootstrap = o.uris;
-  result.client_id = o.client_id;
-  result.release = o.kafka_version;
-  result.request_timeout = o.request_timeout;
-  result.socket_timeout = o.socket_timeout;
+protocol::dispatcher_options settings_of(const worker_options& connection) {
+  auto result = dispatcher_options_of(connection);
   result.metadata_update_interval = milliseconds{0}; // The machine asks.
-  result.reconnect.initial = o.reconnect_backoff;
-  result.reconnect.max = o.reconnect_backoff_max;
-  result.retry.initial = o.retry_backoff;
-  result.retry.max = o.retry_backoff_max;
   result.max_pending = SIZE_MAX; // The machine's own limits are lower.
-  result.seed = std::random_device{}();
   return result;
 }
 
@@ -69,19 +59,6 @@ protocol::producer_machine_options machine_options_of(
   return result;
 }
 
-#ifdef CAF_ENABLE_EXCEPTIONS
-/// Why a producer ends that has thrown.
-caf::error reason_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& e) {
-    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
-  } catch (...) {
-    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
-  }
-}
-#endif
-
 /// The shell around a producer machine and a dispatcher: brings them messages and the
 /// time, does what they say.
 class producer_state : public dispatcher::output, public producer_events {
@@ -97,7 +74,7 @@ public:
       transports_(std::move(transports)),
       metrics_(core_->sys, core_->options.name),
       machine_(machine_options_of(core_->options, connection_), core_->batches),
-      dispatcher_(dispatcher_options_of(connection_), *this) {}
+      dispatcher_(settings_of(connection_), *this) {}
 
   /// After a crash: what is in this incarnation's hands ends here, what has not been
   /// taken from the senders' side yet is the next one's.

@@ -1,6 +1,6 @@
 #include <cafka/actors/calls.hpp>
+#include <cafka/actors/dispatcher_shell.hpp>
 #include <cafka/actors/worker.hpp>
-#include <cafka/protocol/machines/dispatcher.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/stateful_actor.hpp>
@@ -27,38 +27,15 @@ using worker_impl = trapping_exits<worker_actor::extend<caf::result<void>(transp
   caf::result<void>(transport_frames), caf::result<void>(transport_down),
   caf::result<void>(worker_tick)>>;
 
-protocol::dispatcher_options dispatcher_options_of(const worker_options& options) {
-  protocol::dispatcher_options result;
-  result.bootstrap = options.uris;
-  result.client_id = options.client_id;
-  result.release = options.kafka_version;
-  result.request_timeout = options.request_timeout;
-  result.socket_timeout = options.socket_timeout;
+protocol::dispatcher_options settings_of(const worker_options& options) {
+  auto result = dispatcher_options_of(options);
   result.metadata_update_interval = options.metadata_update_interval;
   result.unknown_topic_wait = options.unknown_topic_wait;
   result.coordinator_update_interval = options.consumer_group_update_interval;
   result.initial_topics = options.initial_topics;
-  result.reconnect.initial = options.reconnect_backoff;
-  result.reconnect.max = options.reconnect_backoff_max;
-  result.retry.initial = options.retry_backoff;
-  result.retry.max = options.retry_backoff_max;
   result.max_pending = options.max_pending;
-  result.seed = std::random_device{}();
   return result;
 }
-
-#ifdef CAF_ENABLE_EXCEPTIONS
-/// Why a worker ends that has thrown.
-caf::error reason_of(const std::exception_ptr& thrown) {
-  try {
-    std::rethrow_exception(thrown);
-  } catch (const std::exception& e) {
-    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
-  } catch (...) {
-    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
-  }
-}
-#endif
 
 /// The shell around a dispatcher: brings it messages and the time, does what it says.
 class worker_state : public dispatcher::output {
@@ -70,7 +47,7 @@ public:
     : self_(self),
       options_(std::move(options)),
       transports_(std::move(transports)),
-      dispatcher_(dispatcher_options_of(options_), *this) {}
+      dispatcher_(settings_of(options_), *this) {}
 
   virtual ~worker_state() = default;
 

@@ -1,0 +1,37 @@
+#include <cafka/actors/dispatcher_shell.hpp>
+
+#include <caf/sec.hpp>
+
+#include <random>
+#include <string>
+
+namespace cafka::actors {
+
+protocol::dispatcher_options dispatcher_options_of(const worker_options& connection) {
+  protocol::dispatcher_options result;
+  result.bootstrap = connection.uris;
+  result.client_id = connection.client_id;
+  result.release = connection.kafka_version;
+  result.request_timeout = connection.request_timeout;
+  result.socket_timeout = connection.socket_timeout;
+  result.reconnect.initial = connection.reconnect_backoff;
+  result.reconnect.max = connection.reconnect_backoff_max;
+  result.retry.initial = connection.retry_backoff;
+  result.retry.max = connection.retry_backoff_max;
+  result.seed = std::random_device{}();
+  return result;
+}
+
+#ifdef CAF_ENABLE_EXCEPTIONS
+caf::error reason_of(const std::exception_ptr& thrown) {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& e) {
+    return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
+  } catch (...) {
+    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
+  }
+}
+#endif
+
+} // namespace cafka::actors

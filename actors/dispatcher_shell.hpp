@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cafka/actors/worker.hpp>
+#include <cafka/protocol/machines/dispatcher.hpp>
+
+#include <caf/error.hpp>
+
+#include <exception>
+
+namespace cafka::actors {
+
+// What the actors have in common that are the shell around a dispatcher.
+
+/// How the dispatcher reaches the cluster; what it finds out by itself is at its default.
+protocol::dispatcher_options dispatcher_options_of(const worker_options& connection);
+
+#ifdef CAF_ENABLE_EXCEPTIONS
+/// Why an actor ends that has thrown.
+caf::error reason_of(const std::exception_ptr& thrown);
+#endif
+
+} // namespace cafka::actors

@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 CAFKA := build/release/bin/cafka
 
-.PHONY: help demo check test bench format tidy clean
+.PHONY: help demo check test soak bench format tidy clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -19,6 +19,9 @@ check: ## The fast tests, without Kafka
 
 test: ## Every test: a real Kafka, the sanitizers, fuzzing
 	@scripts/test
+
+soak: ## What takes long: a million records through brokers that fail
+	@scripts/test soak
 
 bench: ## Measure, and print the tables
 	@scripts/bootstrap bench

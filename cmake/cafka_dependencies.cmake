@@ -15,8 +15,6 @@ pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 # else the system's.
 if(CAFKA_SANITIZE MATCHES "thread")
   set(caf_flavour tsan)
-elseif(CAFKA_SANITIZE MATCHES "address")
-  set(caf_flavour asan)
 else()
   set(caf_flavour release)
 endif()

@@ -6,7 +6,9 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -20,6 +22,9 @@ constexpr milliseconds least_attempt{250};
 /// Of a large frame the kernel need not tell before so much more of it has come: it comes
 /// in bits, and waking up for each of them costs more than copying them.
 constexpr std::size_t worth_waking = 256 * 1024;
+
+/// A frame that may need long to leave.
+constexpr std::size_t worth_watching = 16 * 1024;
 
 tcp::endpoint asio_endpoint(const socket_address& address) {
   tcp::endpoint result;
@@ -63,6 +68,9 @@ bool is_short(const transport_frames& message) {
 bool is_short(const transport_up&) {
   return true;
 }
+bool is_short(const transport_progress&) {
+  return true;
+}
 bool is_short(const transport_down&) {
   return false;
 }
@@ -79,6 +87,7 @@ connection::connection(io_loop& loop, endpoint peer, const transport_options& op
     deadline_(clock::now() + options.connect_timeout),
     socket_(loop.io),
     timer_(loop.io),
+    progress_timer_(loop.io),
     assembler_(options.max_frame_size, loop.frames) {
 }
 
@@ -92,6 +101,7 @@ transport::sent connection::send(protocol::frame&& f) {
     if (queued_bytes_ > 0 && queued_bytes_ + f.size > options_.write_queue_limit)
       return transport::sent::full;
     queued_bytes_ += f.size;
+    taken_ += f.size;
     queue_.push(std::move(f));
     return transport::sent::queued;
   }
@@ -108,13 +118,24 @@ transport::sent connection::send(protocol::frame&& f) {
     return transport::sent::closed;
   }
   const auto size = static_cast<std::size_t>(written);
-  if (size < f.size) {
+  const auto all = f.size;
+  taken_ += all;
+  const bool leaves_at_once = size == all && all < worth_watching;
+  const bool watched = leaves_at_once || std::exchange(leaving_, true);
+  if (size < all) {
     writing_ = true;
-    queued_bytes_ = f.size - size;
+    queued_bytes_ = all - size;
     queue_.push(std::move(f), size);
-    lock.unlock();
-    post([](connection& c) { c.await_writable(); });
   }
+  lock.unlock();
+  if (size < all)
+    post([watched](connection& c) {
+      c.await_writable();
+      if (!watched)
+        c.watch();
+    });
+  else if (!watched)
+    post([](connection& c) { c.watch(); });
   return transport::sent::queued;
 }
 
@@ -366,10 +387,15 @@ void connection::read_tls() {
   reading_ = false;
   const auto step = tls_->read(assembler_.space());
   tls_next_ = step.then;
+  record_begun_ = step.bytes == 0;
   if (step.bytes != 0) {
     assembler_.filled(step.bytes);
     return take_frames();
   }
+  if (step.then == tls_stream::next::readable)
+    tell_progress();
+  if (ended_)
+    return;
   switch (step.then) {
   case tls_stream::next::failed: return fail(protocol::error_code::tls_failed, step.why);
   case tls_stream::next::ended: return lost(step.why);
@@ -397,16 +423,22 @@ void connection::take_frames() {
     if (!tell_owner(std::move(message)))
       return;
   }
-  if (step == frame_assembler::step::more)
-    read_more();
-  else if (step == frame_assembler::step::bad_length && tls_ == nullptr
+  if (step == frame_assembler::step::more) {
+    if (assembler_.within_frame())
+      tell_progress();
+    if (!ended_)
+      read_more();
+  } else if (step == frame_assembler::step::bad_length && tls_ == nullptr
     && is_tls_alert(assembler_.length()))
     fail(protocol::error_code::tls_failed,
       "the peer speaks TLS on this port: set use_ssl, or use its plaintext port");
-  else if (step == frame_assembler::step::bad_length)
+  else if (step == frame_assembler::step::bad_length && assembler_.length() < 0)
     fail(protocol::error_code::malformed_response,
-      "a frame of " + std::to_string(assembler_.length()) + " bytes, the limit is "
-        + std::to_string(options_.max_frame_size));
+      "a frame of " + std::to_string(assembler_.length()) + " bytes");
+  else if (step == frame_assembler::step::bad_length)
+    fail(protocol::error_code::frame_too_large,
+      "an answer of " + std::to_string(assembler_.length())
+        + " bytes, receive_max_bytes is " + std::to_string(options_.max_frame_size));
 }
 
 bool connection::has_credit(std::size_t size) const {
@@ -421,6 +453,57 @@ bool connection::take_credit(std::size_t size) {
   }
   held_ += size;
   return true;
+}
+
+// -- I/O thread: progress ---------------------------------------------------------------
+
+void connection::watch() {
+  if (ended_ || std::exchange(watching_, true))
+    return;
+  progress_timer_.expires_after(options_.progress_interval);
+  progress_timer_.async_wait([self = shared_from_this()](error_code ec) {
+    self->watching_ = false;
+    if (!ec && !self->ended_)
+      self->look();
+  });
+}
+
+void connection::look() {
+  if (bytes_left() && !tell_owner(transport_progress{id_, 0, 0}))
+    return;
+  progress_due_ = assembler_.within_frame() || std::exchange(record_begun_, false);
+  if (progress_due_ && awaited_ > 1) {
+    // The kernel tells now of what has come, however little.
+    awaited_ = 1;
+    static_cast<void>(
+      ::setsockopt(fd_, SOL_SOCKET, SO_RCVLOWAT, &awaited_, sizeof awaited_));
+  }
+  bool leaving = false;
+  {
+    const std::lock_guard lock{outbound_};
+    leaving = leaving_;
+  }
+  if (progress_due_ || leaving)
+    watch();
+}
+
+void connection::tell_progress() {
+  watch();
+  const auto [received, expected] = assembler_.arriving();
+  if (std::exchange(progress_due_, false))
+    tell_owner(transport_progress{id_, received, expected});
+}
+
+bool connection::bytes_left() {
+  const std::lock_guard lock{outbound_};
+  if (!leaving_)
+    return false;
+  int unsent = 0;
+  if (::ioctl(fd_, SIOCOUTQ, &unsent) != 0)
+    unsent = 0;
+  const auto left = static_cast<std::int64_t>(taken_ - queued_bytes_) - unsent;
+  leaving_ = queued_bytes_ > 0 || unsent > 0;
+  return left > std::exchange(left_, left);
 }
 
 // -- I/O thread: writing ----------------------------------------------------------------
@@ -510,6 +593,7 @@ void connection::end() {
   }
   outgoing_ = {};
   timer_.cancel();
+  progress_timer_.cancel();
   loop_.open.erase(shared_from_this());
 }
 

@@ -113,6 +113,15 @@ private:
   [[nodiscard]] bool has_credit(std::size_t size) const;
   bool take_credit(std::size_t size);
 
+  // -- I/O thread: progress -------------------------------------------------------------
+
+  /// Looks again and again whether bytes come or leave, as long as some are due.
+  void watch();
+  void look();
+  void tell_progress();
+  /// Whether bytes have left since the last look; notes when none is left to look at.
+  bool bytes_left();
+
   // -- I/O thread: writing --------------------------------------------------------------
 
   void await_writable();
@@ -153,6 +162,10 @@ private:
   std::string attempts_; ///< What became of them.
   stream_socket socket_;
   timer timer_;
+  timer progress_timer_;
+  bool watching_ = false;
+  bool progress_due_ = false; ///< What arrives next is told, whole frame or not.
+  bool record_begun_ = false; ///< Something of a TLS record has come, and not all.
   frame_assembler assembler_;
   write_queue outgoing_;
   bool connected_ = false;
@@ -171,6 +184,9 @@ private:
   bool writing_ = false;            ///< The I/O thread writes; senders queue.
   write_queue queue_;
   std::size_t queued_bytes_ = 0; ///< Of `queue_` and `outgoing_` together.
+  bool leaving_ = false;         ///< The I/O thread looks at what leaves.
+  std::uint64_t taken_ = 0;      ///< Bytes of all frames.
+  std::int64_t left_ = 0;        ///< How many of them the peer had at the last look.
 
   std::mutex inbound_;
   bool silenced_ = false;

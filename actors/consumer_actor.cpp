@@ -24,7 +24,8 @@ using protocol::time_point;
 using consumer_impl =
   trapping_exits<consumer_actor::extend<caf::result<void>(consumer_news),
     caf::result<void>(transport_up), caf::result<void>(transport_frames),
-    caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
+    caf::result<void>(transport_progress), caf::result<void>(transport_down),
+    caf::result<void>(worker_tick)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& connection) {
   auto result = dispatcher_options_of(connection);
@@ -99,6 +100,10 @@ public:
         after_event();
       },
       [this](const transport_frames& msg) { on_frames(msg); },
+      [this](transport_progress msg) {
+        dispatcher_.on_progress(now(), msg.id, msg.received, msg.expected);
+        after_event();
+      },
       [this](const transport_down& msg) {
         transports_up_.erase(msg.id);
         dispatcher_.on_down(now(), msg.id, msg.reason);

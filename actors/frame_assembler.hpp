@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <span>
+#include <utility>
 
 namespace cafka::actors {
 
@@ -89,6 +90,15 @@ public:
   /// Bytes that the large frame at hand still lacks; zero: there is none.
   [[nodiscard]] std::size_t missing() const {
     return large_ != nullptr ? want_ - have_ : 0;
+  }
+
+  /// Bytes so far of the frame that has begun, and of the whole of it; both zero where
+  /// nothing of it is known but that it has begun, or where none has.
+  [[nodiscard]] std::pair<std::size_t, std::size_t> arriving() const {
+    if (large_ != nullptr)
+      return {have_, want_};
+    return admitted_ ? std::pair{end_ - begin_ - prefix_size, want_}
+                     : std::pair<std::size_t, std::size_t>{};
   }
 
   /// Whether the stream would end within a frame if it ended here.

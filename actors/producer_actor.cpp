@@ -25,7 +25,8 @@ using protocol::time_point;
 using producer_impl =
   trapping_exits<producer_actor::extend<caf::result<void>(producer_news),
     caf::result<void>(transport_up), caf::result<void>(transport_frames),
-    caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
+    caf::result<void>(transport_progress), caf::result<void>(transport_down),
+    caf::result<void>(worker_tick)>>;
 
 /// Beyond what a broker may take by the request's own words.
 constexpr milliseconds answer_grace{10'000};
@@ -124,6 +125,10 @@ public:
         after_event();
       },
       [this](const transport_frames& msg) { on_frames(msg); },
+      [this](transport_progress msg) {
+        dispatcher_.on_progress(now(), msg.id, msg.received, msg.expected);
+        after_event();
+      },
       [this](const transport_down& msg) {
         transports_up_.erase(msg.id);
         dispatcher_.on_down(now(), msg.id, msg.reason);

@@ -31,13 +31,25 @@ struct transport_frames {
   std::vector<protocol::shared_bytes> frames;
 };
 
+/// To the owner, now and then while bytes of a frame arrive, or of one leave: the peer is
+/// alive although no whole frame shows it.
+///
+/// At most one in `progress_interval`, and none for what takes less time than that.
+struct transport_progress {
+  connection_id id = 0;
+  /// Bytes of the frame at hand so far, without its length prefix; zero when bytes leave.
+  std::size_t received = 0;
+  /// Bytes that it will have; zero when bytes leave, or when the length is not known yet.
+  std::size_t expected = 0;
+};
+
 /// To the owner, once and last: the connection could not be made or is gone.
 ///
 /// Codes: `connection_failed` (name not resolved, refused, unreachable), `tls_failed`
 /// (TLS with the peer does not come about, or not without a certificate of ours that it
 /// takes), `timed_out` (not up by `connect_timeout`), `disconnected` (closed by the peer,
-/// reset), `malformed_response` (a frame length below 0 or above `max_frame_size`),
-/// `closed` (the factory was stopped).
+/// reset), `malformed_response` (a frame length below 0), `frame_too_large` (one above
+/// `max_frame_size`), `closed` (the factory was stopped).
 struct transport_down {
   connection_id id = 0;
   protocol::error reason;
@@ -49,6 +61,8 @@ struct transport_options {
   std::chrono::milliseconds connect_timeout{10'000};
   /// Largest frame taken from the peer, in bytes; a larger one ends the connection.
   std::size_t max_frame_size = 100'000'000;
+  /// Least time between two `transport_progress`; must be more than zero.
+  std::chrono::milliseconds progress_interval{250};
   /// Most bytes that wait to be written; beyond it `send` says `full`.
   std::size_t write_queue_limit = 64u << 20;
   /// Bytes read ahead of `grant`. A frame larger than the credit is still read when no

@@ -135,11 +135,13 @@ CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_tick))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_progress))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_up)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_frames)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_progress)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_down)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::worker_tick)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_tick)

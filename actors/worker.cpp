@@ -24,7 +24,8 @@ using protocol::dispatcher;
 using protocol::time_point;
 
 using worker_impl = trapping_exits<worker_actor::extend<caf::result<void>(transport_up),
-  caf::result<void>(transport_frames), caf::result<void>(transport_down),
+  caf::result<void>(transport_frames), caf::result<void>(transport_progress),
+  caf::result<void>(transport_down),
   caf::result<void>(worker_tick)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& options) {
@@ -110,6 +111,10 @@ public:
         after_event();
       },
       [this](const transport_frames& msg) { on_frames(msg); },
+      [this](transport_progress msg) {
+        dispatcher_.on_progress(now(), msg.id, msg.received, msg.expected);
+        after_event();
+      },
       [this](const transport_down& msg) {
         transports_up_.erase(msg.id);
         dispatcher_.on_down(now(), msg.id, msg.reason);

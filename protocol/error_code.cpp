@@ -7,6 +7,8 @@ namespace cafka::protocol {
 namespace {
 
 constexpr error_info table[] = {
+  {error_code::frame_too_large, "FRAME_TOO_LARGE", false, remedy::fix_request,
+    "The broker's answer is larger than receive_max_bytes allows."},
   {error_code::tls_failed, "TLS_FAILED", true, remedy::retry,
     "A broker was reached, but TLS with it did not come about: one side does not accept "
     "the other."},

@@ -163,6 +163,7 @@ enum class error_code : std::int16_t {
   already_started = -111,
   connection_failed = -112,
   tls_failed = -113,
+  frame_too_large = -114,
 };
 
 /// What to do about an error.

@@ -64,6 +64,9 @@ public:
     bool repeatable = true;
     /// False for what no broker answers: a produce without acknowledgement.
     bool answered = true;
+    /// Whether the deadline waits for an answer that is arriving: as long as bytes of it
+    /// come, with pauses shorter than `socket_timeout`.
+    bool while_arriving = false;
 
     /// Rules out versions below `version`, for the reason that `who` gives.
     void need(std::int16_t version, std::string_view who) {
@@ -74,7 +77,8 @@ public:
     }
   };
 
-  explicit call(traits what) : traits_(std::move(what)) {}
+  explicit call(traits&& what) : traits_(std::move(what)) {}
+  explicit call(const traits& what) : traits_(what) {}
   call(const call&) = delete;
   call& operator=(const call&) = delete;
   virtual ~call() = default;

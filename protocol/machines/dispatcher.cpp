@@ -23,6 +23,20 @@ std::string describe_partition(const leader_of& where) {
     : where.topic + '/' + std::to_string(where.partition.value());
 }
 
+/// What a call lacks whose deadline passes while it waits for its answer.
+std::string describe_missing(const link& on, call_id call) {
+  const auto& arriving = on.arriving();
+  const auto from = " from " + to_string(on.address());
+  if (!arriving || arriving->expected == 0)
+    return "no answer" + from;
+  const auto count =
+    std::to_string(arriving->received) + " of " + std::to_string(arriving->expected);
+  return arriving->call == call
+    ? "only " + count + " bytes of the answer" + from + " had arrived by the deadline"
+    : "no answer" + from + ", which is sending another one: " + count + " bytes of it "
+        + "had arrived by the deadline";
+}
+
 } // namespace
 
 dispatcher::dispatcher(dispatcher_options options, output& out)
@@ -122,6 +136,17 @@ void dispatcher::handle(
     event);
 }
 
+void dispatcher::on_progress(time_point now, std::uint64_t connection,
+  std::size_t received, std::size_t expected) {
+  auto* l = by_connection(connection);
+  if (l == nullptr)
+    return;
+  handle(now, *l, l->on_progress(now, received, expected), {});
+  if (received > 0 && l->clogged())
+    let_go(now, *l);
+  settle(now);
+}
+
 void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
   if (auto* l = by_connection(connection)) {
     auto reason = why;
@@ -133,7 +158,7 @@ void dispatcher::on_down(time_point now, std::uint64_t connection, const error& 
 
 void dispatcher::on_time(time_point now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now)
-    expire(calls_.find(deadlines_.begin()->second));
+    expire(now, calls_.find(deadlines_.begin()->second));
   std::vector<link*> silent;
   each_link([&](link& l) {
     const auto until = l.silent_until(options_.socket_timeout);
@@ -446,18 +471,36 @@ void dispatcher::finish(calls::iterator at, error outcome) {
   what->finish(std::move(outcome));
 }
 
-void dispatcher::expire(calls::iterator at) {
+time_point dispatcher::arriving_until(const pending_call& c, call_id id) const {
+  if (c.on == nullptr || !c.what->what().while_arriving)
+    return time_point::min();
+  const auto& arriving = c.on->arriving();
+  return arriving && arriving->call == id ? arriving->at + options_.socket_timeout
+                                          : time_point::min();
+}
+
+void dispatcher::expire(time_point now, calls::iterator at) {
   auto& c = at->second;
+  if (const auto until = arriving_until(c, at->first); until > now) {
+    deadlines_.erase({c.deadline, at->first});
+    c.deadline = until;
+    deadlines_.emplace(until, at->first);
+    return;
+  }
   error outcome{error_code::timed_out, {}};
-  if (c.on != nullptr) {
-    c.on->abandon(at->first);
+  auto* on = c.on;
+  if (on != nullptr) {
     if (!c.what->repeatable())
       outcome.code = error_code::outcome_unknown;
-    outcome.detail = "no answer from " + to_string(c.on->address());
+    outcome.detail = describe_missing(*on, at->first);
+    on->abandon(at->first);
   } else {
     outcome.detail = why_waiting(c);
   }
   finish(at, std::move(outcome));
+  // What is asked next must not wait for an answer that nobody wants.
+  if (on != nullptr && on->clogged())
+    let_go(now, *on);
 }
 
 std::string dispatcher::why_waiting(const pending_call& c) const {

@@ -23,7 +23,8 @@ struct dispatcher_options {
   std::optional<kafka_version> release;
   /// The deadline of a call that has none of its own.
   std::chrono::milliseconds request_timeout{30'000};
-  /// How long a broker may owe an answer before its connection is held for dead.
+  /// How long a broker may owe an answer without a byte of it before its connection is
+  /// considered dead.
   std::chrono::milliseconds socket_timeout{10'000};
   /// How often metadata of the topics in use is asked for; zero means only when needed.
   std::chrono::milliseconds metadata_update_interval{30'000};
@@ -90,6 +91,10 @@ public:
 
   void on_up(time_point now, std::uint64_t connection);
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
+  /// Bytes of an answer arrive that is not whole yet, `received` of `expected` so far; or
+  /// bytes of a request leave, where both are zero.
+  void on_progress(time_point now, std::uint64_t connection, std::size_t received,
+    std::size_t expected);
   void on_down(time_point now, std::uint64_t connection, const error& why);
   void on_time(time_point now);
 
@@ -184,7 +189,11 @@ private:
   void heed(const link& from, const target& where, remedy what);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
-  void expire(calls::iterator at);
+  void expire(time_point now, calls::iterator at);
+  // When an answer is considered lost that is arriving, of a call that waits for it.
+  [[nodiscard]] time_point arriving_until(const pending_call& c, call_id id) const;
+  // Ends a connection that is of no use, and whose broker is not to blame.
+  void let_go(time_point now, link& l);
   [[nodiscard]] std::string why_waiting(const pending_call& c) const;
   [[nodiscard]] std::string why_no_connection(const pending_call& c) const;
   [[nodiscard]] std::string why_no_coordinator(const pending_call& c) const;

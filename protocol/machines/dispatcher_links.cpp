@@ -1,6 +1,7 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
 
 #include <algorithm>
+#include <utility>
 
 // The dispatcher's connections.
 
@@ -119,15 +120,28 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
     // Whatever it led may have another leader soon.
     want_metadata();
   }
+  // Answers come in order: the first of them is the one that cannot be taken, and cannot
+  // be next time.
+  bool too_large = why.code == error_code::frame_too_large;
   for (const auto& o : orphans) {
+    const bool caused = std::exchange(too_large, false);
     const auto at = calls_.find(o.call);
     if (at == calls_.end())
       continue;
-    if (at->second.what->repeatable())
+    if (caused)
+      finish(at, why);
+    else if (at->second.what->repeatable())
       try_again(now, at, why);
     else
       finish(at, {error_code::outcome_unknown, to_string(why)});
   }
+  changed_ = true;
+}
+
+void dispatcher::let_go(time_point now, link& l) {
+  out_.disconnect(l.connection());
+  --up_links_;
+  l.let_go(now);
   changed_ = true;
 }
 

@@ -19,6 +19,9 @@ constexpr std::chrono::milliseconds silence{500};
 /// How long after a hang-up a connection may go on with what was found out before.
 constexpr std::chrono::seconds doubt_lasts{10};
 
+/// What is missing of an answer that nobody waits for, and still worth a new connection.
+constexpr std::size_t worth_reconnecting = 64 * 1024;
+
 /// In 0.8.2 a Heartbeat is a draft that fails, whatever it says.
 kafka_version release_by(const heartbeat_response& answer) {
   return answer.error_code == error_code::unknown_server_error ? kafka_version{0, 8, 2}
@@ -141,8 +144,32 @@ void link::sent(
     sent_.push_back({id, call, version, now, what.patience});
 }
 
+link::event link::on_progress(
+  time_point now, std::size_t received, std::size_t expected) {
+  heard_at_ = now;
+  if (received == 0)
+    return ignored{};
+  if (sent_.empty())
+    return error{error_code::malformed_response,
+      to_string(address_) + ": an answer of " + std::to_string(expected)
+        + " bytes to no request of ours"};
+  const bool same = arriving_ && arriving_->expected == expected
+    && arriving_->received <= received && arriving_->at < now;
+  if (same) {
+    const auto seconds = std::chrono::duration<double>(now - arriving_->at).count();
+    const auto latest = static_cast<double>(received - arriving_->received) / seconds;
+    pace_ = pace_ ? (*pace_ + latest) / 2 : latest;
+  }
+  // A broker answers in order.
+  arriving_ = {sent_.front().call, received, expected, now};
+  return ignored{};
+}
+
 link::event link::received(time_point now, const shared_bytes& payload) {
   heard_at_ = now;
+  // What comes whole before anybody could tell of its progress is no slow link's.
+  if (!std::exchange(arriving_, std::nullopt) && payload.size() >= worth_reconnecting)
+    pace_.reset();
   const auto id = correlation_id_of(payload.view());
   // A broker answers a connection in order; looking further costs nothing when it does.
   const auto found = std::find_if(sent_.begin(), sent_.end(),
@@ -233,6 +260,14 @@ void link::abandon(call_id call) {
   }
 }
 
+bool link::clogged() const {
+  const auto waited_for = [](const sent_request& s) { return s.call != 0; };
+  if (!up() || sent_.empty() || std::ranges::any_of(sent_, waited_for))
+    return false;
+  return lane_ == lane::long_poll
+    || (arriving_ && arriving_->missing() >= worth_reconnecting);
+}
+
 std::optional<time_point> link::silent_until(
   std::chrono::milliseconds socket_timeout) const {
   if (sent_.empty())
@@ -242,6 +277,11 @@ std::optional<time_point> link::silent_until(
   return std::max(oldest.sent_at, heard_at_) + oldest.patience + socket_timeout;
 }
 
+void link::let_go(time_point now) {
+  closed({});
+  retry_at_ = now;
+}
+
 std::vector<link::sent_request> link::closed(error why) {
   std::vector<sent_request> orphans{sent_.begin(), sent_.end()};
   sent_.clear();
@@ -249,6 +289,8 @@ std::vector<link::sent_request> link::closed(error why) {
   connection_ = 0;
   asked_ = 0;
   tried_ = 0;
+  arriving_.reset();
+  pace_.reset();
   last_error_ = std::move(why);
   return orphans;
 }

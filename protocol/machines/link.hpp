@@ -52,6 +52,18 @@ public:
     std::chrono::milliseconds patience{0};
   };
 
+  /// An answer of which bytes have come, but not all.
+  struct arrival {
+    call_id call = 0; ///< 0: nobody waits for it.
+    std::size_t received = 0;
+    std::size_t expected = 0; ///< 0 while its length is not known.
+    time_point at;            ///< When bytes of it were last told of.
+
+    [[nodiscard]] std::size_t missing() const {
+      return expected > received ? expected - received : 0;
+    }
+  };
+
   struct ignored {};
 
   /// The handshake is over: requests may be sent.
@@ -144,13 +156,30 @@ public:
   /// not noted.
   void sent(time_point now, call_id call, const call::traits& what, std::int16_t version);
 
+  /// Bytes arrive of a frame that is not whole yet, `received` of `expected` so far, or,
+  /// where both are zero, bytes of a request leave: the broker is alive. An error means
+  /// that the connection is of no more use.
+  [[nodiscard]] event on_progress(
+    time_point now, std::size_t received, std::size_t expected);
+
+  /// The answer that is arriving, as far as `on_progress` told of it.
+  [[nodiscard]] const std::optional<arrival>& arriving() const { return arriving_; }
+
+  /// Bytes per second at which answers arrive; nothing as long as none was slow enough for
+  /// `on_progress`.
+  [[nodiscard]] std::optional<double> pace() const { return pace_; }
+
   /// A frame came; an error means that the connection is of no more use.
   [[nodiscard]] event received(time_point now, const shared_bytes& payload);
 
   /// Nobody waits for the answer to this call any more.
   void abandon(call_id call);
 
-  /// When the link must be held for dead unless something is heard.
+  /// Whether the answers on their way, which nobody waits for, would keep the next one
+  /// waiting: a large one is arriving, or one is owed that may rest at the broker.
+  [[nodiscard]] bool clogged() const;
+
+  /// When the link is considered dead unless something is heard: bytes are enough.
   [[nodiscard]] std::optional<time_point> silent_until(
     std::chrono::milliseconds socket_timeout) const;
 
@@ -169,6 +198,9 @@ public:
       retry_at_ += backoff(reconnect, ++failures_, random);
     return orphans;
   }
+
+  /// The connection was ended because it was `clogged`: the next one may be made at once.
+  void let_go(time_point now);
 
 private:
   /// How a connection begins.
@@ -207,6 +239,8 @@ private:
   version_table versions_;
   std::deque<sent_request> sent_;
   time_point heard_at_;
+  std::optional<arrival> arriving_;
+  std::optional<double> pace_;
   time_point retry_at_;
   bool useful_ = false;
   bool wanted_ = false;

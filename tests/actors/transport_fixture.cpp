@@ -22,6 +22,7 @@ caf::behavior collector(const std::shared_ptr<inbox>& box) {
   return {
     [box](const actors::transport_up& m) { box->told(m); },
     [box](actors::transport_frames& m) { box->told(m); },
+    [box](const actors::transport_progress& m) { box->told(m); },
     [box](const actors::transport_down& m) { box->told(m); },
   };
 }
@@ -66,6 +67,12 @@ void inbox::told(actors::transport_frames& m) {
     frames_.push_back(std::move(f));
 }
 
+void inbox::told(const actors::transport_progress& m) {
+  const std::lock_guard lock{mutex_};
+  note(m.id);
+  progress_.push_back(m);
+}
+
 void inbox::told(const actors::transport_down& m) {
   const std::lock_guard lock{mutex_};
   note(m.id);
@@ -87,6 +94,10 @@ bool inbox::wait_frames(std::size_t count) {
   return wait([&] { return frames_.size() >= count; });
 }
 
+bool inbox::wait_progress(std::size_t count) {
+  return wait([&] { return progress_.size() >= count; });
+}
+
 bool inbox::wait_down() {
   return wait([this] { return downs_ > 0; });
 }
@@ -104,6 +115,11 @@ std::size_t inbox::frame_count() const {
 std::size_t inbox::frame_messages() const {
   const std::lock_guard lock{mutex_};
   return frame_messages_;
+}
+
+std::vector<actors::transport_progress> inbox::progress() const {
+  const std::lock_guard lock{mutex_};
+  return progress_;
 }
 
 std::size_t inbox::downs() const {

@@ -21,6 +21,7 @@ class inbox {
 public:
   void told(const actors::transport_up& m);
   void told(actors::transport_frames& m);
+  void told(const actors::transport_progress& m);
   void told(const actors::transport_down& m);
 
   /// False when it does not happen within 20 s.
@@ -34,6 +35,8 @@ public:
   [[nodiscard]] std::size_t frame_count() const;
   /// How many `transport_frames` brought them.
   [[nodiscard]] std::size_t frame_messages() const;
+  [[nodiscard]] std::vector<actors::transport_progress> progress() const;
+  bool wait_progress(std::size_t count);
   [[nodiscard]] std::size_t downs() const;
   [[nodiscard]] protocol::error reason() const;
   /// Whether nothing came after `transport_down`, nor from another connection.
@@ -54,6 +57,7 @@ private:
   std::vector<protocol::shared_bytes> frames_;
   std::size_t frame_messages_ = 0;
   std::size_t messages_ = 0;
+  std::vector<actors::transport_progress> progress_;
   std::size_t downs_ = 0;
   protocol::error reason_;
   bool in_order_ = true;

@@ -258,9 +258,13 @@ TEST_CASE("a length below zero or above the limit ends the connection") {
   transport_fixture f;
   wired_owner l{f, peer.address(), {.max_frame_size = 1000}};
   REQUIRE(l.box->wait_down());
-  CHECK(l.box->reason().code == error_code::malformed_response);
+  const bool negative = static_cast<std::int32_t>(size) < 0;
+  CHECK(l.box->reason().code
+    == (negative ? error_code::malformed_response : error_code::frame_too_large));
   CHECK_THAT(l.box->reason().detail,
     ContainsSubstring(std::to_string(static_cast<std::int32_t>(size))));
+  CHECK((negative
+    || l.box->reason().detail.find("receive_max_bytes is 1000") != std::string::npos));
   CHECK(l.box->frame_count() == 1);
   CHECK(peer.wait_for_sessions_ended());
 }

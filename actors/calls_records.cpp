@@ -1,4 +1,5 @@
 #include <cafka/actors/calls_common.hpp>
+#include <cafka/actors/contained.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/produce.hpp>
@@ -112,8 +113,17 @@ private:
     return std::get<protocol::leader_of>(what().where).partition;
   }
 
-  /// Where all keys lead to; records without one go along with the others.
+  /// What the program's partitioner chooses; what it throws fails this request alone.
   result<partition_id> partition_among(std::int32_t partitions) override {
+    result<partition_id> chosen{partition_id{}};
+    if (auto thrown =
+          contained("the partitioner", [&] { chosen = chosen_among(partitions); }))
+      return invalid(*std::move(thrown));
+    return chosen;
+  }
+
+  /// Where all keys lead to; records without one go along with the others.
+  result<partition_id> chosen_among(std::int32_t partitions) {
     protocol::partition_choice choice{request_.topic, {}, partitions, random_};
     const std::string* first = nullptr;
     std::optional<partition_id> chosen;

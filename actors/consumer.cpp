@@ -76,7 +76,7 @@ result<done> consumer::close(milliseconds deadline) const {
     return done{};
   if (core_->on_closed && !core_->on_closed(deadline))
     return error{error_code::timed_out, core_->options.name + " has not ended yet"};
-  core_->end();
+  core_->end({});
   return done{};
 }
 

@@ -236,9 +236,20 @@ void consumer_core::close() {
   arrived_.notify_all();
 }
 
-void consumer_core::end() {
+void consumer_core::end(const error& why) {
+  {
+    const std::lock_guard guard{mutex_};
+    if (!closed_)
+      why_closed_ = why;
+  }
   close();
   ended_ = true;
+}
+
+error consumer_core::why_closed() const {
+  return why_closed_.code != error_code::none
+    ? why_closed_
+    : error{error_code::closed, "consumer " + options.name + " was closed"};
 }
 
 bool consumer_core::is_closed() const {
@@ -299,7 +310,7 @@ result<polled> consumer_core::poll(std::chrono::steady_clock::time_point deadlin
       --waiting_;
     }
     if (closed_ && errors_.empty())
-      return {error_code::closed, "consumer " + options.name + " was closed"};
+      return why_closed();
     got = take(queue_.size());
     wakes = !takings_.empty() && std::exchange(taking_wanted_, false);
   }
@@ -323,7 +334,7 @@ consumer_core::entry* consumer_core::find(
 
 error consumer_core::missing(const topic_partition& which) const {
   if (closed_)
-    return {error_code::closed, "consumer " + options.name + " was closed"};
+    return why_closed();
   return {error_code::not_found,
     which.topic + '/' + std::to_string(which.partition.value()) + " is not assigned"};
 }

@@ -75,8 +75,9 @@ public:
   [[nodiscard]] polled take_granted();
   /// Nothing is handed out any more.
   void close();
-  /// No incarnation can follow, and another consumer may have its name.
-  void end();
+  /// No incarnation can follow, and another consumer may have its name. Unless it was
+  /// closed before, handles are told `why`.
+  void end(const error& why);
 
   // -- the handles' side ----------------------------------------------------------------
 
@@ -115,6 +116,7 @@ private:
   entry* find(const topic_partition& which) const;
   entry* find(std::uint32_t slot, std::uint64_t generation) const;
   error missing(const topic_partition& which) const;
+  [[nodiscard]] error why_closed() const;
   void change_entry(entry& e);
   void advance(entry& e, start_at next);
   polled take(std::size_t most);
@@ -126,6 +128,7 @@ private:
   std::condition_variable arrived_;
   std::size_t waiting_ = 0; ///< Threads in `poll`.
   bool closed_ = false;
+  error why_closed_; ///< Code `none`: it was asked for.
   std::vector<std::unique_ptr<entry>> entries_;
   std::map<topic_partition, entry*> by_name_;
   std::vector<entry*> changed_;

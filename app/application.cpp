@@ -1,4 +1,5 @@
 #include <cafka/actors/asio_transport.hpp>
+#include <cafka/actors/contained.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
 #include <cafka/app/consumer_starter.hpp>
@@ -33,10 +34,17 @@ constexpr bool one_of = (std::is_same_v<T, Ts> || ...);
 /// Beyond a request's deadline, for the worker's own answer that it has passed.
 constexpr milliseconds grace{1'000};
 
+/// The longest wait before a restart.
+constexpr milliseconds longest_delay{10'000};
+
+/// What a worker without a name is called in events.
+const std::string no_name_id = "(no name)";
+
 /// Beyond this no group's rebalance is waited for unless a deadline says so.
 constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
 
-/// The worker supervisor's name among the supervisors.
+/// The names of the supervisors, and of the root.
+const std::string root_name = "cafka";
 const std::string workers_name = "workers";
 const std::string streams_name = "streams";
 const std::string producers_name = "producers";
@@ -100,23 +108,41 @@ bool never_handled(const caf::error& e) {
 
 namespace {
 
-/// What the supervisor's observer needs; it may outlive the application by a moment.
+/// What the supervisors' observer needs; it may outlive the application by a moment.
 struct health {
   std::function<void(const supervision_event&)> on_event;
   std::atomic<bool> stopped = false;
+  /// Makes the default worker's specification; empty: there is none. The application's,
+  /// and so under a lock of its own, which its end waits for.
+  std::mutex default_worker_mutex;
+  std::function<supervision::child_spec()> default_worker;
   std::mutex mutex;
+  /// Why the workers were ended the last time.
+  std::string workers_escalated;
   error escalated;
 
   void observe(const supervision_event& event) {
     if (event.kind == event_kind::escalated) {
       const std::lock_guard guard{mutex};
-      // The first one says why; the root gives up because of it.
-      if (escalated.code == error_code::none)
-        escalated = {error_code::closed, to_string(event)};
+      // The root gives up because of what has happened below it.
+      if (event.supervisor == root_name)
+        escalated = {error_code::closed,
+          workers_escalated.empty() ? to_string(event) : workers_escalated};
+      else if (event.supervisor == root_name + '.' + workers_name)
+        workers_escalated = to_string(event);
     }
     log_event(event);
-    if (on_event)
-      on_event(event);
+    // It comes back without children.
+    if (event.kind == event_kind::restarted && event.supervisor == root_name
+      && event.child == workers_name) {
+      const std::lock_guard guard{default_worker_mutex};
+      if (default_worker)
+        post(event.handle, supervision::start_child{default_worker()});
+    }
+    if (!on_event)
+      return;
+    if (const auto thrown = actors::contained("on_event", [&] { on_event(event); }))
+      spdlog::error("cafka: {}", *thrown);
   }
 
   /// Why nothing works any more; `none` while it does.
@@ -126,6 +152,76 @@ struct health {
     const std::lock_guard guard{mutex};
     return escalated;
   }
+
+  /// What may have become of a worker that is not there; empty: nothing is known.
+  std::string why_no_worker() {
+    const std::lock_guard guard{mutex};
+    return workers_escalated.empty()
+      ? std::string{}
+      : " (all workers were ended: " + workers_escalated + ')';
+  }
+};
+
+/// The workers that have a supervisor of their own each, by its name. Any thread.
+class isolated_workers {
+public:
+  struct known {
+    explicit known(std::string n) : name(std::move(n)) {}
+
+    /// The supervisor's; the worker's as well, if it has one.
+    const std::string name;
+
+    void set(const caf::strong_actor_ptr& worker) {
+      const std::lock_guard guard{mutex};
+      now = caf::actor_cast<caf::weak_actor_ptr>(worker);
+    }
+    [[nodiscard]] caf::strong_actor_ptr current() {
+      const std::lock_guard guard{mutex};
+      return caf::actor_cast<caf::strong_actor_ptr>(now);
+    }
+
+  private:
+    std::mutex mutex;
+    caf::weak_actor_ptr now;
+  };
+
+  std::shared_ptr<known> add(const std::string& worker) {
+    const std::lock_guard guard{mutex_};
+    all_.push_back(std::make_shared<known>(
+      worker.empty() ? no_name_id + ' ' + std::to_string(++last_) : worker));
+    return all_.back();
+  }
+
+  void remove(const std::shared_ptr<known>& which) {
+    const std::lock_guard guard{mutex_};
+    std::erase(all_, which);
+  }
+
+  /// The worker under the supervisor of that name; null: none.
+  caf::strong_actor_ptr current(const std::string& name) {
+    const std::lock_guard guard{mutex_};
+    for (const auto& k : all_) {
+      // One that was refused because of its name is here for a moment, too.
+      if (auto now = k->current(); now != nullptr && k->name == name)
+        return now;
+    }
+    return nullptr;
+  }
+
+  /// The name of the supervisor that has this worker; nobody's: none.
+  std::string find(const caf::strong_actor_ptr& worker) {
+    const std::lock_guard guard{mutex_};
+    for (const auto& k : all_) {
+      if (k->current() == worker)
+        return k->name;
+    }
+    return {};
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::shared_ptr<known>> all_;
+  std::uint64_t last_ = 0;
 };
 
 } // namespace
@@ -151,6 +247,10 @@ struct application::impl {
   std::shared_ptr<stream_starter> starter;
   std::shared_ptr<producer_starter> producers;
   std::shared_ptr<consumer_starter> consumers;
+  /// With `isolate_workers`: the workers' own supervisors by name, and whom they have.
+  std::shared_ptr<supervision::registry> isolated_names =
+    std::make_shared<supervision::registry>();
+  std::shared_ptr<isolated_workers> isolated = std::make_shared<isolated_workers>();
   /// The workers and proxies outside the tree, and what guards the list.
   std::mutex linked_mutex;
   std::vector<caf::weak_actor_ptr> linked;
@@ -188,7 +288,8 @@ struct application::impl {
   error no_worker(const worker_ref& which) {
     if (auto why = why_ended(); why.code != error_code::none)
       return why;
-    return {error_code::not_found, "no worker is named " + name_of(which)};
+    return {error_code::not_found,
+      "no worker is named " + name_of(which) + state->why_no_worker()};
   }
 
   /// The worker to ask; waits for its next incarnation while it is being restarted.
@@ -285,53 +386,69 @@ struct application::impl {
     return outcome;
   }
 
+  [[nodiscard]] auto observer() const {
+    return [observed = state](const supervision_event& e) { observed->observe(e); };
+  }
+
+  [[nodiscard]] supervision::restart_intensity intensity() const {
+    return {options.max_restarts, options.max_seconds};
+  }
+
+  [[nodiscard]] supervision::restart_delay restart_delay() const {
+    return {options.restart_delay, std::max(options.restart_delay, longest_delay)};
+  }
+
+  /// How children come and go that have a supervisor each.
+  [[nodiscard]] child_starter::rules rules_under(const std::string& name) const {
+    child_starter::rules result;
+    result.supervisors = supervisors;
+    result.under = name;
+    result.intensity = intensity();
+    result.restart_delay = restart_delay();
+    result.observer = observer();
+    return result;
+  }
+
+  [[nodiscard]] child_starter isolated_starter() const {
+    auto rules = rules_under(workers_name);
+    rules.names = names;
+    return {sys, std::move(rules)};
+  }
+
   /// The root supervisor and what lives under it from the start.
   ///
-  /// It restarts nobody: when the workers' supervisor gives up, all is ended.
+  /// It restarts a supervisor that has given up, once in `max_seconds`; the next time all
+  /// is ended.
   [[nodiscard]] supervision::supervisor_options tree_options() const {
-    const auto observer = [observed = state](
-                            const supervision_event& e) { observed->observe(e); };
-    supervision::supervisor_options of_workers;
-    of_workers.name = "cafka.workers";
-    of_workers.strategy = supervision::strategy::simple_one_for_one;
-    of_workers.intensity = {options.max_restarts, options.max_seconds};
-    of_workers.names = names;
-    of_workers.observer = observer;
     supervision::supervisor_options of_root;
-    of_root.name = "cafka";
-    of_root.intensity = {0, options.max_seconds};
+    of_root.name = root_name;
+    of_root.intensity = {1, options.max_seconds};
     of_root.names = supervisors;
-    of_root.observer = observer;
-    of_root.children.push_back(
-      supervision::supervisor_spec(workers_name, std::move(of_workers)));
-    of_root.children.back().name = workers_name;
-    // Behind the workers, so that it ends before them: last commits need a worker.
-    supervision::supervisor_options of_streams;
-    of_streams.name = "cafka.streams";
-    of_streams.strategy = supervision::strategy::simple_one_for_one;
-    of_streams.observer = observer;
-    of_root.children.push_back(
-      supervision::supervisor_spec(streams_name, std::move(of_streams)));
-    of_root.children.back().name = streams_name;
-    for (const auto& name : {producers_name, consumers_name}) {
-      supervision::supervisor_options of_children;
-      of_children.name = "cafka." + name;
-      of_children.strategy = supervision::strategy::simple_one_for_one;
-      of_children.intensity = {options.max_restarts, options.max_seconds};
-      // Their names are apart from the workers'.
-      of_children.names = std::make_shared<supervision::registry>();
-      of_children.observer = observer;
-      of_root.children.push_back(
-        supervision::supervisor_spec(name, std::move(of_children)));
+    of_root.observer = observer();
+    const auto add = [&](const std::string& name,
+                       std::shared_ptr<supervision::registry> of_children) {
+      supervision::supervisor_options below;
+      below.name = root_name + '.' + name;
+      below.strategy = supervision::strategy::simple_one_for_one;
+      below.intensity = intensity();
+      below.names = std::move(of_children);
+      below.observer = observer();
+      of_root.children.push_back(supervision::supervisor_spec(name, std::move(below)));
       of_root.children.back().name = name;
-    }
+    };
+    add(workers_name, options.isolate_workers ? isolated_names : names);
+    // Behind the workers, so that it ends before them: last commits need a worker.
+    add(streams_name, nullptr);
+    // Their names are apart from the workers'.
+    add(producers_name, std::make_shared<supervision::registry>());
+    add(consumers_name, std::make_shared<supervision::registry>());
     return of_root;
   }
 
   /// The settings a worker begins with, asked for anew at each start, but for the first,
   /// when they are at hand.
   std::function<result<actors::worker_options>()> settings_source(const std::string& name,
-    const worker_init& init, actors::worker_options first) const {
+    const worker_init& init, std::optional<actors::worker_options> first) const {
     auto at_hand =
       std::make_shared<std::optional<actors::worker_options>>(std::move(first));
     return [at_hand, name, init, common = options]() -> result<actors::worker_options> {
@@ -341,17 +458,11 @@ struct application::impl {
     };
   }
 
-  /// Starts a worker under the supervisor; without a name nobody finds it by one.
-  result<worker_actor> start_worker(
-    const std::string& name, const worker_init& init, milliseconds deadline) {
-    auto settings = worker_options_from(options, init, name);
-    if (!settings)
-      return settings.error();
-    const auto tls = settings->transport.tls;
-    supervision::child_spec spec;
-    spec.id = name.empty() ? "(no name)" : name;
-    spec.name = name;
-    spec.start = [source = settings_source(name, init, *std::move(settings)),
+  /// How a worker is started under its supervisor; without a name nobody finds it by one.
+  /// `first`: the settings of its first start, if they are at hand.
+  [[nodiscard]] supervision::child_spec worker_spec(const std::string& name,
+    const worker_init& init, std::optional<actors::worker_options> first) const {
+    auto start = [source = settings_source(name, init, std::move(first)),
                    transports = transports](
                    caf::actor_system& system) -> supervision::start_result {
       auto fresh = source();
@@ -360,9 +471,41 @@ struct application::impl {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_worker(system, *std::move(fresh), transports));
     };
-    worker_actor handle;
+    if (options.isolate_workers) {
+      const auto known = isolated->add(name);
+      return isolated_starter().spec(
+        known->name,
+        [known, start](const supervision::start_context& c) {
+          auto result = start(c);
+          if (const auto* handle = std::get_if<caf::strong_actor_ptr>(&result))
+            known->set(*handle);
+          return result;
+        },
+        [known, all = isolated](const error&) { all->remove(known); }, name);
+    }
+    supervision::child_spec spec;
+    spec.id = name.empty() ? no_name_id : name;
+    spec.name = name;
+    spec.restart_delay = restart_delay();
+    spec.start = std::move(start);
+    return spec;
+  }
+
+  /// Starts a worker under the supervisor.
+  result<worker_actor> start_worker(
+    const std::string& name, const worker_init& init, milliseconds deadline) {
+    auto settings = worker_options_from(options, init, name);
+    if (!settings)
+      return settings.error();
+    const auto tls = settings->transport.tls;
+    auto spec = worker_spec(name, init, *std::move(settings));
+    const auto id = spec.id;
+    caf::strong_actor_ptr started;
     auto outcome = ask_supervisor(deadline, supervision::start_child{std::move(spec)},
-      [&](const caf::strong_actor_ptr& h) { handle = caf::actor_cast<worker_actor>(h); });
+      [&](const caf::strong_actor_ptr& h) { started = h; });
+    if (options.isolate_workers && outcome.code == error_code::none)
+      started = isolated->current(id);
+    const auto handle = caf::actor_cast<worker_actor>(started);
     if (outcome.code == error_code::already_started)
       outcome.detail = "a worker named " + name + " runs already";
     if (outcome.code != error_code::none)
@@ -374,11 +517,16 @@ struct application::impl {
 
   result<done> stop_worker(const worker_ref& worker, milliseconds deadline) {
     supervision::terminate_child request;
-    if (worker.handle())
-      request.child = caf::actor_cast<caf::strong_actor_ptr>(worker.handle());
-    else
+    const auto handle = caf::actor_cast<caf::strong_actor_ptr>(worker.handle());
+    if (handle == nullptr)
       request.name = name_of(worker);
-    auto outcome = ask_supervisor(time_for(deadline), std::move(request), [] {});
+    else if (options.isolate_workers)
+      request.name = isolated->find(handle);
+    else
+      request.child = handle;
+    error outcome{error_code::not_found, {}};
+    if (request.child != nullptr || !request.name.empty())
+      outcome = ask_supervisor(time_for(deadline), std::move(request), [] {});
     if (outcome.code == error_code::none)
       return done{};
     if (outcome.code == error_code::not_found)
@@ -432,21 +580,25 @@ result<std::unique_ptr<application>> application::start(
   if (!root)
     return error{error_code::invalid_argument, to_string(root.error())};
   content->root = *root;
-  content->starter = std::make_shared<stream_starter>(sys, content->options,
-    content->names, content->supervisors->look_up(streams_name),
-    [state = content->state] { return state->why_ended(); });
+  const auto why_ended = [state = content->state] { return state->why_ended(); };
+  content->starter = std::make_shared<stream_starter>(
+    sys, content->options, content->names,
+    [all = content->supervisors] { return all->look_up(streams_name); }, why_ended);
   content->producers = std::make_shared<producer_starter>(sys, content->options,
-    content->transports, content->supervisors->look_up(producers_name),
-    [state = content->state] { return state->why_ended(); });
+    content->transports, content->rules_under(producers_name), why_ended);
   content->consumers = std::make_shared<consumer_starter>(sys, content->options,
-    content->transports, content->supervisors->look_up(consumers_name),
-    [state = content->state] { return state->why_ended(); });
+    content->transports, content->rules_under(consumers_name), why_ended);
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->impl_->options.disable_default_worker) {
-    const auto started = app->impl_->start_worker(
-      app->impl_->options.default_worker, {}, app->impl_->options.stop_timeout);
+    const auto& name = app->impl_->options.default_worker;
+    const auto started =
+      app->impl_->start_worker(name, {}, app->impl_->options.stop_timeout);
     if (!started)
       return started.error();
+    const std::lock_guard guard{app->impl_->state->default_worker_mutex};
+    app->impl_->state->default_worker = [made = app->impl_.get(), &name] {
+      return made->worker_spec(name, {}, std::nullopt);
+    };
   }
   return app;
 }
@@ -456,6 +608,8 @@ application::application(std::unique_ptr<impl> content) : impl_(std::move(conten
 
 application::~application() {
   (void)stop();
+  const std::lock_guard guard{impl_->state->default_worker_mutex};
+  impl_->state->default_worker = nullptr;
 }
 
 result<done> application::stop(milliseconds deadline) {

@@ -6,12 +6,12 @@ namespace cafka {
 
 consumer_starter::consumer_starter(caf::actor_system& sys,
   const application_options& options,
-  std::shared_ptr<actors::transport_factory> transports,
-  const caf::strong_actor_ptr& consumers, std::function<error()> why_ended)
+  std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
+  std::function<error()> why_ended)
   : sys_(sys),
     options_(options),
     transports_(std::move(transports)),
-    children_(sys, consumers),
+    children_(sys, std::move(rules)),
     why_ended_(std::move(why_ended)) {
 }
 
@@ -38,7 +38,10 @@ result<consumer> consumer_starter::start(consumer_options options) {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_consumer(system, core, settings, transports));
     },
-    [core] { core->end(); });
+    [core](const error& why) {
+      core->end({why.code,
+        "consumer " + core->options.name + " is not started again: " + why.detail});
+    });
   if (outcome.code != error_code::none)
     return outcome;
   by_name_[name] = core;

@@ -12,14 +12,13 @@
 
 namespace cafka {
 
-/// Starts the actors behind consumers, under a supervisor of their own. Any thread.
+/// Starts the actors behind consumers, each under a supervisor of its own. Any thread.
 class consumer_starter {
 public:
-  /// `consumers` is the supervisor; `why_ended` says why nothing works any more, code
-  /// `none` while it does.
+  /// `why_ended` says why nothing works any more, code `none` while it does.
   consumer_starter(caf::actor_system& sys, const application_options& options,
-    std::shared_ptr<actors::transport_factory> transports,
-    const caf::strong_actor_ptr& consumers, std::function<error()> why_ended);
+    std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
+    std::function<error()> why_ended);
 
   /// Errors: `already_started`, `invalid_argument`, `closed`.
   [[nodiscard]] result<consumer> start(consumer_options options);

@@ -1,3 +1,4 @@
+#include <cafka/actors/contained.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/options.hpp>
 
@@ -231,12 +232,27 @@ bool broker_list::empty() const {
   return std::get<std::vector<endpoint>>(content_).empty();
 }
 
+namespace {
+
+/// The program's function; what it throws is its answer.
+result<std::vector<endpoint>> call(const broker_list::function& yields) {
+  auto result = cafka::result<std::vector<endpoint>>{std::vector<endpoint>{}};
+  if (yields) {
+    if (auto thrown = actors::contained(
+          "the function that yields the brokers", [&] { result = yields(); }))
+      return error{error_code::invalid_argument, *std::move(thrown)};
+  }
+  return result;
+}
+
+} // namespace
+
 result<std::vector<endpoint>> broker_list::endpoints() const {
   if (const auto* text = std::get_if<std::string>(&content_))
     return protocol::parse_endpoints(*text);
   auto all = std::vector<endpoint>{};
   if (const auto* yields = std::get_if<function>(&content_)) {
-    auto yielded = *yields ? (*yields)() : std::vector<endpoint>{};
+    auto yielded = call(*yields);
     if (!yielded)
       return yielded.error();
     all = *std::move(yielded);
@@ -341,6 +357,8 @@ result<application_options> options_from(const caf::settings& config) {
   in.block("ssl_options", [&](block_reader& tls) { read(tls, options.ssl_options); });
   in.number("max_restarts", options.max_restarts, 0, 1'000'000);
   in.duration("max_seconds", options.max_seconds, false);
+  in.duration("restart_delay", options.restart_delay, true);
+  in.boolean("isolate_workers", options.isolate_workers);
   in.number("io_threads", options.io_threads, 1, 64);
   in.duration("stop_timeout", options.stop_timeout, false);
   if (auto wrong = in.outcome(); wrong.code != error_code::none)

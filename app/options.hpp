@@ -148,10 +148,22 @@ struct application_options {
   bool use_ssl = false;
   /// How; of no effect without `use_ssl`.
   cafka::ssl_options ssl_options = {};
-  /// Restarts of workers borne within `max_seconds`; one more ends all workers.
+  /// Crashes that are followed by a restart within `max_seconds`. One more ends all
+  /// workers, which share the count, and the default worker is started anew; the second
+  /// time within `max_seconds` the application ends. Producers and consumers have a count
+  /// each, and one more ends that producer or consumer alone.
   std::size_t max_restarts = 10;
   /// The window in which restarts are counted.
   std::chrono::seconds max_seconds{60};
+  /// How long a worker, producer or consumer that was restarted waits before its second
+  /// restart in a row; each further wait is twice as long, up to ten seconds. The first
+  /// restart is at once, and one that has run for ten seconds begins a new row. Zero: no
+  /// restart waits, as in OTP.
+  milliseconds restart_delay{100};
+  /// Whether each worker has a supervisor, and so a count of restarts, of its own, as
+  /// producers and consumers have: one that crashes too often ends alone. False: as
+  /// KafkaEx has it, under one supervisor.
+  bool isolate_workers = false;
   /// Threads for sockets; zero counts as one.
   unsigned io_threads = 1;
   /// The deadline of `stop` when none is given, and of the destructor.

@@ -8,12 +8,12 @@ namespace cafka {
 
 producer_starter::producer_starter(caf::actor_system& sys,
   const application_options& options,
-  std::shared_ptr<actors::transport_factory> transports,
-  const caf::strong_actor_ptr& producers, std::function<error()> why_ended)
+  std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
+  std::function<error()> why_ended)
   : sys_(sys),
     options_(options),
     transports_(std::move(transports)),
-    children_(sys, producers),
+    children_(sys, std::move(rules)),
     why_ended_(std::move(why_ended)) {
 }
 
@@ -61,10 +61,9 @@ result<producer> producer_starter::start_locked(producer_options options) {
       return caf::actor_cast<caf::strong_actor_ptr>(
         actors::spawn_producer(system, core, settings, transports));
     },
-    [core] {
-      core->end({error_code::closed,
-        "producer " + core->options.name
-          + " is not started again: its supervisor has ended"});
+    [core](const error& why) {
+      core->end({why.code,
+        "producer " + core->options.name + " is not started again: " + why.detail});
     });
   if (outcome.code != error_code::none)
     return outcome;

@@ -12,15 +12,14 @@
 
 namespace cafka {
 
-/// Starts the actors behind producers, under a supervisor of their own, and knows the
+/// Starts the actors behind producers, each under a supervisor of its own, and knows the
 /// producers by name. Any thread.
 class producer_starter {
 public:
-  /// `producers` is the supervisor, which registers its children in `names`; `why_ended`
-  /// says why nothing works any more, code `none` while it does.
+  /// `why_ended` says why nothing works any more, code `none` while it does.
   producer_starter(caf::actor_system& sys, const application_options& options,
-    std::shared_ptr<actors::transport_factory> transports,
-    const caf::strong_actor_ptr& producers, std::function<error()> why_ended);
+    std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
+    std::function<error()> why_ended);
 
   /// Errors: `already_started`, `invalid_argument`, `closed`.
   [[nodiscard]] result<producer> start(producer_options options);

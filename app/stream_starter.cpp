@@ -63,7 +63,7 @@ std::optional<std::int64_t> moment_of(actors::offset_reset policy) {
 
 stream_starter::stream_starter(caf::actor_system& sys, const application_options& options,
   std::shared_ptr<supervision::registry> names,
-  const caf::strong_actor_ptr& streams, std::function<error()> why_ended)
+  std::function<caf::strong_actor_ptr()> streams, std::function<error()> why_ended)
   : sys_(sys),
     default_worker_(options.default_worker),
     auto_offset_reset_(options.auto_offset_reset),
@@ -71,7 +71,7 @@ stream_starter::stream_starter(caf::actor_system& sys, const application_options
     commit_threshold_(options.commit_threshold),
     request_timeout_(options.request_timeout),
     names_(std::move(names)),
-    streams_(caf::actor_cast<caf::weak_actor_ptr>(streams)),
+    streams_(std::move(streams)),
     why_ended_(std::move(why_ended)) {
 }
 
@@ -142,7 +142,7 @@ result<stream_actor> stream_starter::start(const actors::stream_settings& settin
       ? why
       : error{error_code::closed, "the application was stopped"};
   };
-  const auto supervisor = caf::actor_cast<caf::strong_actor_ptr>(streams_);
+  const auto supervisor = streams_();
   if (supervisor == nullptr)
     return closed();
   supervision::child_spec spec;

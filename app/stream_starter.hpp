@@ -17,11 +17,12 @@ namespace cafka {
 /// Shared by the application and every stream, which may outlive it by the word `closed`.
 class stream_starter {
 public:
-  /// `streams` is the supervisor; `why_ended` says why nothing works any more, code `none` while it does; it may be
-  /// called from any thread.
+  /// `names` are the workers, `streams` yields the supervisor, null once the application
+  /// has ended; `why_ended` says why nothing works any more, code `none` while it does.
+  /// Both may be called from any thread.
   stream_starter(caf::actor_system& sys, const application_options& options,
     std::shared_ptr<supervision::registry> names,
-    const caf::strong_actor_ptr& streams, std::function<error()> why_ended);
+    std::function<caf::strong_actor_ptr()> streams, std::function<error()> why_ended);
 
   [[nodiscard]] caf::actor_system& system() const { return sys_; }
 
@@ -43,8 +44,7 @@ private:
   const std::size_t commit_threshold_;
   const milliseconds request_timeout_;
   std::shared_ptr<supervision::registry> names_;
-  // A stream may be kept longer than the application.
-  caf::weak_actor_ptr streams_;
+  std::function<caf::strong_actor_ptr()> streams_;
   std::function<error()> why_ended_;
   std::atomic<std::uint64_t> last_ = 0;
 };

@@ -37,6 +37,17 @@ caf::error check_childspec(const child_spec& spec, auto_shutdown when, strategy 
     return caf::make_error(errc::invalid_child_spec, std::string{"no id"});
   if (!spec.start)
     return caf::make_error(errc::invalid_child_spec, std::string{"no start function"});
+  const auto& delay = spec.restart_delay;
+  if (delay.initial.count() < 0 || delay.max < delay.initial)
+    return caf::make_error(errc::invalid_child_spec,
+      "'" + spec.id + "' has a restart_delay from "
+        + std::to_string(delay.initial.count()) + " to "
+        + std::to_string(delay.max.count())
+        + " ms; the first must not be negative, nor more than the second");
+  if (delay.initial.count() > 0
+    && (how == strategy::one_for_all || how == strategy::rest_for_one))
+    return caf::make_error(errc::bad_combination,
+      "'" + spec.id + "' has a restart_delay, and the strategy is " + to_string(how));
   if (!spec.significant)
     return {};
   if (when == auto_shutdown::never)

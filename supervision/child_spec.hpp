@@ -90,6 +90,8 @@ struct child_spec {
   std::string id = {};
   start_function start = {};
   restart_type restart = restart_type::permanent;
+  /// Not for `one_for_all` and `rest_for_one`, whose restarts are those of a group.
+  supervision::restart_delay restart_delay = {};
   /// Nothing: five seconds for a worker, infinity for a supervisor.
   std::optional<supervision::shutdown> shutdown = {};
   child_type type = child_type::worker;

@@ -32,6 +32,15 @@ const char* to_string(restart_action x) noexcept {
   return "unknown";
 }
 
+std::chrono::milliseconds restart_delay::before(std::uint32_t others) const noexcept {
+  if (others == 0)
+    return std::chrono::milliseconds{0};
+  auto wait = std::min(initial, max);
+  for (; others > 1 && wait.count() > 0 && wait < max; --others)
+    wait = wait > max / 2 ? max : wait * 2;
+  return wait;
+}
+
 restart_policy::restart_policy(restart_intensity intensity) noexcept
   : intensity_(intensity) {
 }

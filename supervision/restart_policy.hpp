@@ -36,6 +36,22 @@ struct restart_intensity {
   std::chrono::seconds max_seconds{5};
 };
 
+/// How long a child that ends again and again waits before it is started again. OTP has
+/// nothing like it; the defaults wait for nothing, as OTP does.
+struct restart_delay {
+  /// The wait before the second restart in a row, doubled with each further one; the
+  /// first is made at once. Zero: no restart waits.
+  std::chrono::milliseconds initial{0};
+  /// The longest wait, at least `initial`. The row is over when a child has run for so
+  /// long.
+  std::chrono::milliseconds max{10'000};
+
+  /// The wait before a restart that follows so many others in the row.
+  [[nodiscard]] std::chrono::milliseconds before(std::uint32_t others) const noexcept;
+
+  friend bool operator==(const restart_delay&, const restart_delay&) = default;
+};
+
 /// What is to be done about a child that ended.
 enum class restart_action : std::uint8_t {
   restart,  ///< start it again under its name

@@ -9,7 +9,7 @@ child_rules rules_of(const child_spec& spec, strategy how) {
   const auto usual =
     spec.type == child_type::supervisor ? shutdown::infinity() : shutdown{};
   return {how == strategy::simple_one_for_one ? spec.name : spec.id, spec.restart,
-    spec.shutdown.value_or(usual), spec.type, spec.significant};
+    spec.shutdown.value_or(usual), spec.type, spec.significant, spec.restart_delay};
 }
 
 supervisor_machine::supervisor_machine(machine_options options, output& out)
@@ -167,12 +167,20 @@ void supervisor_machine::on_time(time_point now) {
   }
   while (!kill_times_.empty() && kill_times_.begin()->first <= now)
     kill_now(kill_times_.begin()->second);
+  while (!resume_times_.empty() && resume_times_.begin()->first <= now) {
+    const auto where = resume_times_.begin()->second;
+    end_pause(where);
+    begin_start(now, where, cause::restart);
+  }
   take_up(now);
 }
 
 supervisor_machine::time_point supervisor_machine::next_time() const {
-  return kill_times_.empty() ? stop_deadline_
-                             : std::min(stop_deadline_, kill_times_.begin()->first);
+  auto next = stop_deadline_;
+  for (const auto* times : {&kill_times_, &resume_times_})
+    if (!times->empty())
+      next = std::min(next, times->begin()->first);
+  return next;
 }
 
 // -- what comes, and what has to wait ---------------------------------------------------
@@ -311,11 +319,38 @@ void supervisor_machine::after_exit(time_point now, place where, restart_action 
 }
 
 void supervisor_machine::restart(time_point now, place where) {
-  if (!by_group())
-    return begin_start(now, where, cause::restart);
+  if (!by_group()) {
+    if (!pause(now, where))
+      begin_start(now, where, cause::restart);
+    return;
+  }
   set_state(where, child_state::undefined);
   begin_group(options_.strategy == strategy::one_for_all ? first_ : where);
   advance(now);
+}
+
+// Whether the child has to wait for its restart, which `on_time` then makes.
+bool supervisor_machine::pause(time_point now, place where) {
+  if (!is_delayed(children_[where]))
+    return false;
+  const auto& delay = children_[where].rules.restart_delay;
+  auto& row = rows_[where];
+  if (children_[where].state == child_state::running
+    && now - row.running_since >= delay.max)
+    row.restarts = 0;
+  const auto wait = delay.before(row.restarts++);
+  if (wait.count() == 0)
+    return false;
+  if (children_[where].state != child_state::restarting)
+    set_state(where, child_state::restarting);
+  row.resumes = resume_times_.emplace(now + wait, where);
+  settled(where);
+  return true;
+}
+
+void supervisor_machine::end_pause(place where) {
+  if (const auto row = rows_.find(where); row != rows_.end() && row->second.resumes)
+    resume_times_.erase(*std::exchange(row->second.resumes, std::nullopt));
 }
 
 // -- starting ---------------------------------------------------------------------------
@@ -346,6 +381,8 @@ void supervisor_machine::finish_start(
   case start_outcome::later: return;
   case start_outcome::running:
     set_state(where, child_state::running);
+    if (is_delayed(c))
+      rows_[where].running_since = now;
     out_.report(again ? event_kind::restarted : event_kind::started, where);
     out_.answer(from, ok, where);
     settled(where);
@@ -378,6 +415,8 @@ void supervisor_machine::finish_start(
   case cause::group:
     set_state(where, child_state::restarting);
     out_.report(event_kind::restart_failed, where);
+    if (is_delayed(c) && !by_group())
+      return after_exit(now, where, policy_.on_retry(now));
     out_.retry(at(where));
     settled(where);
     group_ = {};
@@ -563,6 +602,8 @@ void supervisor_machine::set_kill_time(place where, time_point at) {
 }
 
 void supervisor_machine::make_undefined(place where) {
+  end_pause(where);
+  rows_.erase(where);
   set_state(where, child_state::undefined);
   children_[where].number = ++last_number_;
   out_.undefined(where);
@@ -579,6 +620,8 @@ void supervisor_machine::del_child(place where) {
 
 void supervisor_machine::remove(place where, bool quietly) {
   auto& c = children_[where];
+  end_pause(where);
+  rows_.erase(where);
   set_state(where, child_state::undefined);
   set_kill_time(where, time_point::max());
   out_.forget(where, quietly);

@@ -36,6 +36,7 @@ struct child_rules {
   supervision::shutdown shutdown = {};
   child_type type = child_type::worker;
   bool significant = false;
+  supervision::restart_delay restart_delay = {};
 };
 
 /// What it has to know of this one, under a supervisor with this strategy.
@@ -188,6 +189,13 @@ private:
 
   using kill_times = std::multimap<time_point, place>;
 
+  /// What is kept of a child with a `restart_delay`.
+  struct restart_row {
+    std::uint32_t restarts = 0; // in a row
+    time_point running_since;
+    std::optional<kill_times::iterator> resumes; // its wait for the next one
+  };
+
   struct entry {
     child_rules rules;
     std::uint64_t number = 0; // zero: the place is empty
@@ -266,6 +274,11 @@ private:
   void give_up_restart(place where);
   void after_exit(time_point now, place where, restart_action what);
   void restart(time_point now, place where);
+  [[nodiscard]] static bool is_delayed(const entry& c) {
+    return c.rules.restart_delay.initial.count() > 0;
+  }
+  bool pause(time_point now, place where);
+  void end_pause(place where);
   void begin_start(time_point now, place where, cause why, request from = 0);
   void finish_start(time_point now, place where, start_outcome how, request from);
   [[nodiscard]] request starter_of(place where);
@@ -309,6 +322,8 @@ private:
   std::unordered_map<place, request> starters_;
   std::unordered_map<place, request> terminators_;
   kill_times kill_times_;
+  std::unordered_map<place, restart_row> rows_;
+  kill_times resume_times_; // of children that wait for their restart
   bool stopping_ = false;
   bool ended_ = false;
   time_point stop_deadline_ = time_point::max();

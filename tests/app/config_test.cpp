@@ -90,6 +90,8 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.ssl_options == expected.ssl_options);
   CHECK(read.max_restarts == expected.max_restarts);
   CHECK(read.max_seconds == expected.max_seconds);
+  CHECK(read.restart_delay == expected.restart_delay);
+  CHECK(read.isolate_workers == expected.isolate_workers);
   CHECK(read.io_threads == expected.io_threads);
   CHECK(read.stop_timeout == expected.stop_timeout);
 }

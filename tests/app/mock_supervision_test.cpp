@@ -213,9 +213,12 @@ TEST_CASE("however an application ends, no actor is left and nobody waits any mo
   SECTION("by stop") {
     ended = static_cast<bool>(s.app->stop(patience));
   }
-  SECTION("by a crash too many") {
+  SECTION("by crashes too many") {
     post_exit(worker, caf::exit_reason::kill);
-    ended = s.events.wait_for(event_kind::stopped, "", 5);
+    // Once the workers' supervisor comes back, without them.
+    REQUIRE(s.events.wait_for(event_kind::restarted, "workers", 1));
+    post_exit(s.connect("w"), caf::exit_reason::kill);
+    ended = s.events.wait_for(event_kind::escalated, "workers", 1);
   }
   for (auto& t : readers)
     t.join();
@@ -234,25 +237,164 @@ TEST_CASE("however an application ends, no actor is left and nobody waits any mo
   CHECK(consumer.poll(milliseconds{0}).error().code == error_code::closed);
 }
 
-TEST_CASE(
-  "workers that crash more often than allowed end the application, which says so") {
+namespace {
+
+/// Kills the worker "w" once more than it is restarted.
+void crash_too_often(service& s, std::size_t max_restarts, std::size_t before = 0) {
+  for (std::size_t crashes = 1; crashes <= max_restarts; ++crashes) {
+    post_exit(REQUIRE_VALUE(s.app->worker("w")), caf::exit_reason::kill);
+    REQUIRE(s.events.wait_for(event_kind::restarted, "w", before + crashes));
+  }
+  post_exit(REQUIRE_VALUE(s.app->worker("w")), caf::exit_reason::kill);
+}
+
+} // namespace
+
+TEST_CASE("workers that crash too often are ended, and nobody else; the default worker "
+          "comes back") {
+  mock_cluster cluster;
+  const auto topic = cluster.create_topic("goes on");
+  auto options = service::quiet();
+  options.disable_default_worker = false;
+  options.max_restarts = 1;
+  options.max_seconds = std::chrono::seconds{3600};
+  service s{cluster.brokers(), options};
+  auto producer = REQUIRE_VALUE(s.app->producer(producer_options{}));
+  auto consumer = REQUIRE_VALUE(s.app->consumer());
+  const auto before = REQUIRE_VALUE(s.app->worker());
+  s.connect("w");
+  crash_too_often(s, 1);
+  REQUIRE(s.events.wait_for(event_kind::restarted, "workers", 1));
+  // The application's own worker is there again, those of the program are gone.
+  list_offsets request{.topic = topic, .partition = 0};
+  CHECK(eventually([&] { return static_cast<bool>(s.app->worker()); }));
+  CHECK(REQUIRE_VALUE(s.app->worker()) != before);
+  static_cast<void>(REQUIRE_VALUE(s.app->offset(request)));
+  const auto gone = s.app->offset(request, "w");
+  INFO(why(gone));
+  CHECK(gone.error().code == error_code::not_found);
+  CHECK(gone.error().detail.find("restart 2 of 1") != std::string::npos);
+  s.connect("w");
+  // Producers and consumers have not noticed.
+  REQUIRE(producer.send(topic, "x"));
+  CHECK(producer.flush(patience));
+  static_cast<void>(REQUIRE_VALUE(consumer.assign({{topic, 0}})));
+  CHECK(REQUIRE_VALUE(consumer.poll(patience)).batches.size() == 1);
+}
+
+TEST_CASE("a producer or consumer that crashes too often ends alone, and its handles say why") {
+  mock_cluster cluster;
+  const auto topic = cluster.create_topic("alone");
+  auto options = service::quiet();
+  options.max_restarts = 1;
+  service s{cluster.brokers(), options};
+  s.connect("w");
+  auto victim = REQUIRE_VALUE(s.app->producer(producer_options{.name = "victim"}));
+  auto other = REQUIRE_VALUE(s.app->producer(producer_options{.name = "other"}));
+  auto reader = REQUIRE_VALUE(s.app->consumer({.name = "reader"}));
+  auto bystander = REQUIRE_VALUE(s.app->consumer({.name = "bystander"}));
+  const auto crash_twice = [&](const auto& handle, const std::string& name) {
+    post_exit(handle.actor(), caf::exit_reason::kill);
+    REQUIRE(s.events.wait_for(event_kind::restarted, name, 1));
+    REQUIRE(eventually([&] { return static_cast<bool>(handle.actor()); }));
+    post_exit(handle.actor(), caf::exit_reason::kill);
+    REQUIRE(s.events.wait_for(event_kind::escalated, name, 1));
+  };
+  crash_twice(victim, "victim");
+  crash_twice(reader, "reader");
+  REQUIRE(eventually(
+    [&] { return victim.send(topic, "x").status == error_code::closed; }));
+  const auto refused = victim.flush(patience).error();
+  INFO(to_string(refused));
+  CHECK(refused.detail.find("restart 2 of 1") != std::string::npos);
+  result<polled> last;
+  REQUIRE(eventually([&] { return !(last = reader.poll(milliseconds{0})); }));
+  INFO(to_string(last.error()));
+  CHECK(last.error().code == error_code::closed);
+  CHECK(last.error().detail.find("restart 2 of 1") != std::string::npos);
+  // All others live, and the names are free.
+  REQUIRE(other.send(topic, "x"));
+  CHECK(other.flush(patience));
+  CHECK(bystander.poll(milliseconds{0}));
+  CHECK(s.app->status("w"));
+  REQUIRE(eventually([&] {
+    return static_cast<bool>(s.app->producer(producer_options{.name = "victim"}))
+      && static_cast<bool>(s.app->consumer({.name = "reader"}));
+  }));
+  const auto tree = REQUIRE_VALUE(s.app->tree());
+  CHECK(below(below(tree, "producers"), "other").children.size() == 1);
+  CHECK(s.events.count(event_kind::escalated, "producers") == 0);
+}
+
+TEST_CASE("isolated workers crash alone, with or without a name") {
+  mock_cluster cluster;
+  auto options = service::quiet();
+  options.max_restarts = 1;
+  options.isolate_workers = true;
+  service s{cluster.brokers(), options};
+  const auto v = s.connect("v");
+  s.connect("w");
+  const auto nameless = REQUIRE_VALUE(s.app->create_worker(no_name, {}, patience));
+  CHECK(s.app->workers() == std::vector<std::string>{"v", "w"});
+  CHECK(s.app->create_worker("w").error().code == error_code::already_started);
+  crash_too_often(s, 1);
+  REQUIRE(s.events.wait_for(event_kind::escalated, "w", 1));
+  REQUIRE(
+    eventually([&] { return s.app->worker("w").error().code == error_code::not_found; }));
+  CHECK(REQUIRE_VALUE(s.app->worker("v")) == v);
+  CHECK(s.app->status("v"));
+  CHECK(s.app->status(nameless));
+  s.connect("w");
+  // By handle and by name.
+  CHECK(s.app->stop_worker(nameless));
+  CHECK(s.app->stop_worker(nameless).error().code == error_code::not_found);
+  CHECK(s.app->stop_worker("v"));
+  CHECK(s.app->stop_worker("v").error().code == error_code::not_found);
+  CHECK(s.app->workers() == std::vector<std::string>{"w"});
+  CHECK(eventually(
+    [&] { return below(REQUIRE_VALUE(s.app->tree()), "workers").children.size() == 1; }));
+}
+
+TEST_CASE("what on_event throws ends nobody") {
+  mock_cluster cluster;
+  auto options = service::quiet();
+  std::atomic<int> told = 0;
+  options.on_event = [&](const supervision::supervision_event&) {
+    ++told;
+    throw std::runtime_error("on purpose");
+  };
+  options.brokers = cluster.brokers();
+  configuration config;
+  caf::actor_system system{config};
+  auto app = REQUIRE_VALUE(application::start(system, std::move(options)));
+  const auto w = REQUIRE_VALUE(app->create_worker("w", {}, patience));
+  post_exit(w, caf::exit_reason::kill);
+  REQUIRE(eventually([&] {
+    const auto next = app->worker("w");
+    return next && *next != w;
+  }));
+  CHECK(app->status("w"));
+  CHECK(told >= 3);
+}
+
+TEST_CASE("workers that crash too often a second time end the application, which says so") {
   const kept_log log;
   mock_cluster cluster;
   auto options = service::quiet();
   options.max_restarts = 2;
   options.max_seconds = std::chrono::seconds{3600};
+  options.restart_delay = milliseconds{1};
   service s{cluster.brokers(), options};
   s.connect("v");
   s.connect("w");
-  for (std::size_t crashes = 1; crashes <= 2; ++crashes) {
-    post_exit(REQUIRE_VALUE(s.app->worker("w")), caf::exit_reason::kill);
-    REQUIRE(s.events.wait_for(event_kind::restarted, "w", crashes));
-  }
-  CHECK(s.events.count(event_kind::escalated, "w") == 0);
-  CHECK(REQUIRE_VALUE(s.app->tree()).children[0].supervisor.restarts == 2);
-  post_exit(REQUIRE_VALUE(s.app->worker("w")), caf::exit_reason::kill);
-  // The workers' supervisor gives up, and the root has nobody to restart it.
-  REQUIRE(s.events.wait_for(event_kind::escalated, "w", 1));
+  crash_too_often(s, 2);
+  REQUIRE(s.events.wait_for(event_kind::restarted, "workers", 1));
+  s.connect("v");
+  s.connect("w");
+  CHECK(s.events.count(event_kind::escalated, "w") == 1);
+  crash_too_often(s, 2, 2);
+  // The workers' supervisor gives up again, which the root does not bear.
+  REQUIRE(s.events.wait_for(event_kind::escalated, "w", 2));
   REQUIRE(s.events.wait_for(event_kind::escalated, "workers", 1));
   REQUIRE(eventually([&] { return running_actors(s.system) == 0; }));
   const auto refused = s.app->latest_offset("any", 0, "v");
@@ -274,6 +416,8 @@ TEST_CASE(
          "critical cafka: cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
          "debug cafka: cafka.workers: child 'v' exited (shutdown): ",
          "debug cafka: cafka.workers: stopped: ",
+         "warning cafka: cafka: child 'workers' restarted [restart 1 of 1]\n",
+         "critical cafka: cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
          "critical cafka: cafka: child 'workers' escalated: "}) {
     at = text.find(line, at);
     INFO(line);

@@ -220,6 +220,99 @@ TEST_CASE("a restart that takes its time") {
   }
 }
 
+TEST_CASE("a child with a restart_delay waits longer before each restart in a row") {
+  bench b{bench::of(strategy::one_for_one, {100, 1000s})};
+  b.begin(
+    std::vector<child_rules>{{.key = "a", .restart_delay = {100ms, 1s}}, {.key = "b"}});
+  b.took();
+  const auto waits_for = [&](std::chrono::milliseconds wait) {
+    CHECK(b.took().empty());
+    CHECK(b.state("a") == child_state::restarting);
+    CHECK(b.m.next_time() == b.now + wait);
+    b.now += wait - 1ms;
+    b.m.on_time(b.now);
+    CHECK(b.took().empty());
+    b.now += 1ms;
+    b.m.on_time(b.now);
+    CHECK(b.took() == lines{"start a"});
+  };
+  // The first one is made at once.
+  b.crash("a");
+  CHECK(b.took() == lines{"start a"});
+  b.crash("a");
+  SECTION("up to the longest, until it has run for so long") {
+    for (const auto wait : {100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms}) {
+      waits_for(wait);
+      b.now += 999ms;
+      b.crash("a");
+    }
+    waits_for(1000ms);
+    b.now += 1000ms;
+    b.crash("a");
+    CHECK(b.took() == lines{"start a"});
+  }
+  SECTION("while others are restarted at once") {
+    b.crash("b");
+    CHECK(b.took() == lines{"start b"});
+    waits_for(100ms);
+  }
+  SECTION("and a restart that fails waits like an end, and counts like one") {
+    b.starts["a"] = {bench::outcome::failed, bench::outcome::running};
+    waits_for(100ms);
+    CHECK(b.m.policy().restarts(b.now) == 3);
+    waits_for(200ms);
+    CHECK(b.state("a") == child_state::running);
+    CHECK(b.m.next_time() == machine::time_point::max());
+  }
+  SECTION("and is asked for meanwhile like one whose restart has failed") {
+    b.m.restart_child(b.now, 7, "a");
+    b.m.delete_child(b.now, 8, "a");
+    CHECK(b.took() == lines{"7 restarting", "8 restarting"});
+    b.m.terminate_child(b.now, 9, "a");
+    CHECK(b.took() == lines{"9 ok"});
+    CHECK(b.state("a") == child_state::undefined);
+    CHECK(b.m.next_time() == machine::time_point::max());
+    // What is started on request begins a new row.
+    b.m.restart_child(b.now, 10, "a");
+    b.crash("a");
+    CHECK(b.took() == lines{"start a", "10 ok", "start a"});
+  }
+  SECTION("and does not come back when its supervisor stops") {
+    b.m.stop(b.now);
+    CHECK(b.took() == lines{"tell b"});
+    b.ends("b");
+    CHECK(b.took() == lines{"forget b", "forget a", "ended"});
+    CHECK(b.m.next_time() == machine::time_point::max());
+  }
+}
+
+TEST_CASE("restarts that wait escalate like others when they are too many") {
+  bench b{bench::of(strategy::simple_one_for_one, {2, 1000s})};
+  b.begin(lines{});
+  b.m.start_child(b.now, 1, {.key = "a", .restart_delay = {1ms, 1s}});
+  b.starts["a"] = {bench::outcome::failed};
+  b.crash("a");
+  CHECK(b.took() == lines{"start a", "1 ok", "start a"});
+  b.now = b.m.next_time();
+  b.m.on_time(b.now);
+  CHECK(b.took() == lines{"start a", "escalated a", "forget a", "ended"});
+}
+
+TEST_CASE("a restart_delay must make sense, and be of a child that restarts alone") {
+  child_spec spec;
+  spec.id = "a";
+  spec.start = [](const start_context&) -> start_result { return ignore{}; };
+  CHECK(check_childspec(spec).empty());
+  spec.restart_delay = {1ms, 1ms};
+  CHECK(check_childspec(spec).empty());
+  for (const auto how : {strategy::one_for_all, strategy::rest_for_one})
+    CHECK(check_childspec(spec, auto_shutdown::never, how) == errc::bad_combination);
+  for (const auto wrong : {restart_delay{-1ms, 1ms}, restart_delay{2ms, 1ms}}) {
+    spec.restart_delay = wrong;
+    CHECK(check_childspec(spec) == errc::invalid_child_spec);
+  }
+}
+
 TEST_CASE("what is asked of a child whose restart failed is answered with that") {
   const auto simple = [](strategy how) { return how == strategy::simple_one_for_one; };
   for (const auto how : {strategy::one_for_one, strategy::one_for_all,

@@ -196,6 +196,10 @@ private:
     result.shutdown = pick(ways);
     result.significant = auto_ != auto_shutdown::never
       && result.restart != restart_type::permanent && one_in(2);
+    const auto alone =
+      strategy_ == strategy::one_for_one || strategy_ == strategy::simple_one_for_one;
+    if (alone && one_in(3))
+      result.restart_delay = {1ms, 8ms};
     return result;
   }
 

@@ -50,7 +50,7 @@ struct consumed_content {
 /// gone, the whole frame counts against the consumer's `buffer_memory`. Any thread may
 /// walk it, and any number of threads at a time.
 ///
-/// As a message it stays in its process: it does not travel to other nodes.
+/// As a message it stays in its process: sent to another node it arrives nowhere.
 class consumed_batch {
 public:
   using iterator = protocol::record_run::iterator;
@@ -215,6 +215,11 @@ private:
 };
 
 // -- inspection -------------------------------------------------------------------------
+
+template <class Inspector>
+bool inspect(Inspector& f, consumed_batch& x) {
+  return inspect_local(f, x);
+}
 
 template <class Inspector>
 bool inspect(Inspector& f, partition_error& x) {

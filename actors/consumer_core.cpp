@@ -33,6 +33,10 @@ error consumer_core::check(const consumer_options& o) {
   };
   if (o.name.empty())
     return refused("name", "\"\"", "a text that is not empty");
+  if (const auto to = caf::actor_cast<caf::strong_actor_ptr>(o.deliver_to);
+      to != nullptr && to->node() != to->home_system->node())
+    return refused("deliver_to", "an actor on another node",
+      "an actor of this process: what is read are views on its memory");
   constexpr std::size_t gigabyte = std::size_t{1} << 30;
   for (const auto& wrong : {between("fetch_max_bytes", o.fetch_max_bytes, 1, gigabyte),
          between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),

@@ -13,6 +13,11 @@ namespace actors {
 /// To a consumer's actor, from its handles: the assignment has changed, or there is room.
 struct consumer_news {};
 
+template <class Inspector>
+bool inspect(Inspector& f, consumer_news& x) {
+  return inspect_local(f, x);
+}
+
 } // namespace actors
 
 } // namespace cafka
@@ -25,6 +30,3 @@ CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumer_credit))
 CAF_ADD_TYPE_ID(cafka_consumer, (cafka::actors::consumer_news))
 
 CAF_END_TYPE_ID_BLOCK(cafka_consumer)
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::consumed_batch)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::consumer_news)

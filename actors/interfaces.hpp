@@ -302,8 +302,11 @@ bool inspect(Inspector& f, fetch& x) {
   return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
     f.field("offset", x.offset), f.field("wait_time", x.wait_time),
     f.field("min_bytes", x.min_bytes), f.field("max_bytes", x.max_bytes),
-    f.field("isolation", x.isolation), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
+    f.field("isolation", x.isolation), f.field("auto_commit", x.auto_commit),
+    f.field("group", x.group), f.field("deadline", x.deadline),
+    f.field("api_version", x.api_version),
+    f.field("offset_fetch_api_version", x.offset_fetch_api_version),
+    f.field("offset_commit_api_version", x.offset_commit_api_version));
 }
 
 template <class Inspector>

@@ -13,6 +13,11 @@ namespace actors {
 /// To a producer's actor, from its handles: the accumulator has news.
 struct producer_news {};
 
+template <class Inspector>
+bool inspect(Inspector& f, producer_news& x) {
+  return inspect_local(f, x);
+}
+
 } // namespace actors
 
 } // namespace cafka
@@ -25,5 +30,3 @@ CAF_ADD_TYPE_ID(cafka_producer, (cafka::close_producer))
 CAF_ADD_TYPE_ID(cafka_producer, (cafka::actors::producer_news))
 
 CAF_END_TYPE_ID_BLOCK(cafka_producer)
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::producer_news)

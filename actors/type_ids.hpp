@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cafka/actors/transport.hpp>
+#include <cafka/supervision/stays_here.hpp>
 #include <cafka/supervision/type_ids.hpp>
 
-#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/type_id.hpp>
 
 namespace cafka::protocol {
@@ -58,6 +58,41 @@ struct worker_tick {};
 /// From a stream to itself: look at the clock; and: its consumer has ended.
 struct stream_tick {};
 struct stream_consumer_down {};
+
+template <class Inspector>
+bool inspect(Inspector& f, worker_tick& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, stream_tick& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, stream_consumer_down& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, transport_up& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, transport_frames& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, transport_progress& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, transport_down& x) {
+  return inspect_local(f, x);
+}
 
 } // namespace actors
 
@@ -138,11 +173,3 @@ CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_progress))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_up)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_frames)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_progress)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::transport_down)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::worker_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_tick)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::actors::stream_consumer_down)

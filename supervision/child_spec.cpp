@@ -36,7 +36,7 @@ caf::error check_childspec(const child_spec& spec, auto_shutdown when, strategy 
   if (spec.id.empty() && how != strategy::simple_one_for_one)
     return caf::make_error(errc::invalid_child_spec, std::string{"no id"});
   if (!spec.start)
-    return caf::make_error(errc::invalid_child_spec, std::string{"no start function"});
+    return caf::make_error(errc::invalid_child_spec, std::string{"no start function, which does not travel from another node"});
   const auto& delay = spec.restart_delay;
   if (delay.initial.count() < 0 || delay.max < delay.initial)
     return caf::make_error(errc::invalid_child_spec,

@@ -5,10 +5,10 @@
 #include <cafka/supervision/errors.hpp>
 #include <cafka/supervision/events.hpp>
 #include <cafka/supervision/registry.hpp>
+#include <cafka/supervision/stays_here.hpp>
 #include <cafka/supervision/supervisor_machine.hpp>
 #include <cafka/supervision/type_ids.hpp>
 
-#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/expected.hpp>
 #include <caf/result.hpp>
 #include <caf/typed_actor.hpp>
@@ -44,7 +44,8 @@ bool inspect(Inspector& f, auto_shutdown& x) {
 
 // -- messages ---------------------------------------------------------------------------
 
-/// Starts a child and supervises it. OTP: `start_child/2`.
+/// Starts a child and supervises it. OTP: `start_child/2`. A start function does not
+/// travel: from another node it is `invalid_child_spec`.
 ///
 /// Answer, once it has started: its handle; null when its start function wanted no child.
 /// Errors: `already_started`, which `already_started_child` takes apart,
@@ -82,7 +83,8 @@ struct delete_child {
 };
 
 /// Asks for a child's specification; it is named as in `terminate_child`. OTP:
-/// `get_childspec/2`. Errors: `not_found`, `simple_one_for_one` for an id there.
+/// `get_childspec/2`. On another node it arrives without its functions and arguments.
+/// Errors: `not_found`, `simple_one_for_one` for an id there.
 struct get_childspec {
   std::string id = {};
   caf::strong_actor_ptr child = {};
@@ -218,6 +220,47 @@ child_spec supervisor_spec(std::string id, supervisor_options options);
 // -- inspection -------------------------------------------------------------------------
 
 template <class Inspector>
+bool inspect(Inspector& f, shutdown& x) {
+  const auto get = [&x] { return x.time(); };
+  const auto set = [&x](caf::timespan time) {
+    x = time == caf::timespan::max() ? shutdown::infinity() : shutdown::timeout(time);
+    return true;
+  };
+  return f.apply(get, set);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, restart_delay& x) {
+  const auto initial_of = [&x] { return std::int64_t{x.initial.count()}; };
+  const auto set_initial = [&x](std::int64_t milliseconds) {
+    x.initial = std::chrono::milliseconds{milliseconds};
+    return true;
+  };
+  const auto max_of = [&x] { return std::int64_t{x.max.count()}; };
+  const auto set_max = [&x](std::int64_t milliseconds) {
+    x.max = std::chrono::milliseconds{milliseconds};
+    return true;
+  };
+  return f.object(x).fields(
+    f.field("initial", initial_of, set_initial), f.field("max", max_of, set_max));
+}
+
+/// Functions and arguments do not travel to another node: there the specification has
+/// none, and none can be started by it.
+template <class Inspector>
+bool inspect(Inspector& f, child_spec& x) {
+  return f.object(x).fields(f.field("id", x.id), f.field("restart", x.restart),
+    f.field("restart_delay", x.restart_delay), f.field("shutdown", x.shutdown),
+    f.field("type", x.type), f.field("significant", x.significant),
+    f.field("name", x.name));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, start_child& x) {
+  return f.object(x).fields(f.field("spec", x.spec));
+}
+
+template <class Inspector>
 bool inspect(Inspector& f, terminate_child& x) {
   return f.object(x).fields(
     f.field("id", x.id), f.field("child", x.child), f.field("name", x.name));
@@ -345,6 +388,11 @@ bool inspect(Inspector& f, child_down& x) {
 }
 
 template <class Inspector>
+bool inspect(Inspector& f, start_report& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
 bool inspect(Inspector& f, retry_restart& x) {
   return f.object(x).fields(f.field("place", x.place), f.field("number", x.number));
 }
@@ -357,8 +405,3 @@ bool inspect(Inspector& f, look_at_clock& x) {
 } // namespace detail
 
 } // namespace cafka::supervision
-
-// They hold functions: they are sent within a process, never to another.
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::supervision::child_spec)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::supervision::start_child)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(cafka::supervision::detail::start_report)

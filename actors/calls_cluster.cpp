@@ -34,8 +34,7 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto answer =
-      protocol::decode_response<protocol::metadata_response>(payload, version);
+    auto answer = read_answer<protocol::metadata_response>(payload, version);
     if (!answer)
       return answer.error();
     // An old version would take away what a newer one has told, such as topic ids.
@@ -81,8 +80,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::api_versions_response>(payload, version);
+    const auto answer = read_answer<protocol::api_versions_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code != error_code::none)

@@ -40,8 +40,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::join_group_response>(payload, version);
+    const auto answer = read_answer<protocol::join_group_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code == error_code::member_id_required) {
@@ -100,8 +99,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::sync_group_response>(payload, version);
+    const auto answer = read_answer<protocol::sync_group_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code != error_code::none)
@@ -128,8 +126,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::heartbeat_response>(payload, version);
+    const auto answer = read_answer<protocol::heartbeat_response>(payload, version);
     if (!answer)
       return answer.error();
     return answer->error_code == error_code::none ? error{}
@@ -158,8 +155,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::leave_group_response>(payload, version);
+    const auto answer = read_answer<protocol::leave_group_response>(payload, version);
     if (!answer)
       return answer.error();
     sent_ = false;

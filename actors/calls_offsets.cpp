@@ -78,8 +78,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::offset_commit_response>(payload, version);
+    const auto answer = read_answer<protocol::offset_commit_response>(payload, version);
     if (!answer)
       return answer.error();
     refusals refused;
@@ -128,8 +127,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::offset_fetch_response>(payload, version);
+    const auto answer = read_answer<protocol::offset_fetch_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_.group = request_.group;
@@ -193,7 +191,8 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto found = protocol::decode_lookup(wanted(), version, payload);
+    const auto found = protocol::decode_lookup(wanted(), version,
+      read_answer<protocol::find_coordinator_response>(payload, version));
     if (!found)
       return found.error();
     known.learn_coordinator(wanted(), found->id, found->address);

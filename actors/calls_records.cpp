@@ -69,7 +69,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::produce_response>(payload, version);
+    auto answer = read_answer<protocol::produce_response>(payload, version);
     if (!answer)
       return answer.error();
     const auto* part = find_partition(
@@ -239,7 +239,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::fetch_response>(payload, version);
+    auto answer = read_answer<protocol::fetch_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code != error_code::none)
@@ -252,6 +252,10 @@ public:
       },
       [](auto& t) -> auto& { return t.partitions; },
       [](const auto& x) { return x.partition_index; }, request_.partition);
+    if (throttled().told_ms > 0 && (part == nullptr || !tells(*part)))
+      return {error_code::throttling_quota_exceeded,
+        at(request_.topic, request_.partition) + ": a quota of the broker leaves out the "
+          + "records for " + std::to_string(throttled().told_ms) + " ms"};
     if (part == nullptr)
       return unanswered(request_.topic, request_.partition);
     if (part->error_code != error_code::none)
@@ -282,6 +286,12 @@ public:
   }
 
 private:
+  /// Whether it says more than a throttled answer, in which nothing was looked up.
+  [[nodiscard]] bool tells(const protocol::fetch_partition_data& part) const {
+    return part.error_code != error_code::none || (part.records && !part.records->empty())
+      || part.high_watermark <= *request_.offset;
+  }
+
   uuid id_;
 };
 
@@ -306,8 +316,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer =
-      protocol::decode_response<protocol::list_offsets_response>(payload, version);
+    auto answer = read_answer<protocol::list_offsets_response>(payload, version);
     if (!answer)
       return answer.error();
     const auto* part = find_partition(

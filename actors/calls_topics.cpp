@@ -65,8 +65,7 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto answer =
-      protocol::decode_response<protocol::create_topics_response>(payload, version);
+    const auto answer = read_answer<protocol::create_topics_response>(payload, version);
     if (!answer)
       return answer.error();
     std::vector<std::string> names;
@@ -98,8 +97,7 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto answer =
-      protocol::decode_response<protocol::delete_topics_response>(payload, version);
+    const auto answer = read_answer<protocol::delete_topics_response>(payload, version);
     if (!answer)
       return answer.error();
     auto outcome = take_results(request_.topics, answer->responses, answer_);

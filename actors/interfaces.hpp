@@ -241,6 +241,8 @@ struct connection_status {
   std::uint32_t in_flight = 0;
   /// Why it is not connected; may be empty.
   std::string last_error = {};
+  /// How long a quota of the broker still holds requests back; zero: none does.
+  milliseconds throttled{0};
 };
 
 struct worker_status {
@@ -395,7 +397,7 @@ template <class Inspector>
 bool inspect(Inspector& f, connection_status& x) {
   return f.object(x).fields(f.field("broker", x.broker), f.field("address", x.address),
     f.field("connected", x.connected), f.field("in_flight", x.in_flight),
-    f.field("last_error", x.last_error));
+    f.field("last_error", x.last_error), f.field("throttled", x.throttled));
 }
 
 template <class Inspector>

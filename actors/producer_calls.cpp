@@ -51,7 +51,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::produce_response>(payload, version);
+    auto answer = read_answer<protocol::produce_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_ = *std::move(answer);
@@ -82,6 +82,7 @@ private:
     what.patience = options.request_timeout;
     what.repeatable = false;
     what.answered = options.acks != 0;
+    what.quota_extends_deadline = true;
     return what;
   }
 
@@ -105,8 +106,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer =
-      protocol::decode_response<protocol::init_producer_id_response>(payload, version);
+    auto answer = read_answer<protocol::init_producer_id_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_ = *std::move(answer);

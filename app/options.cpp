@@ -333,6 +333,7 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("request_timeout", options.request_timeout, false);
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);
+  in.duration("max_throttle", options.max_throttle, true);
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
@@ -368,6 +369,7 @@ result<actors::worker_options> worker_options_from(
   result.request_timeout = *all->request_timeout;
   result.initial_topics = all->initial_topics;
   result.socket_timeout = application.socket_timeout;
+  result.max_throttle = application.max_throttle;
   result.unknown_topic_wait = application.unknown_topic_wait;
   result.reconnect_backoff = application.sleep_for_reconnect;
   result.reconnect_backoff_max =

@@ -1,5 +1,4 @@
 #include <cafka/protocol/machines/coordinator_lookup.hpp>
-#include <cafka/protocol/messages/find_coordinator.hpp>
 
 #include <algorithm>
 
@@ -41,9 +40,8 @@ result<frame> encode_lookup(const coordinator_of& what, std::int16_t version,
   return encode_request(request, version, correlation_id, client_id);
 }
 
-result<found_node> decode_lookup(
-  const coordinator_of& what, std::int16_t version, const shared_bytes& payload) {
-  const auto answer = decode_response<find_coordinator_response>(payload, version);
+result<found_node> decode_lookup(const coordinator_of& what, std::int16_t version,
+  const result<find_coordinator_response>& answer) {
   if (!answer)
     return answer.error();
   coordinator_endpoint found;

@@ -74,6 +74,7 @@ void dispatcher::submit(
   const auto id = ++last_call_;
   auto& c = calls_[id];
   c.what = std::move(what);
+  c.what->limit_throttle(options_.max_throttle);
   c.submitted = now;
   c.deadline = now + std::min(deadline, longest_deadline);
   deadlines_.emplace(c.deadline, id);
@@ -85,6 +86,7 @@ call_id dispatcher::submit_own(time_point now, std::unique_ptr<call> what) {
   const auto id = ++last_call_;
   auto& c = calls_[id];
   c.what = std::move(what);
+  c.what->limit_throttle(options_.max_throttle);
   c.submitted = now;
   c.deadline = now + options_.request_timeout;
   c.own = true;
@@ -118,6 +120,8 @@ void dispatcher::handle(
                [](const link::ignored&) {},
                [&](const link::ready&) {
                  ++up_links_;
+                 heed_quota(now, l, api_key::api_versions,
+                   throttle_of(l.handshake_throttle(), options_.max_throttle, true));
                  changed_ = true;
                },
                [&](link::reply& r) { out_.send(connection, std::move(r.bytes)); },
@@ -161,7 +165,7 @@ void dispatcher::on_time(time_point now) {
     expire(now, calls_.find(deadlines_.begin()->second));
   std::vector<link*> silent;
   each_link([&](link& l) {
-    const auto until = l.silent_until(options_.socket_timeout);
+    const auto until = l.silent_until(silence_of(l));
     if (until && *until <= now)
       silent.push_back(&l);
   });
@@ -170,7 +174,7 @@ void dispatcher::on_time(time_point now) {
     lose(now, *l,
       {error_code::disconnected,
         to_string(l->address()) + ": no answer for "
-          + std::to_string(options_.socket_timeout.count()) + " ms"});
+          + std::to_string(silence_of(*l).count()) + " ms"});
   }
   std::vector<link*> slow;
   each_link([&](link& l) {
@@ -203,7 +207,7 @@ time_point dispatcher::next_time() const {
   if (metadata_wanted_ && !refreshing_)
     next = std::min(next, refresh_not_before_);
   each_link([&](const link& l) {
-    if (const auto until = l.silent_until(options_.socket_timeout))
+    if (const auto until = l.silent_until(silence_of(l)))
       next = std::min(next, *until);
     if (const auto at = l.next_time())
       next = std::min(next, *at);
@@ -263,21 +267,27 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
     c.what->what().where);
 }
 
-link* dispatcher::least_busy() const {
+link* dispatcher::least_busy(time_point now, api_key key) const {
   link* best = nullptr;
+  const auto rank = [&](const link& l) {
+    return std::pair{held(now, l, key) != nullptr, l.in_flight()};
+  };
   each_link([&](link& l) {
-    if (l.up() && l.lane() == lane::normal
-      && (best == nullptr || l.in_flight() < best->in_flight()))
+    if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
   return best;
 }
 
 dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
-  if (auto* best = least_busy())
+  const auto key = c.what->what().key;
+  auto* best = least_busy(now, key);
+  if (best != nullptr && held(now, *best, key) == nullptr)
     return best;
-  connect_seed(now);
-  return wait_for(c, waits_for::connection);
+  // Where only the connection is throttled, another one need not wait.
+  if (best == nullptr || quotas_.held(now, best->address(), key) == nullptr)
+    connect_seed(now);
+  return best != nullptr ? best : wait_for(c, waits_for::connection);
 }
 
 dispatcher::route dispatcher::route_to_broker(
@@ -302,7 +312,7 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
     return route_to_broker(now, c, id);
   // Brokers before 0.10 never say who controls. Where others do not, or name a stranger,
   // any of them knows better, or passes it on.
-  const auto* any = least_busy();
+  const auto* any = least_busy(now, c.what->what().key);
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
   const bool not_now =
@@ -361,8 +371,14 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
       return;
     }
     if (*where != nullptr) {
-      transmit(now, at, **where);
-      return;
+      const auto* by = held(now, **where, c.what->what().key);
+      if (by == nullptr) {
+        transmit(now, at, **where);
+        return;
+      }
+      c.waiting = waits_for::quota;
+      note_hold(c, **where, *by);
+      retry_at_ = std::min(retry_at_, by->until);
     }
   } else {
     c.waiting = waits_for::retry;
@@ -395,6 +411,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   case output::sent::queued:
     to.sent(now, at->first, what, *version);
     c.waiting = waits_for::nothing;
+    c.quota.clear();
     c.on = &to;
     if (!what.answered)
       finish(at, {});
@@ -416,13 +433,14 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
 // -- how a call ends --------------------------------------------------------------------
 
 void dispatcher::deliver(
-  time_point now, const link& from, const link::answer& a, const shared_bytes& payload) {
+  time_point now, link& from, const link::answer& a, const shared_bytes& payload) {
   const auto at = calls_.find(a.call);
   if (at == calls_.end())
     return;
   auto& c = at->second;
   c.on = nullptr;
   auto outcome = c.what->receive(a.version, payload, cluster_);
+  heed_quota(now, from, c.what->what().key, c.what->throttled());
   if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
@@ -453,7 +471,8 @@ void dispatcher::try_again(time_point now, calls::iterator at, error why) {
   auto& c = at->second;
   c.on = nullptr;
   c.not_before = now + backoff(options_.retry, ++c.attempts, random_);
-  if (c.not_before >= c.deadline) {
+  // A quota says when to go on; its caller is told at the deadline.
+  if (c.not_before >= c.deadline && why.code != error_code::throttling_quota_exceeded) {
     finish(at, std::move(why));
     return;
   }
@@ -494,6 +513,8 @@ void dispatcher::expire(time_point now, calls::iterator at) {
       outcome.code = error_code::outcome_unknown;
     outcome.detail = describe_missing(*on, at->first);
     on->abandon(at->first);
+    if (!c.quota.empty())
+      outcome.detail += ", " + c.quota;
   } else {
     outcome.detail = why_waiting(c);
   }
@@ -507,8 +528,9 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
   const auto* where = std::get_if<leader_of>(&c.what->what().where);
   std::string text;
   switch (c.waiting) {
-  case waits_for::nothing:
-  case waits_for::retry: break;
+  case waits_for::nothing: break;
+  case waits_for::quota:
+  case waits_for::retry: text = c.quota; break;
   case waits_for::connection: text = why_no_connection(c); break;
   case waits_for::coordinator: text = why_no_coordinator(c); break;
   case waits_for::metadata:

@@ -36,6 +36,8 @@ struct dispatcher_options {
   std::chrono::milliseconds unknown_topic_wait{2'000};
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
+  /// The longest that a client pauses because of what one answer says of a quota.
+  std::chrono::milliseconds max_throttle = default_max_throttle;
   /// Most connections to one broker for requests that rest there; beyond that they share.
   std::size_t max_resting = 64;
   /// Such a connection is closed when it was not used for so long.
@@ -77,6 +79,9 @@ public:
     bool up = false;
     std::size_t in_flight = 0;
     error last_error;
+    /// Until when a quota of the broker holds requests back, the longest of several; what
+    /// is past counts as nothing.
+    time_point held_until;
   };
 
   dispatcher(dispatcher_options options, output& out);
@@ -125,6 +130,7 @@ private:
     partition,
     coordinator,
     broker,
+    quota,
     retry
   };
 
@@ -138,6 +144,7 @@ private:
     bool own = false; // The dispatcher asks for itself.
     waits_for waiting = waits_for::nothing;
     broker_id waiting_broker = -1;
+    std::string quota; // Which one held it back last, in words.
     error last_error;
   };
 
@@ -173,7 +180,13 @@ private:
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
-  [[nodiscard]] link* least_busy() const;
+  // `held`: those that a quota holds back are asked only when there are no others.
+  [[nodiscard]] link* least_busy(time_point now, api_key key) const;
+  [[nodiscard]] const quotas::hold* held(
+    time_point now, const link& l, api_key key) const;
+  void heed_quota(time_point now, link& from, api_key key, const throttle& what);
+  void note_hold(pending_call& c, const link& l, const quotas::hold& by);
+  [[nodiscard]] std::chrono::milliseconds silence_of(const link& l) const;
   route route_to_any(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
   route route_to_controller(time_point now, pending_call& c);
@@ -185,7 +198,7 @@ private:
   void try_send(time_point now, calls::iterator at);
   void transmit(time_point now, calls::iterator at, link& to);
   void deliver(
-    time_point now, const link& from, const link::answer& a, const shared_bytes& payload);
+    time_point now, link& from, const link::answer& a, const shared_bytes& payload);
   void heed(const link& from, const target& where, remedy what);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
@@ -267,6 +280,8 @@ private:
   std::vector<lookup_outcome> looked_up_;
   // When the first of the coordinators in use is to be asked for again.
   time_point next_lookup_ = time_point::max();
+
+  quotas quotas_;
 
   // Something happened that may let a waiting call go.
   bool changed_ = false;

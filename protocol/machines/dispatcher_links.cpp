@@ -157,7 +157,8 @@ link* dispatcher::by_connection(std::uint64_t connection) {
 std::vector<dispatcher::link_status> dispatcher::links() const {
   std::vector<link_status> all;
   each_link([&](const link& l) {
-    all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error()});
+    all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error(),
+      quotas_.held_until(l.address())});
   });
   return all;
 }

@@ -33,6 +33,7 @@ public:
     auto answer = read_answer<protocol::metadata_response>(payload, version);
     if (!answer)
       return answer.error();
+    protocol::keep_asked(*answer, topics_);
     // The brokers' addresses are what the dispatcher wants to know of it.
     known.update(*answer, false);
     answer_ = *std::move(answer);

@@ -3,6 +3,7 @@
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
+#include <cafka/protocol/text.hpp>
 
 namespace cafka::actors {
 
@@ -13,6 +14,9 @@ constexpr std::int16_t last_message_set_version = 2;
 /// From here on topics go by their ids (KIP-516).
 constexpr std::int16_t fetch_by_id_since = 13;
 constexpr std::int16_t produce_by_id_since = 13;
+
+/// More than so many bytes about single records no error has.
+constexpr std::size_t most_about_records = 2'000;
 
 /// A fetch that may wait longer than this has a connection for itself.
 constexpr milliseconds longest_shared_wait{100};
@@ -71,7 +75,7 @@ public:
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
     auto answer = read_answer<protocol::produce_response>(payload, version);
     if (!answer)
-      return answer.error();
+      return may_be_done(answer.error());
     const auto* part = find_partition(
       answer->responses,
       [&](const auto& t) {
@@ -81,17 +85,22 @@ public:
       [](auto& t) -> auto& { return t.partition_responses; },
       [](const auto& x) { return x.index; }, where());
     if (part == nullptr)
-      return unanswered(request_.topic, where());
+      return may_be_done(unanswered(request_.topic, where()));
     if (part->error_code != error_code::none) {
       auto detail = at(request_.topic, where());
       if (part->error_message)
-        detail += ": " + *part->error_message;
+        detail += ": " + protocol::shown(*part->error_message);
       for (const auto& e : part->record_errors) {
+        if (detail.size() > most_about_records) {
+          detail += "; ...";
+          break;
+        }
         detail += "; record " + std::to_string(e.batch_index);
         if (e.batch_index_error_message)
-          detail += ": " + *e.batch_index_error_message;
+          detail += ": " + protocol::shown(*e.batch_index_error_message);
       }
-      return {part->error_code, std::move(detail)};
+      error refused{part->error_code, std::move(detail)};
+      return is_kafkas(refused.code) ? refused : may_be_done(refused);
     }
     answer_.base_offset = part->base_offset;
     if (part->log_append_time_ms >= 0)
@@ -370,6 +379,11 @@ std::unique_ptr<protocol::call> make_call(
   what.answered = request.required_acks != 0;
   return std::make_unique<produce_call>(
     std::move(what), std::move(request), std::move(around), std::move(reply));
+}
+
+error check_fetch_pin(std::optional<std::int16_t> pinned) {
+  return protocol::check_pin(
+    protocol::api_key::fetch, protocol::fetch_request::versions, pinned);
 }
 
 std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched> reply) {

@@ -1,5 +1,6 @@
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/options.hpp>
+#include <cafka/protocol/names.hpp>
 
 #include <caf/config_value.hpp>
 
@@ -294,6 +295,16 @@ result<worker_init> merged(
   if (!valid_consumer_group(result.consumer_group))
     return error{error_code::invalid_group_id,
       "consumer_group is empty; allowed are a name and no_consumer_group"};
+  auto wrong = protocol::check_name("client_id", *result.client_id);
+  if (wrong.code == error_code::none)
+    wrong = protocol::check_name(
+      "consumer_group", result.consumer_group.name().value_or(std::string{}));
+  for (const auto& topic : result.initial_topics) {
+    if (wrong.code == error_code::none)
+      wrong = protocol::check_topic_name(topic);
+  }
+  if (wrong.code != error_code::none)
+    return wrong;
   if (*result.request_timeout <= milliseconds{0})
     return error{error_code::invalid_argument, "request_timeout must be more than zero"};
   return result;

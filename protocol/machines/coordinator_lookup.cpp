@@ -1,4 +1,5 @@
 #include <cafka/protocol/machines/coordinator_lookup.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 
@@ -16,7 +17,7 @@ error refused(
   auto detail = to_string(what);
   // Kafka repeats the code's own text, or says NONE.
   if (words && !words->empty())
-    detail += ": " + *words;
+    detail += ": " + shown(*words);
   return {code, std::move(detail)};
 }
 

@@ -1,4 +1,6 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/protocol/names.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -16,6 +18,9 @@ overloaded(Fs...) -> overloaded<Fs...>;
 
 /// Deadlines beyond this would overflow the clock's count.
 constexpr std::chrono::milliseconds longest_deadline = std::chrono::hours{24 * 365};
+
+/// No error is longer, whatever brokers say.
+constexpr std::size_t longest_detail = 4'000;
 
 std::string describe_partition(const leader_of& where) {
   return where.partition.value() < 0
@@ -52,8 +57,10 @@ dispatcher::~dispatcher() = default;
 // -- what comes in ----------------------------------------------------------------------
 
 void dispatcher::start(time_point now) {
-  for (const auto& topic : options_.initial_topics)
-    topics_[topic] = {now, true};
+  for (const auto& topic : options_.initial_topics) {
+    if (check_topic_name(topic).code == error_code::none)
+      topics_[topic] = {now, true};
+  }
   want_metadata();
   settle(now);
 }
@@ -69,6 +76,14 @@ void dispatcher::submit(
       std::to_string(options_.max_pending) + " requests are pending"});
     return;
   }
+  const auto& wanted = what->what();
+  if (auto wrong =
+        check_pin(wanted.key, wanted.versions, wanted.pinned, wanted.who_needs);
+      wrong.code != error_code::none) {
+    what->finish(std::move(wrong));
+    return;
+  }
+  any_extends_ = any_extends_ || wanted.quota_extends_deadline;
   if (deadline <= std::chrono::milliseconds{0})
     deadline = options_.request_timeout;
   const auto id = ++last_call_;
@@ -322,6 +337,11 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
 
 dispatcher::route dispatcher::route_to_leader(
   time_point now, pending_call& c, const leader_of& where) {
+  // One that cannot be asked about would keep all others from being.
+  if (!topics_.contains(where.topic)) {
+    if (auto wrong = check_topic_name(where.topic); wrong.code != error_code::none)
+      return wrong;
+  }
   const auto view = cluster_.leader_of(where.topic, where.partition);
   const bool may_be_missing = view.state == cluster::leadership::unknown
     || view.state == cluster::leadership::topic_refused;
@@ -377,7 +397,8 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
         return;
       }
       c.waiting = waits_for::quota;
-      note_hold(c, **where, *by);
+      c.held_for = by->what;
+      c.held_by = (*where)->broker();
       retry_at_ = std::min(retry_at_, by->until);
     }
   } else {
@@ -411,8 +432,9 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   case output::sent::queued:
     to.sent(now, at->first, what, *version);
     c.waiting = waits_for::nothing;
-    c.quota.clear();
     c.on = &to;
+    // A broker that pauses before it answers may do so again.
+    extend(at->first, c, quotas_.delay(to.address()));
     if (!what.answered)
       finish(at, {});
     break;
@@ -483,6 +505,9 @@ void dispatcher::try_again(time_point now, calls::iterator at, error why) {
 }
 
 void dispatcher::finish(calls::iterator at, error outcome) {
+  // Names and addresses from brokers may be in it, too.
+  if (!may_be_shown(outcome.detail, longest_detail))
+    outcome.detail = shown(outcome.detail, longest_detail);
   deadlines_.erase({at->second.deadline, at->first});
   own_calls_ -= at->second.own ? 1 : 0;
   const auto what = std::move(at->second.what);
@@ -513,8 +538,8 @@ void dispatcher::expire(time_point now, calls::iterator at) {
       outcome.code = error_code::outcome_unknown;
     outcome.detail = describe_missing(*on, at->first);
     on->abandon(at->first);
-    if (!c.quota.empty())
-      outcome.detail += ", " + c.quota;
+    if (const auto& by = on->muted(); by.until > c.submitted)
+      outcome.detail += ", " + quota_text(on->broker(), by.what);
   } else {
     outcome.detail = why_waiting(c);
   }
@@ -530,7 +555,10 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
   switch (c.waiting) {
   case waits_for::nothing: break;
   case waits_for::quota:
-  case waits_for::retry: text = c.quota; break;
+  case waits_for::retry:
+    if (c.held_for.time > std::chrono::milliseconds{0})
+      text = quota_text(c.held_by, c.held_for);
+    break;
   case waits_for::connection: text = why_no_connection(c); break;
   case waits_for::coordinator: text = why_no_coordinator(c); break;
   case waits_for::metadata:

@@ -144,7 +144,8 @@ private:
     bool own = false; // The dispatcher asks for itself.
     waits_for waiting = waits_for::nothing;
     broker_id waiting_broker = -1;
-    std::string quota; // Which one held it back last, in words.
+    throttle held_for; // What held it back last, and whose it was.
+    broker_id held_by = -1;
     error last_error;
   };
 
@@ -185,7 +186,9 @@ private:
   [[nodiscard]] const quotas::hold* held(
     time_point now, const link& l, api_key key) const;
   void heed_quota(time_point now, link& from, api_key key, const throttle& what);
-  void note_hold(pending_call& c, const link& l, const quotas::hold& by);
+  // Once it is sent, if its deadline does not count what quotas cost.
+  void extend(call_id id, pending_call& c, std::chrono::milliseconds by);
+  [[nodiscard]] static std::string quota_text(broker_id of, const throttle& what);
   [[nodiscard]] std::chrono::milliseconds silence_of(const link& l) const;
   route route_to_any(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
@@ -282,6 +285,7 @@ private:
   time_point next_lookup_ = time_point::max();
 
   quotas quotas_;
+  bool any_extends_ = false; // Some calls have deadlines that do not count quotas.
 
   // Something happened that may let a waiting call go.
   bool changed_ = false;

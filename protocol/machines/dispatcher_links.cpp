@@ -1,4 +1,5 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -105,11 +106,12 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
     cluster_.forget_coordinators_at(l.broker());
   if (l.up())
     --up_links_;
-  const auto orphans = l.down(now, why, options_.reconnect, random_);
+  const auto orphans =
+    l.down(now, {why.code, shown(why.detail)}, options_.reconnect, random_);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.
   } else if (&l == seed_.get()) {
-    seed_errors_[l.address()] = why;
+    seed_errors_[l.address()] = l.last_error();
     ++seed_at_;
     // Everyone is asked once before anyone is waited for.
     if (++seed_tried_ < seed_places_)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string>
-#include <vector>
 
 // What the dispatcher does about brokers' quotas.
 
@@ -15,14 +14,13 @@ const quotas::hold* dispatcher::held(time_point now, const link& l, api_key key)
   return muted.until > now && (by == nullptr || muted.until > by->until) ? &muted : by;
 }
 
-void dispatcher::note_hold(pending_call& c, const link& l, const quotas::hold& by) {
-  const auto& what = by.what;
-  c.quota = "throttled by the quota of ";
-  c.quota += l.broker().value() < 0 ? to_string(l.address())
-                                    : "broker " + std::to_string(l.broker().value());
-  c.quota += " for " + std::to_string(what.time.count()) + " ms";
+std::string dispatcher::quota_text(broker_id of, const throttle& what) {
+  auto text = "throttled by the quota of "
+    + (of.value() < 0 ? std::string{"a broker"} : "broker " + std::to_string(of.value()))
+    + " for " + std::to_string(what.time.count()) + " ms";
   if (what.told_ms != what.time.count())
-    c.quota += ", max_throttle, although it said " + std::to_string(what.told_ms) + " ms";
+    text += ", max_throttle, although it said " + std::to_string(what.told_ms) + " ms";
+  return text;
 }
 
 void dispatcher::heed_quota(
@@ -32,21 +30,21 @@ void dispatcher::heed_quota(
   quotas_.note(now, from.address(), key, what);
   if (!what.client_pauses)
     return;
-  const quotas::hold by{now + what.time, what};
-  from.mute(by);
-  std::vector<std::pair<call_id, pending_call*>> behind;
+  from.mute({now + what.time, what});
+  if (!any_extends_)
+    return;
   for (auto& [id, c] : calls_) {
-    if (c.on != &from)
-      continue;
-    note_hold(c, from, by);
-    if (c.what->what().quota_extends_deadline)
-      behind.emplace_back(id, &c);
+    if (c.on == &from)
+      extend(id, c, what.time);
   }
-  for (auto& [id, c] : behind) {
-    deadlines_.erase({c->deadline, id});
-    c->deadline += what.time;
-    deadlines_.emplace(c->deadline, id);
-  }
+}
+
+void dispatcher::extend(call_id id, pending_call& c, std::chrono::milliseconds by) {
+  if (!c.what->what().quota_extends_deadline || by <= std::chrono::milliseconds{0})
+    return;
+  deadlines_.erase({c.deadline, id});
+  c.deadline += by;
+  deadlines_.emplace(c.deadline, id);
 }
 
 std::chrono::milliseconds dispatcher::silence_of(const link& l) const {

@@ -191,6 +191,25 @@ TEST_CASE("a broker that pauses before it answers may do so again", "[dispatcher
   CHECK(b.log.back() == "disconnect b1:9092");
 }
 
+TEST_CASE(
+  "a deadline that does not count quotas allows for such a pause", "[dispatcher]") {
+  auto options = bed::plain();
+  options.socket_timeout = 60s;
+  bed b{options};
+  b.machine.start(b.now);
+  b.welcome(1, old_versions());
+  b.answer_metadata(about({1}, {}, 1));
+  const auto first = b.submit(asking(any_broker{}));
+  b.answer(b.take(api_key::list_offsets), throttled_by(25'000));
+  auto patient = asking(any_broker{});
+  patient.quota_extends_deadline = true;
+  const auto f = b.submit(patient, 5s);
+  b.pass(29'999ms);
+  CHECK(f->finished == 0);
+  b.pass(1ms);
+  CHECK(f->failed_with(error_code::timed_out));
+}
+
 TEST_CASE("an answer that is empty for a quota is waited for until the deadline",
   "[dispatcher]") {
   ready_bed b;

@@ -39,6 +39,13 @@ std::unique_ptr<protocol::call> make_call(
 std::unique_ptr<protocol::call> make_call(
   api_versions request, reply_function<supported_versions> reply);
 
+/// Error `unsupported_api_version` for a pin that no broker can serve, of what is asked
+/// beside a fetch.
+[[nodiscard]] error check_pins(
+  std::optional<std::int16_t> offset_fetch, std::optional<std::int16_t> offset_commit);
+/// The same for a fetch itself.
+[[nodiscard]] error check_fetch_pin(std::optional<std::int16_t> pinned);
+
 std::unique_ptr<protocol::call> make_call(
   create_topics request, reply_function<topic_results> reply);
 std::unique_ptr<protocol::call> make_call(

@@ -6,6 +6,12 @@ namespace cafka::actors {
 
 namespace {
 
+/// Zero for a number that is no port.
+std::uint16_t port_of(std::int32_t number) {
+  return number > 0 && number <= UINT16_MAX ? static_cast<std::uint16_t>(number)
+                                            : std::uint16_t{0};
+}
+
 // -- metadata ---------------------------------------------------------------------------
 
 class metadata_call final : public replying_call<metadata, cluster_metadata> {
@@ -34,10 +40,11 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto answer =
-      protocol::decode_response<protocol::metadata_response>(payload, version);
+    auto answer = read_answer<protocol::metadata_response>(payload, version);
     if (!answer)
       return answer.error();
+    if (request_.topics)
+      protocol::keep_asked(*answer, *request_.topics);
     // An old version would take away what a newer one has told, such as topic ids.
     if (!request_.api_version)
       known.update(*answer, !request_.topics);
@@ -45,7 +52,7 @@ public:
     answer_.controller = answer->controller_id;
     for (auto& b : answer->brokers)
       answer_.brokers.push_back(
-        {b.node_id, {b.host, static_cast<std::uint16_t>(b.port)}, b.rack});
+        {b.node_id, {std::move(b.host), port_of(b.port)}, std::move(b.rack)});
     for (auto& t : answer->topics) {
       auto& topic = answer_.topics.emplace_back();
       topic.name = t.name.value_or("");
@@ -81,8 +88,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::api_versions_response>(payload, version);
+    const auto answer = read_answer<protocol::api_versions_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code != error_code::none)
@@ -99,6 +105,12 @@ public:
 
 std::unique_ptr<protocol::call> make_call(
   metadata request, reply_function<cluster_metadata> reply) {
+  for (const auto& name : request.topics.value_or(std::vector<std::string>{})) {
+    if (auto wrong = protocol::check_topic_name(name); wrong.code != error_code::none) {
+      reply(std::move(wrong));
+      return nullptr;
+    }
+  }
   auto what = traits_of<protocol::metadata_request>(request.api_version);
   return std::make_unique<metadata_call>(
     std::move(what), std::move(request), std::move(reply));

@@ -40,8 +40,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::join_group_response>(payload, version);
+    const auto answer = read_answer<protocol::join_group_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code == error_code::member_id_required) {
@@ -100,8 +99,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::sync_group_response>(payload, version);
+    const auto answer = read_answer<protocol::sync_group_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code != error_code::none)
@@ -128,8 +126,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::heartbeat_response>(payload, version);
+    const auto answer = read_answer<protocol::heartbeat_response>(payload, version);
     if (!answer)
       return answer.error();
     return answer->error_code == error_code::none ? error{}
@@ -158,8 +155,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::leave_group_response>(payload, version);
+    const auto answer = read_answer<protocol::leave_group_response>(payload, version);
     if (!answer)
       return answer.error();
     sent_ = false;
@@ -199,13 +195,23 @@ private:
   bool lost_ = false;
 };
 
-error check_member(std::int32_t generation, const std::string& member_id) {
+/// What all requests of a member have.
+template <class Request>
+error check_ids(const Request& request) {
+  return first_of({protocol::check_name("member_id", request.member_id),
+    check_name("group_instance_id", request.group_instance_id)});
+}
+
+template <class Request>
+error check_member(const Request& request) {
+  const auto generation = request.generation;
+  const auto& member_id = request.member_id;
   if (generation < 0)
     return {error_code::invalid_argument,
       "generation is " + std::to_string(generation) + ", as joined_group says it is not"};
   if (member_id.empty())
     return {error_code::invalid_argument, "there is no member_id"};
-  return {};
+  return check_ids(request);
 }
 
 error check(const join_group& request) {
@@ -215,7 +221,14 @@ error check(const join_group& request) {
     || request.rebalance_timeout <= milliseconds{0})
     return {error_code::invalid_argument,
       "session_timeout and rebalance_timeout must be more than zero"};
-  return {};
+  for (const auto& p : request.protocols) {
+    if (auto wrong = protocol::check_name("protocol", p.name);
+        wrong.code != error_code::none)
+      return wrong;
+  }
+  return first_of(
+    {check_ids(request), protocol::check_name("protocol_type", request.protocol_type),
+      check_name("reason", request.reason)});
 }
 
 error check(const leave_group& request) {
@@ -225,6 +238,9 @@ error check(const leave_group& request) {
     if (m.member_id.empty() && !m.group_instance_id)
       return {error_code::invalid_argument,
         "a member has neither a member_id nor a group_instance_id"};
+    if (auto wrong = first_of({check_ids(m), check_name("reason", m.reason)});
+        wrong.code != error_code::none)
+      return wrong;
   }
   return {};
 }
@@ -255,7 +271,13 @@ std::unique_ptr<protocol::call> make_call(
     what.versions.max = 4;
   if (request.group_instance_id)
     what.need(3, "group_instance_id needs"); // KIP-345
-  auto wrong = check_member(request.generation, request.member_id);
+  auto wrong = first_of(
+    {check_member(request), protocol::check_name("protocol_type", request.protocol_type),
+      protocol::check_name("protocol_name", request.protocol_name)});
+  for (const auto& a : request.assignments) {
+    if (wrong.code == error_code::none)
+      wrong = protocol::check_name("member_id", a.member_id);
+  }
   return make_coordinated<sync_group_call>(
     std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }
@@ -264,7 +286,7 @@ std::unique_ptr<protocol::call> make_call(heartbeat request, reply_function<done
   auto what = to_coordinator<protocol::heartbeat_request>(request);
   if (request.group_instance_id)
     what.need(3, "group_instance_id needs"); // KIP-345
-  auto wrong = check_member(request.generation, request.member_id);
+  auto wrong = check_member(request);
   return make_coordinated<heartbeat_call>(
     std::move(wrong), std::move(what), std::move(request), std::move(reply));
 }

@@ -4,6 +4,7 @@
 #include <cafka/protocol/messages/find_coordinator.hpp>
 #include <cafka/protocol/messages/offset_commit.hpp>
 #include <cafka/protocol/messages/offset_fetch.hpp>
+#include <cafka/protocol/text.hpp>
 
 namespace cafka::actors {
 
@@ -28,6 +29,9 @@ auto& topic_in(Topics& topics, const std::string& name) {
   return fresh;
 }
 
+/// More than so many bytes about single partitions no error has.
+constexpr std::size_t longest_detail = 2'000;
+
 /// Collects what became of partitions: the first code, and each that was refused.
 class refusals {
 public:
@@ -39,6 +43,7 @@ public:
     outcome_.detail += (outcome_.detail.empty() ? "" : ", ") + at(topic, p);
     if (e != outcome_.code)
       outcome_.detail += " (" + to_string(e) + ')';
+    outcome_.detail = protocol::shown(outcome_.detail, longest_detail);
   }
 
   [[nodiscard]] error outcome(const std::string& group) const {
@@ -78,11 +83,11 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::offset_commit_response>(payload, version);
+    const auto answer = read_answer<protocol::offset_commit_response>(payload, version);
     if (!answer)
       return answer.error();
     refusals refused;
+    // What the answer leaves out, or says with a code that is not known, may be kept.
     for (const auto& o : request_.offsets)
       refused.add(o.topic, o.partition, code_of(*answer, o));
     return refused.outcome(request_.group);
@@ -101,10 +106,10 @@ private:
         continue;
       for (const auto& p : t.partitions) {
         if (p.partition_index == o.partition)
-          return p.error_code;
+          return is_kafkas(p.error_code) ? p.error_code : error_code::outcome_unknown;
       }
     }
-    return error_code::malformed_response;
+    return error_code::outcome_unknown;
   }
 };
 
@@ -128,8 +133,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    const auto answer =
-      protocol::decode_response<protocol::offset_fetch_response>(payload, version);
+    const auto answer = read_answer<protocol::offset_fetch_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_.group = request_.group;
@@ -193,7 +197,8 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto found = protocol::decode_lookup(wanted(), version, payload);
+    const auto found = protocol::decode_lookup(wanted(), version,
+      read_answer<protocol::find_coordinator_response>(payload, version));
     if (!found)
       return found.error();
     known.learn_coordinator(wanted(), found->id, found->address);
@@ -217,14 +222,20 @@ error check(const offset_commit& request) {
       return {error_code::invalid_argument,
         "offset " + std::to_string(o.offset.value()) + " of " + at(o.topic, o.partition)
           + " is negative"};
+    if (auto wrong = protocol::check_name("metadata", o.metadata);
+        wrong.code != error_code::none)
+      return wrong;
   }
-  return {};
+  return first_of({protocol::check_name("member_id", request.member_id),
+    check_name("group_instance_id", request.group_instance_id)});
 }
 
 error check(const offset_fetch& request) {
   if (!request.topics)
     return {};
   for (const auto& t : *request.topics) {
+    if (auto wrong = protocol::check_topic_name(t.topic); wrong.code != error_code::none)
+      return wrong;
     for (const auto p : t.partitions) {
       if (auto wrong = actors::check(t.topic, p); wrong.code != error_code::none)
         return wrong;
@@ -233,12 +244,27 @@ error check(const offset_fetch& request) {
   return {};
 }
 
+protocol::version_range by_name(protocol::version_range versions) {
+  versions.max = last_offsets_by_name;
+  return versions;
+}
+
 } // namespace
+
+error check_pins(
+  std::optional<std::int16_t> offset_fetch, std::optional<std::int16_t> offset_commit) {
+  return first_of({
+    protocol::check_pin(protocol::api_key::offset_fetch,
+      by_name(protocol::offset_fetch_request::versions), offset_fetch),
+    protocol::check_pin(protocol::api_key::offset_commit,
+      by_name(protocol::offset_commit_request::versions), offset_commit),
+  });
+}
 
 std::unique_ptr<protocol::call> make_call(
   offset_commit request, reply_function<done> reply) {
   auto what = to_coordinator<protocol::offset_commit_request>(request);
-  what.versions.max = last_offsets_by_name;
+  what.versions = by_name(what.versions);
   if (!request.member_id.empty() || request.generation >= 0)
     what.need(1, "a member's commit needs");
   if (request.group_instance_id)
@@ -255,7 +281,7 @@ std::unique_ptr<protocol::call> make_call(
 std::unique_ptr<protocol::call> make_call(
   offset_fetch request, reply_function<fetched_offsets> reply) {
   auto what = to_coordinator<protocol::offset_fetch_request>(request);
-  what.versions.max = last_offsets_by_name;
+  what.versions = by_name(what.versions);
   if (!request.topics)
     what.need(2, "asking for all topics needs"); // KIP-88
   if (request.require_stable)
@@ -270,6 +296,13 @@ std::unique_ptr<protocol::call> make_call(
   if (request.key.empty()) {
     reply(error{
       error_code::invalid_group_id, "no group is named, and the worker belongs to none"});
+    return nullptr;
+  }
+  if (auto wrong = protocol::check_name(
+        request.type == coordinator_type::group ? "group" : "transactional id",
+        request.key);
+      wrong.code != error_code::none) {
+    reply(std::move(wrong));
     return nullptr;
   }
   auto what = traits_of<protocol::find_coordinator_request>(request.api_version);

@@ -4,6 +4,7 @@
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
+#include <cafka/protocol/text.hpp>
 
 namespace cafka::actors {
 
@@ -14,6 +15,9 @@ constexpr std::int16_t last_message_set_version = 2;
 /// From here on topics go by their ids (KIP-516).
 constexpr std::int16_t fetch_by_id_since = 13;
 constexpr std::int16_t produce_by_id_since = 13;
+
+/// More than so many bytes about single records no error has.
+constexpr std::size_t most_about_records = 2'000;
 
 /// A fetch that may wait longer than this has a connection for itself.
 constexpr milliseconds longest_shared_wait{100};
@@ -70,9 +74,9 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::produce_response>(payload, version);
+    auto answer = read_answer<protocol::produce_response>(payload, version);
     if (!answer)
-      return answer.error();
+      return may_be_done(answer.error());
     const auto* part = find_partition(
       answer->responses,
       [&](const auto& t) {
@@ -82,17 +86,22 @@ public:
       [](auto& t) -> auto& { return t.partition_responses; },
       [](const auto& x) { return x.index; }, where());
     if (part == nullptr)
-      return unanswered(request_.topic, where());
+      return may_be_done(unanswered(request_.topic, where()));
     if (part->error_code != error_code::none) {
       auto detail = at(request_.topic, where());
       if (part->error_message)
-        detail += ": " + *part->error_message;
+        detail += ": " + protocol::shown(*part->error_message);
       for (const auto& e : part->record_errors) {
+        if (detail.size() > most_about_records) {
+          detail += "; ...";
+          break;
+        }
         detail += "; record " + std::to_string(e.batch_index);
         if (e.batch_index_error_message)
-          detail += ": " + *e.batch_index_error_message;
+          detail += ": " + protocol::shown(*e.batch_index_error_message);
       }
-      return {part->error_code, std::move(detail)};
+      error refused{part->error_code, std::move(detail)};
+      return is_kafkas(refused.code) ? refused : may_be_done(refused);
     }
     answer_.base_offset = part->base_offset;
     if (part->log_append_time_ms >= 0)
@@ -249,7 +258,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::fetch_response>(payload, version);
+    auto answer = read_answer<protocol::fetch_response>(payload, version);
     if (!answer)
       return answer.error();
     if (answer->error_code != error_code::none)
@@ -262,6 +271,10 @@ public:
       },
       [](auto& t) -> auto& { return t.partitions; },
       [](const auto& x) { return x.partition_index; }, request_.partition);
+    if (throttled().told_ms > 0 && (part == nullptr || !tells(*part)))
+      return {error_code::throttling_quota_exceeded,
+        at(request_.topic, request_.partition) + ": a quota of the broker leaves out the "
+          + "records for " + std::to_string(throttled().told_ms) + " ms"};
     if (part == nullptr)
       return unanswered(request_.topic, request_.partition);
     if (part->error_code != error_code::none)
@@ -292,6 +305,12 @@ public:
   }
 
 private:
+  /// Whether it says more than a throttled answer, in which nothing was looked up.
+  [[nodiscard]] bool tells(const protocol::fetch_partition_data& part) const {
+    return part.error_code != error_code::none || (part.records && !part.records->empty())
+      || part.high_watermark <= *request_.offset;
+  }
+
   uuid id_;
 };
 
@@ -316,8 +335,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer =
-      protocol::decode_response<protocol::list_offsets_response>(payload, version);
+    auto answer = read_answer<protocol::list_offsets_response>(payload, version);
     if (!answer)
       return answer.error();
     const auto* part = find_partition(
@@ -371,6 +389,11 @@ std::unique_ptr<protocol::call> make_call(
   what.answered = request.required_acks != 0;
   return std::make_unique<produce_call>(
     std::move(what), std::move(request), std::move(around), std::move(reply));
+}
+
+error check_fetch_pin(std::optional<std::int16_t> pinned) {
+  return protocol::check_pin(
+    protocol::api_key::fetch, protocol::fetch_request::versions, pinned);
 }
 
 std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched> reply) {

@@ -1,6 +1,7 @@
 #include <cafka/actors/calls_common.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/delete_topics.hpp>
+#include <cafka/protocol/text.hpp>
 
 namespace cafka::actors {
 
@@ -19,13 +20,17 @@ error take_results(
     auto& result = out.topics.emplace_back();
     result.name = name;
     if (found == results.end()) {
-      result.status = error_code::malformed_response;
+      result.status = error_code::outcome_unknown;
       result.message = "the answer leaves it out";
       continue;
     }
     result.status = found->error_code;
     if constexpr (requires { found->error_message; })
-      result.message = found->error_message.value_or("");
+      result.message = protocol::shown(found->error_message.value_or(""));
+    if (!is_kafkas(result.status)) {
+      result.message = to_string(error{result.status, result.message});
+      result.status = error_code::outcome_unknown;
+    }
     elsewhere += result.status == error_code::not_controller ? 1 : 0;
   }
   if (elsewhere == asked.size())
@@ -65,10 +70,9 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto answer =
-      protocol::decode_response<protocol::create_topics_response>(payload, version);
+    const auto answer = read_answer<protocol::create_topics_response>(payload, version);
     if (!answer)
-      return answer.error();
+      return request_.validate_only ? answer.error() : may_be_done(answer.error());
     std::vector<std::string> names;
     for (const auto& t : request_.topics)
       names.push_back(t.name);
@@ -98,10 +102,9 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto answer =
-      protocol::decode_response<protocol::delete_topics_response>(payload, version);
+    const auto answer = read_answer<protocol::delete_topics_response>(payload, version);
     if (!answer)
-      return answer.error();
+      return may_be_done(answer.error());
     auto outcome = take_results(request_.topics, answer->responses, answer_);
     if (outcome.code == error_code::none)
       forget_changed(answer_, known);
@@ -113,8 +116,14 @@ error check_new_topic(const new_topic& t) {
   const auto refuse = [&](const std::string& why) {
     return error{error_code::invalid_argument, "topic " + t.name + ": " + why};
   };
-  if (t.name.empty())
-    return {error_code::invalid_argument, "a topic has no name"};
+  if (auto wrong = protocol::check_topic_name(t.name); wrong.code != error_code::none)
+    return wrong;
+  for (const auto& [name, value] : t.configs) {
+    if (auto wrong = first_of({protocol::check_name("config", name),
+          check_name("the value of config " + name.substr(0, 60), value)});
+        wrong.code != error_code::none)
+      return refuse(wrong.detail);
+  }
   if (t.partitions == 0 || t.partitions < -1)
     return refuse("partitions is " + std::to_string(t.partitions)
       + ", allowed are -1 (the broker's default) and 1 or more");
@@ -171,11 +180,15 @@ std::unique_ptr<protocol::call> make_call(
 
 std::unique_ptr<protocol::call> make_call(
   delete_topics request, reply_function<topic_results> reply) {
-  const bool nameless = std::ranges::any_of(
-    request.topics, [](const std::string& name) { return name.empty(); });
-  if (request.topics.empty() || nameless) {
-    reply(error{error_code::invalid_argument,
-      nameless ? "a topic has no name" : "there are no topics to delete"});
+  error wrong;
+  if (request.topics.empty())
+    wrong = {error_code::invalid_argument, "there are no topics to delete"};
+  for (const auto& name : request.topics) {
+    if (wrong.code == error_code::none)
+      wrong = protocol::check_topic_name(name);
+  }
+  if (wrong.code != error_code::none) {
+    reply(std::move(wrong));
     return nullptr;
   }
   if (request.timeout <= milliseconds{0})

@@ -34,7 +34,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::fetch_response>(payload, version);
+    auto answer = read_answer<protocol::fetch_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_ = *std::move(answer);
@@ -93,8 +93,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer =
-      protocol::decode_response<protocol::list_offsets_response>(payload, version);
+    auto answer = read_answer<protocol::list_offsets_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_ = *std::move(answer);

@@ -1,4 +1,5 @@
 #include <cafka/actors/consumer_core.hpp>
+#include <cafka/protocol/names.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <algorithm>
@@ -13,9 +14,6 @@ consumed_content::~consumed_content() {
 }
 
 namespace {
-
-/// Kafka's names are shorter.
-constexpr std::size_t longest_name = 255;
 
 error refused(const std::string& key, const std::string& value, const std::string& must) {
   return {error_code::invalid_argument, key + " = " + value + ": must be " + must};
@@ -370,9 +368,11 @@ void consumer_core::change_entry(entry& e) {
 error consumer_core::assign(const std::vector<assigned_partition>& partitions) {
   for (const auto& p : partitions) {
     // One that cannot even be asked about would keep all others from being.
-    if (p.topic.empty() || p.topic.size() > longest_name)
+    if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
       return refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
-        "a text of 1 to " + std::to_string(longest_name) + " bytes");
+        "a text of 1 to " + std::to_string(protocol::longest_topic_name) + " bytes");
+    if (auto wrong = protocol::check_topic_name(p.topic); wrong.code != error_code::none)
+      return wrong;
     if (p.partition.value() < 0)
       return refused("partition", std::to_string(p.partition.value()), "zero or more");
     if (p.start.value() < (p.start.is_moment() ? -2 : 0))

@@ -14,6 +14,7 @@ protocol::dispatcher_options dispatcher_options_of(const worker_options& connect
   result.release = connection.kafka_version;
   result.request_timeout = connection.request_timeout;
   result.socket_timeout = connection.socket_timeout;
+  result.max_throttle = connection.max_throttle;
   result.reconnect.initial = connection.reconnect_backoff;
   result.reconnect.max = connection.reconnect_backoff_max;
   result.retry.initial = connection.retry_backoff;

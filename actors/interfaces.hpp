@@ -19,8 +19,12 @@ namespace cafka {
 // `deadline`     time from the worker's acceptance to the reply, whatever happens; zero
 //                means the worker's `request_timeout`.
 // `api_version`  pins the version of the Kafka API; without it the newest that both sides
-//                know. One that the broker or cafka lacks is the error
-//                `unsupported_api_version`, which names the supported range.
+//                know. One that cafka lacks is the error `unsupported_api_version` at once;
+//                one that the broker lacks is, too, which names the supported range.
+//
+// While a quota of the broker lasts, a request is held back, within its deadline; the worker's
+// status says how long. Names are checked first: topics have at most 255 bytes, other names
+// 32,767, all in UTF-8; others are `invalid_argument`.
 //
 // Every reply is a `result`: the value, or an `error` with Kafka's code or one of cafka's
 // own (`timed_out`, `outcome_unknown`, `disconnected`, `closed`, ...). An actor that asks
@@ -28,8 +32,10 @@ namespace cafka {
 
 /// Appends records to one partition, as one batch: all of them or none.
 ///
-/// Retried within the deadline only where the broker said that nothing was written; a
-/// connection lost after sending is `outcome_unknown`. Kafka: ProduceRequest, key 0.
+/// Retried within the deadline only where the broker said that nothing was written. What
+/// nobody knows is `outcome_unknown`: a connection lost after sending, an answer that
+/// cannot be read, leaves the batch out or has a code that Kafka's table does not have.
+/// Kafka: ProduceRequest, key 0.
 struct produce {
   std::string topic = {};
   /// Nothing: the worker's partitioner chooses by the records' keys, which must all lead
@@ -241,6 +247,8 @@ struct connection_status {
   std::uint32_t in_flight = 0;
   /// Why it is not connected; may be empty.
   std::string last_error = {};
+  /// How long a quota of the broker still holds requests back; zero: none does.
+  milliseconds throttled{0};
 };
 
 struct worker_status {
@@ -398,7 +406,7 @@ template <class Inspector>
 bool inspect(Inspector& f, connection_status& x) {
   return f.object(x).fields(f.field("broker", x.broker), f.field("address", x.address),
     f.field("connected", x.connected), f.field("in_flight", x.in_flight),
-    f.field("last_error", x.last_error));
+    f.field("last_error", x.last_error), f.field("throttled", x.throttled));
 }
 
 template <class Inspector>

@@ -30,10 +30,10 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto answer =
-      protocol::decode_response<protocol::metadata_response>(payload, version);
+    auto answer = read_answer<protocol::metadata_response>(payload, version);
     if (!answer)
       return answer.error();
+    protocol::keep_asked(*answer, topics_);
     // The brokers' addresses are what the dispatcher wants to know of it.
     known.update(*answer, false);
     answer_ = *std::move(answer);

@@ -1,4 +1,5 @@
 #include <cafka/actors/producer_core.hpp>
+#include <cafka/protocol/names.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/scoped_actor.hpp>
@@ -15,9 +16,6 @@ producer::producer(std::shared_ptr<actors::producer_core> core) : core_(std::mov
 
 namespace {
 
-/// Kafka's names are shorter, and a much longer one could not even be asked about.
-constexpr std::size_t longest_name = 255;
-
 error nothing_behind() {
   return {error_code::closed, "a handle without a producer"};
 }
@@ -30,7 +28,7 @@ const std::string& producer::name() const {
 }
 
 producer::topic producer::to(std::string_view name) const {
-  if (core_ == nullptr || name.empty() || name.size() > longest_name)
+  if (core_ == nullptr || protocol::check_topic_name(name).code != error_code::none)
     return {};
   return topic{core_.get(), &core_->batches.topic(name)};
 }

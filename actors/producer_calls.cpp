@@ -1,6 +1,7 @@
 #include <cafka/actors/producer_calls.hpp>
 #include <cafka/protocol/messages/init_producer_id.hpp>
 #include <cafka/protocol/messages/produce.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 
@@ -17,6 +18,16 @@ constexpr std::int16_t produce_by_id_since = 13;
 /// The first that takes v2 batches (KIP-98), and the first that takes zstd (KIP-110).
 constexpr std::int16_t batches_since = 3;
 constexpr std::int16_t zstd_since = 7;
+
+/// The broker's words become part of errors.
+void show_words(protocol::partition_produce_response& p) {
+  if (p.error_message)
+    p.error_message = protocol::shown(*p.error_message);
+  for (auto& e : p.record_errors) {
+    if (e.batch_index_error_message)
+      e.batch_index_error_message = protocol::shown(*e.batch_index_error_message);
+  }
+}
 
 class batches_call final : public protocol::call {
 public:
@@ -51,9 +62,13 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer = protocol::decode_response<protocol::produce_response>(payload, version);
+    auto answer = read_answer<protocol::produce_response>(payload, version);
     if (!answer)
       return answer.error();
+    for (auto& t : answer->responses) {
+      for (auto& p : t.partition_responses)
+        show_words(p);
+    }
     answer_ = *std::move(answer);
     return {};
   }
@@ -82,6 +97,7 @@ private:
     what.patience = options.request_timeout;
     what.repeatable = false;
     what.answered = options.acks != 0;
+    what.quota_extends_deadline = true;
     return what;
   }
 
@@ -105,8 +121,7 @@ public:
   }
 
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
-    auto answer =
-      protocol::decode_response<protocol::init_producer_id_response>(payload, version);
+    auto answer = read_answer<protocol::init_producer_id_response>(payload, version);
     if (!answer)
       return answer.error();
     answer_ = *std::move(answer);

@@ -250,6 +250,11 @@ private:
         "there is neither an offset nor a group that may have committed one"});
       return promise;
     }
+    const auto pins = first_wrong(request);
+    if (pins.code != error_code::none) {
+      promise.deliver(result<fetched>{pins});
+      return promise;
+    }
     const auto f = std::make_shared<group_fetch>(group_fetch{
       std::move(request), now() + request.deadline, !request.offset, false, promise});
     if (f->by_group)
@@ -258,6 +263,15 @@ private:
       fetch_records(f);
     after_event();
     return promise;
+  }
+
+  /// Of the versions that are pinned for the steps; the last one must not fail the work
+  /// of the others.
+  static error first_wrong(const fetch& request) {
+    auto wrong = check_fetch_pin(request.api_version);
+    return wrong.code != error_code::none
+      ? wrong
+      : check_pins(request.offset_fetch_api_version, request.offset_commit_api_version);
   }
 
   void ask_committed(const group_fetch_ptr& f) {
@@ -377,9 +391,11 @@ private:
     result.connected = dispatcher_.connected();
     result.pending = dispatcher_.pending();
     for (const auto& l : dispatcher_.links()) {
-      result.connections.push_back({l.broker, l.address, l.up,
-        static_cast<std::uint32_t>(l.in_flight),
-        l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error)});
+      result.connections.push_back(
+        {l.broker, l.address, l.up, static_cast<std::uint32_t>(l.in_flight),
+          l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error),
+          std::max(
+            std::chrono::ceil<milliseconds>(l.held_until - now()), milliseconds{0})});
     }
     return result;
   }

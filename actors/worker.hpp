@@ -2,6 +2,7 @@
 
 #include <cafka/actors/interfaces.hpp>
 #include <cafka/protocol/machines/partitioner.hpp>
+#include <cafka/protocol/machines/quota.hpp>
 #include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <caf/fwd.hpp>
@@ -49,6 +50,9 @@ struct worker_options {
   /// How long a broker may owe an answer, beyond what the request lets it wait, before
   /// the connection is held for dead.
   milliseconds socket_timeout{10'000};
+  /// The longest that it pauses because of what one answer says of a broker's quota
+  /// (`throttle_time_ms`); zero: it never pauses by itself.
+  milliseconds max_throttle = protocol::default_max_throttle;
   /// How long a topic that brokers do not know is hoped for: it may be new.
   milliseconds unknown_topic_wait{2'000};
   /// Pauses between attempts to connect: the first, doubled up to the longest; each

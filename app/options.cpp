@@ -1,6 +1,7 @@
 #include <cafka/actors/contained.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/options.hpp>
+#include <cafka/protocol/names.hpp>
 
 #include <caf/config_value.hpp>
 
@@ -310,6 +311,16 @@ result<worker_init> merged(
   if (!valid_consumer_group(result.consumer_group))
     return error{error_code::invalid_group_id,
       "consumer_group is empty; allowed are a name and no_consumer_group"};
+  auto wrong = protocol::check_name("client_id", *result.client_id);
+  if (wrong.code == error_code::none)
+    wrong = protocol::check_name(
+      "consumer_group", result.consumer_group.name().value_or(std::string{}));
+  for (const auto& topic : result.initial_topics) {
+    if (wrong.code == error_code::none)
+      wrong = protocol::check_topic_name(topic);
+  }
+  if (wrong.code != error_code::none)
+    return wrong;
   if (*result.request_timeout <= milliseconds{0})
     return error{error_code::invalid_argument, "request_timeout must be more than zero"};
   return result;
@@ -349,6 +360,7 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("request_timeout", options.request_timeout, false);
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);
+  in.duration("max_throttle", options.max_throttle, true);
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
@@ -386,6 +398,7 @@ result<actors::worker_options> worker_options_from(
   result.request_timeout = *all->request_timeout;
   result.initial_topics = all->initial_topics;
   result.socket_timeout = application.socket_timeout;
+  result.max_throttle = application.max_throttle;
   result.unknown_topic_wait = application.unknown_topic_wait;
   result.reconnect_backoff = application.sleep_for_reconnect;
   result.reconnect_backoff_max =

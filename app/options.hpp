@@ -134,6 +134,9 @@ struct application_options {
   milliseconds connect_timeout{10'000};
   /// How long a broker may owe an answer before its connection is held for dead.
   milliseconds socket_timeout{10'000};
+  /// The longest that requests are held back because of what one answer says of a
+  /// broker's quota, `throttle_time_ms`; zero: they are not held back. Source: KIP-219.
+  milliseconds max_throttle{300'000};
   /// How long a topic that brokers do not know is hoped for: it may be new.
   milliseconds unknown_topic_wait{2'000};
   /// Pause before a second attempt to connect, doubled up to a second. KafkaEx:

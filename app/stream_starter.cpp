@@ -1,4 +1,6 @@
+#include <cafka/actors/calls.hpp>
 #include <cafka/app/stream_starter.hpp>
+#include <cafka/protocol/names.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
@@ -21,8 +23,8 @@ error wrong(std::string what) {
 
 error check(
   const std::string& topic, partition_id partition, const stream_options& options) {
-  if (topic.empty())
-    return wrong("the topic has no name");
+  if (auto bad = protocol::check_topic_name(topic); bad.code != error_code::none)
+    return bad;
   if (partition.value() < 0)
     return wrong(
       "partition " + std::to_string(partition.value()) + " of " + topic + " is negative");
@@ -46,7 +48,14 @@ error check(
   }
   if (!options.consumer_group.empty() && !valid_consumer_group(options.consumer_group))
     return {error_code::invalid_group_id, "a consumer group needs a name"};
-  return {};
+  for (const auto& e : {actors::check_fetch_pin(options.api_versions.fetch),
+         actors::check_pins(
+           options.api_versions.offset_fetch, options.api_versions.offset_commit)}) {
+    if (e.code != error_code::none)
+      return e;
+  }
+  return protocol::check_name(
+    "group", options.consumer_group.name().value_or(std::string{}));
 }
 
 /// Where a policy leads, as ListOffsets takes it.
@@ -101,6 +110,8 @@ result<actors::stream_settings> stream_starter::settings(
   cursor.commits = !all.group.empty() && options.auto_commit;
   cursor.reset = moment_of(options.auto_offset_reset.value_or(auto_offset_reset_));
   cursor.no_wait_at_logend = options.no_wait_at_logend;
+  // With no bytes to wait for, the broker answers at once because it is told to.
+  cursor.wait_time = fetch.min_bytes > 0 ? fetch.wait_time : milliseconds{0};
   cursor.read_committed = options.isolation == isolation_level::read_committed;
   cursor.worker_returns = !options.worker.handle();
   cursor.deadline =

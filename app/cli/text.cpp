@@ -16,40 +16,6 @@ unsigned char at(std::string_view text, std::size_t i) {
   return static_cast<unsigned char>(text[i]);
 }
 
-/// How long the UTF-8 sequence is that `text` begins with; zero when there is none.
-std::size_t utf8_length(std::string_view text) {
-  const auto first = at(text, 0);
-  if (first < 0x80)
-    return 1;
-  std::size_t length = 0;
-  // Where the second byte must lie: this is what shuts out overlong forms, surrogates and
-  // all beyond U+10FFFF.
-  unsigned char low = 0x80;
-  unsigned char high = 0xbf;
-  if (first >= 0xc2 && first <= 0xdf) {
-    length = 2;
-  } else if (first >= 0xe0 && first <= 0xef) {
-    length = 3;
-    if (first == 0xe0)
-      low = 0xa0;
-    else if (first == 0xed)
-      high = 0x9f;
-  } else if (first >= 0xf0 && first <= 0xf4) {
-    length = 4;
-    if (first == 0xf0)
-      low = 0x90;
-    else if (first == 0xf4)
-      high = 0x8f;
-  }
-  if (length == 0 || text.size() < length || at(text, 1) < low || at(text, 1) > high)
-    return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (at(text, i) < 0x80 || at(text, i) > 0xbf)
-      return 0;
-  }
-  return length;
-}
-
 /// How many characters of ASCII come first that are written as they are.
 std::size_t plain_length(std::string_view text) {
   const auto special = std::ranges::find_if(text, [](char c) {
@@ -79,16 +45,6 @@ bool take(std::string_view& text, char c) {
 
 } // namespace
 
-bool is_utf8(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto length = utf8_length(bytes);
-    if (length == 0)
-      return false;
-    bytes.remove_prefix(length);
-  }
-  return true;
-}
-
 std::string escaped(std::string_view bytes) {
   std::string result;
   result.reserve(bytes.size());
@@ -98,7 +54,7 @@ std::string escaped(std::string_view bytes) {
     bytes.remove_prefix(run);
     if (bytes.empty())
       return result;
-    const auto length = utf8_length(bytes);
+    const auto length = protocol::utf8_length(bytes);
     const auto c = at(bytes, 0);
     if (c == '\\')
       result += "\\\\";
@@ -108,8 +64,11 @@ std::string escaped(std::string_view bytes) {
       result += "\\n";
     else if (c == '\r')
       result += "\\r";
-    else if (length == 0 || c < 0x20 || c == 0x7f)
+    else if (length == 0)
       result += fmt::format("\\x{:02x}", c);
+    else if (protocol::is_control(bytes))
+      for (std::size_t i = 0; i != length; ++i)
+        result += fmt::format("\\x{:02x}", at(bytes, i));
     else
       result += bytes.substr(0, length);
     bytes.remove_prefix(std::max<std::size_t>(length, 1));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/actors/interfaces.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <optional>
 #include <string>
@@ -9,13 +10,12 @@
 
 namespace cafka::cli {
 
-/// Whether all of `bytes` is UTF-8, without surrogates and overlong forms (RFC 3629).
-[[nodiscard]] bool is_utf8(std::string_view bytes);
+using protocol::is_utf8;
 
 /// One line's worth of text for any bytes: a backslash becomes `\\`, a tab `\t`, a
 /// newline
-/// `\n`, a return `\r`, and every other control character and byte that is not UTF-8
-/// `\xNN`.
+/// `\n`, a return `\r`, and every byte of another control character, of a mark that
+/// changes the direction of writing, and of what is not UTF-8 `\xNN`.
 [[nodiscard]] std::string escaped(std::string_view bytes);
 
 /// The text with its escapes read: `\n`, `\r`, `\t`, `\\`, and `\xN` or `\xNN` for any

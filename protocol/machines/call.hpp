@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cafka/protocol/machines/cluster.hpp>
+#include <cafka/protocol/machines/quota.hpp>
 #include <cafka/protocol/schema/api_key.hpp>
+#include <cafka/protocol/schema/codec.hpp>
 #include <cafka/protocol/schema/version.hpp>
 #include <cafka/protocol/wire/shared_bytes.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -67,6 +70,9 @@ public:
     /// Whether the deadline waits for an answer that is arriving: as long as bytes of it
     /// come, with pauses shorter than `socket_timeout`.
     bool while_arriving = false;
+    /// Whether the deadline, once it is sent, does not count the time in which a quota
+    /// keeps the broker from reading it.
+    bool quota_extends_deadline = false;
 
     /// Rules out versions below `version`, for the reason that `who` gives.
     void need(std::int16_t version, std::string_view who) {
@@ -115,15 +121,40 @@ public:
   /// be another one next time.
   [[nodiscard]] virtual bool may_retry(error_code e) const { return is_retriable(e); }
 
+  /// What the last answer has said of a quota.
+  [[nodiscard]] const throttle& throttled() const { return throttled_; }
+
+  /// No answer throttles for longer than this, whatever it says.
+  void limit_throttle(std::chrono::milliseconds longest) { longest_throttle_ = longest; }
+
   /// The end: `none` when `receive` has kept an answer, or why there is none.
   virtual void finish(error outcome) = 0;
 
+protected:
+  /// Reads an answer and notes what it says of a quota; the answer's own
+  /// `throttle_time_ms` is brought within what is allowed.
+  template <class Response>
+  result<Response> read_answer(const shared_bytes& payload, std::int16_t version) {
+    auto answer = decode_response<Response>(payload, version);
+    if constexpr (requires { answer->throttle_time_ms; }) {
+      throttled_ = {};
+      if (answer)
+        answer->throttle_time_ms = note_throttle(
+          answer->throttle_time_ms, version >= Response::client_throttles_since);
+    }
+    return answer;
+  }
+
 private:
+  std::int32_t note_throttle(std::int32_t told_ms, bool client_pauses);
+
   [[nodiscard]] virtual result<partition_id> partition_among(std::int32_t) {
     return error{error_code::invalid_argument, "no partition is named"};
   }
 
   traits traits_;
+  throttle throttled_;
+  std::chrono::milliseconds longest_throttle_ = default_max_throttle;
 };
 
 } // namespace cafka::protocol

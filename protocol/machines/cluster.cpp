@@ -9,6 +9,13 @@ std::string to_string(const coordinator_of& what) {
     + what.key;
 }
 
+void keep_asked(metadata_response& answer, std::vector<std::string> asked) {
+  std::ranges::sort(asked);
+  std::erase_if(answer.topics, [&](const metadata_response_topic& t) {
+    return !t.name || !std::ranges::binary_search(asked, *t.name);
+  });
+}
+
 const cluster::partition* cluster::topic::find(partition_id p) const {
   const auto found = std::ranges::lower_bound(partitions, p, {}, &partition::id);
   return found == partitions.end() || found->id != p ? nullptr : &*found;
@@ -45,6 +52,9 @@ void cluster::update(const metadata_response& answer, bool complete) {
         fresh.partitions.push_back({p.partition_index, p.leader_id, p.leader_epoch});
     }
     std::ranges::stable_sort(fresh.partitions, {}, &partition::id);
+    // One that is told twice counts once.
+    const auto twice = std::ranges::unique(fresh.partitions, {}, &partition::id);
+    fresh.partitions.erase(twice.begin(), twice.end());
     topics_[*t.name] = std::move(fresh);
   }
 }

@@ -30,6 +30,10 @@ bool inspect(Inspector& f, coordinator_type& x) {
   return f.apply(get, set);
 }
 
+/// Leaves in an answer the topics that were asked for: what else a broker tells is not to
+/// be kept.
+void keep_asked(metadata_response& answer, std::vector<std::string> asked);
+
 /// Whoever coordinates a group or a transactional id.
 struct coordinator_of {
   coordinator_type type = coordinator_type::group;

@@ -1,5 +1,5 @@
 #include <cafka/protocol/machines/coordinator_lookup.hpp>
-#include <cafka/protocol/messages/find_coordinator.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 
@@ -17,7 +17,7 @@ error refused(
   auto detail = to_string(what);
   // Kafka repeats the code's own text, or says NONE.
   if (words && !words->empty())
-    detail += ": " + *words;
+    detail += ": " + shown(*words);
   return {code, std::move(detail)};
 }
 
@@ -41,9 +41,8 @@ result<frame> encode_lookup(const coordinator_of& what, std::int16_t version,
   return encode_request(request, version, correlation_id, client_id);
 }
 
-result<found_node> decode_lookup(
-  const coordinator_of& what, std::int16_t version, const shared_bytes& payload) {
-  const auto answer = decode_response<find_coordinator_response>(payload, version);
+result<found_node> decode_lookup(const coordinator_of& what, std::int16_t version,
+  const result<find_coordinator_response>& answer) {
   if (!answer)
     return answer.error();
   coordinator_endpoint found;

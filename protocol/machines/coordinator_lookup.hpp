@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/protocol/machines/call.hpp>
+#include <cafka/protocol/messages/find_coordinator.hpp>
 
 namespace cafka::protocol {
 
@@ -18,7 +19,7 @@ struct found_node {
 };
 
 /// Reads the answer; an error is the broker's own, or `malformed_response`.
-[[nodiscard]] result<found_node> decode_lookup(
-  const coordinator_of& what, std::int16_t version, const shared_bytes& payload);
+[[nodiscard]] result<found_node> decode_lookup(const coordinator_of& what,
+  std::int16_t version, const result<find_coordinator_response>& answer);
 
 } // namespace cafka::protocol

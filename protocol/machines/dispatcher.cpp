@@ -1,4 +1,6 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/protocol/names.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -16,6 +18,9 @@ overloaded(Fs...) -> overloaded<Fs...>;
 
 /// Deadlines beyond this would overflow the clock's count.
 constexpr std::chrono::milliseconds longest_deadline = std::chrono::hours{24 * 365};
+
+/// No error is longer, whatever brokers say.
+constexpr std::size_t longest_detail = 4'000;
 
 std::string describe_partition(const leader_of& where) {
   return where.partition.value() < 0
@@ -52,8 +57,10 @@ dispatcher::~dispatcher() = default;
 // -- what comes in ----------------------------------------------------------------------
 
 void dispatcher::start(time_point now) {
-  for (const auto& topic : options_.initial_topics)
-    topics_[topic] = {now, true};
+  for (const auto& topic : options_.initial_topics) {
+    if (check_topic_name(topic).code == error_code::none)
+      topics_[topic] = {now, true};
+  }
   want_metadata();
   settle(now);
 }
@@ -69,11 +76,20 @@ void dispatcher::submit(
       std::to_string(options_.max_pending) + " requests are pending"});
     return;
   }
+  const auto& wanted = what->what();
+  if (auto wrong =
+        check_pin(wanted.key, wanted.versions, wanted.pinned, wanted.who_needs);
+      wrong.code != error_code::none) {
+    what->finish(std::move(wrong));
+    return;
+  }
+  any_extends_ = any_extends_ || wanted.quota_extends_deadline;
   if (deadline <= std::chrono::milliseconds{0})
     deadline = options_.request_timeout;
   const auto id = ++last_call_;
   auto& c = calls_[id];
   c.what = std::move(what);
+  c.what->limit_throttle(options_.max_throttle);
   c.submitted = now;
   c.deadline = now + std::min(deadline, longest_deadline);
   deadlines_.emplace(c.deadline, id);
@@ -85,6 +101,7 @@ call_id dispatcher::submit_own(time_point now, std::unique_ptr<call> what) {
   const auto id = ++last_call_;
   auto& c = calls_[id];
   c.what = std::move(what);
+  c.what->limit_throttle(options_.max_throttle);
   c.submitted = now;
   c.deadline = now + options_.request_timeout;
   c.own = true;
@@ -118,6 +135,8 @@ void dispatcher::handle(
                [](const link::ignored&) {},
                [&](const link::ready&) {
                  ++up_links_;
+                 heed_quota(now, l, api_key::api_versions,
+                   throttle_of(l.handshake_throttle(), options_.max_throttle, true));
                  changed_ = true;
                },
                [&](link::reply& r) { out_.send(connection, std::move(r.bytes)); },
@@ -161,7 +180,7 @@ void dispatcher::on_time(time_point now) {
     expire(now, calls_.find(deadlines_.begin()->second));
   std::vector<link*> silent;
   each_link([&](link& l) {
-    const auto until = l.silent_until(options_.socket_timeout);
+    const auto until = l.silent_until(silence_of(l));
     if (until && *until <= now)
       silent.push_back(&l);
   });
@@ -170,7 +189,7 @@ void dispatcher::on_time(time_point now) {
     lose(now, *l,
       {error_code::disconnected,
         to_string(l->address()) + ": no answer for "
-          + std::to_string(options_.socket_timeout.count()) + " ms"});
+          + std::to_string(silence_of(*l).count()) + " ms"});
   }
   std::vector<link*> slow;
   each_link([&](link& l) {
@@ -203,7 +222,7 @@ time_point dispatcher::next_time() const {
   if (metadata_wanted_ && !refreshing_)
     next = std::min(next, refresh_not_before_);
   each_link([&](const link& l) {
-    if (const auto until = l.silent_until(options_.socket_timeout))
+    if (const auto until = l.silent_until(silence_of(l)))
       next = std::min(next, *until);
     if (const auto at = l.next_time())
       next = std::min(next, *at);
@@ -263,21 +282,27 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
     c.what->what().where);
 }
 
-link* dispatcher::least_busy() const {
+link* dispatcher::least_busy(time_point now, api_key key) const {
   link* best = nullptr;
+  const auto rank = [&](const link& l) {
+    return std::pair{held(now, l, key) != nullptr, l.in_flight()};
+  };
   each_link([&](link& l) {
-    if (l.up() && l.lane() == lane::normal
-      && (best == nullptr || l.in_flight() < best->in_flight()))
+    if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
   return best;
 }
 
 dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
-  if (auto* best = least_busy())
+  const auto key = c.what->what().key;
+  auto* best = least_busy(now, key);
+  if (best != nullptr && held(now, *best, key) == nullptr)
     return best;
-  connect_seed(now);
-  return wait_for(c, waits_for::connection);
+  // Where only the connection is throttled, another one need not wait.
+  if (best == nullptr || quotas_.held(now, best->address(), key) == nullptr)
+    connect_seed(now);
+  return best != nullptr ? best : wait_for(c, waits_for::connection);
 }
 
 dispatcher::route dispatcher::route_to_broker(
@@ -302,7 +327,7 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
     return route_to_broker(now, c, id);
   // Brokers before 0.10 never say who controls. Where others do not, or name a stranger,
   // any of them knows better, or passes it on.
-  const auto* any = least_busy();
+  const auto* any = least_busy(now, c.what->what().key);
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
   const bool not_now =
@@ -312,6 +337,11 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
 
 dispatcher::route dispatcher::route_to_leader(
   time_point now, pending_call& c, const leader_of& where) {
+  // One that cannot be asked about would keep all others from being.
+  if (!topics_.contains(where.topic)) {
+    if (auto wrong = check_topic_name(where.topic); wrong.code != error_code::none)
+      return wrong;
+  }
   const auto view = cluster_.leader_of(where.topic, where.partition);
   const bool may_be_missing = view.state == cluster::leadership::unknown
     || view.state == cluster::leadership::topic_refused;
@@ -361,8 +391,15 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
       return;
     }
     if (*where != nullptr) {
-      transmit(now, at, **where);
-      return;
+      const auto* by = held(now, **where, c.what->what().key);
+      if (by == nullptr) {
+        transmit(now, at, **where);
+        return;
+      }
+      c.waiting = waits_for::quota;
+      c.held_for = by->what;
+      c.held_by = (*where)->broker();
+      retry_at_ = std::min(retry_at_, by->until);
     }
   } else {
     c.waiting = waits_for::retry;
@@ -396,6 +433,8 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     to.sent(now, at->first, what, *version);
     c.waiting = waits_for::nothing;
     c.on = &to;
+    // A broker that pauses before it answers may do so again.
+    extend(at->first, c, quotas_.delay(to.address()));
     if (!what.answered)
       finish(at, {});
     break;
@@ -416,13 +455,14 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
 // -- how a call ends --------------------------------------------------------------------
 
 void dispatcher::deliver(
-  time_point now, const link& from, const link::answer& a, const shared_bytes& payload) {
+  time_point now, link& from, const link::answer& a, const shared_bytes& payload) {
   const auto at = calls_.find(a.call);
   if (at == calls_.end())
     return;
   auto& c = at->second;
   c.on = nullptr;
   auto outcome = c.what->receive(a.version, payload, cluster_);
+  heed_quota(now, from, c.what->what().key, c.what->throttled());
   if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
@@ -453,7 +493,8 @@ void dispatcher::try_again(time_point now, calls::iterator at, error why) {
   auto& c = at->second;
   c.on = nullptr;
   c.not_before = now + backoff(options_.retry, ++c.attempts, random_);
-  if (c.not_before >= c.deadline) {
+  // A quota says when to go on; its caller is told at the deadline.
+  if (c.not_before >= c.deadline && why.code != error_code::throttling_quota_exceeded) {
     finish(at, std::move(why));
     return;
   }
@@ -464,6 +505,9 @@ void dispatcher::try_again(time_point now, calls::iterator at, error why) {
 }
 
 void dispatcher::finish(calls::iterator at, error outcome) {
+  // Names and addresses from brokers may be in it, too.
+  if (!may_be_shown(outcome.detail, longest_detail))
+    outcome.detail = shown(outcome.detail, longest_detail);
   deadlines_.erase({at->second.deadline, at->first});
   own_calls_ -= at->second.own ? 1 : 0;
   const auto what = std::move(at->second.what);
@@ -494,6 +538,8 @@ void dispatcher::expire(time_point now, calls::iterator at) {
       outcome.code = error_code::outcome_unknown;
     outcome.detail = describe_missing(*on, at->first);
     on->abandon(at->first);
+    if (const auto& by = on->muted(); by.until > c.submitted)
+      outcome.detail += ", " + quota_text(on->broker(), by.what);
   } else {
     outcome.detail = why_waiting(c);
   }
@@ -507,8 +553,12 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
   const auto* where = std::get_if<leader_of>(&c.what->what().where);
   std::string text;
   switch (c.waiting) {
-  case waits_for::nothing:
-  case waits_for::retry: break;
+  case waits_for::nothing: break;
+  case waits_for::quota:
+  case waits_for::retry:
+    if (c.held_for.time > std::chrono::milliseconds{0})
+      text = quota_text(c.held_by, c.held_for);
+    break;
   case waits_for::connection: text = why_no_connection(c); break;
   case waits_for::coordinator: text = why_no_coordinator(c); break;
   case waits_for::metadata:

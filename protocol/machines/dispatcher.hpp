@@ -36,6 +36,8 @@ struct dispatcher_options {
   std::chrono::milliseconds unknown_topic_wait{2'000};
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
+  /// The longest that a client pauses because of what one answer says of a quota.
+  std::chrono::milliseconds max_throttle = default_max_throttle;
   /// Most connections to one broker for requests that rest there; beyond that they share.
   std::size_t max_resting = 64;
   /// Such a connection is closed when it was not used for so long.
@@ -77,6 +79,9 @@ public:
     bool up = false;
     std::size_t in_flight = 0;
     error last_error;
+    /// Until when a quota of the broker holds requests back, the longest of several; what
+    /// is past counts as nothing.
+    time_point held_until;
   };
 
   dispatcher(dispatcher_options options, output& out);
@@ -125,6 +130,7 @@ private:
     partition,
     coordinator,
     broker,
+    quota,
     retry
   };
 
@@ -138,6 +144,8 @@ private:
     bool own = false; // The dispatcher asks for itself.
     waits_for waiting = waits_for::nothing;
     broker_id waiting_broker = -1;
+    throttle held_for; // What held it back last, and whose it was.
+    broker_id held_by = -1;
     error last_error;
   };
 
@@ -173,7 +181,15 @@ private:
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
-  [[nodiscard]] link* least_busy() const;
+  // `held`: those that a quota holds back are asked only when there are no others.
+  [[nodiscard]] link* least_busy(time_point now, api_key key) const;
+  [[nodiscard]] const quotas::hold* held(
+    time_point now, const link& l, api_key key) const;
+  void heed_quota(time_point now, link& from, api_key key, const throttle& what);
+  // Once it is sent, if its deadline does not count what quotas cost.
+  void extend(call_id id, pending_call& c, std::chrono::milliseconds by);
+  [[nodiscard]] static std::string quota_text(broker_id of, const throttle& what);
+  [[nodiscard]] std::chrono::milliseconds silence_of(const link& l) const;
   route route_to_any(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
   route route_to_controller(time_point now, pending_call& c);
@@ -185,7 +201,7 @@ private:
   void try_send(time_point now, calls::iterator at);
   void transmit(time_point now, calls::iterator at, link& to);
   void deliver(
-    time_point now, const link& from, const link::answer& a, const shared_bytes& payload);
+    time_point now, link& from, const link::answer& a, const shared_bytes& payload);
   void heed(const link& from, const target& where, remedy what);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
@@ -267,6 +283,9 @@ private:
   std::vector<lookup_outcome> looked_up_;
   // When the first of the coordinators in use is to be asked for again.
   time_point next_lookup_ = time_point::max();
+
+  quotas quotas_;
+  bool any_extends_ = false; // Some calls have deadlines that do not count quotas.
 
   // Something happened that may let a waiting call go.
   bool changed_ = false;

@@ -37,11 +37,14 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto answer = decode_response<metadata_response>(payload, version);
+    auto answer = read_answer<metadata_response>(payload, version);
     if (!answer)
       return answer.error();
     // In version 0 an empty list asks for all topics.
-    known.update(*answer, topics_.empty() && version == 0);
+    const bool all = topics_.empty() && version == 0;
+    if (!all)
+      keep_asked(*answer, topics_);
+    known.update(*answer, all);
     return {};
   }
 
@@ -73,7 +76,8 @@ public:
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto found = decode_lookup(coordinated_, version, payload);
+    auto found = decode_lookup(
+      coordinated_, version, read_answer<find_coordinator_response>(payload, version));
     if (!found)
       return found.error();
     known.learn_coordinator(coordinated_, found->id, std::move(found->address));

@@ -1,4 +1,5 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/protocol/text.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -105,11 +106,12 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
     cluster_.forget_coordinators_at(l.broker());
   if (l.up())
     --up_links_;
-  const auto orphans = l.down(now, why, options_.reconnect, random_);
+  const auto orphans =
+    l.down(now, {why.code, shown(why.detail)}, options_.reconnect, random_);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.
   } else if (&l == seed_.get()) {
-    seed_errors_[l.address()] = why;
+    seed_errors_[l.address()] = l.last_error();
     ++seed_at_;
     // Everyone is asked once before anyone is waited for.
     if (++seed_tried_ < seed_places_)
@@ -157,7 +159,8 @@ link* dispatcher::by_connection(std::uint64_t connection) {
 std::vector<dispatcher::link_status> dispatcher::links() const {
   std::vector<link_status> all;
   each_link([&](const link& l) {
-    all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error()});
+    all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error(),
+      quotas_.held_until(l.address())});
   });
   return all;
 }

@@ -247,6 +247,8 @@ link::event link::versions_answer(time_point now, const shared_bytes& payload) {
   if (response->error_code != error_code::none)
     return error{response->error_code, to_string(address_) + ": ApiVersions"};
   old_.reset();
+  if (handshake_version_ >= api_versions_response::client_throttles_since)
+    handshake_throttle_ = response->throttle_time_ms;
   versions_ = to_version_table(*response);
   state_ = state::up;
   last_error_ = {};
@@ -274,7 +276,8 @@ std::optional<time_point> link::silent_until(
     return std::nullopt;
   // The broker works on the oldest; those behind it cannot be answered earlier.
   const auto& oldest = sent_.front();
-  return std::max(oldest.sent_at, heard_at_) + oldest.patience + socket_timeout;
+  return std::max({oldest.sent_at, heard_at_, muted_.until}) + oldest.patience
+    + socket_timeout;
 }
 
 void link::let_go(time_point now) {
@@ -285,6 +288,8 @@ void link::let_go(time_point now) {
 std::vector<link::sent_request> link::closed(error why) {
   std::vector<sent_request> orphans{sent_.begin(), sent_.end()};
   sent_.clear();
+  muted_ = {};
+  handshake_throttle_ = 0;
   state_ = state::down;
   connection_ = 0;
   asked_ = 0;

@@ -172,6 +172,16 @@ public:
   /// A frame came; an error means that the connection is of no more use.
   [[nodiscard]] event received(time_point now, const shared_bytes& payload);
 
+  /// The broker reads nothing from the connection until then, for a quota.
+  void mute(quotas::hold why) {
+    if (why.until > muted_.until)
+      muted_ = why;
+  }
+  /// Until when it reads nothing, and why; what is past counts as nothing.
+  [[nodiscard]] const quotas::hold& muted() const { return muted_; }
+  /// What the answer that ended the handshake said of a quota, in milliseconds.
+  [[nodiscard]] std::int32_t handshake_throttle() const { return handshake_throttle_; }
+
   /// Nobody waits for the answer to this call any more.
   void abandon(call_id call);
 
@@ -241,6 +251,8 @@ private:
   time_point heard_at_;
   std::optional<arrival> arriving_;
   std::optional<double> pace_;
+  quotas::hold muted_{};
+  std::int32_t handshake_throttle_ = 0;
   time_point retry_at_;
   bool useful_ = false;
   bool wanted_ = false;

@@ -18,8 +18,13 @@ constexpr std::int64_t earliest = -2;
 /// compaction leaves gaps, at the end too.
 constexpr std::uint32_t max_empty_answers = 3;
 
-/// So many resets without a fetch that works in between.
+/// So many resets without a fetch that brings anything in between.
 constexpr std::uint32_t max_resets = 3;
+
+/// Between two questions at the end of the log, of which the broker answered the first at
+/// once.
+constexpr milliseconds shortest_wait{5};
+constexpr milliseconds longest_wait{100};
 
 } // namespace
 
@@ -86,8 +91,9 @@ void stream_cursor::on_records(time_point now, const records_answer& answer) {
   if (outcome_)
     return;
   has_read_ = true;
-  resets_ = 0;
   const bool moved = answer.next > position_;
+  if (moved)
+    resets_ = 0;
   position_ = answer.next;
   held_ = answer.any;
   advance_over_what_is_no_record(now);
@@ -98,6 +104,8 @@ void stream_cursor::on_records(time_point now, const records_answer& answer) {
   else if (empty_answers_ > 0)
     // The broker need not wait before it says that nothing is there.
     not_before_ = now + backoff(options_.retry, empty_answers_, random_);
+  else if (!moved)
+    not_before_ = asked_at_ + std::clamp(options_.wait_time, shortest_wait, longest_wait);
 }
 
 log_offset stream_cursor::log_end(const records_answer& answer) const {
@@ -117,6 +125,8 @@ void stream_cursor::on_failure(time_point now, error why) {
     }
     answered();
     ask_for(*options_.reset);
+    if (resets_ > 1)
+      not_before_ = now + backoff(options_.retry, resets_ - 1, random_);
     return;
   }
   const auto since = trouble_since_.value_or(asked_at_);

@@ -42,6 +42,9 @@ struct stream_cursor_options {
   std::chrono::milliseconds commit_interval{5'000};
   /// Commits after so many offsets; zero: time alone decides.
   std::size_t commit_threshold = 100;
+  /// How long the broker may wait before it answers that nothing is there. One that does
+  /// not wait is asked again after so long all the same, from 5 to 100 ms.
+  std::chrono::milliseconds wait_time{0};
   /// Pauses before something is asked again.
   backoff_options retry{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
@@ -158,7 +161,7 @@ private:
   bool held_ = false;      // A batch is.
   bool has_read_ = false;
   std::uint32_t empty_answers_ = 0;
-  std::uint32_t resets_ = 0;
+  std::uint32_t resets_ = 0; // Since records came, or the position moved.
   std::optional<error> outcome_;
 
   // What fails since when, and when it is tried again.

@@ -63,6 +63,7 @@ struct api_versions_response {
   static constexpr api_key key = api_key::api_versions;
   static constexpr version_range versions{0, 4};
   static constexpr std::int16_t flexible_since = 3;
+  static constexpr std::int16_t client_throttles_since = 2;
 
   protocol::error_code error_code = protocol::error_code::none;
   std::vector<api_versions_response_key> api_keys;

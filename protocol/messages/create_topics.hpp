@@ -94,6 +94,7 @@ struct create_topics_response {
   static constexpr api_key key = api_key::create_topics;
   static constexpr version_range versions{0, 7};
   static constexpr std::int16_t flexible_since = 5;
+  static constexpr std::int16_t client_throttles_since = 3;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

@@ -53,6 +53,7 @@ struct delete_topics_response {
   static constexpr api_key key = api_key::delete_topics;
   static constexpr version_range versions{0, 6};
   static constexpr std::int16_t flexible_since = 4;
+  static constexpr std::int16_t client_throttles_since = 2;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

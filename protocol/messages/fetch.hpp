@@ -150,6 +150,7 @@ struct fetch_response {
   static constexpr api_key key = api_key::fetch;
   static constexpr version_range versions{0, 18};
   static constexpr std::int16_t flexible_since = 12;
+  static constexpr std::int16_t client_throttles_since = 8;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

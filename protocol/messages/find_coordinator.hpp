@@ -49,6 +49,7 @@ struct find_coordinator_response {
   static constexpr api_key key = api_key::find_coordinator;
   static constexpr version_range versions{0, 6};
   static constexpr std::int16_t flexible_since = 3;
+  static constexpr std::int16_t client_throttles_since = 2;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

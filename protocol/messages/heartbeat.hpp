@@ -33,6 +33,7 @@ struct heartbeat_response {
   static constexpr api_key key = api_key::heartbeat;
   static constexpr version_range versions{0, 4};
   static constexpr std::int16_t flexible_since = 4;
+  static constexpr std::int16_t client_throttles_since = 2;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

@@ -35,6 +35,7 @@ struct init_producer_id_response {
   static constexpr api_key key = api_key::init_producer_id;
   static constexpr version_range versions{0, 5};
   static constexpr std::int16_t flexible_since = 2;
+  static constexpr std::int16_t client_throttles_since = 1;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

@@ -82,6 +82,7 @@ struct list_offsets_response {
   static constexpr api_key key = api_key::list_offsets;
   static constexpr version_range versions{0, 11};
   static constexpr std::int16_t flexible_since = 6;
+  static constexpr std::int16_t client_throttles_since = 3;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

@@ -90,6 +90,7 @@ struct metadata_response {
   static constexpr api_key key = api_key::metadata;
   static constexpr version_range versions{0, 13};
   static constexpr std::int16_t flexible_since = 9;
+  static constexpr std::int16_t client_throttles_since = 6;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

@@ -110,6 +110,7 @@ struct offset_fetch_response {
   static constexpr api_key key = api_key::offset_fetch;
   static constexpr version_range versions{0, 10};
   static constexpr std::int16_t flexible_since = 6;
+  static constexpr std::int16_t client_throttles_since = 4;
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

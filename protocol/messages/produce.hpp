@@ -93,6 +93,7 @@ struct produce_response {
   static constexpr api_key key = api_key::produce;
   static constexpr version_range versions{0, 13};
   static constexpr std::int16_t flexible_since = 9;
+  static constexpr std::int16_t client_throttles_since = 6;
 
   std::vector<topic_produce_response> responses;
   /// How long the broker wants the client to pause, for its quota.

@@ -2,6 +2,15 @@
 
 namespace cafka::protocol {
 
+error check_pin(api_key key, version_range ours, std::optional<std::int16_t> pinned,
+  std::string_view who_needs) {
+  if (!pinned || ours.contains(*pinned))
+    return {};
+  auto detail = name(key) + " v" + std::to_string(*pinned) + ": ";
+  detail += who_needs.empty() ? "cafka knows" : who_needs;
+  return {error_code::unsupported_api_version, detail + ' ' + to_string(ours)};
+}
+
 version_table::version_table(std::vector<entry> entries) {
   std::ranges::stable_sort(entries, {}, &entry::key);
   for (const auto& next : entries) {

@@ -82,6 +82,7 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.request_timeout == expected.request_timeout);
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
+  CHECK(read.max_throttle == expected.max_throttle);
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
   CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);

@@ -224,3 +224,28 @@ TEST_CASE(
   CHECK(*known.address_of(1) == endpoint{"moved", 1});
   CHECK(known.address_of(7) == nullptr);
 }
+
+TEST_CASE("a partition that is told twice counts once", "[machines]") {
+  metadata_response answer;
+  auto& t = answer.topics.emplace_back();
+  t.name = "t";
+  for (const auto index : {0, 1, 1, 0, INT32_MAX}) {
+    auto& p = t.partitions.emplace_back();
+    p.partition_index = index;
+    p.leader_id = 1;
+  }
+  cluster known;
+  known.update(answer, false);
+  CHECK(known.partition_count("t") == 3);
+}
+
+TEST_CASE("topics that nobody asked for are not kept", "[machines]") {
+  metadata_response answer;
+  for (const auto* name : {"c", "a", "b"})
+    answer.topics.emplace_back().name = name;
+  answer.topics.emplace_back().name.reset();
+  keep_asked(answer, {"b", "c", "d"});
+  REQUIRE(answer.topics.size() == 2);
+  CHECK(answer.topics[0].name == "c");
+  CHECK(answer.topics[1].name == "b");
+}

@@ -336,3 +336,40 @@ TEST_CASE("after shutting down nothing is taken, done or waited for", "[dispatch
     b.machine.shut_down({error_code::closed, {}});
   }
 }
+
+// -- what cannot be asked ---------------------------------------------------------------
+
+TEST_CASE(
+  "a topic's name that no request can carry fails its own callers only", "[dispatcher]") {
+  auto options = bed::plain();
+  const std::string impossible(40'000, 'x');
+  options.initial_topics = {impossible, "t"};
+  bed b{options};
+  b.start(about({1}, {{"t", {1}}}, 1));
+  CHECK(b.submit(asking_leader(impossible))->failed_with(error_code::invalid_argument));
+  const auto good = b.submit(asking_leader("good"));
+  const auto asked = b.take(api_key::metadata);
+  CHECK(asked.topics() == "good,t");
+  b.answer(asked, about({1}, {{"good", {1}}, {"t", {1}}}, 1));
+  b.answer_offsets(1);
+  CHECK(good->succeeded());
+}
+
+TEST_CASE("a pinned version that cafka lacks is refused before anybody is asked",
+  "[dispatcher]") {
+  bed b;
+  b.machine.start(b.now);
+  b.log.clear();
+  auto what = asking_leader("t");
+  what.pinned = 99;
+  const auto f = b.submit(what);
+  CHECK(f->failed_with(error_code::unsupported_api_version));
+  CHECK(f->outcome.detail == "ListOffsets v99: cafka knows 0 to 11");
+  what.pinned = 1;
+  what.need(2, "read_committed needs");
+  const auto narrow = b.submit(what);
+  CHECK(narrow->outcome.detail == "ListOffsets v1: read_committed needs 2 to 11");
+  CHECK(b.log.empty());
+  b.welcome(1);
+  CHECK(b.take(api_key::metadata).topics().empty());
+}

@@ -90,7 +90,7 @@ public:
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
     CHECK(fate_->finished == 0);
     CHECK(version == fate_->version);
-    const auto answer = decode_response<list_offsets_response>(payload, version);
+    const auto answer = read_answer<list_offsets_response>(payload, version);
     if (!answer)
       return answer.error();
     return {answer->topics.at(0).partitions.at(0).error_code, "as the broker says"};

@@ -116,7 +116,7 @@ private:
       auto& c = *world_.calls_[number_];
       REQUIRE(c.finished == 0);
       ++c.answered;
-      const auto answer = decode_response<list_offsets_response>(payload, version);
+      const auto answer = read_answer<list_offsets_response>(payload, version);
       if (!answer)
         return answer.error();
       REQUIRE(answer->topics.at(0).name == std::to_string(number_));
@@ -235,6 +235,7 @@ private:
     if (const auto number = call_of(payload)) {
       const auto& call = *calls_.at(*number);
       note_sent(*calls_[*number]);
+      REQUIRE(now_ >= throttled_until_[c.broker - 1]);
       const bool rests = call.what.lane == lane::resting;
       // What rests and what does not never share a connection, nor do two that rest while
       // there may be more connections.
@@ -401,6 +402,12 @@ private:
         return;
       auto response = offsets(outcome_at(broker, what.where));
       response.topics[0].name = std::to_string(*number);
+      // What nobody waits for is not read.
+      if (troubled_ && chance(2) && calls_.at(*number)->finished == 0
+        && header.version >= list_offsets_response::client_throttles_since) {
+        response.throttle_time_ms = 1 + roll(300);
+        throttled_until_[broker - 1] = now_ + milliseconds{response.throttle_time_ms};
+      }
       reply(id, header, response);
     }
   }
@@ -490,6 +497,7 @@ private:
   std::vector<std::unique_ptr<known_call>> calls_;
   std::array<mood, brokers> mood_{};
   std::array<std::optional<kafka_version>, brokers> old_;
+  std::array<time_point, brokers> throttled_until_{};
   std::vector<int> lead_;
   std::int32_t epoch_ = 0;
   int controller_ = 1;

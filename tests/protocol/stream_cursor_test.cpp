@@ -192,6 +192,7 @@ TEST_CASE("a stream waits at the log's end by asking again", "[machines]") {
   for (int i = 0; i != 5; ++i) {
     CHECK(r.asks() == "fetch 3");
     r.no_records(3, 3);
+    r.now = std::max(r.now, r.cursor.next_time());
   }
   CHECK_FALSE(r.cursor.over());
   r.read(4, 4);
@@ -271,6 +272,7 @@ TEST_CASE("a reset that never helps is the end", "[machines]") {
   for (int i = 0; i != 3; ++i) {
     CHECK(r.asks().starts_with("fetch"));
     r.fail(error_code::offset_out_of_range);
+    r.now = std::max(r.now, r.cursor.next_time());
     CHECK(r.asks() == "offset -2");
     r.cursor.on_offset(r.now, 60);
   }
@@ -552,4 +554,66 @@ TEST_CASE("a log that has become shorter takes the group back with it", "[machin
   CHECK(r.asks() == "offset -1");
   r.cursor.on_offset(r.now, 4);
   CHECK(r.commits() == 4);
+}
+
+// -- brokers that answer too fast -------------------------------------------------------
+
+TEST_CASE("a broker that says at once that nothing is there is not asked at once again",
+  "[machines]") {
+  auto options = from(5);
+  options.wait_time = GENERATE(0ms, 50ms, 30'000ms);
+  const auto pause = std::clamp<std::chrono::milliseconds>(options.wait_time, 5ms, 100ms);
+  reading r{options};
+  for (int i = 0; i != 5; ++i) {
+    CHECK(r.asks() == "fetch 5");
+    r.no_records(5, 5);
+    CHECK(r.asks() == "-");
+    CHECK(r.cursor.next_time() == r.now + pause);
+    r.now += pause;
+  }
+}
+
+TEST_CASE(
+  "a broker that has waited at the log's end is asked again at once", "[machines]") {
+  auto options = from(5);
+  options.wait_time = 50ms;
+  reading r{options};
+  CHECK(r.asks() == "fetch 5");
+  r.now += 50ms;
+  r.no_records(5, 5);
+  CHECK(r.asks() == "fetch 5");
+}
+
+TEST_CASE("fetches that work and bring nothing do not excuse more resets", "[machines]") {
+  auto options = from(5);
+  options.reset = earliest;
+  reading r{options};
+  int asked = 0;
+  while (!r.cursor.over()) {
+    REQUIRE(++asked < 20);
+    r.now = std::max(r.now, r.cursor.next_time());
+    const auto question = r.asks();
+    if (question.starts_with("offset"))
+      r.cursor.on_offset(r.now, 3);
+    else if (asked % 2 == 1)
+      r.fail(error_code::offset_out_of_range);
+    else
+      r.no_records(3, 3);
+  }
+  CHECK(r.cursor.outcome().code == error_code::offset_out_of_range);
+}
+
+TEST_CASE("the second reset in a row comes after a pause", "[machines]") {
+  auto options = from(5);
+  options.reset = earliest;
+  reading r{options};
+  CHECK(r.asks() == "fetch 5");
+  r.fail(error_code::offset_out_of_range);
+  CHECK(r.asks() == "offset -2");
+  r.cursor.on_offset(r.now, 3);
+  CHECK(r.asks() == "fetch 3");
+  r.fail(error_code::offset_out_of_range);
+  CHECK(r.asks() == "-");
+  r.now += 20ms;
+  CHECK(r.asks() == "offset -2");
 }

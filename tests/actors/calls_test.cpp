@@ -1,0 +1,229 @@
+#include <cafka/actors/calls.hpp>
+#include <cafka/protocol/messages/create_topics.hpp>
+#include <cafka/protocol/messages/fetch.hpp>
+#include <cafka/protocol/messages/offset_commit.hpp>
+#include <cafka/protocol/messages/produce.hpp>
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
+
+#include <vector>
+
+using namespace cafka;
+using protocol::shared_bytes;
+
+namespace {
+
+constexpr auto unheard_of = static_cast<error_code>(1'234);
+
+/// A response as a call receives it.
+template <class Response>
+shared_bytes payload(const Response& response, std::int16_t version) {
+  const auto frame = protocol::encode_response(response, version, 1);
+  REQUIRE(frame);
+  std::vector<std::byte> all;
+  for (const auto& part : frame->parts)
+    all.insert(all.end(), part.view().begin(), part.view().end());
+  return shared_bytes::from({all.begin() + 4, all.end()});
+}
+
+/// A call with its outcome, in a version in which topics go by their names.
+template <class Reply>
+struct asked {
+  template <class Request, class... More>
+  explicit asked(Request request, std::int16_t v, More... more) : version(v) {
+    request.deadline = std::chrono::seconds{1};
+    what = actors::make_call(std::move(request), std::move(more)...,
+      actors::reply_function<Reply>{[this](result<Reply> r) { reply = std::move(r); }});
+    if (what != nullptr)
+      REQUIRE(what->encode(version, 1, "c", known));
+  }
+
+  template <class Response>
+  error receive(const Response& response) {
+    return what->receive(version, payload(response, version), known);
+  }
+
+  std::int16_t version;
+  protocol::cluster known;
+  result<Reply> reply;
+  std::unique_ptr<protocol::call> what;
+};
+
+/// The refusal of a request that there is no call for.
+template <class Reply, class Request>
+error refusal(Request request) {
+  asked<Reply> a{std::move(request), 0};
+  REQUIRE(a.what == nullptr);
+  return a.reply.error();
+}
+
+asked<fetched> fetching() {
+  return asked<fetched>{fetch{.topic = "t", .offset = 5}, 11};
+}
+
+protocol::fetch_response fetched_up_to(std::int64_t high_watermark) {
+  protocol::fetch_response answer;
+  auto& topic = answer.responses.emplace_back();
+  topic.topic = "t";
+  topic.partitions.emplace_back().high_watermark = high_watermark;
+  return answer;
+}
+
+const actors::produce_surroundings plain{false, {}, protocol::murmur2_partitioner, 0};
+
+produce one_record() {
+  return {.topic = "t", .partition = 0, .records = {{.value = "v"}}};
+}
+
+protocol::produce_response produced_with(error_code code) {
+  protocol::produce_response answer;
+  auto& topic = answer.responses.emplace_back();
+  topic.name = "t";
+  topic.partition_responses.emplace_back().error_code = code;
+  return answer;
+}
+
+} // namespace
+
+// -- throttled fetches ------------------------------------------------------------------
+
+TEST_CASE("a throttled fetch that has no records is asked again") {
+  auto answer = GENERATE(protocol::fetch_response{}, fetched_up_to(9));
+  answer.throttle_time_ms = 700;
+  auto f = fetching();
+  const auto outcome = f.receive(answer);
+  CHECK(outcome.code == error_code::throttling_quota_exceeded);
+  CHECK(outcome.detail.find("700 ms") != std::string::npos);
+  CHECK(f.what->may_retry(outcome.code));
+  CHECK(f.what->throttled().time == std::chrono::milliseconds{700});
+  CHECK(f.what->throttled().client_pauses);
+}
+
+TEST_CASE("the end of the log is that, throttled or not") {
+  auto answer = fetched_up_to(5);
+  answer.throttle_time_ms = 700;
+  auto f = fetching();
+  CHECK(f.receive(answer) == error{});
+}
+
+TEST_CASE("a fetch that is left out without a throttle is malformed") {
+  auto f = fetching();
+  CHECK(f.receive(protocol::fetch_response{}).code == error_code::malformed_response);
+}
+
+// -- what nobody knows ------------------------------------------------------------------
+
+TEST_CASE("a produce whose answer leaves it out has an unknown outcome") {
+  asked<produced> p{one_record(), 8, plain};
+  const auto outcome = p.receive(protocol::produce_response{});
+  CHECK(outcome
+    == error{
+      error_code::outcome_unknown, "MALFORMED_RESPONSE: the answer leaves out t/0"});
+  CHECK_FALSE(p.what->may_retry(outcome.code));
+}
+
+TEST_CASE("a produce that is answered with a code that nobody knows has an unknown "
+          "outcome") {
+  // Cafka's own codes never come from a broker.
+  const auto code = GENERATE(unheard_of, error_code::closed, error_code::timed_out);
+  asked<produced> p{one_record(), 8, plain};
+  const auto outcome = p.receive(produced_with(code));
+  CHECK(outcome.code == error_code::outcome_unknown);
+  CHECK(outcome.detail == to_string(code) + ": t/0");
+  CHECK_FALSE(p.what->may_retry(outcome.code));
+}
+
+TEST_CASE("a produce whose answer cannot be read has an unknown outcome") {
+  asked<produced> p{one_record(), 8, plain};
+  const auto cut = shared_bytes::from(std::vector<std::byte>(9));
+  CHECK(p.what->receive(8, cut, p.known).code == error_code::outcome_unknown);
+}
+
+TEST_CASE("a topic whose making or removal is left out of the answer may be done") {
+  create_topics request{.topics = {{.name = "a"}, {.name = "b"}}};
+  asked<topic_results> c{request, 5};
+  protocol::create_topics_response answer;
+  auto& made = answer.topics.emplace_back();
+  made.name = "a";
+  made.error_code = unheard_of;
+  made.error_message = "a\x1b[31m";
+  CHECK(c.receive(answer) == error{});
+  c.what->finish({});
+  REQUIRE(c.reply);
+  CHECK(c.reply->topics[0].status == error_code::outcome_unknown);
+  CHECK(c.reply->topics[0].message == "UNKNOWN(1234): a\xef\xbf\xbd[31m");
+  CHECK(c.reply->topics[1].status == error_code::outcome_unknown);
+}
+
+TEST_CASE("an offset that is left out of a commit's answer may be kept") {
+  offset_commit request{.group = "g", .offsets = {{.topic = "t", .offset = 3}}};
+  asked<done> c{request, 8};
+  CHECK(
+    c.receive(protocol::offset_commit_response{}).code == error_code::outcome_unknown);
+}
+
+// -- brokers' words ---------------------------------------------------------------------
+
+TEST_CASE("a broker's words are cut and lose what a terminal obeys") {
+  asked<produced> p{one_record(), 8, plain};
+  auto answer = produced_with(error_code::invalid_record);
+  auto& part = answer.responses[0].partition_responses[0];
+  part.error_message = "\x1b[2J" + std::string(30'000, 'x');
+  for (int i = 0; i != 1'000; ++i)
+    part.record_errors.push_back({i, std::string(30'000, 'y')});
+  const auto outcome = p.receive(answer);
+  CHECK(outcome.code == error_code::invalid_record);
+  CHECK(outcome.detail.find('\x1b') == std::string::npos);
+  CHECK(outcome.detail.starts_with("t/0: \xef\xbf\xbd[2Jxxx"));
+  CHECK(outcome.detail.size() < 3'000);
+}
+
+// -- names and versions that cannot be --------------------------------------------------
+
+TEST_CASE("names that no request can carry are refused") {
+  const auto name = GENERATE(std::string(40'000, 'x'), std::string{"\xff"});
+  std::vector<error> all{
+    refusal<fetched>(fetch{.topic = name, .offset = 0}),
+    refusal<listed_offset>(list_offsets{.topic = name}),
+    refusal<cluster_metadata>(metadata{.topics = {{"t", name}}}),
+    refusal<topic_results>(create_topics{.topics = {{.name = name}}}),
+    refusal<topic_results>(
+      create_topics{.topics = {{.name = "t", .configs = {{"c", name}}}}}),
+    refusal<topic_results>(delete_topics{.topics = {"t", name}}),
+    refusal<done>(offset_commit{.group = name, .offsets = {{.topic = "t", .offset = 0}}}),
+    refusal<done>(offset_commit{.group = "g", .offsets = {{.topic = name, .offset = 0}}}),
+    refusal<done>(offset_commit{
+      .group = "g", .offsets = {{.topic = "t", .offset = 0, .metadata = name}}}),
+    refusal<fetched_offsets>(offset_fetch{.group = name}),
+    refusal<fetched_offsets>(offset_fetch{.group = "g", .topics = {{{name, {}}}}}),
+    refusal<found_coordinator>(find_coordinator{.key = name}),
+    refusal<joined_group>(
+      join_group{.group = "g", .group_instance_id = name, .protocols = {{"p", ""}}}),
+    refusal<joined_group>(join_group{.group = "g", .protocols = {{name, ""}}}),
+    refusal<synced_group>(sync_group{.group = "g", .generation = 1, .member_id = name}),
+    refusal<done>(heartbeat{.group = "g", .generation = 1, .member_id = name}),
+    refusal<left_group>(leave_group{.group = "g", .members = {{.member_id = name}}}),
+  };
+  asked<produced> p{
+    produce{.topic = name, .partition = 0, .records = {{.value = "v"}}}, 8, plain};
+  CHECK(p.what == nullptr);
+  all.push_back(p.reply.error());
+  for (std::size_t i = 0; i != all.size(); ++i) {
+    INFO(i << ' ' << all[i].detail);
+    CHECK(all[i].code == error_code::invalid_argument);
+    CHECK(all[i].detail.size() < 200);
+  }
+}
+
+TEST_CASE("pins of a group's fetch that no broker can serve are known beforehand") {
+  CHECK(actors::check_pins({}, {}) == error{});
+  CHECK(actors::check_pins(9, 9) == error{});
+  CHECK(actors::check_pins(10, {})
+    == error{error_code::unsupported_api_version, "OffsetFetch v10: cafka knows 0 to 9"});
+  CHECK(actors::check_pins({}, 10)
+    == error{
+      error_code::unsupported_api_version, "OffsetCommit v10: cafka knows 0 to 9"});
+  CHECK(actors::check_fetch_pin(99)
+    == error{error_code::unsupported_api_version, "Fetch v99: cafka knows 0 to 18"});
+}

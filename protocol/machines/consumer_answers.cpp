@@ -10,6 +10,10 @@ using namespace std::chrono_literals;
 
 /// So often a damaged batch is fetched again: the damage may be the way's.
 constexpr std::uint32_t max_damages = 3;
+/// No broker that means it throttles for longer.
+constexpr std::chrono::milliseconds longest_throttle = 60s;
+/// Between two answers with nothing that were wanted at once.
+constexpr auto shortest_rest = 5ms;
 /// Before what only somebody else can mend is tried again.
 constexpr auto refused_pause = 1'000ms;
 
@@ -24,6 +28,16 @@ bool asks_who_leads(error_code e) {
 bool is_hopeless(error_code e) {
   return e == error_code::unsupported_api_version || e == error_code::malformed_response
     || e == error_code::invalid_argument || e == error_code::sasl_authentication_failed;
+}
+
+/// Of the records in an answer.
+std::size_t bytes_of(const fetch_response& answer) {
+  std::size_t sum = 0;
+  for (const auto& t : answer.responses) {
+    for (const auto& p : t.partitions)
+      sum += p.records ? p.records->size() : 0;
+  }
+  return sum;
 }
 
 } // namespace
@@ -43,19 +57,41 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   b.fetch = 0;
   ++totals_.fetches;
   silent_since_.reset();
-  if (answer.throttle_time_ms > 0)
-    b.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
-  const auto full = b.session.full();
+  if (answer.throttle_time_ms > 0) {
+    b.throttled_until = now
+      + std::min(std::chrono::milliseconds{answer.throttle_time_ms}, longest_throttle);
+    b.not_before = b.throttled_until;
+  }
+  // One that is throttled names none.
+  const auto must_name = b.session.full() && answer.throttle_time_ms == 0;
+  const auto took = now - r.filled_at;
+  answer_facts about{request, r.broker, must_name, took >= r.wait / 2, false};
+  b.last_error = {};
   if (b.session.on_answer(answer)) {
-    b.failures = 0;
+    const auto got = bytes_of(answer);
+    about.filled = got > 0 && got >= r.reserved / 2;
+    b.pace.on_answer(r.reserved, got, took, r.wait, options_.answer_time);
+    if (r.alone && b.alone > 0)
+      --b.alone;
+    if (about.rested) {
+      b.failures = 0;
+      b.hasty = 0;
+    } else if (got == 0 && answer.throttle_time_ms <= 0 && ++b.hasty > 1) {
+      // What the broker does not wait is waited here.
+      const auto pause = backoff(options_.retry, b.hasty - 1, random_);
+      b.not_before =
+        std::max(b.not_before, now + std::min(pause, std::max(r.wait, shortest_rest)));
+    }
     for (auto& t : answer.responses) {
       const auto* mine = find_topic(t.topic, t.topic_id);
       for (auto& x : t.partitions) {
         auto* p = find(mine, x.partition_index);
-        if (p == nullptr || p->request != request)
+        if (p == nullptr || p->request != request) {
+          on_stray(r.broker, r, mine, x.partition_index);
           continue;
+        }
         p->request = 0;
-        on_partition(now, b, r.broker, *p, x, out);
+        on_partition(now, b, about, *p, x, out);
       }
     }
     for (const auto slot : r.slots) {
@@ -63,11 +99,12 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       if (p == nullptr || p->request != request)
         continue;
       p->request = 0;
-      on_silence(now, b, full, *p);
+      on_silence(now, b, about, *p);
     }
     return out;
   }
   ++totals_.errors;
+  b.last_error = {answer.error_code, "the fetch was refused as a whole"};
   b.not_before =
     std::max(b.not_before, now + backoff(options_.retry, ++b.failures, random_));
   if (remedy_for(answer.error_code) == remedy::refresh_metadata)
@@ -78,61 +115,91 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       continue;
     p->request = 0;
     if (!is_retriable(answer.error_code))
-      tell(*p, false, {answer.error_code, "the fetch was refused as a whole"});
+      tell(*p, false, b.last_error);
   }
   return out;
 }
 
-void consumer_machine::on_partition(time_point now, broker_state& b, broker_id from,
-  partition_state& p, fetch_partition_data& x, std::vector<fetched>& out) {
+// Ignored; and told where no partition has left the request, which would explain it.
+void consumer_machine::on_stray(
+  broker_id from, const request_state& r, const topic_state* t, partition_id p) {
+  auto& b = brokers_[from];
+  if (r.left || std::exchange(b.strayed, true))
+    return;
+  ++totals_.errors;
+  actions_.emplace_back(stray{t == nullptr ? nullptr : t->name, p,
+    {error_code::malformed_response,
+      "broker " + std::to_string(from.value())
+        + " answers what it was not asked, which is ignored: partition "
+        + std::to_string(p.value()) + " of "
+        + (t == nullptr ? "a topic that is not read" : *t->name)}});
+}
+
+void consumer_machine::on_partition(time_point now, broker_state& b,
+  const answer_facts& about, partition_state& p, fetch_partition_data& x,
+  std::vector<fetched>& out) {
   if (x.error_code != error_code::none) {
-    on_error(now, from, p,
+    on_error(now, about.from, p,
       {x.error_code,
         *p.topic->name + '/' + std::to_string(p.id.value()) + " at offset "
           + std::to_string(p.next.value())},
       x.current_leader);
     return;
   }
-  p.attempts = 0;
-  p.not_before = time_point::min();
-  p.reported = error_code::none;
+  p.last_error = {};
   p.unknown_since.reset();
   p.log_end = options_.read_committed && x.last_stable_offset.value() >= 0
     ? x.last_stable_offset
     : x.high_watermark;
   if (x.records && !x.records->empty()) {
     p.left_out_since.reset();
-    p.reading = true;
+    well(now, p);
+    p.reading = about.request;
     fetched f{p.slot, p.generation, p.topic->name, p.id, p.next, p.log_end,
-      *std::move(x.records), {}};
+      *std::move(x.records), {}, p.reading};
     if (options_.read_committed && x.aborted_transactions) {
       for (const auto& a : *x.aborted_transactions)
         f.aborted.push_back({a.producer_id, a.first_offset});
     }
     out.push_back(std::move(f));
-  } else if (x.preferred_read_replica.value() >= 0 && x.preferred_read_replica != from
-    && near_again_ <= now) {
+  } else if (!options_.client_rack.empty() && x.preferred_read_replica.value() >= 0
+    && x.preferred_read_replica != about.from && near_again_ <= now) {
     p.replica = x.preferred_read_replica;
     p.replica_until = now + options_.replica_lifetime;
     move_to(p, p.replica);
+    again(now, p);
   } else {
-    on_silence(now, b, false, p);
+    auto named = about;
+    named.must_name = false;
+    on_silence(now, b, named, p);
   }
 }
 
 // The answer has nothing of the partition. That is well if there is nothing, or no room;
 // but a session in which broker and client mean different things would say the same.
 void consumer_machine::on_silence(
-  time_point now, broker_state& b, bool full, partition_state& p) {
-  if (full) { // It should have been in it.
+  time_point now, broker_state& b, const answer_facts& about, partition_state& p) {
+  if (about.must_name) {
     b.session.on_lost();
     pause(now, p);
     want_metadata(leader_pause);
-  } else if (p.log_end <= p.next) {
+    return;
+  }
+  if (p.log_end <= p.next) {
     p.left_out_since.reset();
-  } else if (!p.left_out_since) {
+    well(now, p);
+    if (about.rested)
+      calm(b, p);
+    return;
+  }
+  if (!p.left_out_since) {
     p.left_out_since = now;
-  } else if (now - *p.left_out_since >= options_.no_progress) {
+    p.left_out = 0;
+  }
+  // Of answers that others have filled, each partition has its turn.
+  if (about.filled && ++p.left_out <= b.partitions.size())
+    return;
+  if (now - *p.left_out_since >= options_.no_progress) {
     p.left_out_since.reset();
     b.session.on_lost();
     want_metadata(leader_pause);
@@ -142,6 +209,7 @@ void consumer_machine::on_silence(
 void consumer_machine::on_error(time_point now, broker_id from, partition_state& p,
   error why, const leader_id_and_epoch& leader) {
   ++totals_.errors;
+  p.last_error = why;
   if (from != p.leader && p.home == p.replica) {
     // A follower may be behind, or no replica any more; its leader knows.
     back_to_leader(p);
@@ -150,12 +218,17 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
     return;
   }
   if (leader.leader_id.value() >= 0 && leader.leader_epoch > p.epoch) {
+    if (leader.leader_id == p.leader)
+      again(now, p);
     set_leader(now, p, leader.leader_id, leader.leader_epoch);
     want_metadata(leader_pause);
     return;
   }
   switch (why.code) {
-  case error_code::offset_out_of_range: out_of_range(p, std::move(why)); return;
+  case error_code::offset_out_of_range:
+    again(now, p);
+    out_of_range(p, std::move(why));
+    return;
   case error_code::unknown_topic_or_partition: unknown(now, p, why); return;
   case error_code::corrupt_message: on_damage(now, p, why); return;
   default: break;
@@ -177,33 +250,44 @@ void consumer_machine::on_damage(time_point now, partition_state& p, const error
     tell(p, true, why);
 }
 
-void consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
+bool consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
   auto* p = find(what.slot, what.generation);
-  if (p == nullptr || !p->reading)
-    return;
-  p->reading = false;
-  if (damage.code == error_code::none) {
-    p->damages = 0;
+  // Of what was asked before the topic was made anew nothing is wanted.
+  if (p == nullptr || p->reading != what.request)
+    return false;
+  p->reading = 0;
+  auto why = damage;
+  if (why.code == error_code::none && next < what.from)
+    why = {error_code::corrupt_message,
+      "records that end at offset " + std::to_string(next.value())
+        + " came for those from " + std::to_string(what.from.value()) + " on"};
+  if (why.code == error_code::none) {
     p->next = next;
     p->lying += bytes;
-    if (next == what.from) // Nothing that was asked for: it would be the same again.
+    lying_ += bytes;
+    if (next == what.from) { // Nothing that was asked for: it would be the same again.
       pause(now, *p);
-    return;
+      return true;
+    }
+    p->damages = 0;
+    well(now, *p);
+    calm(brokers_[p->home], *p);
+    return true;
   }
   ++totals_.errors;
   constexpr std::int32_t largest = 1 << 30;
-  if (damage.code == error_code::message_too_large && p->max_bytes < largest) {
+  if (why.code == error_code::message_too_large && p->max_bytes < largest) {
     // Brokers before 0.10.1 cut short what is larger than asked for.
     p->max_bytes = p->max_bytes > largest / 2 ? largest : 2 * p->max_bytes;
-    return;
+    return false;
   }
-  error why = damage;
   why.detail = *p->topic->name + '/' + std::to_string(p->id.value()) + ": " + why.detail;
-  if (damage.code == error_code::corrupt_message)
+  if (why.code == error_code::corrupt_message)
     on_damage(now, *p, why);
   else
     tell(*p, true, std::move(why));
+  return false;
 }
 
 void consumer_machine::out_of_range(partition_state& p, error why) {
@@ -220,12 +304,14 @@ void consumer_machine::look_up(partition_state& p, start_at where) {
   p.late_end = -1;
 }
 
-void consumer_machine::tell(partition_state& p, bool halted, error why) {
+void consumer_machine::tell(
+  partition_state& p, bool halted, error why, std::optional<broker_id> about) {
   if (!halted && p.reported == why.code)
     return;
   p.reported = why.code;
   p.halted = halted;
-  actions_.emplace_back(report{p.slot, p.generation, p.next, halted, std::move(why)});
+  actions_.emplace_back(
+    report{p.slot, p.generation, p.next, halted, std::move(why), about});
 }
 
 void consumer_machine::tell_all(
@@ -234,10 +320,6 @@ void consumer_machine::tell_all(
     if (!p->paused && !p->halted)
       tell(*p, false, why);
   }
-}
-
-void consumer_machine::pause(time_point now, partition_state& p) {
-  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
 }
 
 void consumer_machine::on_failure(
@@ -253,8 +335,11 @@ void consumer_machine::on_failure(
   if (r.empty)
     return;
   ++totals_.errors;
-  if (r.fetch && r.filled)
+  b.last_error = why;
+  if (r.fetch && r.filled) {
     b.session.on_lost();
+    on_lost_answer(request, r, why);
+  }
   b.not_before = now + backoff(options_.retry, ++b.failures, random_);
   want_metadata(leader_pause);
   for (const auto slot : r.slots) {
@@ -266,6 +351,30 @@ void consumer_machine::on_failure(
   leave_replica(now, r.broker);
   if (is_hopeless(why.code))
     tell_all(b.partitions, why);
+}
+
+// It is asked for smaller: down to one batch of one partition. What cannot be had then is
+// that partition's, and the others go on.
+void consumer_machine::on_lost_answer(
+  std::uint64_t request, const request_state& r, const error& why) {
+  auto& b = brokers_[r.broker];
+  const auto too_large = why.code == error_code{-114};
+  if (too_large && r.alone) {
+    b.alone = 0;
+    for (const auto slot : r.slots) {
+      auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+      if (p != nullptr && p->request == request)
+        tell(*p, true,
+          {why.code,
+            *p->topic->name + '/' + std::to_string(p->id.value()) + " at offset "
+              + std::to_string(p->next.value())
+              + ": a single batch is too large: " + why.detail});
+    }
+    return;
+  }
+  const auto smaller = b.pace.on_failure(r.reserved);
+  if (b.alone == 0 && (too_large || !smaller))
+    b.alone = b.partitions.size();
 }
 
 // -- offsets ----------------------------------------------------------------------------
@@ -310,14 +419,16 @@ void consumer_machine::on_offsets(
   requests_.erase(found);
   auto& b = brokers_[r.broker];
   b.offsets = 0;
-  b.failures = 0;
+  b.last_error = {};
   silent_since_.reset();
   for (const auto& t : answer.topics) {
     const auto* mine = find_topic(t.name, {});
     for (const auto& x : t.partitions) {
       auto* p = find(mine, x.partition_index);
-      if (p == nullptr || p->request != request)
+      if (p == nullptr || p->request != request) {
+        on_stray(r.broker, r, mine, x.partition_index);
         continue;
+      }
       p->request = 0;
       on_offset(now, *p, x);
     }
@@ -357,6 +468,7 @@ void consumer_machine::on_offset(
   }
   ++totals_.errors;
   error why{x.error_code, *p.topic->name + '/' + std::to_string(p.id.value())};
+  p.last_error = why;
   if (x.error_code == error_code::unknown_topic_or_partition) {
     unknown(now, p, why);
     return;
@@ -376,27 +488,9 @@ void consumer_machine::on_offset(
 void consumer_machine::go_to(partition_state& p, log_offset offset) {
   p.starting = false;
   p.next = offset;
-  p.attempts = 0;
-  p.not_before = time_point::min();
-  p.reported = error_code::none;
+  p.last_error = {};
   p.unknown_since.reset();
   actions_.emplace_back(positioned{p.slot, p.generation, start_at::offset(offset)});
-}
-
-// -- for metrics and tests --------------------------------------------------------------
-
-std::int64_t consumer_machine::lag() const {
-  std::int64_t sum = 0;
-  for (const auto& p : partitions_) {
-    if (p != nullptr && !p->starting && p->log_end > p->next)
-      sum += p->log_end - p->next;
-  }
-  return sum;
-}
-
-std::int32_t consumer_machine::session_of(broker_id id) const {
-  const auto found = brokers_.find(id);
-  return found == brokers_.end() ? 0 : found->second.session.id();
 }
 
 } // namespace cafka::protocol

@@ -83,22 +83,27 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
     count(1);
   }
   auto& p = *owned;
+  forget(p);
   p.generation = what.generation;
   p.paused = what.paused;
   p.halted = false;
   look_up(p, what.start);
   p.starting = what.start.is_moment();
   p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
-  p.request = 0;
-  p.reading = false;
-  p.lying = 0;
+  leave_request(p);
+  p.reading = 0;
   p.max_bytes = static_cast<std::int32_t>(options_.max_partition_fetch_bytes);
   p.not_before = time_point::min();
   p.attempts = 0;
+  p.turns = 0;
   p.damages = 0;
   p.reported = error_code::none;
   p.unknown_since.reset();
   p.left_out_since.reset();
+  p.last_error = {};
+  p.well_at = now;
+  if (options_.stalled_after > 0ms)
+    next_look_ = std::min(next_look_, now + options_.stalled_after);
   if (p.leader.value() < 0 && !p.paused)
     want_metadata(0ms);
   if (p.starting)
@@ -111,6 +116,8 @@ void consumer_machine::remove(std::uint32_t slot) {
   if (slot >= partitions_.size() || partitions_[slot] == nullptr)
     return;
   auto& p = *partitions_[slot];
+  forget(p);
+  leave_request(p);
   move_to(p, -1);
   auto* t = p.topic;
   std::erase(t->partitions, &p);
@@ -131,8 +138,11 @@ void consumer_machine::count(std::ptrdiff_t more) {
 
 void consumer_machine::on_taken(
   std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
-  if (auto* p = find(slot, generation))
-    p->lying -= std::min(bytes, p->lying);
+  if (auto* p = find(slot, generation)) {
+    const auto taken = std::min(bytes, p->lying);
+    p->lying -= taken;
+    lying_ -= taken;
+  }
 }
 
 // -- who is asked -----------------------------------------------------------------------
@@ -141,12 +151,18 @@ void consumer_machine::move_to(partition_state& p, broker_id home) {
   if (p.home == home)
     return;
   // What is under way to the other one is not waited for, and ignored when it comes.
-  p.request = 0;
+  leave_request(p);
   if (p.home.value() >= 0)
     std::erase(brokers_[p.home].partitions, &p);
   p.home = home;
   if (home.value() >= 0)
     brokers_[home].partitions.push_back(&p);
+}
+
+void consumer_machine::leave_request(partition_state& p) {
+  const auto r = requests_.find(std::exchange(p.request, 0));
+  if (r != requests_.end())
+    r->second.left = true;
 }
 
 void consumer_machine::back_to_leader(partition_state& p) {
@@ -169,7 +185,8 @@ void consumer_machine::set_leader(
   p.epoch = e;
   if (p.leader != leader) {
     p.leader = leader;
-    p.not_before = time_point::min();
+    if (leader.value() >= 0)
+      again(now, p);
   } else if (p.home == p.replica && now < p.replica_until) {
     return;
   }
@@ -184,6 +201,7 @@ void consumer_machine::want_metadata(std::chrono::milliseconds pause) {
 
 void consumer_machine::on_metadata_failed(time_point now, const error& why) {
   metadata_asked_ = false;
+  metadata_error_ = why;
   if (!silent_since_)
     silent_since_ = now;
   if (now - *silent_since_ >= options_.unreachable) {
@@ -197,6 +215,7 @@ void consumer_machine::on_metadata_failed(time_point now, const error& why) {
 void consumer_machine::on_metadata(time_point now, const metadata_response& answer) {
   metadata_asked_ = false;
   metadata_attempts_ = 0;
+  metadata_error_ = {};
   metadata_at_ = now;
   metadata_failed_until_ = time_point::min();
   silent_since_.reset();
@@ -218,6 +237,7 @@ void consumer_machine::unknown(time_point now, partition_state& p, const error& 
     p.unknown_since = now;
   if (now - *p.unknown_since >= options_.unknown_topic_wait)
     tell(p, false, why);
+  p.last_error = why;
   pause(now, p);
   want_metadata(p.reported == error_code::none ? leader_pause : unknown_pause);
 }
@@ -233,8 +253,10 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
       if (t.error_code == error_code::unknown_topic_or_partition) {
         set_leader(now, *p, -1, -1);
         unknown(now, *p, refused);
-      } else if (!is_retriable(t.error_code)) {
-        tell(*p, false, refused);
+      } else {
+        p->last_error = refused;
+        if (!is_retriable(t.error_code))
+          tell(*p, false, refused);
       }
     }
     want_metadata(is_retriable(t.error_code) ? leader_pause : unknown_pause);
@@ -251,6 +273,11 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
       begin_anew(*p);
   }
   if (mine.id != t.topic_id) {
+    // What is under way goes by the other one.
+    for (const auto* p : mine.partitions) {
+      if (const auto r = requests_.find(p->request); r != requests_.end())
+        r->second.left = true;
+    }
     topics_by_id_.erase(mine.id);
     mine.id = t.topic_id;
     if (!mine.id.is_zero())
@@ -305,7 +332,7 @@ void consumer_machine::begin_anew(partition_state& p) {
         "topic " + *p.topic->name + " was deleted and made anew"});
   }
   // What is being read is of the old one.
-  p.reading = false;
+  p.reading = 0;
 }
 
 // -- what is asked when -----------------------------------------------------------------
@@ -314,7 +341,7 @@ consumer_machine::readiness consumer_machine::is_ready(
   time_point now, const partition_state& p) const {
   if (p.paused || p.halted || p.starting || p.request != 0)
     return readiness::not_now;
-  if (p.reading)
+  if (p.reading != 0)
     return readiness::lying;
   if (p.lying >= lying_limit_)
     return readiness::lying;
@@ -410,6 +437,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
 void consumer_machine::on_time(time_point now) {
   next_time_ = time_point::max();
   wants_taking_ = false;
+  look_for_stalled(now);
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
     want_metadata(0ms);
@@ -470,25 +498,37 @@ std::optional<fetch_request> consumer_machine::fill(
     r.slots.clear();
     r.filled = false;
   }
+  r.left = false;
   r.empty = true;
   if (!has_room())
     return std::nullopt;
   constexpr std::int16_t by_id_since = 13;
   constexpr std::int16_t sessions_since = 7;
+  constexpr std::int16_t limit_since = 3;
   const auto count = b.partitions.size();
+  r.alone = b.alone > 0;
   std::vector<fetch_session::wanted> wanted;
   wanted.reserve(count);
   bool lying = false;
+  bool others = false; ///< That this request leaves out.
   std::size_t most = 0;
   // A broker that answers in the order of the request, and has no room for all, must not
   // begin with the same one always.
-  const auto first = b.session.id() == 0 && count > 0 ? b.turn++ % count : 0;
+  const auto first = (b.session.id() == 0 || r.alone) && count > 0 ? b.turn++ % count : 0;
   for (std::size_t i = 0; i != count; ++i) {
     auto& p = *b.partitions[(first + i) % count];
     const auto ready = is_ready(now, p);
     lying = lying || ready == readiness::lying;
     if (ready != readiness::ready || (version >= by_id_since && p.topic->id.is_zero()))
       continue;
+    // Before there was a limit for a whole answer, it is kept by asking for few of them.
+    const auto enough = r.alone
+      || (version < limit_since
+        && most + static_cast<std::size_t>(p.max_bytes) > b.pace.limit());
+    if (enough && !wanted.empty()) {
+      others = true;
+      continue;
+    }
     wanted.push_back(
       {p.slot, p.topic->name, p.topic->id, p.id, p.next, p.epoch, p.max_bytes});
     p.request = request;
@@ -500,16 +540,20 @@ std::optional<fetch_request> consumer_machine::fill(
   // No more than an eighth of the memory unless a partition needs it: answers that come
   // while others are dealt with are worth more than large ones.
   const auto much = std::max(least_fetch(), std::min(share(), budget_.limit() / 8));
-  r.reserved = std::min({most, options_.fetch_max_bytes, much, room()});
+  r.reserved = std::min({most, options_.fetch_max_bytes, much, room(),
+    // A limit for the answer leaves room for what is not records.
+    std::max<std::size_t>(options_.largest_answer / 2, 1),
+    r.alone ? std::size_t{1} : b.pace.limit()});
   reserved_ += r.reserved;
   r.empty = false;
   r.filled = true;
-  const auto wait = lying
+  r.filled_at = now;
+  r.wait = lying || others
     ? std::min<std::chrono::milliseconds>(options_.fetch_max_wait, short_wait)
     : options_.fetch_max_wait;
-  r.watch_at = now + wait + options_.stall;
+  r.watch_at = now + r.wait + options_.stall;
   fetch_request out;
-  out.max_wait_ms = static_cast<std::int32_t>(wait.count());
+  out.max_wait_ms = static_cast<std::int32_t>(r.wait.count());
   out.max_bytes = static_cast<std::int32_t>(std::max<std::size_t>(r.reserved, 1));
   // A broker that waits for more than the answer may have waits for as long as it may.
   out.min_bytes =
@@ -517,7 +561,8 @@ std::optional<fetch_request> consumer_machine::fill(
   out.isolation_level = options_.read_committed ? 1 : 0;
   if (near_again_ <= now)
     out.rack_id = options_.client_rack;
-  b.session.fill(out, wanted, version >= by_id_since, version >= sessions_since);
+  b.session.fill(
+    out, wanted, version >= by_id_since, version >= sessions_since && !r.alone);
   if (b.session.full())
     ++totals_.sessions;
   return out;

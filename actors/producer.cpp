@@ -51,8 +51,13 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
   });
   if (t.buffers_->table.load(std::memory_order_acquire) == nullptr && known)
     return ended;
-  if (!known)
-    return error{error_code::timed_out, "no metadata of topic " + t.buffers_->name};
+  if (!known) {
+    auto text = "no metadata of topic " + t.buffers_->name;
+    const auto now = status(milliseconds{1'000});
+    if (now && !now->why_disconnected.empty())
+      text += ", no broker can be reached: " + now->why_disconnected;
+    return error{error_code::timed_out, std::move(text)};
+  }
   return static_cast<std::int32_t>(t.buffers_->table.load()->partitions.size());
 }
 
@@ -154,6 +159,32 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
 }
 
 } // namespace
+
+result<producer_status> producer::status(milliseconds deadline) const {
+  if (core_ == nullptr)
+    return nothing_behind();
+  const auto until = actors::producer_core::until(deadline);
+  producer_actor actor;
+  error ended;
+  (void)core_->wait_until(until, [&] {
+    ended = core_->why_ended();
+    actor = core_->current();
+    return ended.code != error_code::none || actor;
+  });
+  if (ended.code != error_code::none)
+    return ended;
+  if (!actor)
+    return error{error_code::timed_out, core_->options.name + " is not running"};
+  const auto left = std::max(
+    std::chrono::ceil<milliseconds>(until - steady_clock::now()), milliseconds{1});
+  result<producer_status> outcome =
+    error{error_code::timed_out, "the producer did not answer"};
+  caf::scoped_actor self{core_->sys};
+  ask(self, actor, left, get_producer_status{})
+    .receive([&](result<producer_status>& told) { outcome = std::move(told); },
+      [](const caf::error&) {});
+  return outcome;
+}
 
 result<done> producer::flush(milliseconds deadline) const {
   if (core_ == nullptr)

@@ -39,10 +39,18 @@ public:
   /// Something changed that a caller may wait for: room, metadata, the actor.
   void notify() { changes_->notify(); }
 
-  /// Hands a report to whoever wants it.
-  void tell(protocol::delivery_report report) const;
-  /// The same where nothing may be thrown: what a callback throws is logged.
+  /// Hands a report to whoever wants it. What a callback throws ends with it: it is told
+  /// to `on_trouble` and counted.
+  void tell(protocol::delivery_report report) const noexcept;
   void tell_all(std::vector<protocol::delivery_report> reports) const noexcept;
+  /// The one place where stalls are told: to `on_stalled`, and as text to `on_trouble`.
+  void tell(protocol::stall_report report) const noexcept;
+  /// How often callbacks of the program have thrown since the last call.
+  [[nodiscard]] std::uint64_t take_thrown() {
+    return thrown_.load(std::memory_order_relaxed) == 0
+      ? 0
+      : thrown_.exchange(0, std::memory_order_relaxed);
+  }
 
   /// No incarnation follows that which runs, if one does: nothing is taken any more, and
   /// what nobody is left to send is reported with `why`. A second call does nothing.
@@ -91,8 +99,14 @@ private:
 
   void wake() const;
   void give_up(const error& why);
+  void note_thrown(const char* which, const std::string& what) const noexcept;
+  template <class Callback>
+  void contain(const char* which, Callback call) const noexcept;
 
   const std::shared_ptr<changes> changes_ = std::make_shared<changes>();
+
+  mutable std::atomic<std::uint64_t> thrown_ = 0;
+  mutable std::atomic<std::int64_t> complained_at_ = INT64_MIN;
 
   mutable std::mutex actor_mutex_;
   // Weak: a core that its actor refers to must not keep the actor.

@@ -39,6 +39,8 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
   epoch_bumps_ = counter("epoch-bumps", "Sequences started anew.");
   buffer_bytes_ = gauge("buffer", "Memory of records without an outcome.", "bytes");
   pending_batches_ = gauge("pending-batches", "Closed batches without an outcome.");
+  stalled_topics_ = gauge("stalled-topics", "Topics whose records make no progress.");
+  callback_errors_ = counter("callback-errors", "Exceptions of the program's callbacks.");
   splits_ = counter("splits", "Batches made two, as brokers found them too large.");
   produce_latency_ = request_latency("Produce");
   metadata_latency_ = request_latency("Metadata");
@@ -53,6 +55,7 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
 producer_metrics::~producer_metrics() {
   buffer_bytes_->value(0);
   pending_batches_->value(0);
+  stalled_topics_->value(0);
 }
 
 void producer_metrics::delivered(
@@ -69,8 +72,8 @@ void producer_metrics::request_took(protocol::api_key what, time_point::duration
   latency->observe(std::chrono::duration<double>(d).count());
 }
 
-void producer_metrics::update(
-  const protocol::producer_machine& machine, std::size_t buffer_bytes) {
+void producer_metrics::update(const protocol::producer_machine& machine,
+  std::size_t buffer_bytes, std::uint64_t thrown) {
   const auto& now = machine.totals();
   const auto advance = [](auto* counter, std::uint64_t& before, std::uint64_t after) {
     if (after != before)
@@ -84,6 +87,9 @@ void producer_metrics::update(
   advance(retries_, told_.retries, now.retries);
   advance(epoch_bumps_, told_.epoch_bumps, now.epoch_bumps);
   advance(splits_, told_.splits, now.splits);
+  if (thrown > 0)
+    callback_errors_->inc(static_cast<std::int64_t>(thrown));
+  stalled_topics_->value(static_cast<std::int64_t>(machine.stalled()));
   buffer_bytes_->value(static_cast<std::int64_t>(buffer_bytes));
   pending_batches_->value(static_cast<std::int64_t>(machine.outstanding()));
 }

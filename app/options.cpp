@@ -231,12 +231,33 @@ bool broker_list::empty() const {
   return std::get<std::vector<endpoint>>(content_).empty();
 }
 
+namespace {
+
+/// What the program's own function yields; what it throws is an error of the list.
+result<std::vector<endpoint>> called(const broker_list::function& yields) {
+  if (!yields)
+    return std::vector<endpoint>{};
+  const auto thrown = [](const std::string& what) {
+    return error{error_code::invalid_argument,
+      "the function that yields the brokers has thrown: " + what};
+  };
+  try {
+    return yields();
+  } catch (const std::exception& e) {
+    return thrown(e.what());
+  } catch (...) {
+    return thrown("an unknown exception");
+  }
+}
+
+} // namespace
+
 result<std::vector<endpoint>> broker_list::endpoints() const {
   if (const auto* text = std::get_if<std::string>(&content_))
     return protocol::parse_endpoints(*text);
   auto all = std::vector<endpoint>{};
   if (const auto* yields = std::get_if<function>(&content_)) {
-    auto yielded = *yields ? (*yields)() : std::vector<endpoint>{};
+    auto yielded = called(*yields);
     if (!yielded)
       return yielded.error();
     all = *std::move(yielded);

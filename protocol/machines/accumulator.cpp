@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
 #include <utility>
 
 namespace cafka::protocol {
@@ -11,6 +12,8 @@ namespace cafka::protocol {
 namespace {
 
 constexpr std::size_t header_overhead = 10;
+/// In place of a partition: the program's function has thrown.
+constexpr std::size_t thrown = SIZE_MAX;
 
 /// Bytes that the record takes at most.
 std::size_t bound_of(const outgoing_record& r) {
@@ -170,6 +173,25 @@ accumulator::appended accumulator::append_unassigned(topic_buffers& t,
   return *result;
 }
 
+std::size_t accumulator::partition_by_key(
+  const topic_buffers& t, byte_view key, std::int32_t partitions) const {
+  if (!options_.partitioner)
+    return (murmur2(key) & 0x7fffffff) % static_cast<std::size_t>(partitions);
+  const auto tell = [&](const std::string& what) {
+    if (when_thrown_)
+      when_thrown_(what);
+    return thrown;
+  };
+  try {
+    const auto chosen = options_.partitioner({t.name, key, partitions, draw()});
+    return static_cast<std::uint32_t>(chosen.value());
+  } catch (const std::exception& e) {
+    return tell(e.what());
+  } catch (...) {
+    return tell("an unknown exception");
+  }
+}
+
 partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& table,
   const outgoing_record& r, error_code& wrong) const {
   const auto count = table.partitions.size();
@@ -177,10 +199,11 @@ partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& 
   if (r.partition.value() >= 0) {
     at = static_cast<std::size_t>(r.partition.value());
   } else if (r.key) {
-    const auto partitions = static_cast<std::int32_t>(count);
-    at = options_.partitioner ? static_cast<std::size_t>(
-           options_.partitioner({t.name, r.key, partitions, draw()}).value())
-                              : (murmur2(*r.key) & 0x7fffffff) % count;
+    at = partition_by_key(t, *r.key, static_cast<std::int32_t>(count));
+    if (at == thrown) {
+      wrong = error_code::invalid_argument;
+      return nullptr;
+    }
   } else if (at >= count) {
     at = 0; // There were more.
   }
@@ -366,6 +389,14 @@ accumulator::waiting accumulator::peek(partition_buffers& p) {
   return {};
 }
 
+std::uint64_t accumulator::records_in(partition_buffers& p) {
+  const std::lock_guard guard{p.lock};
+  auto count = static_cast<std::uint64_t>(p.open.builder.count());
+  for (const auto& b : p.closed)
+    count += static_cast<std::uint64_t>(b.builder.count());
+  return count;
+}
+
 std::deque<filled_batch> accumulator::take_unassigned(topic_buffers& t) {
   const std::lock_guard guard{t.unassigned.lock};
   t.choices.clear();
@@ -395,10 +426,9 @@ std::optional<filled_batch> accumulator::take(partition_buffers& p, bool open) {
   return std::exchange(p.open, fresh_for(p));
 }
 
-std::vector<record_callback> accumulator::set_partitions(
-  topic_buffers& t, std::int32_t count, std::size_t& refused) {
-  std::vector<record_callback> lost;
-  refused = 0;
+std::vector<accumulator::refusal> accumulator::set_partitions(
+  topic_buffers& t, std::int32_t count) {
+  std::vector<refusal> lost;
   const auto* before = t.table.load(std::memory_order_acquire);
   const auto wanted = static_cast<std::size_t>(std::max(count, 0));
   if (wanted == 0 || (before != nullptr && before->partitions.size() == wanted))
@@ -449,9 +479,12 @@ std::vector<record_callback> accumulator::set_partitions(
         if (long_enough)
           next_sticky(t, now);
       } else {
-        ++refused;
+        auto of = std::ranges::find(lost, wrong, &refusal::why);
+        if (of == lost.end())
+          of = lost.insert(lost.end(), refusal{wrong, 0, {}});
+        ++of->count;
         if (done != nullptr)
-          lost.push_back(std::move(*done));
+          of->callbacks.push_back(std::move(*done));
       }
       ++place;
     }

@@ -125,7 +125,8 @@ public:
   /// What became of a record that was brought.
   struct appended {
     /// `none`; `queue_full`; `message_too_large`; `unknown_topic_or_partition` for a
-    /// partition that the topic lacks; `closed`.
+    /// partition that the topic lacks; `invalid_argument` when the partitioner has
+    /// thrown; `closed`.
     error_code status = error_code::none;
     /// -1 while the topic's partitions are not known.
     partition_id partition = -1;
@@ -160,6 +161,12 @@ public:
   /// been told of yet; to be set before the first record.
   void when_news(std::function<void()> f) { when_news_ = std::move(f); }
 
+  /// Called, in any thread, with what a partitioner has thrown; to be set before the
+  /// first record.
+  void when_thrown(std::function<void(const std::string&)> f) {
+    when_thrown_ = std::move(f);
+  }
+
   [[nodiscard]] buffer_pool& pool() { return *pool_; }
   [[nodiscard]] const accumulator_options& options() const { return options_; }
   [[nodiscard]] std::vector<topic_buffers*> topics() const;
@@ -185,6 +192,8 @@ public:
     std::optional<std::chrono::steady_clock::time_point> since;
   };
   [[nodiscard]] static waiting peek(partition_buffers& p);
+  /// How many records have not been taken yet.
+  [[nodiscard]] static std::uint64_t records_in(partition_buffers& p);
 
   /// The oldest batch; with `open`, that which is not full as well. Nothing if none.
   [[nodiscard]] std::optional<filled_batch> take(partition_buffers& p, bool open);
@@ -192,10 +201,16 @@ public:
   /// Takes all records of a topic whose partitions are not known.
   [[nodiscard]] std::deque<filled_batch> take_unassigned(topic_buffers& t);
 
+  /// Records that have no partition.
+  struct refusal {
+    error_code why = error_code::unknown_topic_or_partition;
+    std::int32_t count = 0;
+    std::vector<record_callback> callbacks;
+  };
   /// Gives the topic so many partitions and moves the records that waited for that.
-  /// Returns the callbacks of records for a partition that is not among them.
-  [[nodiscard]] std::vector<record_callback> set_partitions(
-    topic_buffers& t, std::int32_t count, std::size_t& refused);
+  /// Returns those for a partition that is not among them, and those whose partitioner
+  /// has thrown.
+  [[nodiscard]] std::vector<refusal> set_partitions(topic_buffers& t, std::int32_t count);
 
   /// The records of a batch of more than one that brokers find too large, as two batches;
   /// later ones of the topic are closed when they are half as large as it was. Nothing if
@@ -212,6 +227,8 @@ private:
   bool make_room(partition_buffers& p, std::size_t bound, bool forced);
   void close_open(partition_buffers& p);
   void tell(partition_buffers& p);
+  [[nodiscard]] std::size_t partition_by_key(
+    const topic_buffers& t, byte_view key, std::int32_t partitions) const;
   partition_buffers* choose(topic_buffers& t, const partition_table& table,
     const outgoing_record& r, error_code& wrong) const;
   appended append_unassigned(topic_buffers& t, const outgoing_record& r, timestamp now,
@@ -226,6 +243,7 @@ private:
   const std::shared_ptr<buffer_pool> pool_;
   std::atomic<bool> closed_ = false;
   std::function<void()> when_news_;
+  std::function<void(const std::string&)> when_thrown_;
   std::atomic<partition_buffers*> news_ = nullptr;
   std::atomic<bool> starved_ = false;
   mutable std::atomic<std::uint64_t> random_;

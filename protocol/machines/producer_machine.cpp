@@ -86,6 +86,8 @@ void producer_machine::on_news(time_point now) {
       hope_for(now, state_of(p->topic));
   }
   hurry_ = batches_.starved() || hurry_;
+  if (options_.stalled_after > 0ms)
+    next_stall_ = std::min(next_stall_, now + options_.stalled_after);
   pump(now);
 }
 
@@ -133,6 +135,8 @@ void producer_machine::on_time(time_point now) {
   }
   if (next_expiry_ <= now)
     expire(now);
+  if (next_stall_ <= now)
+    watch_stalls(now);
   if (next_watch_ <= now) {
     next_watch_ = time_point::max();
     const auto stalled = std::ranges::any_of(
@@ -144,7 +148,7 @@ void producer_machine::on_time(time_point now) {
 }
 
 producer_machine::time_point producer_machine::next_time() const {
-  auto next = std::min({next_refresh_, next_expiry_, next_watch_});
+  auto next = std::min({next_refresh_, next_expiry_, next_watch_, next_stall_});
   if (metadata_wanted_ && !metadata_asked_)
     next = std::min(next, metadata_not_before_);
   if (identity_wanted_ && !identity_asked_)
@@ -329,7 +333,8 @@ void producer_machine::on_answer(
   auto& r = found->second;
   auto& from = broker(r.broker);
   from.failures = 0;
-  if (answer.throttle_time_ms > 0)
+  from.throttled = answer.throttle_time_ms > 0;
+  if (from.throttled)
     from.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
   for (const auto& t : answer.responses) {
     // Answered by name or, since version 13, by id.
@@ -348,7 +353,7 @@ void producer_machine::on_answer(
       const auto b = std::ranges::find(p.flying, request, &batch::request);
       if (b == p.flying.end())
         continue;
-      error why{x.error_code, {}};
+      error why{error_of_produce_answer(x.error_code), {}};
       if (why.code != error_code::none) {
         why.detail = place(*p.buffers);
         if (x.error_message)
@@ -387,6 +392,7 @@ void producer_machine::on_failure(
   if (!r.filled) { // There was no connection.
     auto& b = broker(r.broker);
     b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+    b.throttled = false;
     // That a broker is too old does not pass; whatever else keeps it away may.
     if (why.code == error_code::unsupported_api_version) {
       for (auto* p : std::exchange(b.ring, {})) {
@@ -447,29 +453,37 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
       want_metadata();
     return;
   }
+  // Numbers are dense. A broker that says otherwise must not make us count to them.
+  const auto count = t.partitions.size();
+  const auto is_number = [&](const auto& p) {
+    return p.partition_index.value() >= 0
+      && static_cast<std::size_t>(p.partition_index.value()) < count;
+  };
+  if (count == 0 || !std::ranges::all_of(t.partitions, is_number)) {
+    state.last_error = {error_code::malformed_response,
+      "topic " + buffers.name + " with partitions that are not numbered from 0 on"};
+    if (state.hoped_for || has_work(state))
+      want_metadata();
+    return;
+  }
   state.last_error = {};
   state.missing = state.hoped_for = false;
   // Not every version has the id.
   const auto other = !t.topic_id.is_zero() && state.id != t.topic_id;
   if (other)
     state.id = t.topic_id;
-  std::int32_t count = 0;
-  for (const auto& p : t.partitions)
-    count = std::max(count, p.partition_index.value() + 1);
-  // Numbers are dense; a broker that says otherwise must not make us count to them.
-  if (count <= 0 || static_cast<std::size_t>(count) > t.partitions.size())
-    return;
   const auto fresh = buffers.table.load() == nullptr;
-  std::size_t refused = 0;
-  const auto lost = batches_.set_partitions(buffers, count, refused);
-  if (refused > 0) {
+  for (auto& refused :
+    batches_.set_partitions(buffers, static_cast<std::int32_t>(count))) {
     delivery_report report;
     report.topic = buffers.name;
-    report.count = static_cast<std::int32_t>(refused);
-    report.error = {error_code::unknown_topic_or_partition,
-      "topic " + buffers.name + " has " + std::to_string(count) + " partitions"};
-    for (auto& done : lost)
-      report.callbacks.emplace_back(0, done);
+    report.count = refused.count;
+    report.error = {refused.why,
+      refused.why == error_code::invalid_argument
+        ? "the partitioner has thrown"
+        : "topic " + buffers.name + " has " + std::to_string(count) + " partitions"};
+    for (auto& done : refused.callbacks)
+      report.callbacks.emplace_back(0, std::move(done));
     actions_.emplace_back(std::move(report));
   }
   for (const auto& p : t.partitions) {
@@ -481,9 +495,11 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
     if (other || p.leader_epoch.value() < 0 || p.leader_epoch >= mine.epoch)
       set_leader(now, mine, p.leader_id, p.leader_epoch);
   }
-  for (auto i = static_cast<std::size_t>(count); i < buffers.ever.size(); ++i)
+  for (auto i = count; i < buffers.ever.size(); ++i)
     set_leader(now, state_of(*buffers.ever[i]), -1, -1);
   if (fresh) {
+    if (state.stalled_since && state.stalled_partition.value() < 0)
+      end_stall(state, now, {});
     // Nobody told of what was moved here, and a flush may have been waiting for it.
     const auto born =
       state.flush_tokens.empty() ? next_flush_ : state.flush_tokens.front();
@@ -505,7 +521,6 @@ void producer_machine::set_leader(
   if (p.leader != leader) {
     leave(now, p);
     p.leader = leader;
-    p.not_before = time_point::min();
   }
   activate(p);
 }
@@ -517,16 +532,18 @@ void producer_machine::leave(time_point now, partition_state& p) {
   p.leader = -1;
   // A broker that stands still may never answer. With a sequence, sending what it has
   // once more does no harm; without one, its answer or its end decides.
-  if (!options_.idempotent)
-    return;
-  for (auto& b : std::exchange(p.flying, {})) {
+  for (auto& b : options_.idempotent ? std::exchange(p.flying, {})
+                                     : std::vector<std::unique_ptr<batch>>{}) {
     const auto r = requests_.find(b->request);
     if (r != requests_.end())
       std::erase(r->second.partitions, &p);
     conclude(
       now, p, std::move(b), {error_code::disconnected, "the leader has changed"}, -1);
   }
-  p.not_before = time_point::min();
+  // The first one that is new is tried at once. Leaders that keep changing while nothing
+  // is written are no reason to try ever more often.
+  if (p.attempts <= 1)
+    p.not_before = time_point::min();
 }
 
 } // namespace cafka::protocol

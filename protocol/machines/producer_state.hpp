@@ -42,6 +42,9 @@ struct producer_machine::topic_state {
   /// Flushes that wait for its metadata.
   std::vector<std::uint64_t> flush_tokens;
   error last_error;
+  /// It is told of as stalled, since then, for this partition.
+  std::optional<time_point> stalled_since;
+  partition_id stalled_partition = -1;
 };
 
 struct producer_machine::partition_state {
@@ -59,6 +62,8 @@ struct producer_machine::partition_state {
   time_point not_before = time_point::min();
   std::uint32_t attempts = 0;
   error last_error;
+  /// When a batch was last written.
+  time_point progressed = time_point::min();
 
   std::int64_t producer_id = -1;
   std::int16_t producer_epoch = -1;
@@ -79,6 +84,8 @@ struct producer_machine::broker_state {
   bool opening = false;
   time_point not_before = time_point::min();
   std::uint32_t failures = 0;
+  /// It asked to be left alone until `not_before`.
+  bool throttled = false;
 };
 
 struct producer_machine::request_state {

@@ -15,8 +15,7 @@ namespace {
 struct fixture {
   explicit fixture(accumulator_options options = {}, std::int32_t partitions = 1)
     : batches(std::move(options)) {
-    std::size_t refused = 0;
-    REQUIRE(batches.set_partitions(topic(), partitions, refused).empty());
+    REQUIRE(batches.set_partitions(topic(), partitions).empty());
   }
 
   topic_buffers& topic() { return batches.topic("t"); }

@@ -32,7 +32,7 @@ const std::string& producer::name() const {
 producer::topic producer::to(std::string_view name) const {
   if (core_ == nullptr || name.empty() || name.size() > longest_name)
     return {};
-  return topic{core_.get(), &core_->batches.topic(name)};
+  return topic{core_.get(), core_->batches.hold(name)};
 }
 
 producer_actor producer::actor() const {
@@ -58,7 +58,7 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
       text += ", no broker can be reached: " + now->why_disconnected;
     return error{error_code::timed_out, std::move(text)};
   }
-  return static_cast<std::int32_t>(t.buffers_->table.load()->partitions.size());
+  return static_cast<std::int32_t>(t.buffers_->table.load()->count.load());
 }
 
 sent producer::try_send(const topic& t, const outgoing_record& r) const {
@@ -75,6 +75,16 @@ sent producer::try_send(
     return {error_code::invalid_argument};
   const auto taken =
     core_->batches.append(*t.buffers_, r, actors::producer_core::coarse_now(), &done);
+  return {taken.status, taken.partition, taken.number};
+}
+
+sent producer::send(std::string_view t, const outgoing_record& r) const {
+  if (core_ == nullptr || t.empty() || t.size() > longest_name)
+    return {error_code::invalid_argument};
+  const auto taken =
+    core_->batches.append(t, r, actors::producer_core::coarse_now(), nullptr);
+  if (taken.status == error_code::queue_full)
+    return wait_and_send(to(t), r);
   return {taken.status, taken.partition, taken.number};
 }
 

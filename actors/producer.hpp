@@ -110,7 +110,8 @@ struct sent {
   error_code status = error_code::none;
   /// -1 while the topic's partitions are not known.
   partition_id partition = -1;
-  /// How many records the producer took for this partition before it.
+  /// How many records the producer took for this partition before it, since it knows the
+  /// topic.
   std::uint64_t number = 0;
 
   explicit operator bool() const { return status == error_code::none; }
@@ -179,17 +180,19 @@ class producer_core;
 /// loses no record in silence: see docs/producer.md.
 class producer {
 public:
-  /// A topic looked up once.
+  /// A topic looked up once. As long as there is one, what the producer knows of the
+  /// topic is kept.
   class topic {
   public:
     topic() = default;
 
   private:
     friend class producer;
-    topic(const actors::producer_core* of, protocol::topic_buffers* t)
-      : of_(of), buffers_(t) {}
+    topic(
+      const actors::producer_core* of, std::shared_ptr<protocol::topic_buffers> buffers)
+      : of_(of), buffers_(std::move(buffers)) {}
     const actors::producer_core* of_ = nullptr;
-    protocol::topic_buffers* buffers_ = nullptr;
+    std::shared_ptr<protocol::topic_buffers> buffers_;
   };
 
   producer() = default;
@@ -218,9 +221,9 @@ public:
     return send(t, {.value = protocol::as_bytes(value)});
   }
   sent send(const topic& t, const record& r) const;
-  sent send(std::string_view t, const outgoing_record& r) const { return send(to(t), r); }
+  sent send(std::string_view t, const outgoing_record& r) const;
   sent send(std::string_view t, std::string_view value) const {
-    return send(to(t), value);
+    return send(t, outgoing_record{.value = protocol::as_bytes(value)});
   }
   sent send(std::string_view t, const record& r) const { return send(to(t), r); }
 

@@ -160,7 +160,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
         std::erase(broker(p.leader).ring, &p);
       p.leader = -1;
     }
-    want_metadata();
+    want_metadata(*p.topic);
     [[fallthrough]];
   }
   case produce_action::retry:
@@ -379,16 +379,19 @@ void producer_machine::fail_all(const error& why, bool taken_only) {
   for (auto& [buffers, t] : topics_) {
     if (!taken_only)
       refuse_unassigned(*t, why);
-    for (auto* each : buffers->ever)
-      fail(state_of(*each), why, taken_only);
+    for (auto& p : t->partitions)
+      fail(*p, why, taken_only);
   }
 }
 
 void producer_machine::abandon(const error& why, bool taken_only) {
   // Topics that nobody has told of yet are among those that end.
   if (!taken_only) {
-    for (auto* t : batches_.topics())
+    for (auto* t : batches_.topics()) {
       static_cast<void>(state_of(*t));
+      for (auto* p : accumulator::partitions_of(*t))
+        static_cast<void>(state_of(*p));
+    }
   }
   fail_all(why, taken_only);
   fatal_ = why;
@@ -408,8 +411,8 @@ void producer_machine::expire(time_point now) {
       else
         look_again(*waiting.since);
     }
-    for (auto* each : buffers->ever) {
-      auto& p = state_of(*each);
+    for (auto& each : t->partitions) {
+      auto& p = *each;
       for (auto& b : p.flying) {
         if (b->opened <= before)
           resolve(p, *b, expired(now, p, *b));
@@ -448,10 +451,9 @@ std::uint64_t producer_machine::flush(time_point now) {
       t->flush_tokens.push_back(id);
       ++waiting_topics;
     }
-    for (auto* each : buffers->ever) {
-      auto& p = state_of(*each);
-      take_all(p, id);
-      activate(p);
+    for (auto& p : t->partitions) {
+      take_all(*p, id);
+      activate(*p);
     }
   }
   flushes_.back().remaining = outstanding_ + waiting_topics;

@@ -29,7 +29,8 @@ struct producer_machine_options {
   bool idempotent = true;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
   std::chrono::milliseconds metadata_update_interval{30'000};
-  /// A topic without records for so long is not asked about any more.
+  /// A topic without records for so long is not asked about any more, and is forgotten if
+  /// nobody holds it.
   std::chrono::milliseconds topic_idle{300'000};
   /// How long a topic that brokers do not know is hoped for: it may be new.
   std::chrono::milliseconds unknown_topic_wait{2'000};
@@ -249,9 +250,13 @@ private:
   void finish_request(std::uint64_t request);
 
   void adopt(time_point now, const metadata_response_topic& t);
-  void set_leader(time_point now, partition_state& p, broker_id leader, leader_epoch e);
+  void set_leader(time_point now, partition_state& p, broker_id leader);
   void leave(time_point now, partition_state& p);
-  void want_metadata() { metadata_wanted_ = true; }
+  void want_metadata(topic_state& t);
+  void want_all_metadata();
+  void want_metadata(const request_state& r);
+  void introduce(time_point now, topic_buffers& t);
+  void release_idle(time_point now);
   void refuse_unassigned(topic_state& t, const error& why);
   void end_flush_tokens(topic_state& t);
   void fail(partition_state& p, const error& why, bool taken_only = false);
@@ -282,7 +287,6 @@ private:
   counters totals_;
 
   std::unordered_map<topic_buffers*, std::unique_ptr<topic_state>> topics_;
-  std::deque<partition_state> partitions_;
   std::map<broker_id, broker_state> brokers_;
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;
@@ -301,8 +305,12 @@ private:
   time_point identity_not_before_ = time_point::min();
   error fatal_;
 
-  bool metadata_wanted_ = false;
-  bool metadata_asked_ = false;
+  bool metadata_wanted_ = false; ///< Of `wanted_`, or of all.
+  std::vector<topic_state*> wanted_;
+  bool all_wanted_ = false;
+  bool metadata_asked_ = false; ///< Of `asked_`, or of all.
+  std::vector<topic_state*> asked_;
+  bool all_asked_ = false;
   std::uint32_t metadata_attempts_ = 0;
   time_point metadata_not_before_ = time_point::min();
   bool new_topic_ = false; ///< The next question is the first about some topic.
@@ -310,6 +318,7 @@ private:
   time_point next_expiry_ = time_point::max();
   time_point next_watch_ = time_point::max();
   time_point next_stall_ = time_point::max();
+  time_point next_release_ = time_point::max();
   std::size_t stalled_ = 0;
   reachability reachable_;
 };

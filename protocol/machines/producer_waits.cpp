@@ -42,10 +42,7 @@ producer_machine::oldest_record producer_machine::oldest_of(const topic_state& t
   oldest_record oldest;
   if (const auto waiting = accumulator::peek(t.buffers->unassigned); waiting.since)
     oldest.since = oldest.opened = *waiting.since;
-  for (const auto* each : t.buffers->ever) {
-    const auto* p = static_cast<const partition_state*>(each->machine);
-    if (p == nullptr)
-      continue;
+  for (const auto& p : t.partitions) {
     const auto found = oldest_of(*p);
     if (found.opened != time_point::max() && found.since < oldest.since)
       oldest = found;
@@ -56,9 +53,9 @@ producer_machine::oldest_record producer_machine::oldest_of(const topic_state& t
 bool producer_machine::still_waits(const topic_state& t, partition_id id) {
   if (id.value() < 0)
     return accumulator::peek(t.buffers->unassigned).since.has_value();
-  const auto* p = static_cast<const partition_state*>(
-    t.buffers->ever[static_cast<std::size_t>(id.value())]->machine);
-  return p != nullptr && oldest_of(*p).opened != time_point::max();
+  return std::ranges::any_of(t.partitions, [&](const auto& p) {
+    return p->buffers->id == id && oldest_of(*p).opened != time_point::max();
+  });
 }
 
 void producer_machine::progress(partition_state& p, time_point now) {
@@ -176,12 +173,10 @@ std::vector<producer_machine::waiting_topic> producer_machine::waiting(
       for (const auto& b : batches)
         w.records += b->resolved ? 0 : static_cast<std::uint64_t>(b->count);
     };
-    for (auto* each : buffers->ever) {
-      w.records += accumulator::records_in(*each);
-      if (const auto* p = static_cast<const partition_state*>(each->machine)) {
-        count(p->queue);
-        count(p->flying);
-      }
+    for (const auto& p : t->partitions) {
+      w.records += accumulator::records_in(*p->buffers);
+      count(p->queue);
+      count(p->flying);
     }
   }
   return all;

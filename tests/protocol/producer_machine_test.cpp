@@ -7,6 +7,7 @@ using namespace cafka::testing;
 
 TEST_CASE("a topic that was deleted is not made anew for a producer that sends nothing") {
   single s;
+  const auto held = s.batches.hold("t"); // Otherwise it is forgotten meanwhile.
   s.send();
   const auto first = s.next<producer_machine::ask_metadata>();
   REQUIRE(first.size() == 1);
@@ -162,4 +163,55 @@ TEST_CASE("without acknowledgements, a connection that ends is why to ask who le
   const auto next = s.wait_for<producer_machine::send_request>(100ms);
   REQUIRE(next);
   CHECK(next->broker == broker_id{2});
+}
+
+TEST_CASE("a topic that nobody uses is forgotten, and its numbers are never used again") {
+  single s;
+  s.send();
+  s.ready();
+  s.machine.on_news(virtual_now); // Of what was moved to its partition.
+  const auto sent = s.next_batch();
+  REQUIRE(sent);
+  CHECK(sent->sequence == 0);
+  s.answer(sent->request, error_code::none);
+  while (s.wait_for<producer_machine::ask_metadata>(10min))
+    s.metadata(error_code::none);
+  CHECK(s.batches.topic_count() == 0);
+  // A broker that remembers the old ones would take these for them.
+  s.send();
+  s.metadata(error_code::none);
+  const auto next = s.next_batch();
+  REQUIRE(next);
+  CHECK(next->sequence == 0);
+  CHECK(next->epoch == sent->epoch + 1);
+}
+
+TEST_CASE("a new topic is asked about alone, and the others in their turn") {
+  single s;
+  constexpr int topics = 1'000;
+  const auto answer = [&](const producer_machine::ask_metadata& asked) {
+    metadata_response all;
+    for (const auto& name : asked.topics) {
+      auto& t = all.topics.emplace_back();
+      t.name = name;
+      t.partitions.emplace_back().leader_id = 1;
+    }
+    all.topics.emplace_back().name = "nobody-asked";
+    all.topics.back().partitions.emplace_back().leader_id = 1;
+    s.machine.on_metadata(virtual_now, all);
+  };
+  std::size_t named = 0;
+  for (int i = 0; i != topics; ++i) {
+    static_cast<void>(s.batches.hold("t" + std::to_string(i)));
+    s.machine.on_news(virtual_now);
+    for (const auto& asked : s.next<producer_machine::ask_metadata>()) {
+      named += asked.topics.size();
+      answer(asked);
+    }
+  }
+  CHECK(named == topics);
+  CHECK(s.batches.topic_count() == topics);
+  const auto refresh = s.wait_for<producer_machine::ask_metadata>(1min);
+  REQUIRE(refresh);
+  CHECK(refresh->topics.size() == topics);
 }

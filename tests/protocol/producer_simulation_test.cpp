@@ -1,6 +1,7 @@
 #include "producer_fixture.hpp"
 #include <cafka/protocol/records/record_batch.hpp>
 
+#include <deque>
 #include <map>
 #include <random>
 #include <set>

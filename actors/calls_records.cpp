@@ -1,5 +1,4 @@
 #include <cafka/actors/calls_common.hpp>
-#include <cafka/protocol/machines/produce_verdict.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/produce.hpp>
@@ -17,11 +16,6 @@ constexpr std::int16_t produce_by_id_since = 13;
 
 /// A fetch that may wait longer than this has a connection for itself.
 constexpr milliseconds longest_shared_wait{100};
-
-/// It was sent, and the answer does not say whether it was written.
-error unknown(const error& why) {
-  return {error_code::outcome_unknown, to_string(why)};
-}
 
 /// Finds the part of a per-topic, per-partition answer that is about what was asked.
 template <class Topics, class NameOf, class PartitionsOf, class IndexOf>
@@ -77,7 +71,7 @@ public:
   error receive(std::int16_t version, const shared_bytes& payload, cluster&) override {
     auto answer = protocol::decode_response<protocol::produce_response>(payload, version);
     if (!answer)
-      return unknown(answer.error());
+      return answer.error();
     const auto* part = find_partition(
       answer->responses,
       [&](const auto& t) {
@@ -87,7 +81,7 @@ public:
       [](auto& t) -> auto& { return t.partition_responses; },
       [](const auto& x) { return x.index; }, where());
     if (part == nullptr)
-      return unknown(unanswered(request_.topic, where()));
+      return unanswered(request_.topic, where());
     if (part->error_code != error_code::none) {
       auto detail = at(request_.topic, where());
       if (part->error_message)
@@ -97,12 +91,7 @@ public:
         if (e.batch_index_error_message)
           detail += ": " + *e.batch_index_error_message;
       }
-      error why{protocol::error_of_produce_answer(part->error_code), std::move(detail)};
-      const auto verdict = protocol::produce_verdict_for(why.code);
-      // What has no meaning for a produce says nothing about the log.
-      const auto tells = verdict.what != protocol::produce_action::fail
-        || !verdict.maybe_written || why.code == error_code::unknown_server_error;
-      return tells ? why : unknown(why);
+      return {part->error_code, std::move(detail)};
     }
     answer_.base_offset = part->base_offset;
     if (part->log_append_time_ms >= 0)

@@ -207,9 +207,13 @@ result<done> producer::close(milliseconds deadline) const {
     return nothing_behind();
   core_->close();
   auto outcome = ask_producer<close_producer>(*core_, deadline);
-  // Once it has ended another may have its name.
-  if (core_->on_closed && core_->why_ended().code == error_code::none)
+  // Its supervisor learns of its end a moment later, and then another may have its name.
+  if (!core_->on_closed)
+    return outcome;
+  if (core_->why_ended().code == error_code::none)
     core_->on_closed();
+  (void)core_->wait_until(actors::producer_core::until(milliseconds{5'000}),
+    [&] { return core_->is_released(); });
   return outcome;
 }
 

@@ -134,6 +134,11 @@ void producer_core::end(const error& why) {
   notify();
 }
 
+void producer_core::release() {
+  released_ = true;
+  notify();
+}
+
 // What is left, its last incarnation could not report: it was killed, or never began.
 void producer_core::give_up(const error& why) {
   using protocol::producer_machine;

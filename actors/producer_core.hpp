@@ -23,7 +23,7 @@ public:
   const producer_options options;
   protocol::accumulator batches;
 
-  /// Set by the application: waits until the name is free again.
+  /// Set by the application, which then also calls `release`: ends the actor for good.
   std::function<void()> on_closed;
   /// Set by the application: told what went wrong where nobody else can be told.
   std::function<void(const std::string&)> on_trouble;
@@ -56,6 +56,9 @@ public:
   /// what nobody is left to send is reported with `why`. A second call does nothing.
   void end(const error& why);
 
+  /// Another may have the name now.
+  void release();
+
   // -- the handles' side ----------------------------------------------------------------
 
   [[nodiscard]] producer_actor current() const;
@@ -63,6 +66,7 @@ public:
   void close();
   /// Code `none` as long as it goes on.
   [[nodiscard]] error why_ended() const;
+  [[nodiscard]] bool is_released() const { return released_; }
   /// From now on, or as good as for ever.
   static std::chrono::steady_clock::time_point until(milliseconds deadline);
   /// Blocks until `holds` or the deadline; `holds` is asked whenever something changed,
@@ -107,6 +111,8 @@ private:
 
   mutable std::atomic<std::uint64_t> thrown_ = 0;
   mutable std::atomic<std::int64_t> complained_at_ = INT64_MIN;
+
+  std::atomic<bool> released_ = false;
 
   mutable std::mutex actor_mutex_;
   // Weak: a core that its actor refers to must not keep the actor.

@@ -14,7 +14,8 @@ constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.0
 
 } // namespace
 
-producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& producer) {
+producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& owner) {
+  const auto producer = metric_name(sys, "producer", owner);
   auto& all = sys.metrics();
   const auto counter = [&](const char* name, const char* help, const char* unit = "1") {
     return all.counter_family(prefix, name, {"producer"}, help, unit, true)
@@ -53,9 +54,9 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
 }
 
 producer_metrics::~producer_metrics() {
-  buffer_bytes_->value(0);
-  pending_batches_->value(0);
-  stalled_topics_->value(0);
+  buffer_bytes_.value(0);
+  pending_batches_.value(0);
+  stalled_topics_.value(0);
 }
 
 void producer_metrics::delivered(
@@ -89,9 +90,9 @@ void producer_metrics::update(const protocol::producer_machine& machine,
   advance(splits_, told_.splits, now.splits);
   if (thrown > 0)
     callback_errors_->inc(static_cast<std::int64_t>(thrown));
-  stalled_topics_->value(static_cast<std::int64_t>(machine.stalled()));
-  buffer_bytes_->value(static_cast<std::int64_t>(buffer_bytes));
-  pending_batches_->value(static_cast<std::int64_t>(machine.outstanding()));
+  stalled_topics_.value(static_cast<std::int64_t>(machine.stalled()));
+  buffer_bytes_.value(static_cast<std::int64_t>(buffer_bytes));
+  pending_batches_.value(static_cast<std::int64_t>(machine.outstanding()));
 }
 
 } // namespace cafka::actors

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/metric_names.hpp>
 #include <cafka/protocol/machines/producer_machine.hpp>
 #include <cafka/protocol/schema/api_key.hpp>
 
@@ -39,9 +40,9 @@ private:
   caf::telemetry::int_counter* epoch_bumps_;
   caf::telemetry::int_counter* splits_;
   caf::telemetry::int_counter* callback_errors_;
-  caf::telemetry::int_gauge* buffer_bytes_;
-  caf::telemetry::int_gauge* pending_batches_;
-  caf::telemetry::int_gauge* stalled_topics_;
+  gauge_share buffer_bytes_;
+  gauge_share pending_batches_;
+  gauge_share stalled_topics_;
   caf::telemetry::dbl_histogram* produce_latency_;
   caf::telemetry::dbl_histogram* metadata_latency_;
   caf::telemetry::dbl_histogram* identity_latency_;

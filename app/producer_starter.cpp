@@ -65,6 +65,7 @@ result<producer> producer_starter::start_locked(producer_options options) {
       core->end({error_code::closed,
         "producer " + core->options.name
           + " is not started again: its supervisor has ended"});
+      core->release();
     });
   if (outcome.code != error_code::none)
     return outcome;

@@ -110,10 +110,11 @@ void producer_machine::watch_stalls(time_point now) {
 
 std::string producer_machine::why_waits(time_point, const topic_state& t) const {
   auto text = "no metadata of topic " + t.buffers->name;
-  if (t.last_error.code != error_code::none)
-    add(text, "last: " + to_string(t.last_error));
+  // While no broker can be reached, that is also what the last question met.
   if (reachable_.none_reachable.code != error_code::none)
     add(text, to_string(reachable_.none_reachable));
+  else if (t.last_error.code != error_code::none)
+    add(text, "last: " + to_string(t.last_error));
   return text;
 }
 

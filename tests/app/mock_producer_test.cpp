@@ -471,3 +471,50 @@ TEST_CASE("a producer's metrics count what its reports say") {
     CHECK(latency->sum() > 0);
   }
 }
+
+TEST_CASE("a name is free as soon as close has answered") {
+  mock_cluster cluster;
+  service local{cluster.brokers()};
+  for (int i = 0; i != 300; ++i) {
+    const auto p = REQUIRE_VALUE(local.app->producer(producer_options{.name = "again"}));
+    REQUIRE(p.close(patience));
+    const auto c = REQUIRE_VALUE(local.app->consumer(consumer_options{.name = "again"}));
+    REQUIRE(c.close(patience));
+  }
+}
+
+TEST_CASE("names that come and go leave a bounded number of metrics behind") {
+  mock_cluster cluster;
+  service local{cluster.brokers()};
+  const auto start = [&](const std::string& name) {
+    return REQUIRE_VALUE(local.app->producer(producer_options{.name = name}));
+  };
+  for (int i = 0; i != 200; ++i)
+    REQUIRE(start("made up " + std::to_string(i)).close(patience));
+  const auto value_of = [&](const char* family, const char* label, const char* name) {
+    return local.system.metrics()
+      .gauge_family(family, label[0] == 'k' ? "names" : "buffer", {label}, "",
+        label[0] == 'k' ? "1" : "bytes")
+      ->get_or_add({{label, name}})
+      ->value();
+  };
+  CHECK(value_of("cafka.metrics", "kind", "producer") == 128);
+  // Late ones share what they count, and take it with them.
+  const auto to = cluster.create_topic("shared");
+  {
+    const auto a = start("late a");
+    const auto b = start("late b");
+    REQUIRE(a.send(to, "x"));
+    REQUIRE(b.send(to, "x"));
+    REQUIRE(a.flush(patience));
+    REQUIRE(b.flush(patience));
+    const auto* batches =
+      local.system.metrics()
+        .counter_family("cafka.producer", "batches", {"producer"}, "", "1", true)
+        ->get_or_add({{"producer", "other"}});
+    CHECK(batches->value() == 2);
+    REQUIRE(a.close(patience));
+    REQUIRE(b.close(patience));
+  }
+  CHECK(eventually([&] { return value_of("cafka.producer", "producer", "other") == 0; }));
+}

@@ -14,7 +14,8 @@ constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.0
 
 } // namespace
 
-consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& consumer) {
+consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& owner) {
+  const auto consumer = metric_name(sys, "consumer", owner);
   auto& all = sys.metrics();
   const auto counter = [&](const char* name, const char* help, const char* unit = "1") {
     return all.counter_family(prefix, name, {"consumer"}, help, unit, true)
@@ -47,10 +48,10 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& co
 }
 
 void consumer_metrics::ended() {
-  queue_bytes_->value(0);
-  held_bytes_->value(0);
-  lag_->value(0);
-  stalled_->value(0);
+  queue_bytes_.value(0);
+  held_bytes_.value(0);
+  lag_.value(0);
+  stalled_.value(0);
 }
 
 void consumer_metrics::handed_out(
@@ -61,8 +62,8 @@ void consumer_metrics::handed_out(
 }
 
 void consumer_metrics::memory(std::size_t queue, std::size_t held) {
-  queue_bytes_->value(static_cast<std::int64_t>(queue));
-  held_bytes_->value(static_cast<std::int64_t>(held));
+  queue_bytes_.value(static_cast<std::int64_t>(queue));
+  held_bytes_.value(static_cast<std::int64_t>(held));
 }
 
 void consumer_metrics::request_took(protocol::api_key what, time_point::duration d) {
@@ -82,8 +83,8 @@ void consumer_metrics::update(const protocol::consumer_machine& machine) {
   advance(fetches_, told_.fetches, now.fetches);
   advance(sessions_, told_.sessions, now.sessions);
   advance(errors_, told_.errors, now.errors);
-  lag_->value(machine.lag());
-  stalled_->value(static_cast<std::int64_t>(machine.stalled()));
+  lag_.value(machine.lag());
+  stalled_.value(static_cast<std::int64_t>(machine.stalled()));
 }
 
 } // namespace cafka::actors

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/metric_names.hpp>
 #include <cafka/protocol/machines/consumer_machine.hpp>
 #include <cafka/protocol/schema/api_key.hpp>
 
@@ -39,10 +40,10 @@ private:
   caf::telemetry::int_counter* fetches_;
   caf::telemetry::int_counter* sessions_;
   caf::telemetry::int_counter* errors_;
-  caf::telemetry::int_gauge* queue_bytes_;
-  caf::telemetry::int_gauge* held_bytes_;
-  caf::telemetry::int_gauge* lag_;
-  caf::telemetry::int_gauge* stalled_;
+  gauge_share queue_bytes_;
+  gauge_share held_bytes_;
+  gauge_share lag_;
+  gauge_share stalled_;
   caf::telemetry::dbl_histogram* fetch_latency_;
   caf::telemetry::dbl_histogram* offsets_latency_;
   caf::telemetry::dbl_histogram* metadata_latency_;

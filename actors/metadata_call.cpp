@@ -1,5 +1,7 @@
 #include <cafka/actors/metadata_call.hpp>
 
+#include <utility>
+
 namespace cafka::actors {
 
 namespace {
@@ -34,9 +36,12 @@ public:
     if (!answer)
       return answer.error();
     protocol::keep_asked(*answer, topics_);
-    // The brokers' addresses are what the dispatcher wants to know of it.
+    // The brokers' addresses are what the dispatcher wants to know of it. Topics are its
+    // owner's, and there may be many of them.
+    auto topics = std::exchange(answer->topics, {});
     known.update(*answer, false);
     answer_ = *std::move(answer);
+    answer_.topics = std::move(topics);
     return {};
   }
 

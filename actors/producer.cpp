@@ -30,7 +30,7 @@ const std::string& producer::name() const {
 producer::topic producer::to(std::string_view name) const {
   if (core_ == nullptr || protocol::check_topic_name(name).code != error_code::none)
     return {};
-  return topic{core_.get(), &core_->batches.topic(name)};
+  return topic{core_.get(), core_->batches.hold(name)};
 }
 
 producer_actor producer::actor() const {
@@ -49,9 +49,14 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
   });
   if (t.buffers_->table.load(std::memory_order_acquire) == nullptr && known)
     return ended;
-  if (!known)
-    return error{error_code::timed_out, "no metadata of topic " + t.buffers_->name};
-  return static_cast<std::int32_t>(t.buffers_->table.load()->partitions.size());
+  if (!known) {
+    auto text = "no metadata of topic " + t.buffers_->name;
+    const auto now = status(milliseconds{1'000});
+    if (now && !now->why_disconnected.empty())
+      text += ", no broker can be reached: " + now->why_disconnected;
+    return error{error_code::timed_out, std::move(text)};
+  }
+  return static_cast<std::int32_t>(t.buffers_->table.load()->count.load());
 }
 
 sent producer::try_send(const topic& t, const outgoing_record& r) const {
@@ -68,6 +73,16 @@ sent producer::try_send(
     return {error_code::invalid_argument};
   const auto taken =
     core_->batches.append(*t.buffers_, r, actors::producer_core::coarse_now(), &done);
+  return {taken.status, taken.partition, taken.number};
+}
+
+sent producer::send(std::string_view t, const outgoing_record& r) const {
+  if (core_ == nullptr || t.empty() || t.size() > longest_name)
+    return {error_code::invalid_argument};
+  const auto taken =
+    core_->batches.append(t, r, actors::producer_core::coarse_now(), nullptr);
+  if (taken.status == error_code::queue_full)
+    return wait_and_send(to(t), r);
   return {taken.status, taken.partition, taken.number};
 }
 
@@ -153,6 +168,32 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
 
 } // namespace
 
+result<producer_status> producer::status(milliseconds deadline) const {
+  if (core_ == nullptr)
+    return nothing_behind();
+  const auto until = actors::producer_core::until(deadline);
+  producer_actor actor;
+  error ended;
+  (void)core_->wait_until(until, [&] {
+    ended = core_->why_ended();
+    actor = core_->current();
+    return ended.code != error_code::none || actor;
+  });
+  if (ended.code != error_code::none)
+    return ended;
+  if (!actor)
+    return error{error_code::timed_out, core_->options.name + " is not running"};
+  const auto left = std::max(
+    std::chrono::ceil<milliseconds>(until - steady_clock::now()), milliseconds{1});
+  result<producer_status> outcome =
+    error{error_code::timed_out, "the producer did not answer"};
+  caf::scoped_actor self{core_->sys};
+  ask(self, actor, left, get_producer_status{})
+    .receive([&](result<producer_status>& told) { outcome = std::move(told); },
+      [](const caf::error&) {});
+  return outcome;
+}
+
 result<done> producer::flush(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
@@ -164,9 +205,13 @@ result<done> producer::close(milliseconds deadline) const {
     return nothing_behind();
   core_->close();
   auto outcome = ask_producer<close_producer>(*core_, deadline);
-  // Once it has ended another may have its name.
-  if (core_->on_closed && core_->why_ended().code == error_code::none)
+  // Its supervisor learns of its end a moment later, and then another may have its name.
+  if (!core_->on_closed)
+    return outcome;
+  if (core_->why_ended().code == error_code::none)
     core_->on_closed();
+  (void)core_->wait_until(actors::producer_core::until(milliseconds{5'000}),
+    [&] { return core_->is_released(); });
   return outcome;
 }
 

@@ -33,6 +33,19 @@ struct delivery {
   protocol::error error = {};
 };
 
+/// Records of a topic wait and none of their partition is written, or that is over.
+struct producer_stall {
+  std::string topic = {};
+  /// The one that has waited longest; -1: the topic's partitions are not known.
+  partition_id partition = -1;
+  /// How long it has lasted.
+  milliseconds waited{0};
+  /// It is over: records are written again, or, with an error, were given up.
+  bool over = false;
+  /// Why they wait, with what is known of the connections.
+  protocol::error why = {};
+};
+
 /// How a producer behaves; see docs/producer.md.
 struct producer_options {
   /// Unique among the application's producers; the label of its metrics.
@@ -76,8 +89,13 @@ struct producer_options {
   bool allow_auto_topic_creation = true;
 
   /// Called with each report, in the producer's actor, which may be on an I/O thread;
-  /// must not block. One that throws is a crash of the actor.
+  /// must not block. What it throws is logged and counted, and the report counts as told.
   std::function<void(const delivery&)> on_delivery = {};
+  /// How long records of a topic may wait without progress before that is told, once, to
+  /// `on_stalled` and the log, and told once more when it is over. Zero: never.
+  milliseconds stalled_after{10'000};
+  /// Called as `on_delivery` is.
+  std::function<void(const producer_stall&)> on_stalled = {};
   /// Sent each report as a message.
   caf::actor deliver_to = {};
 };
@@ -87,11 +105,13 @@ struct sent {
   /// `none`: taken, and a report will follow. `queue_full`: no room by the deadline.
   /// `message_too_large`; `unknown_topic_or_partition` for a partition number that the
   /// topic lacks; `invalid_argument` for a topic without a name, with one of more than
-  /// 255 bytes, or of another producer; `closed`. Then there is no report.
+  /// 255 bytes, or of another producer, and for a partitioner that has thrown; `closed`.
+  /// Then there is no report. `producer::status` says why there is no room.
   error_code status = error_code::none;
   /// -1 while the topic's partitions are not known.
   partition_id partition = -1;
-  /// How many records the producer took for this partition before it.
+  /// How many records the producer took for this partition before it, since it knows the
+  /// topic.
   std::uint64_t number = 0;
 
   explicit operator bool() const { return status == error_code::none; }
@@ -109,9 +129,41 @@ struct close_producer {
   milliseconds deadline{0};
 };
 
+/// Asks how a producer is.
+struct get_producer_status {};
+
+/// A topic with records that wait.
+struct waiting_records {
+  std::string topic = {};
+  /// Of the oldest of them; -1: the topic's partitions are not known.
+  partition_id partition = -1;
+  /// Records of the topic without an outcome.
+  std::uint64_t records = 0;
+  /// How long the oldest has waited.
+  milliseconds waited{0};
+  std::string why = {};
+};
+
+/// How a producer is.
+struct producer_status {
+  std::string name = {};
+  /// Whether at least one broker can be asked now.
+  bool connected = false;
+  /// Why none can, each address with its reason; empty when one can.
+  std::string why_disconnected = {};
+  std::vector<connection_status> connections = {};
+  /// Memory of records without an outcome, of `buffer_memory`.
+  std::uint64_t buffered_bytes = 0;
+  /// Batches without an outcome, beside those that still gather records.
+  std::uint64_t outstanding_batches = 0;
+  std::uint64_t requests_in_flight = 0;
+  std::vector<waiting_records> waiting = {};
+};
+
 /// The actor behind a producer. The answer's code is `none` when all went well.
-using producer_actor = caf::typed_actor<caf::result<error>(flush_producer),
-  caf::result<error>(close_producer)>;
+using producer_actor =
+  caf::typed_actor<caf::result<error>(flush_producer), caf::result<error>(close_producer),
+    caf::result<result<producer_status>>(get_producer_status)>;
 
 namespace actors {
 
@@ -128,17 +180,19 @@ class producer_core;
 /// loses no record in silence: see docs/producer.md.
 class producer {
 public:
-  /// A topic looked up once.
+  /// A topic looked up once. As long as there is one, what the producer knows of the
+  /// topic is kept.
   class topic {
   public:
     topic() = default;
 
   private:
     friend class producer;
-    topic(const actors::producer_core* of, protocol::topic_buffers* t)
-      : of_(of), buffers_(t) {}
+    topic(
+      const actors::producer_core* of, std::shared_ptr<protocol::topic_buffers> buffers)
+      : of_(of), buffers_(std::move(buffers)) {}
     const actors::producer_core* of_ = nullptr;
-    protocol::topic_buffers* buffers_ = nullptr;
+    std::shared_ptr<protocol::topic_buffers> buffers_;
   };
 
   producer() = default;
@@ -167,9 +221,9 @@ public:
     return send(t, {.value = protocol::as_bytes(value)});
   }
   sent send(const topic& t, const record& r) const;
-  sent send(std::string_view t, const outgoing_record& r) const { return send(to(t), r); }
+  sent send(std::string_view t, const outgoing_record& r) const;
   sent send(std::string_view t, std::string_view value) const {
-    return send(to(t), value);
+    return send(t, outgoing_record{.value = protocol::as_bytes(value)});
   }
   sent send(std::string_view t, const record& r) const { return send(to(t), r); }
 
@@ -190,6 +244,12 @@ public:
   /// sends `close_producer`. Errors `timed_out`; `closed` when it was ended meanwhile. A
   /// second call does nothing.
   result<done> close(milliseconds deadline = {}) const;
+
+  /// How it is, and why records wait. Not to be called from an actor, which sends
+  /// `get_producer_status`. Errors `timed_out`, also while it is being restarted;
+  /// `closed`.
+  [[nodiscard]] result<producer_status> status(
+    milliseconds deadline = milliseconds{5'000}) const;
 
   /// The actor behind it, null while it is being restarted.
   [[nodiscard]] producer_actor actor() const;
@@ -217,6 +277,26 @@ bool inspect(Inspector& f, flush_producer& x) {
 template <class Inspector>
 bool inspect(Inspector& f, close_producer& x) {
   return f.object(x).fields(f.field("deadline", x.deadline));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, get_producer_status& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, waiting_records& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("records", x.records), f.field("waited", x.waited), f.field("why", x.why));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, producer_status& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("connected", x.connected),
+    f.field("why_disconnected", x.why_disconnected),
+    f.field("connections", x.connections), f.field("buffered_bytes", x.buffered_bytes),
+    f.field("outstanding_batches", x.outstanding_batches),
+    f.field("requests_in_flight", x.requests_in_flight), f.field("waiting", x.waiting));
 }
 
 } // namespace cafka

@@ -52,6 +52,7 @@ protocol::producer_machine_options machine_options_of(
   result.max_in_flight = o.max_in_flight;
   result.delivery_timeout = o.delivery_timeout;
   result.idempotent = o.idempotence;
+  result.stalled_after = o.stalled_after;
   result.metadata_update_interval = connection.metadata_update_interval;
   result.unknown_topic_wait = connection.unknown_topic_wait;
   result.retry.initial = connection.retry_backoff;
@@ -89,11 +90,11 @@ public:
         reports.push_back(std::move(*report));
       }
     };
-    // A callback that throws ends the actor in the middle of what was to be done.
+    // What ends the actor may end it in the middle of what was to be done.
     std::ranges::for_each(doing_ | std::views::drop(done_), take);
     auto rest = machine_.take_actions();
     std::ranges::for_each(rest, take);
-    metrics_.update(machine_, core_->batches.pool().used());
+    update_metrics();
     core_->tell_all(std::move(reports));
   }
 
@@ -116,6 +117,7 @@ public:
     return {
       [this](flush_producer request) { return on_flush(request.deadline, false); },
       [this](close_producer request) { return on_flush(request.deadline, true); },
+      [this](get_producer_status) { return result<producer_status>{status()}; },
       [this](producer_news) {
         machine_.on_news(now());
         after_event();
@@ -141,6 +143,8 @@ public:
           return;
         wake_at_ = time_point::max();
         dispatcher_.on_time(now());
+        if (machine_.next_reasons() <= now())
+          machine_.on_reachability(reachability());
         machine_.on_time(now());
         after_event();
       },
@@ -265,14 +269,14 @@ private:
   void after_event() {
     while (machine_.has_actions()) {
       // Before anybody is told of it.
-      metrics_.update(machine_, core_->batches.pool().used());
+      update_metrics();
       doing_ = machine_.take_actions();
       for (done_ = 0; done_ != doing_.size();)
         std::visit([this](auto& x) { act(x); }, doing_[done_++]);
       doing_.clear();
       done_ = 0;
     }
-    metrics_.update(machine_, core_->batches.pool().used());
+    update_metrics();
     schedule();
     if (std::exchange(ends_, false))
       end(caf::exit_reason::normal);
@@ -310,6 +314,52 @@ private:
     core_->tell(std::move(x));
   }
 
+  void act(protocol::stall_report& x) {
+    core_->tell(std::move(x));
+  }
+
+  // -- how it is ------------------------------------------------------------------------
+
+  void update_metrics() {
+    metrics_.update(machine_, core_->batches.pool().used(), core_->take_thrown());
+  }
+
+  [[nodiscard]] producer_machine::reachability reachability() const {
+    producer_machine::reachability result;
+    if (!dispatcher_.connected())
+      result.none_reachable = {error_code::disconnected,
+        "no broker can be reached: " + dispatcher_.why_disconnected()};
+    for (const auto& l : dispatcher_.links()) {
+      if (l.up || l.broker.value() < 0 || l.last_error.code == error_code::none)
+        continue;
+      auto& why = result.broken[l.broker] = l.last_error;
+      if (why.detail.find(to_string(l.address)) == std::string::npos)
+        why.detail += " (" + to_string(l.address) + ')';
+    }
+    return result;
+  }
+
+  [[nodiscard]] producer_status status() {
+    machine_.on_reachability(reachability());
+    producer_status result;
+    result.name = core_->options.name;
+    result.connected = dispatcher_.connected();
+    if (!result.connected)
+      result.why_disconnected = dispatcher_.why_disconnected();
+    for (const auto& l : dispatcher_.links()) {
+      result.connections.push_back({l.broker, l.address, l.up,
+        static_cast<std::uint32_t>(l.in_flight),
+        l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error)});
+    }
+    result.buffered_bytes = core_->batches.pool().used();
+    result.outstanding_batches = machine_.outstanding();
+    result.requests_in_flight = machine_.in_flight();
+    for (auto& w : machine_.waiting(now()))
+      result.waiting.push_back(
+        {std::move(w.topic), w.partition, w.records, w.waited, std::move(w.why)});
+    return result;
+  }
+
   // -- flush, close, exit ---------------------------------------------------------------
 
   caf::typed_response_promise<error> on_flush(milliseconds deadline, bool closes) {
@@ -327,6 +377,12 @@ private:
   void answer_late_flushers() {
     const auto at = now();
     bool gives_up = false;
+    if (std::ranges::none_of(
+          flushers_, [&](const flusher& f) { return f.late || f.deadline <= at; }))
+      return;
+    machine_.on_reachability(reachability());
+    if (const auto why = machine_.why_waiting(at); !why.empty())
+      why_late_ = ": " + why;
     for (auto& f : flushers_) {
       if (f.late || f.deadline > at)
         continue;
@@ -337,17 +393,19 @@ private:
     if (gives_up) {
       ends_ = true;
       machine_.abandon({error_code::closed,
-        "producer " + core_->options.name + " was closed before it could be sent"});
+        "producer " + core_->options.name + " was closed before it could be sent"
+          + why_late_});
       // Who closes it is answered once all is reported.
       if (machine_.has_actions())
         return;
     }
-    std::erase_if(flushers_, [](flusher& f) {
+    std::erase_if(flushers_, [this](flusher& f) {
       if (f.late)
         f.promise.deliver(error{error_code::timed_out,
-          std::to_string(f.left) + " batches have no outcome yet"});
+          std::to_string(f.left) + " batches have no outcome yet" + why_late_});
       return f.late;
     });
+    why_late_.clear();
   }
 
   void on_exit_message(const caf::exit_msg& msg) {
@@ -403,7 +461,8 @@ private:
   std::vector<producer_machine::action> doing_;
   std::size_t done_ = 0;
   std::vector<flusher> flushers_;
-  bool ends_ = false; ///< It was closed, and all is told.
+  std::string why_late_; ///< Why those have no outcome.
+  bool ends_ = false;    ///< It was closed, and all is told.
   time_point wake_at_ = time_point::max();
 };
 

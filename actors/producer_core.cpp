@@ -46,14 +46,14 @@ error producer_core::check(const producer_options& o) {
   if (o.name.empty())
     return refused("name", "\"\"", "a text that is not empty");
   constexpr std::size_t gigabyte = std::size_t{1} << 30;
-  for (const auto& wrong :
-    {between("batch_size", o.batch_size, 1, gigabyte),
-      between("max_request_size", o.max_request_size, 1'024, gigabyte),
-      between("max_in_flight", o.max_in_flight, 1, o.idempotence ? 5 : 1'000),
-      between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2),
-      between("sticky_size", o.sticky_size, 1, gigabyte), time("linger", o.linger, 0),
-      time("max_block", o.max_block, 0), time("delivery_timeout", o.delivery_timeout, 1),
-      time("request_timeout", o.request_timeout, 1)}) {
+  for (const auto& wrong : {between("batch_size", o.batch_size, 1, gigabyte),
+         between("max_request_size", o.max_request_size, 1'024, gigabyte),
+         between("max_in_flight", o.max_in_flight, 1, o.idempotence ? 5 : 1'000),
+         between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2),
+         between("sticky_size", o.sticky_size, 1, gigabyte), time("linger", o.linger, 0),
+         time("stalled_after", o.stalled_after, 0), time("max_block", o.max_block, 0),
+         time("delivery_timeout", o.delivery_timeout, 1),
+         time("request_timeout", o.request_timeout, 1)}) {
     if (wrong.code != error_code::none)
       return wrong;
   }
@@ -85,6 +85,8 @@ producer_core::producer_core(caf::actor_system& system, producer_options setting
     options(std::move(settings)),
     batches(accumulator_options_of(options), std::random_device{}()) {
   batches.when_news([this] { wake(); });
+  batches.when_thrown(
+    [this](const std::string& what) { note_thrown("the partitioner", what); });
   batches.pool().when_room([what = changes_] { what->notify(); });
 }
 
@@ -132,6 +134,11 @@ void producer_core::end(const error& why) {
   notify();
 }
 
+void producer_core::release() {
+  released_ = true;
+  notify();
+}
+
 // What is left, its last incarnation could not report: it was killed, or never began.
 void producer_core::give_up(const error& why) {
   using protocol::producer_machine;
@@ -148,37 +155,78 @@ void producer_core::give_up(const error& why) {
   tell_all(std::move(reports));
 }
 
-void producer_core::tell(protocol::delivery_report x) const {
+template <class Callback>
+void producer_core::contain(const char* which, Callback call) const noexcept {
+  try {
+    call();
+  } catch (const std::exception& e) {
+    note_thrown(which, e.what());
+  } catch (...) {
+    note_thrown(which, "an unknown exception");
+  }
+}
+
+void producer_core::note_thrown(
+  const char* which, const std::string& what) const noexcept {
+  thrown_.fetch_add(1, std::memory_order_relaxed);
+  // One that throws at each record would fill a log.
+  constexpr std::int64_t pause = 1'000'000'000;
+  const auto at = std::chrono::steady_clock::now().time_since_epoch().count();
+  auto last = complained_at_.load(std::memory_order_relaxed);
+  if (!on_trouble || (last != INT64_MIN && at - last < pause)
+    || !complained_at_.compare_exchange_strong(last, at))
+    return;
+  try {
+    on_trouble(
+      std::string{which} + " of producer " + options.name + " has thrown: " + what);
+  } catch (...) {
+    // There is nobody left to tell.
+  }
+}
+
+void producer_core::tell(protocol::delivery_report x) const noexcept {
   delivery report{std::move(x.topic), x.partition, x.base_offset, x.first_number, x.count,
     std::move(x.error)};
   if (options.deliver_to)
-    post(options.deliver_to, report);
+    contain("deliver_to", [&] { post(options.deliver_to, report); });
   if (options.on_delivery)
-    options.on_delivery(report);
+    contain("on_delivery", [&] { options.on_delivery(report); });
   for (const auto& [place, done] : x.callbacks) {
-    if (report.error.code != error_code::none)
-      done(report.error);
-    else
-      done(
-        report.base_offset.value() < 0 ? report.base_offset : report.base_offset + place);
+    contain("a record's callback", [&] {
+      if (report.error.code != error_code::none)
+        done(report.error);
+      else
+        done(report.base_offset.value() < 0 ? report.base_offset
+                                            : report.base_offset + place);
+    });
   }
 }
 
 void producer_core::tell_all(
   std::vector<protocol::delivery_report> reports) const noexcept {
-  const auto complain = [&](const char* what) {
-    if (on_trouble)
-      on_trouble("a callback of producer " + options.name + " has thrown: " + what);
-  };
-  for (auto& report : reports) {
-    try {
-      tell(std::move(report));
-    } catch (const std::exception& e) {
-      complain(e.what());
-    } catch (...) {
-      complain("an unknown exception");
-    }
-  }
+  for (auto& report : reports)
+    tell(std::move(report));
+}
+
+void producer_core::tell(protocol::stall_report x) const noexcept {
+  const producer_stall stall{
+    std::move(x.topic), x.partition, x.waited, x.over, std::move(x.why)};
+  if (options.on_stalled)
+    contain("on_stalled", [&] { options.on_stalled(stall); });
+  if (!on_trouble)
+    return;
+  contain("on_trouble", [&] {
+    const auto seconds = std::to_string(stall.waited.count() / 1'000) + " s";
+    auto text = "producer " + options.name + ": ";
+    if (!stall.over)
+      text +=
+        "records for " + stall.topic + " wait for " + seconds + ": " + stall.why.detail;
+    else if (stall.why.code == error_code::none)
+      text += "records for " + stall.topic + " go on after " + seconds;
+    else
+      text += stall.topic + " after " + seconds + ": " + stall.why.detail;
+    on_trouble(text);
+  });
 }
 
 void producer_core::changes::notify() {

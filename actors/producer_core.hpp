@@ -23,7 +23,7 @@ public:
   const producer_options options;
   protocol::accumulator batches;
 
-  /// Set by the application: waits until the name is free again.
+  /// Set by the application, which then also calls `release`: ends the actor for good.
   std::function<void()> on_closed;
   /// Set by the application: told what went wrong where nobody else can be told.
   std::function<void(const std::string&)> on_trouble;
@@ -39,14 +39,25 @@ public:
   /// Something changed that a caller may wait for: room, metadata, the actor.
   void notify() { changes_->notify(); }
 
-  /// Hands a report to whoever wants it.
-  void tell(protocol::delivery_report report) const;
-  /// The same where nothing may be thrown: what a callback throws is logged.
+  /// Hands a report to whoever wants it. What a callback throws ends with it: it is told
+  /// to `on_trouble` and counted.
+  void tell(protocol::delivery_report report) const noexcept;
   void tell_all(std::vector<protocol::delivery_report> reports) const noexcept;
+  /// The one place where stalls are told: to `on_stalled`, and as text to `on_trouble`.
+  void tell(protocol::stall_report report) const noexcept;
+  /// How often callbacks of the program have thrown since the last call.
+  [[nodiscard]] std::uint64_t take_thrown() {
+    return thrown_.load(std::memory_order_relaxed) == 0
+      ? 0
+      : thrown_.exchange(0, std::memory_order_relaxed);
+  }
 
   /// No incarnation follows that which runs, if one does: nothing is taken any more, and
   /// what nobody is left to send is reported with `why`. A second call does nothing.
   void end(const error& why);
+
+  /// Another may have the name now.
+  void release();
 
   // -- the handles' side ----------------------------------------------------------------
 
@@ -55,6 +66,7 @@ public:
   void close();
   /// Code `none` as long as it goes on.
   [[nodiscard]] error why_ended() const;
+  [[nodiscard]] bool is_released() const { return released_; }
   /// From now on, or as good as for ever.
   static std::chrono::steady_clock::time_point until(milliseconds deadline);
   /// Blocks until `holds` or the deadline; `holds` is asked whenever something changed,
@@ -91,8 +103,16 @@ private:
 
   void wake() const;
   void give_up(const error& why);
+  void note_thrown(const char* which, const std::string& what) const noexcept;
+  template <class Callback>
+  void contain(const char* which, Callback call) const noexcept;
 
   const std::shared_ptr<changes> changes_ = std::make_shared<changes>();
+
+  mutable std::atomic<std::uint64_t> thrown_ = 0;
+  mutable std::atomic<std::int64_t> complained_at_ = INT64_MIN;
+
+  std::atomic<bool> released_ = false;
 
   mutable std::mutex actor_mutex_;
   // Weak: a core that its actor refers to must not keep the actor.

@@ -14,7 +14,8 @@ constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.0
 
 } // namespace
 
-producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& producer) {
+producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& owner) {
+  const auto producer = metric_name(sys, "producer", owner);
   auto& all = sys.metrics();
   const auto counter = [&](const char* name, const char* help, const char* unit = "1") {
     return all.counter_family(prefix, name, {"producer"}, help, unit, true)
@@ -39,6 +40,8 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
   epoch_bumps_ = counter("epoch-bumps", "Sequences started anew.");
   buffer_bytes_ = gauge("buffer", "Memory of records without an outcome.", "bytes");
   pending_batches_ = gauge("pending-batches", "Closed batches without an outcome.");
+  stalled_topics_ = gauge("stalled-topics", "Topics whose records make no progress.");
+  callback_errors_ = counter("callback-errors", "Exceptions of the program's callbacks.");
   splits_ = counter("splits", "Batches made two, as brokers found them too large.");
   produce_latency_ = request_latency("Produce");
   metadata_latency_ = request_latency("Metadata");
@@ -51,8 +54,9 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& pr
 }
 
 producer_metrics::~producer_metrics() {
-  buffer_bytes_->value(0);
-  pending_batches_->value(0);
+  buffer_bytes_.value(0);
+  pending_batches_.value(0);
+  stalled_topics_.value(0);
 }
 
 void producer_metrics::delivered(
@@ -69,8 +73,8 @@ void producer_metrics::request_took(protocol::api_key what, time_point::duration
   latency->observe(std::chrono::duration<double>(d).count());
 }
 
-void producer_metrics::update(
-  const protocol::producer_machine& machine, std::size_t buffer_bytes) {
+void producer_metrics::update(const protocol::producer_machine& machine,
+  std::size_t buffer_bytes, std::uint64_t thrown) {
   const auto& now = machine.totals();
   const auto advance = [](auto* counter, std::uint64_t& before, std::uint64_t after) {
     if (after != before)
@@ -84,8 +88,11 @@ void producer_metrics::update(
   advance(retries_, told_.retries, now.retries);
   advance(epoch_bumps_, told_.epoch_bumps, now.epoch_bumps);
   advance(splits_, told_.splits, now.splits);
-  buffer_bytes_->value(static_cast<std::int64_t>(buffer_bytes));
-  pending_batches_->value(static_cast<std::int64_t>(machine.outstanding()));
+  if (thrown > 0)
+    callback_errors_->inc(static_cast<std::int64_t>(thrown));
+  stalled_topics_.value(static_cast<std::int64_t>(machine.stalled()));
+  buffer_bytes_.value(static_cast<std::int64_t>(buffer_bytes));
+  pending_batches_.value(static_cast<std::int64_t>(machine.outstanding()));
 }
 
 } // namespace cafka::actors

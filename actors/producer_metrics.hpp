@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/metric_names.hpp>
 #include <cafka/protocol/machines/producer_machine.hpp>
 #include <cafka/protocol/schema/api_key.hpp>
 
@@ -25,7 +26,9 @@ public:
   void delivered(const protocol::delivery_report& report, time_point now);
   /// A request of the API, of those that a producer sends, was answered.
   void request_took(protocol::api_key what, time_point::duration d);
-  void update(const protocol::producer_machine& machine, std::size_t buffer_bytes);
+  /// `thrown`: by the program's callbacks, since the last time.
+  void update(const protocol::producer_machine& machine, std::size_t buffer_bytes,
+    std::uint64_t thrown);
 
 private:
   caf::telemetry::int_counter* records_;
@@ -36,8 +39,10 @@ private:
   caf::telemetry::int_counter* retries_;
   caf::telemetry::int_counter* epoch_bumps_;
   caf::telemetry::int_counter* splits_;
-  caf::telemetry::int_gauge* buffer_bytes_;
-  caf::telemetry::int_gauge* pending_batches_;
+  caf::telemetry::int_counter* callback_errors_;
+  gauge_share buffer_bytes_;
+  gauge_share pending_batches_;
+  gauge_share stalled_topics_;
   caf::telemetry::dbl_histogram* produce_latency_;
   caf::telemetry::dbl_histogram* metadata_latency_;
   caf::telemetry::dbl_histogram* identity_latency_;

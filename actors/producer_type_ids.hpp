@@ -7,6 +7,8 @@ namespace cafka {
 struct delivery;
 struct flush_producer;
 struct close_producer;
+struct get_producer_status;
+struct producer_status;
 
 namespace actors {
 
@@ -28,5 +30,8 @@ CAF_ADD_TYPE_ID(cafka_producer, (cafka::delivery))
 CAF_ADD_TYPE_ID(cafka_producer, (cafka::flush_producer))
 CAF_ADD_TYPE_ID(cafka_producer, (cafka::close_producer))
 CAF_ADD_TYPE_ID(cafka_producer, (cafka::actors::producer_news))
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::get_producer_status))
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::producer_status))
+CAF_ADD_TYPE_ID(cafka_producer, (cafka::protocol::result<cafka::producer_status>))
 
 CAF_END_TYPE_ID_BLOCK(cafka_producer)

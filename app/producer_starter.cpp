@@ -64,6 +64,7 @@ result<producer> producer_starter::start_locked(producer_options options) {
     [core](const error& why) {
       core->end({why.code,
         "producer " + core->options.name + " is not started again: " + why.detail});
+      core->release();
     });
   if (outcome.code != error_code::none)
     return outcome;

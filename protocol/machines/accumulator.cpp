@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <exception>
 #include <utility>
 
 namespace cafka::protocol {
@@ -11,6 +12,8 @@ namespace cafka::protocol {
 namespace {
 
 constexpr std::size_t header_overhead = 10;
+/// In place of a partition: the program's function has thrown.
+constexpr std::size_t thrown = SIZE_MAX;
 
 /// Bytes that the record takes at most.
 std::size_t bound_of(const outgoing_record& r) {
@@ -18,13 +21,6 @@ std::size_t bound_of(const outgoing_record& r) {
   for (const auto& h : r.headers)
     size += header_overhead + h.key.size() + (h.value ? h.value->size() : 0);
   return size;
-}
-
-/// What does not fit the memory is too large, and not to be waited for.
-accumulator_options within_memory(accumulator_options o) {
-  o.max_record_size = std::min(
-    o.max_record_size, std::bit_floor(std::max<std::size_t>(o.buffer_memory, 1)));
-  return o;
 }
 
 std::uint64_t mixed(std::uint64_t x) {
@@ -36,72 +32,7 @@ std::uint64_t mixed(std::uint64_t x) {
 
 } // namespace
 
-/// Topics by name, read without a lock: a table of twice their number.
-struct accumulator::index {
-  explicit index(std::size_t count) : slots(std::bit_ceil(count * 2 + 8)) {}
-
-  [[nodiscard]] static std::size_t hash(std::string_view name) {
-    return std::hash<std::string_view>{}(name);
-  }
-
-  [[nodiscard]] topic_buffers* find(std::string_view name) const {
-    for (auto at = hash(name);; ++at) {
-      auto* t = slots[at & (slots.size() - 1)];
-      if (t == nullptr || t->name == name)
-        return t;
-    }
-  }
-
-  void add(topic_buffers& t) {
-    auto at = hash(t.name);
-    while (slots[at & (slots.size() - 1)] != nullptr)
-      ++at;
-    slots[at & (slots.size() - 1)] = &t;
-  }
-
-  std::vector<topic_buffers*> slots;
-};
-
-accumulator::accumulator(accumulator_options options, std::uint64_t seed)
-  : options_(within_memory(std::move(options))),
-    pool_(std::make_shared<buffer_pool>(options_.buffer_memory)),
-    random_(seed) {
-}
-
-accumulator::~accumulator() = default;
-
 // -- any thread -------------------------------------------------------------------------
-
-topic_buffers& accumulator::topic(std::string_view name) {
-  if (const auto* known = index_.load(std::memory_order_acquire)) {
-    if (auto* t = known->find(name))
-      return *t;
-  }
-  const std::lock_guard guard{topics_mutex_};
-  if (const auto* known = index_.load(std::memory_order_acquire)) {
-    if (auto* t = known->find(name))
-      return *t;
-  }
-  auto& t = topics_.emplace_back(std::string{name}, options_.batch_size);
-  // Whoever reads the old one still may; there are as many as there were new topics.
-  auto larger = std::make_unique<index>(topics_.size());
-  for (auto& each : topics_)
-    larger->add(each);
-  index_.store(larger.get(), std::memory_order_release);
-  indexes_.push_back(std::move(larger));
-  topic_count_.store(topics_.size(), std::memory_order_release);
-  if (when_news_)
-    when_news_();
-  return t;
-}
-
-std::vector<topic_buffers*> accumulator::topics() const {
-  const std::lock_guard guard{topics_mutex_};
-  std::vector<topic_buffers*> all;
-  for (const auto& t : topics_)
-    all.push_back(const_cast<topic_buffers*>(&t));
-  return all;
-}
 
 accumulator::appended accumulator::append(
   topic_buffers& t, const outgoing_record& r, timestamp now, record_callback* done) {
@@ -110,16 +41,20 @@ accumulator::appended accumulator::append(
   const auto bound = bound_of(r);
   if (bound + detail::v2::header_size > options_.max_record_size)
     return {error_code::message_too_large};
-  const auto* table = t.table.load(std::memory_order_acquire);
+  auto* table = t.table.load(std::memory_order_acquire);
   if (table == nullptr)
     return append_unassigned(t, r, now, done, bound);
   auto wrong = error_code::none;
   const auto keyless = !r.key && r.partition.value() < 0;
   const auto sticky = t.sticky.load(std::memory_order_relaxed);
-  auto* p = keyless && sticky < table->partitions.size() ? table->partitions[sticky]
-                                                         : choose(t, *table, r, wrong);
-  if (p == nullptr)
+  const auto at = keyless && sticky < table->count.load(std::memory_order_relaxed)
+    ? sticky
+    : choose(t, *table, r, wrong);
+  if (wrong != error_code::none)
     return {wrong, r.partition};
+  auto* p = table->slots[at].buffers.load(std::memory_order_acquire);
+  if (p == nullptr)
+    p = &make(t, *table, at);
   bool long_enough = false;
   if (r.headers.empty() && done == nullptr) {
     // Most records join a batch that has room for them, and that is no news.
@@ -170,25 +105,43 @@ accumulator::appended accumulator::append_unassigned(topic_buffers& t,
   return *result;
 }
 
-partition_buffers* accumulator::choose(topic_buffers& t, const partition_table& table,
+std::size_t accumulator::partition_by_key(
+  const topic_buffers& t, byte_view key, std::int32_t partitions) const {
+  if (!options_.partitioner)
+    return (murmur2(key) & 0x7fffffff) % static_cast<std::size_t>(partitions);
+  const auto tell = [&](const std::string& what) {
+    if (when_thrown_)
+      when_thrown_(what);
+    return thrown;
+  };
+  try {
+    const auto chosen = options_.partitioner({t.name, key, partitions, draw()});
+    return static_cast<std::uint32_t>(chosen.value());
+  } catch (const std::exception& e) {
+    return tell(e.what());
+  } catch (...) {
+    return tell("an unknown exception");
+  }
+}
+
+std::size_t accumulator::choose(const topic_buffers& t, const partition_table& table,
   const outgoing_record& r, error_code& wrong) const {
-  const auto count = table.partitions.size();
+  const auto count = table.count.load(std::memory_order_relaxed);
   auto at = static_cast<std::size_t>(t.sticky.load(std::memory_order_relaxed));
   if (r.partition.value() >= 0) {
     at = static_cast<std::size_t>(r.partition.value());
   } else if (r.key) {
-    const auto partitions = static_cast<std::int32_t>(count);
-    at = options_.partitioner ? static_cast<std::size_t>(
-           options_.partitioner({t.name, r.key, partitions, draw()}).value())
-                              : (murmur2(*r.key) & 0x7fffffff) % count;
+    at = partition_by_key(t, *r.key, static_cast<std::int32_t>(count));
+    if (at == thrown) {
+      wrong = error_code::invalid_argument;
+      return 0;
+    }
   } else if (at >= count) {
     at = 0; // There were more.
   }
-  if (at >= count) {
+  if (at >= count)
     wrong = error_code::unknown_topic_or_partition;
-    return nullptr;
-  }
-  return table.partitions[at];
+  return at;
 }
 
 std::uint32_t accumulator::draw() const {
@@ -197,17 +150,18 @@ std::uint32_t accumulator::draw() const {
 }
 
 void accumulator::next_sticky(topic_buffers& t, const partition_table& table) {
-  const auto count = table.partitions.size();
+  const auto count = table.count.load(std::memory_order_relaxed);
   if (count < 2)
     return;
   const auto drawn = mixed(random_.fetch_add(1, std::memory_order_relaxed));
   auto best = static_cast<std::size_t>((drawn & 0xffffffff) % count);
   const auto other = static_cast<std::size_t>((drawn >> 32) % count);
   const auto cost = [&](std::size_t at) {
-    const auto& p = *table.partitions[at];
-    return p.led.load(std::memory_order_relaxed)
-      ? std::uint64_t{p.backlog.load(std::memory_order_relaxed)}
-      : UINT64_MAX;
+    const auto& slot = table.slots[at];
+    if (!slot.led.load(std::memory_order_relaxed))
+      return UINT64_MAX;
+    const auto* p = slot.buffers.load(std::memory_order_acquire);
+    return std::uint64_t{p == nullptr ? 0 : p->backlog.load(std::memory_order_relaxed)};
   };
   if (cost(other) < cost(best))
     best = other;
@@ -247,6 +201,8 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
   // What was taken before the end goes on to its partition.
   if (is_closed() && !forced)
     return {error_code::closed};
+  if (p.released)
+    return {was_released};
   bool news = false;
   auto& builder = p.open.builder;
   const auto size = builder.size();
@@ -366,14 +322,22 @@ accumulator::waiting accumulator::peek(partition_buffers& p) {
   return {};
 }
 
-std::deque<filled_batch> accumulator::take_unassigned(topic_buffers& t) {
+std::uint64_t accumulator::records_in(partition_buffers& p) {
+  const std::lock_guard guard{p.lock};
+  auto count = static_cast<std::uint64_t>(p.open.builder.count());
+  for (const auto& b : p.closed)
+    count += static_cast<std::uint64_t>(b.builder.count());
+  return count;
+}
+
+std::list<filled_batch> accumulator::take_unassigned(topic_buffers& t) {
   const std::lock_guard guard{t.unassigned.lock};
   t.choices.clear();
   return drain_unassigned(t);
 }
 
 // Under the lock.
-std::deque<filled_batch> accumulator::drain_unassigned(topic_buffers& t) {
+std::list<filled_batch> accumulator::drain_unassigned(topic_buffers& t) {
   auto& p = t.unassigned;
   auto all = std::exchange(p.closed, {});
   if (!p.open.builder.empty())
@@ -395,27 +359,36 @@ std::optional<filled_batch> accumulator::take(partition_buffers& p, bool open) {
   return std::exchange(p.open, fresh_for(p));
 }
 
-std::vector<record_callback> accumulator::set_partitions(
-  topic_buffers& t, std::int32_t count, std::size_t& refused) {
-  std::vector<record_callback> lost;
-  refused = 0;
-  const auto* before = t.table.load(std::memory_order_acquire);
+std::vector<accumulator::refusal> accumulator::set_partitions(
+  topic_buffers& t, std::int32_t count) {
+  std::vector<refusal> lost;
+  auto* before = t.table.load(std::memory_order_acquire);
   const auto wanted = static_cast<std::size_t>(std::max(count, 0));
-  if (wanted == 0 || (before != nullptr && before->partitions.size() == wanted))
+  if (wanted == 0 || (before != nullptr && before->count.load() == wanted))
     return lost;
-  auto table = std::make_unique<partition_table>();
-  if (before != nullptr)
-    table->partitions = before->partitions;
-  table->partitions.resize(std::min(table->partitions.size(), wanted));
-  while (table->partitions.size() < wanted) {
-    // One that was gone for a while is the same when it comes back.
-    const auto next = table->partitions.size();
-    if (next == t.ever.size())
-      t.ever.push_back(
-        &partitions_.emplace_back(t, partition_id{static_cast<std::int32_t>(next)}));
-    table->partitions.push_back(t.ever[next]);
+  if (before != nullptr && wanted <= before->capacity) {
+    before->count.store(wanted, std::memory_order_release);
+    return lost;
   }
-  const auto& now = *tables_.emplace_back(std::move(table));
+  partition_table* larger = nullptr;
+  {
+    const std::lock_guard guard{t.making};
+    larger = t.tables
+               .emplace_back(std::make_unique<partition_table>(
+                 before == nullptr ? wanted : std::bit_ceil(wanted)))
+               .get();
+    for (const auto& [id, p] : t.made) {
+      if (static_cast<std::size_t>(id.value()) < wanted)
+        larger->slots[static_cast<std::size_t>(id.value())].buffers = p.get();
+    }
+    for (std::size_t i = 0; before != nullptr && i != before->capacity; ++i)
+      larger->slots[i].led = before->slots[i].led.load();
+    larger->count = wanted;
+    // Whoever makes a partition from here on notes it there, too.
+    if (before != nullptr)
+      t.table.store(larger, std::memory_order_release);
+  }
+  auto& now = *larger;
   next_sticky(t, now);
   // Later records of a sender that has seen records wait here must not overtake them.
   const std::lock_guard guard{t.unassigned.lock};
@@ -443,15 +416,19 @@ std::vector<record_callback> accumulator::set_partitions(
       if (callback != filled.callbacks.end() && callback->first == place)
         done = &(callback++)->second;
       auto wrong = error_code::none;
-      if (auto* p = choose(t, now, r, wrong)) {
+      const auto number = choose(t, now, r, wrong);
+      if (wrong == error_code::none) {
         bool long_enough = false;
-        put(*p, r, record.time, done, bound_of(r), long_enough, true);
+        put(make(t, now, number), r, record.time, done, bound_of(r), long_enough, true);
         if (long_enough)
           next_sticky(t, now);
       } else {
-        ++refused;
+        auto of = std::ranges::find(lost, wrong, &refusal::why);
+        if (of == lost.end())
+          of = lost.insert(lost.end(), refusal{wrong, 0, {}});
+        ++of->count;
         if (done != nullptr)
-          lost.push_back(std::move(*done));
+          of->callbacks.push_back(std::move(*done));
       }
       ++place;
     }

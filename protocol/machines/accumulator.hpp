@@ -4,12 +4,17 @@
 #include <cafka/protocol/machines/partitioner.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 
+#include <array>
 #include <chrono>
-#include <deque>
 #include <functional>
+#include <list>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace cafka::protocol {
 
@@ -55,24 +60,35 @@ struct partition_buffers {
 
   spin_lock lock;
   // -- under the lock
-  filled_batch open; ///< Without a record: none.
-  std::deque<filled_batch> closed;
+  filled_batch open;              ///< Without a record: none.
+  std::list<filled_batch> closed; // A deque has half a kilobyte when it is empty.
   std::uint64_t next_number = 0;
   std::size_t expected = 0;     ///< Size of the last batch.
   std::size_t sticky_bytes = 0; ///< Of keyless records since it was chosen.
   bool listed = false;          ///< In the accumulator's list of news.
+  bool released = false;        ///< Its topic is another object now, or will be.
   partition_buffers* next_listed = nullptr;
 
   // -- any thread
   std::atomic<std::uint32_t> backlog = 0; ///< Batches that wait or are in flight.
-  std::atomic<bool> led = true;
 
   void* machine = nullptr; ///< What the producer machine keeps of it.
 };
 
-/// A topic's partitions, by number; never changed, a larger one takes its place.
+/// A topic's partitions, by number, each made when the first record comes for it. One
+/// that is twice as large takes its place when it is full.
 struct partition_table {
-  std::vector<partition_buffers*> partitions;
+  struct slot {
+    std::atomic<partition_buffers*> buffers = nullptr;
+    std::atomic<bool> led = true;
+  };
+
+  explicit partition_table(std::size_t n)
+    : capacity(n), slots(std::make_unique<slot[]>(n)) {}
+
+  const std::size_t capacity;
+  std::atomic<std::size_t> count = 0;
+  const std::unique_ptr<slot[]> slots;
 };
 
 struct topic_buffers {
@@ -81,7 +97,7 @@ struct topic_buffers {
 
   const std::string name;
   /// Null until the topic's metadata are known.
-  std::atomic<const partition_table*> table = nullptr;
+  std::atomic<partition_table*> table = nullptr;
   std::atomic<std::uint32_t> sticky = 0;
   /// Bytes at which a batch is closed: less than the option says once brokers have
   /// refused larger ones.
@@ -90,8 +106,15 @@ struct topic_buffers {
   /// lock of `unassigned`.
   partition_buffers unassigned;
   std::vector<partition_id> choices;
-  /// Every partition that it has had, by number. The machine's.
-  std::vector<partition_buffers*> ever;
+
+  std::mutex making;
+  // -- under it
+  /// The partitions that were made. One that is gone for a while is the same when it
+  /// comes back.
+  std::map<partition_id, std::unique_ptr<partition_buffers>> made;
+  bool released = false; ///< As of all its partitions, later ones too.
+  /// Senders may still look at those before the last.
+  std::vector<std::unique_ptr<partition_table>> tables;
 
   void* machine = nullptr; ///< What the producer machine keeps of it.
 };
@@ -125,7 +148,8 @@ public:
   /// What became of a record that was brought.
   struct appended {
     /// `none`; `queue_full`; `message_too_large`; `unknown_topic_or_partition` for a
-    /// partition that the topic lacks; `closed`.
+    /// partition that the topic lacks; `invalid_argument` when the partitioner has
+    /// thrown; `closed`.
     error_code status = error_code::none;
     /// -1 while the topic's partitions are not known.
     partition_id partition = -1;
@@ -140,13 +164,17 @@ public:
 
   // -- any thread -----------------------------------------------------------------------
 
-  /// The topic by name, made when it is new, which is news; lives as long as the
-  /// accumulator.
-  topic_buffers& topic(std::string_view name);
+  /// The topic by name, made when it is new, which is news; it is there as long as it is
+  /// held, and until it is released.
+  [[nodiscard]] std::shared_ptr<topic_buffers> hold(std::string_view name);
+  topic_buffers& topic(std::string_view name) { return *hold(name); }
 
-  /// Takes a record; `now` is its time if it has none.
+  /// Takes a record; `now` is its time if it has none. The topic is held.
   appended append(
     topic_buffers& t, const outgoing_record& r, timestamp now, record_callback* done);
+  /// The same for a topic by name, which need not be held.
+  appended append(std::string_view name, const outgoing_record& r, timestamp now,
+    record_callback* done);
 
   /// Takes no more records: who takes what is there afterwards takes the last of it.
   void close() { closed_.store(true, std::memory_order_relaxed); }
@@ -160,14 +188,34 @@ public:
   /// been told of yet; to be set before the first record.
   void when_news(std::function<void()> f) { when_news_ = std::move(f); }
 
+  /// Called, in any thread, with what a partitioner has thrown; to be set before the
+  /// first record.
+  void when_thrown(std::function<void(const std::string&)> f) {
+    when_thrown_ = std::move(f);
+  }
+
   [[nodiscard]] buffer_pool& pool() { return *pool_; }
   [[nodiscard]] const accumulator_options& options() const { return options_; }
   [[nodiscard]] std::vector<topic_buffers*> topics() const;
-  [[nodiscard]] std::size_t topic_count() const {
-    return topic_count_.load(std::memory_order_acquire);
-  }
+  [[nodiscard]] std::size_t topic_count() const;
 
   // -- the machine ----------------------------------------------------------------------
+
+  /// The topic by name, if there is one.
+  [[nodiscard]] topic_buffers* find(std::string_view name) const;
+  /// Topics that are new since the last call.
+  [[nodiscard]] std::vector<topic_buffers*> new_topics();
+  /// Lets go of those of the topics that nobody holds and that have no records; `gone` is
+  /// told of each. A later record for one makes it anew.
+  void release(
+    const std::vector<topic_buffers*>& topics, std::function<void(topic_buffers&)> gone);
+  /// The partitions that records have come for.
+  [[nodiscard]] static std::vector<partition_buffers*> partitions_of(topic_buffers& t);
+  /// The same by its number, if it is one of them.
+  [[nodiscard]] static partition_buffers* partition_of(
+    const topic_buffers& t, partition_id p);
+  /// Whether the partition has a leader: keyless records rather go to one that has.
+  static void set_led(topic_buffers& t, partition_id p, bool led);
 
   /// Partitions with news since the last call; the machine is told of later ones anew.
   [[nodiscard]] std::vector<partition_buffers*> news();
@@ -185,17 +233,25 @@ public:
     std::optional<std::chrono::steady_clock::time_point> since;
   };
   [[nodiscard]] static waiting peek(partition_buffers& p);
+  /// How many records have not been taken yet.
+  [[nodiscard]] static std::uint64_t records_in(partition_buffers& p);
 
   /// The oldest batch; with `open`, that which is not full as well. Nothing if none.
   [[nodiscard]] std::optional<filled_batch> take(partition_buffers& p, bool open);
 
   /// Takes all records of a topic whose partitions are not known.
-  [[nodiscard]] std::deque<filled_batch> take_unassigned(topic_buffers& t);
+  [[nodiscard]] std::list<filled_batch> take_unassigned(topic_buffers& t);
 
+  /// Records that have no partition.
+  struct refusal {
+    error_code why = error_code::unknown_topic_or_partition;
+    std::int32_t count = 0;
+    std::vector<record_callback> callbacks;
+  };
   /// Gives the topic so many partitions and moves the records that waited for that.
-  /// Returns the callbacks of records for a partition that is not among them.
-  [[nodiscard]] std::vector<record_callback> set_partitions(
-    topic_buffers& t, std::int32_t count, std::size_t& refused);
+  /// Returns those for a partition that is not among them, and those whose partitioner
+  /// has thrown.
+  [[nodiscard]] std::vector<refusal> set_partitions(topic_buffers& t, std::int32_t count);
 
   /// The records of a batch of more than one that brokers find too large, as two batches;
   /// later ones of the topic are closed when they are half as large as it was. Nothing if
@@ -205,14 +261,25 @@ public:
 
 private:
   struct index;
+  class reading;
 
+  /// A status that no caller sees: the topic was released, and is to be looked up again.
+  static constexpr auto was_released = error_code::unknown_topic_id;
+
+  static partition_buffers& make(
+    topic_buffers& t, partition_table& seen, std::size_t number);
+  [[nodiscard]] bool release(
+    topic_buffers& t, const std::shared_ptr<topic_buffers>& held);
+  void reclaim();
   appended put(partition_buffers& p, const outgoing_record& r, timestamp now,
     record_callback* done, std::size_t bound, bool& long_enough, bool forced = false);
   void starve();
   bool make_room(partition_buffers& p, std::size_t bound, bool forced);
   void close_open(partition_buffers& p);
   void tell(partition_buffers& p);
-  partition_buffers* choose(topic_buffers& t, const partition_table& table,
+  [[nodiscard]] std::size_t partition_by_key(
+    const topic_buffers& t, byte_view key, std::int32_t partitions) const;
+  std::size_t choose(const topic_buffers& t, const partition_table& table,
     const outgoing_record& r, error_code& wrong) const;
   appended append_unassigned(topic_buffers& t, const outgoing_record& r, timestamp now,
     record_callback* done, std::size_t bound);
@@ -220,23 +287,32 @@ private:
   void next_sticky(topic_buffers& t, const partition_table& table);
   filled_batch fresh(codec compression) const;
   filled_batch fresh_for(const partition_buffers& p) const;
-  std::deque<filled_batch> drain_unassigned(topic_buffers& t);
+  std::list<filled_batch> drain_unassigned(topic_buffers& t);
 
   const accumulator_options options_;
   const std::shared_ptr<buffer_pool> pool_;
   std::atomic<bool> closed_ = false;
   std::function<void()> when_news_;
+  std::function<void(const std::string&)> when_thrown_;
   std::atomic<partition_buffers*> news_ = nullptr;
   std::atomic<bool> starved_ = false;
   mutable std::atomic<std::uint64_t> random_;
 
   mutable std::mutex topics_mutex_;
-  std::atomic<const index*> index_ = nullptr;
-  std::vector<std::unique_ptr<const index>> indexes_;
-  std::deque<topic_buffers> topics_;
-  std::atomic<std::size_t> topic_count_ = 0;
-  std::deque<partition_buffers> partitions_;
-  std::vector<std::unique_ptr<const partition_table>> tables_;
+  // -- under it
+  std::unordered_map<std::string_view, std::shared_ptr<topic_buffers>> topics_;
+  std::vector<topic_buffers*> new_topics_;
+  std::unique_ptr<index> current_;
+  /// What threads that look topics up by name may still see.
+  std::vector<std::unique_ptr<index>> old_indexes_;
+  std::vector<std::shared_ptr<topic_buffers>> released_;
+
+  std::atomic<index*> index_ = nullptr;
+  /// Threads that look a topic up by name now, each counted in one of them.
+  struct alignas(64) reader_count {
+    std::atomic<std::uint32_t> now = 0;
+  };
+  std::array<reader_count, 16> readers_;
 };
 
 } // namespace cafka::protocol

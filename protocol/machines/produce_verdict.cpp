@@ -2,6 +2,19 @@
 
 namespace cafka::protocol {
 
+namespace {
+
+/// Brokers send none below -1.
+bool is_own(error_code e) {
+  return static_cast<std::int16_t>(e) < -1;
+}
+
+} // namespace
+
+error_code error_of_produce_answer(error_code e) {
+  return is_own(e) ? error_code::unknown_server_error : e;
+}
+
 produce_verdict produce_verdict_for(error_code e) {
   using enum produce_action;
   switch (e) {
@@ -43,9 +56,30 @@ produce_verdict produce_verdict_for(error_code e) {
   case error_code::invalid_producer_id_mapping: return {new_identity, false};
   case error_code::producer_fenced: return {fence, false};
 
-  // What exactly happened, the broker does not know.
-  case error_code::unknown_server_error: return {fail, true};
-  default: return is_retriable(e) ? produce_verdict{retry, true} : produce_verdict{};
+  // The broker looks at these before it writes.
+  case error_code::message_too_large:
+  case error_code::record_list_too_large:
+  case error_code::invalid_record:
+  case error_code::invalid_timestamp:
+  case error_code::invalid_topic_exception:
+  case error_code::invalid_required_acks:
+  case error_code::invalid_request:
+  case error_code::invalid_txn_state:
+  case error_code::topic_authorization_failed:
+  case error_code::cluster_authorization_failed:
+  case error_code::transactional_id_authorization_failed:
+  case error_code::unsupported_version:
+  case error_code::unsupported_for_message_format:
+  case error_code::unsupported_compression_type:
+  case error_code::policy_violation:
+  case error_code::security_disabled: return {fail, false};
+
+  default:
+    if (is_retriable(e))
+      return {retry, true};
+    // Ours were decided here, before anything was sent. Of a broker's code that has no
+    // meaning for a produce, unknown ones among them, nothing follows about the log.
+    return {fail, !is_own(e)};
   }
 }
 

@@ -28,4 +28,8 @@ struct produce_verdict {
 /// client, and for what may have been written the broker's `ReplicaManager`.
 [[nodiscard]] produce_verdict produce_verdict_for(error_code e);
 
+/// A code out of a broker's answer; one that no broker may send, for it is cafka's own,
+/// is `unknown_server_error`.
+[[nodiscard]] error_code error_of_produce_answer(error_code e);
+
 } // namespace cafka::protocol

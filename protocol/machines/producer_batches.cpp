@@ -135,16 +135,19 @@ void producer_machine::conclude(time_point now, partition_state& p,
     p.last_error = why;
   switch (verdict.what) {
   case produce_action::deliver:
-    p.attempts = 0;
+    progress(p, now);
     p.confirmed =
       p.confirmed || (b->producer_id == p.producer_id && b->epoch == p.producer_epoch);
     resolve(p, *b, {}, offset);
     break;
   case produce_action::deliver_late:
-    p.attempts = 0;
+    progress(p, now);
     // What no earlier attempt can have written, another batch was taken for: the broker
     // counts otherwise than this producer.
-    p.broken_sequence = p.broken_sequence || (!written_before && options_.idempotent);
+    if (!written_before && options_.idempotent) {
+      p.broken_sequence = true;
+      p.confirmed = false;
+    }
     resolve(p, *b,
       written_before || !options_.idempotent
         ? error{}
@@ -157,11 +160,11 @@ void producer_machine::conclude(time_point now, partition_state& p,
         std::erase(broker(p.leader).ring, &p);
       p.leader = -1;
     }
-    want_metadata();
+    want_metadata(*p.topic);
     [[fallthrough]];
   }
   case produce_action::retry:
-    p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+    pause(now, p);
     requeue(p, std::move(b));
     break;
   case produce_action::resequence: resequence(now, p, std::move(b), why, false); break;
@@ -172,8 +175,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
     fail_all(why);
     break;
   case produce_action::fail:
-    // Those behind it expect its numbers to be used.
-    p.broken_sequence = options_.idempotent;
+    leave_numbers(p, *b);
     if ((why.code == error_code::message_too_large
           || why.code == error_code::record_list_too_large)
       && b->count > 1 && !b->maybe_written && split(p, b))
@@ -184,6 +186,20 @@ void producer_machine::conclude(time_point now, partition_state& p,
     break;
   }
   activate(p);
+}
+
+// A batch that was refused has not used its numbers. The next one takes them, unless
+// others have the numbers behind them already: brokers refuse those as well, and all go
+// on in the next epoch (KIP-360), without a pause.
+void producer_machine::leave_numbers(partition_state& p, const batch& b) {
+  if (!options_.idempotent)
+    return;
+  const auto last = b.producer_id == p.producer_id && b.epoch == p.producer_epoch
+    && sequence_after(b.base_sequence, b.count) == p.next_sequence;
+  if (last && !b.maybe_written && !p.broken_sequence)
+    p.next_sequence = b.base_sequence;
+  else
+    p.broken_sequence = true;
 }
 
 // Two that are half as large take its place, if it can be read.
@@ -237,9 +253,14 @@ void producer_machine::resequence(time_point now, partition_state& p,
   const auto behind = [&](const auto& each) {
     return each->first_number < b->first_number && !each->resolved;
   };
+  // That a batch before it is missing is no news, and nothing to wait for.
+  const auto expected = p.broken_sequence && !new_identity;
   const auto waits = p.broken_sequence || std::ranges::any_of(p.flying, behind)
     || std::ranges::any_of(p.queue, behind);
-  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+  if (!expected) {
+    pause(now, p);
+    p.confirmed = false;
+  }
   if (waits && !new_identity) {
     // It comes behind another that is still to be written, or to be numbered anew.
     requeue(p, std::move(b));
@@ -257,6 +278,7 @@ void producer_machine::restart_sequence(partition_state& p) {
   if (p.producer_id != identity_) {
     p.producer_id = identity_;
     p.producer_epoch = identity_epoch_;
+    p.confirmed = false;
   } else if (p.producer_epoch < INT16_MAX) {
     // Epochs of a producer without transactions are its own business.
     ++p.producer_epoch;
@@ -266,8 +288,8 @@ void producer_machine::restart_sequence(partition_state& p) {
     return;
   }
   ++totals_.epoch_bumps;
+  // A broker that knows the producer takes nothing else first than number 0 of the epoch.
   p.next_sequence = 0;
-  p.confirmed = false;
   for (auto& b : p.queue) {
     if (b->bytes && b->maybe_written)
       resolve(p, *b,
@@ -281,15 +303,23 @@ void producer_machine::restart_sequence(partition_state& p) {
 // -- the producer's id ------------------------------------------------------------------
 
 void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t epoch) {
+  if (id < 0 || epoch < 0) {
+    on_identity_failed(now,
+      {error_code::malformed_response,
+        "a producer id of " + std::to_string(id) + " in epoch " + std::to_string(epoch)});
+    return;
+  }
   identity_ = id;
   identity_epoch_ = epoch;
   identity_wanted_ = identity_asked_ = false;
   identity_attempts_ = 0;
+  identity_error_ = {};
   pump(now);
 }
 
 void producer_machine::on_identity_failed(time_point now, const error& why) {
   identity_asked_ = false;
+  identity_error_ = why;
   identity_not_before_ = now + backoff(options_.retry, ++identity_attempts_, random_);
   const auto passes = is_retriable(why.code) || why.code == error_code::timed_out
     || why.code == error_code::disconnected || why.code == error_code::malformed_response;
@@ -349,36 +379,22 @@ void producer_machine::fail_all(const error& why, bool taken_only) {
   for (auto& [buffers, t] : topics_) {
     if (!taken_only)
       refuse_unassigned(*t, why);
-    for (auto* each : buffers->ever)
-      fail(state_of(*each), why, taken_only);
+    for (auto& p : t->partitions)
+      fail(*p, why, taken_only);
   }
 }
 
 void producer_machine::abandon(const error& why, bool taken_only) {
   // Topics that nobody has told of yet are among those that end.
   if (!taken_only) {
-    for (auto* t : batches_.topics())
+    for (auto* t : batches_.topics()) {
       static_cast<void>(state_of(*t));
+      for (auto* p : accumulator::partitions_of(*t))
+        static_cast<void>(state_of(*p));
+    }
   }
   fail_all(why, taken_only);
   fatal_ = why;
-}
-
-error producer_machine::expired(const partition_state& p, const batch& b) const {
-  std::string text =
-    b.maybe_written || b.request != 0 ? "no answer in time about " : "not sent in time: ";
-  text += p.buffers->topic.name + '/' + std::to_string(p.buffers->id.value());
-  if (p.leader.value() < 0)
-    text += ", which has no leader";
-  else if (options_.idempotent && identity_ < 0)
-    text += ", no producer id was given out";
-  const auto& last =
-    p.last_error.code != error_code::none ? p.last_error : p.topic->last_error;
-  if (last.code != error_code::none)
-    text += ", last: " + to_string(last);
-  const auto code = b.maybe_written || b.request != 0 ? error_code::outcome_unknown
-                                                      : error_code::timed_out;
-  return {code, std::move(text)};
 }
 
 void producer_machine::expire(time_point now) {
@@ -391,20 +407,15 @@ void producer_machine::expire(time_point now) {
   for (auto& [buffers, t] : topics_) {
     if (const auto waiting = accumulator::peek(buffers->unassigned); waiting.since) {
       if (*waiting.since <= before)
-        refuse_unassigned(*t,
-          {error_code::timed_out,
-            "no metadata of topic " + buffers->name
-              + (t->last_error.code == error_code::none
-                  ? std::string{}
-                  : ", last: " + to_string(t->last_error))});
+        refuse_unassigned(*t, {error_code::timed_out, why_waits(now, *t)});
       else
         look_again(*waiting.since);
     }
-    for (auto* each : buffers->ever) {
-      auto& p = state_of(*each);
+    for (auto& each : t->partitions) {
+      auto& p = *each;
       for (auto& b : p.flying) {
         if (b->opened <= before)
-          resolve(p, *b, expired(p, *b));
+          resolve(p, *b, expired(now, p, *b));
         else
           look_again(b->opened);
       }
@@ -422,7 +433,7 @@ void producer_machine::expire(time_point now) {
           continue;
         }
         p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
-        resolve(p, *b, expired(p, *b));
+        resolve(p, *b, expired(now, p, *b));
       }
       std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
     }
@@ -440,10 +451,9 @@ std::uint64_t producer_machine::flush(time_point now) {
       t->flush_tokens.push_back(id);
       ++waiting_topics;
     }
-    for (auto* each : buffers->ever) {
-      auto& p = state_of(*each);
-      take_all(p, id);
-      activate(p);
+    for (auto& p : t->partitions) {
+      take_all(*p, id);
+      activate(*p);
     }
   }
   flushes_.back().remaining = outstanding_ + waiting_topics;

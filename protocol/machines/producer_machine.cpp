@@ -9,9 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Between two questions about topics when the first did not tell what was wanted.
-constexpr auto refresh_pause = 100ms;
-
 std::string place(const partition_buffers& p) {
   return p.topic.name + '/' + std::to_string(p.id.value());
 }
@@ -25,10 +22,11 @@ producer_machine::producer_machine(producer_machine_options options, accumulator
 }
 
 producer_machine::~producer_machine() {
-  for (auto& [buffers, t] : topics_)
+  for (auto& [buffers, t] : topics_) {
     buffers->machine = nullptr;
-  for (auto& p : partitions_)
-    p.buffers->machine = nullptr;
+    for (auto& p : t->partitions)
+      p->buffers->machine = nullptr;
+  }
 }
 
 producer_machine::topic_state& producer_machine::state_of(topic_buffers& t) {
@@ -43,9 +41,12 @@ producer_machine::topic_state& producer_machine::state_of(topic_buffers& t) {
 
 producer_machine::partition_state& producer_machine::state_of(partition_buffers& p) {
   if (p.machine == nullptr) {
-    auto& state = partitions_.emplace_back();
+    auto& t = state_of(p.topic);
+    auto& state = *t.partitions.emplace_back(std::make_unique<partition_state>());
     state.buffers = &p;
-    state.topic = &state_of(p.topic);
+    state.topic = &t;
+    if (const auto at = static_cast<std::size_t>(p.id.value()); at < t.leaders.size())
+      state.leader = t.leaders[at].leader;
     p.machine = &state;
   }
   return *static_cast<partition_state*>(p.machine);
@@ -63,21 +64,24 @@ void producer_machine::start(time_point now) {
   // What an earlier machine left behind; nobody else tells of it, and it may be due.
   next_expiry_ = now;
   for (auto* t : batches_.topics()) {
-    for (auto* p : t->ever)
+    introduce(now, *t);
+    for (auto* p : accumulator::partitions_of(*t))
       note(now, *p);
   }
   on_news(now);
 }
 
+void producer_machine::introduce(time_point now, topic_buffers& t) {
+  auto& state = state_of(t);
+  state.used = now;
+  hope_for(now, state);
+  next_release_ = std::min(next_release_, now + options_.topic_idle);
+}
+
 void producer_machine::on_news(time_point now) {
-  if (batches_.topic_count() != topics_.size()) {
-    for (auto* t : batches_.topics()) {
-      if (t->machine != nullptr)
-        continue;
-      auto& state = state_of(*t);
-      state.used = now;
-      hope_for(now, state);
-    }
+  for (auto* t : batches_.new_topics()) {
+    if (t->machine == nullptr)
+      introduce(now, *t);
   }
   for (auto* p : batches_.news()) {
     if (p->id.value() >= 0)
@@ -86,6 +90,8 @@ void producer_machine::on_news(time_point now) {
       hope_for(now, state_of(p->topic));
   }
   hurry_ = batches_.starved() || hurry_;
+  if (options_.stalled_after > 0ms)
+    next_stall_ = std::min(next_stall_, now + options_.stalled_after);
   pump(now);
 }
 
@@ -97,7 +103,7 @@ void producer_machine::hope_for(time_point now, topic_state& t) {
   // It is asked for now, not after the pause that is for what was asked before.
   new_topic_ = true;
   metadata_not_before_ = now;
-  want_metadata();
+  want_metadata(t);
 }
 
 void producer_machine::note(time_point now, partition_buffers& buffers) {
@@ -115,36 +121,41 @@ void producer_machine::activate(partition_state& p) {
   if (!has_work(p))
     return;
   if (p.leader.value() < 0)
-    want_metadata();
+    want_metadata(*p.topic);
   else if (!std::exchange(p.active, true))
     broker(p.leader).ring.push_back(&p);
 }
 
 void producer_machine::on_connection_lost(time_point now) {
   // Without acknowledgements nothing else tells that a broker leads no more.
-  want_metadata();
+  want_all_metadata();
   pump(now);
 }
 
 void producer_machine::on_time(time_point now) {
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
-    want_metadata();
+    want_all_metadata();
   }
+  if (next_release_ <= now)
+    release_idle(now);
   if (next_expiry_ <= now)
     expire(now);
+  if (next_stall_ <= now)
+    watch_stalls(now);
   if (next_watch_ <= now) {
     next_watch_ = time_point::max();
-    const auto stalled = std::ranges::any_of(
-      requests_, [&](const auto& r) { return now - r.second.since >= options_.stall; });
-    if (stalled)
-      want_metadata();
+    for (const auto& [id, r] : requests_) {
+      if (now - r.since >= options_.stall)
+        want_metadata(r);
+    }
   }
   pump(now);
 }
 
 producer_machine::time_point producer_machine::next_time() const {
-  auto next = std::min({next_refresh_, next_expiry_, next_watch_});
+  auto next =
+    std::min({next_refresh_, next_expiry_, next_watch_, next_stall_, next_release_});
   if (metadata_wanted_ && !metadata_asked_)
     next = std::min(next, metadata_not_before_);
   if (identity_wanted_ && !identity_asked_)
@@ -170,10 +181,8 @@ bool producer_machine::has_work(const partition_state& p) {
 }
 
 bool producer_machine::has_work(const topic_state& t) {
-  return std::ranges::any_of(t.buffers->ever, [](const partition_buffers* each) {
-    const auto* p = static_cast<const partition_state*>(each->machine);
-    return p != nullptr && (has_work(*p) || !p->flying.empty());
-  });
+  return std::ranges::any_of(
+    t.partitions, [](const auto& p) { return has_work(*p) || !p->flying.empty(); });
 }
 
 // Order: nothing overtakes a batch that came back, and it overtakes nothing.
@@ -223,30 +232,6 @@ void producer_machine::pump(time_point now) {
   }
   if (metadata_wanted_ && !metadata_asked_ && metadata_not_before_ <= now)
     ask(now);
-}
-
-bool producer_machine::is_wanted(time_point now, const topic_state& t) const {
-  return t.hoped_for || has_work(t) || (!t.missing && now - t.used < options_.topic_idle);
-}
-
-void producer_machine::ask(time_point now) {
-  metadata_wanted_ = false;
-  ask_metadata question;
-  for (const auto& [buffers, t] : topics_) {
-    if (!is_wanted(now, *t))
-      continue;
-    question.topics.push_back(buffers->name);
-    // One that somebody has deleted stays so until there are records for it.
-    question.create = question.create || t->hoped_for || (t->missing && has_work(*t));
-  }
-  if (question.topics.empty()) {
-    if (options_.metadata_update_interval > 0ms)
-      next_refresh_ = now + options_.metadata_update_interval;
-    return;
-  }
-  metadata_asked_ = true;
-  new_topic_ = false;
-  actions_.emplace_back(std::move(question));
 }
 
 std::vector<producer_machine::item> producer_machine::fill(
@@ -329,7 +314,8 @@ void producer_machine::on_answer(
   auto& r = found->second;
   auto& from = broker(r.broker);
   from.failures = 0;
-  if (answer.throttle_time_ms > 0)
+  from.throttled = answer.throttle_time_ms > 0;
+  if (from.throttled)
     from.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
   for (const auto& t : answer.responses) {
     // Answered by name or, since version 13, by id.
@@ -348,7 +334,7 @@ void producer_machine::on_answer(
       const auto b = std::ranges::find(p.flying, request, &batch::request);
       if (b == p.flying.end())
         continue;
-      error why{x.error_code, {}};
+      error why{error_of_produce_answer(x.error_code), {}};
       if (why.code != error_code::none) {
         why.detail = place(*p.buffers);
         if (x.error_message)
@@ -387,6 +373,7 @@ void producer_machine::on_failure(
   if (!r.filled) { // There was no connection.
     auto& b = broker(r.broker);
     b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+    b.throttled = false;
     // That a broker is too old does not pass; whatever else keeps it away may.
     if (why.code == error_code::unsupported_api_version) {
       for (auto* p : std::exchange(b.ring, {})) {
@@ -397,136 +384,10 @@ void producer_machine::on_failure(
     for (auto* p : b.ring)
       p->last_error = why;
   }
-  if (!r.filled || !r.partitions.empty())
-    want_metadata();
+  want_metadata(r);
   conclude_all(now, r, why);
   finish_request(request);
   pump(now);
-}
-
-// -- metadata ---------------------------------------------------------------------------
-
-void producer_machine::on_metadata(time_point now, const metadata_response& answer) {
-  metadata_asked_ = false;
-  metadata_attempts_ = 0;
-  metadata_not_before_ = new_topic_ ? now : now + refresh_pause;
-  if (options_.metadata_update_interval > 0ms)
-    next_refresh_ = now + options_.metadata_update_interval;
-  for (const auto& t : answer.topics)
-    adopt(now, t);
-  pump(now);
-}
-
-void producer_machine::on_metadata_failed(time_point now, const error& why) {
-  metadata_asked_ = false;
-  metadata_not_before_ = now + backoff(options_.retry, ++metadata_attempts_, random_);
-  for (auto& [buffers, t] : topics_)
-    t->last_error = why;
-  want_metadata();
-  pump(now);
-}
-
-void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
-  const auto found = std::ranges::find_if(
-    topics_, [&](const auto& each) { return t.name && each.first->name == *t.name; });
-  if (found == topics_.end())
-    return;
-  auto& buffers = *found->first;
-  auto& state = *found->second;
-  if (t.error_code != error_code::none && t.partitions.empty()) {
-    state.last_error = {t.error_code, "topic " + buffers.name};
-    // Nothing is sent that has nowhere to go, but what waits is given up only while the
-    // topic has never been there, or for a reason that does not pass.
-    const auto hopeless = !is_retriable(t.error_code)
-      || (t.error_code == error_code::unknown_topic_or_partition
-        && now - state.wanted_since >= options_.unknown_topic_wait);
-    state.missing = hopeless;
-    if (hopeless && buffers.table.load() == nullptr)
-      refuse_unassigned(state, state.last_error);
-    if (!hopeless || has_work(state))
-      want_metadata();
-    return;
-  }
-  state.last_error = {};
-  state.missing = state.hoped_for = false;
-  // Not every version has the id.
-  const auto other = !t.topic_id.is_zero() && state.id != t.topic_id;
-  if (other)
-    state.id = t.topic_id;
-  std::int32_t count = 0;
-  for (const auto& p : t.partitions)
-    count = std::max(count, p.partition_index.value() + 1);
-  // Numbers are dense; a broker that says otherwise must not make us count to them.
-  if (count <= 0 || static_cast<std::size_t>(count) > t.partitions.size())
-    return;
-  const auto fresh = buffers.table.load() == nullptr;
-  std::size_t refused = 0;
-  const auto lost = batches_.set_partitions(buffers, count, refused);
-  if (refused > 0) {
-    delivery_report report;
-    report.topic = buffers.name;
-    report.count = static_cast<std::int32_t>(refused);
-    report.error = {error_code::unknown_topic_or_partition,
-      "topic " + buffers.name + " has " + std::to_string(count) + " partitions"};
-    for (auto& done : lost)
-      report.callbacks.emplace_back(0, done);
-    actions_.emplace_back(std::move(report));
-  }
-  for (const auto& p : t.partitions) {
-    auto& mine =
-      state_of(*buffers.ever[static_cast<std::size_t>(p.partition_index.value())]);
-    // Old metadata of the same topic must not undo what is known.
-    if (other)
-      mine.confirmed = false; // Its log is new as well.
-    if (other || p.leader_epoch.value() < 0 || p.leader_epoch >= mine.epoch)
-      set_leader(now, mine, p.leader_id, p.leader_epoch);
-  }
-  for (auto i = static_cast<std::size_t>(count); i < buffers.ever.size(); ++i)
-    set_leader(now, state_of(*buffers.ever[i]), -1, -1);
-  if (fresh) {
-    // Nobody told of what was moved here, and a flush may have been waiting for it.
-    const auto born =
-      state.flush_tokens.empty() ? next_flush_ : state.flush_tokens.front();
-    for (auto* p : buffers.ever) {
-      auto& mine = state_of(*p);
-      mine.waiting = accumulator::peek(*p);
-      if (!state.flush_tokens.empty())
-        take_all(mine, born);
-      activate(mine);
-    }
-    end_flush_tokens(state);
-  }
-}
-
-void producer_machine::set_leader(
-  time_point now, partition_state& p, broker_id leader, leader_epoch e) {
-  p.epoch = e;
-  p.buffers->led.store(leader.value() >= 0, std::memory_order_relaxed);
-  if (p.leader != leader) {
-    leave(now, p);
-    p.leader = leader;
-    p.not_before = time_point::min();
-  }
-  activate(p);
-}
-
-// The leader is another now, or none.
-void producer_machine::leave(time_point now, partition_state& p) {
-  if (std::exchange(p.active, false))
-    std::erase(broker(p.leader).ring, &p);
-  p.leader = -1;
-  // A broker that stands still may never answer. With a sequence, sending what it has
-  // once more does no harm; without one, its answer or its end decides.
-  if (!options_.idempotent)
-    return;
-  for (auto& b : std::exchange(p.flying, {})) {
-    const auto r = requests_.find(b->request);
-    if (r != requests_.end())
-      std::erase(r->second.partitions, &p);
-    conclude(
-      now, p, std::move(b), {error_code::disconnected, "the leader has changed"}, -1);
-  }
-  p.not_before = time_point::min();
 }
 
 } // namespace cafka::protocol

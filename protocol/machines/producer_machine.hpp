@@ -29,12 +29,15 @@ struct producer_machine_options {
   bool idempotent = true;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
   std::chrono::milliseconds metadata_update_interval{30'000};
-  /// A topic without records for so long is not asked about any more.
+  /// A topic without records for so long is not asked about any more, and is forgotten if
+  /// nobody holds it.
   std::chrono::milliseconds topic_idle{300'000};
   /// How long a topic that brokers do not know is hoped for: it may be new.
   std::chrono::milliseconds unknown_topic_wait{2'000};
   /// A request without an answer for so long is a reason to ask who leads.
   std::chrono::milliseconds stall{1'000};
+  /// A topic whose records make no progress for so long is told of, once; zero: never.
+  std::chrono::milliseconds stalled_after{10'000};
   backoff_options retry{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   std::uint64_t seed = 0;
@@ -59,6 +62,19 @@ struct delivery_report {
 
   std::chrono::steady_clock::time_point opened; ///< When the first record came.
   std::vector<std::pair<std::int32_t, record_callback>> callbacks;
+};
+
+/// Records of a topic wait without progress, or do so no longer.
+struct stall_report {
+  std::string topic;
+  /// -1: the topic's partitions are not known.
+  partition_id partition = -1;
+  /// How long its oldest record has waited, or the partition was without progress.
+  std::chrono::milliseconds waited{0};
+  /// It is over: `why` is `none` where records are written again, and otherwise why those
+  /// that waited were given up.
+  bool over = false;
+  error why;
 };
 
 /// Decides what a producer does next: when a batch goes out, with which others and to
@@ -89,8 +105,28 @@ public:
   struct flushed {
     std::uint64_t flush = 0;
   };
-  using action =
-    std::variant<send_request, ask_metadata, ask_identity, flushed, delivery_report>;
+  using action = std::variant<send_request, ask_metadata, ask_identity, flushed,
+    delivery_report, stall_report>;
+
+  /// What keeps the producer from brokers, as of now.
+  struct reachability {
+    /// Code `none`: at least one broker can be asked.
+    error none_reachable;
+    /// Why there is no connection to a broker.
+    std::map<broker_id, error> broken;
+  };
+
+  /// Where records wait, and why.
+  struct waiting_topic {
+    std::string topic;
+    /// -1: the topic's partitions are not known.
+    partition_id partition = -1;
+    /// Records of the topic without an outcome.
+    std::uint64_t records = 0;
+    /// How long the oldest of them has waited.
+    std::chrono::milliseconds waited{0};
+    std::string why;
+  };
 
   /// One batch of a request.
   struct item {
@@ -129,6 +165,8 @@ public:
   /// A connection has ended, whether or not anything was on it.
   void on_connection_lost(time_point now);
   void on_time(time_point now);
+  /// What later reports say of brokers that cannot be reached.
+  void on_reachability(reachability what) { reachable_ = std::move(what); }
 
   /// The request's connection is up: chooses its batches, by topic. None: it is not to be
   /// sent. If it is filled a second time, the first was not sent.
@@ -151,6 +189,17 @@ public:
   [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const;
+  /// When `on_time` may say why something waits: `on_reachability` comes before it.
+  [[nodiscard]] time_point next_reasons() const {
+    return std::min(next_expiry_, next_stall_);
+  }
+
+  /// The topics with records that wait, each with its oldest.
+  [[nodiscard]] std::vector<waiting_topic> waiting(time_point now) const;
+  /// Why the record waits that has waited longest; empty: none does.
+  [[nodiscard]] std::string why_waiting(time_point now) const;
+  /// Topics that are told of as stalled.
+  [[nodiscard]] std::size_t stalled() const { return stalled_; }
 
   [[nodiscard]] const counters& totals() const { return totals_; }
   /// Batches taken from the accumulator that have no outcome.
@@ -182,6 +231,7 @@ private:
   void resolve(partition_state& p, batch& b, error why, log_offset offset = -1);
   void count_resolved(std::uint64_t born);
   void requeue(partition_state& p, std::unique_ptr<batch> b);
+  void leave_numbers(partition_state& p, const batch& b);
   bool split(partition_state& p, std::unique_ptr<batch>& b);
   void restart_sequence(partition_state& p);
   void conclude(time_point now, partition_state& p, std::unique_ptr<batch> b, error why,
@@ -200,15 +250,35 @@ private:
   void finish_request(std::uint64_t request);
 
   void adopt(time_point now, const metadata_response_topic& t);
-  void set_leader(time_point now, partition_state& p, broker_id leader, leader_epoch e);
+  void set_leader(time_point now, partition_state& p, broker_id leader);
   void leave(time_point now, partition_state& p);
-  void want_metadata() { metadata_wanted_ = true; }
+  void want_metadata(topic_state& t);
+  void want_all_metadata();
+  void want_metadata(const request_state& r);
+  void introduce(time_point now, topic_buffers& t);
+  void release_idle(time_point now);
   void refuse_unassigned(topic_state& t, const error& why);
   void end_flush_tokens(topic_state& t);
   void fail(partition_state& p, const error& why, bool taken_only = false);
   void fail_all(const error& why, bool taken_only = false);
   void expire(time_point now);
-  error expired(const partition_state& p, const batch& b) const;
+  error expired(time_point now, const partition_state& p, const batch& b) const;
+
+  struct oldest_record {
+    const partition_state* partition = nullptr; ///< Null: it waits for its topic.
+    /// When it came, or its partition last made progress.
+    time_point since = time_point::max();
+    time_point opened = time_point::max();
+  };
+  [[nodiscard]] static oldest_record oldest_of(const partition_state& p);
+  [[nodiscard]] oldest_record oldest_of(const topic_state& t) const;
+  [[nodiscard]] static bool still_waits(const topic_state& t, partition_id id);
+  void progress(partition_state& p, time_point now);
+  void pause(time_point now, partition_state& p);
+  void watch_stalls(time_point now);
+  void end_stall(topic_state& t, time_point now, const error& why);
+  [[nodiscard]] std::string why_waits(time_point now, const topic_state& t) const;
+  [[nodiscard]] std::string why_waits(time_point now, const partition_state& p) const;
 
   const producer_machine_options options_;
   accumulator& batches_;
@@ -217,7 +287,6 @@ private:
   counters totals_;
 
   std::unordered_map<topic_buffers*, std::unique_ptr<topic_state>> topics_;
-  std::deque<partition_state> partitions_;
   std::map<broker_id, broker_state> brokers_;
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;
@@ -232,17 +301,26 @@ private:
   bool identity_wanted_ = false;
   bool identity_asked_ = false;
   std::uint32_t identity_attempts_ = 0;
+  error identity_error_;
   time_point identity_not_before_ = time_point::min();
   error fatal_;
 
-  bool metadata_wanted_ = false;
-  bool metadata_asked_ = false;
+  bool metadata_wanted_ = false; ///< Of `wanted_`, or of all.
+  std::vector<topic_state*> wanted_;
+  bool all_wanted_ = false;
+  bool metadata_asked_ = false; ///< Of `asked_`, or of all.
+  std::vector<topic_state*> asked_;
+  bool all_asked_ = false;
   std::uint32_t metadata_attempts_ = 0;
   time_point metadata_not_before_ = time_point::min();
   bool new_topic_ = false; ///< The next question is the first about some topic.
   time_point next_refresh_ = time_point::max();
   time_point next_expiry_ = time_point::max();
   time_point next_watch_ = time_point::max();
+  time_point next_stall_ = time_point::max();
+  time_point next_release_ = time_point::max();
+  std::size_t stalled_ = 0;
+  reachability reachable_;
 };
 
 } // namespace cafka::protocol

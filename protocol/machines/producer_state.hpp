@@ -2,6 +2,9 @@
 
 #include <cafka/protocol/machines/producer_machine.hpp>
 
+#include <deque>
+#include <list>
+
 /// What the producer machine keeps; of no concern to anybody else.
 namespace cafka::protocol {
 
@@ -29,28 +32,12 @@ struct producer_machine::batch {
   bool resolved = false;
 };
 
-struct producer_machine::topic_state {
-  topic_buffers* buffers = nullptr;
-  uuid id;
-  /// It is not known, and is asked for since then.
-  bool hoped_for = false;
-  time_point wanted_since;
-  /// When records last came.
-  time_point used;
-  /// Brokers knew it and do not any more, or never did.
-  bool missing = false;
-  /// Flushes that wait for its metadata.
-  std::vector<std::uint64_t> flush_tokens;
-  error last_error;
-};
-
 struct producer_machine::partition_state {
   partition_buffers* buffers = nullptr;
   topic_state* topic = nullptr;
   broker_id leader = -1;
-  leader_epoch epoch = -1;
   /// What to send next, in order: what came back, then what a flush took early.
-  std::deque<std::unique_ptr<batch>> queue;
+  std::list<std::unique_ptr<batch>> queue;
   /// What is on its way, in order.
   std::vector<std::unique_ptr<batch>> flying;
   accumulator::waiting waiting;
@@ -59,6 +46,8 @@ struct producer_machine::partition_state {
   time_point not_before = time_point::min();
   std::uint32_t attempts = 0;
   error last_error;
+  /// When a batch was last written.
+  time_point progressed = time_point::min();
 
   std::int64_t producer_id = -1;
   std::int16_t producer_epoch = -1;
@@ -71,6 +60,34 @@ struct producer_machine::partition_state {
   bool broken_sequence = false;
 };
 
+struct producer_machine::topic_state {
+  struct led {
+    broker_id leader = -1;
+    leader_epoch epoch = -1;
+  };
+
+  topic_buffers* buffers = nullptr;
+  uuid id;
+  /// By partition: all that is kept of one that no record has come for.
+  std::vector<led> leaders;
+  /// Of those that records have come for.
+  std::vector<std::unique_ptr<partition_state>> partitions;
+  bool asks = false; ///< The next question names it.
+  /// It is not known, and is asked for since then.
+  bool hoped_for = false;
+  time_point wanted_since;
+  /// When records last came.
+  time_point used;
+  /// Brokers knew it and do not any more, or never did.
+  bool missing = false;
+  /// Flushes that wait for its metadata.
+  std::vector<std::uint64_t> flush_tokens;
+  error last_error;
+  /// It is told of as stalled, since then, for this partition.
+  std::optional<time_point> stalled_since;
+  partition_id stalled_partition = -1;
+};
+
 struct producer_machine::broker_state {
   /// Partitions that it leads with something to send, in the order of their turns.
   std::deque<partition_state*> ring;
@@ -79,6 +96,8 @@ struct producer_machine::broker_state {
   bool opening = false;
   time_point not_before = time_point::min();
   std::uint32_t failures = 0;
+  /// It asked to be left alone until `not_before`.
+  bool throttled = false;
 };
 
 struct producer_machine::request_state {

@@ -220,7 +220,9 @@ private:
 
 /// A producer under a supervisor, and what its reports say.
 struct producing {
-  explicit producing(producing_broker& broker, producer_options options = {}) {
+  explicit producing(producing_broker& broker, producer_options options = {})
+    : producing(broker.address(), std::move(options)) {}
+  explicit producing(const protocol::endpoint& broker, producer_options options) {
     static const bool registered = [] {
       caf::init_global_meta_objects<caf::id_block::cafka_producer>();
       return true;
@@ -233,7 +235,7 @@ struct producing {
     };
     actors::worker_options connection;
     connection.name = "p";
-    connection.uris = {broker.address()};
+    connection.uris = {broker};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;
     connection.reconnect_backoff_max = connection.retry_backoff_max = 50ms;
     core = std::make_shared<actors::producer_core>(fixture.system, std::move(options));
@@ -491,4 +493,52 @@ TEST_CASE("a broker before 0.11 is an error that says so, with idempotence and w
   INFO(text);
   CHECK(text.find(options.idempotence ? "idempotence" : "a producer needs")
     != std::string::npos);
+}
+
+TEST_CASE("a producer that nobody listens to says so, where and why") {
+  producer_options options;
+  options.stalled_after = 100ms;
+  std::vector<producer_stall> stalls;
+  std::mutex mutex;
+  options.on_stalled = [&](const producer_stall& s) {
+    const std::lock_guard lock{mutex};
+    stalls.push_back(s);
+  };
+  options.delivery_timeout = 700ms;
+  const refusing_port nobody;
+  producing p{nobody.address(), options};
+  const auto port = std::to_string(nobody.address().port);
+  REQUIRE(p.handle.send("orders", "x"));
+  REQUIRE(eventually([&] {
+    const std::lock_guard lock{mutex};
+    return !stalls.empty();
+  }));
+  {
+    const std::lock_guard lock{mutex};
+    CHECK(stalls[0].topic == "orders");
+    CHECK_FALSE(stalls[0].over);
+    INFO(stalls[0].why.detail);
+    CHECK(stalls[0].why.detail.find(port) != std::string::npos);
+  }
+  const auto now = p.handle.status();
+  REQUIRE(now);
+  CHECK(now->name == "producer");
+  CHECK_FALSE(now->connected);
+  CHECK(now->why_disconnected.find(port) != std::string::npos);
+  CHECK(now->buffered_bytes > 0);
+  REQUIRE(now->waiting.size() == 1);
+  CHECK(now->waiting[0].topic == "orders");
+  CHECK(now->waiting[0].records == 1);
+  CHECK(now->waiting[0].why.find(port) != std::string::npos);
+  const auto flushed = p.handle.flush(50ms);
+  REQUIRE(flushed.error().code == error_code::timed_out);
+  INFO(flushed.error().detail);
+  CHECK(flushed.error().detail.find(port) != std::string::npos);
+  REQUIRE(eventually([&] { return p.reported() == 1; }));
+  const std::lock_guard lock{p.mutex};
+  CHECK(p.outcomes.begin()->first == error_code::timed_out);
+  const auto& text = *p.texts.begin();
+  INFO(text);
+  CHECK(text.find("no metadata of topic orders") != std::string::npos);
+  CHECK(text.find(port) != std::string::npos);
 }

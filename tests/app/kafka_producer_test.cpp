@@ -28,3 +28,36 @@ TEST_CASE("a topic that is not there is made, or refused, in time") {
   CHECK(reports[1].error.code == error_code::unknown_topic_or_partition);
   CHECK(reports[1].count == 10);
 }
+
+TEST_CASE("records that a broker refuses cost those behind them no pause") {
+  kafka_cluster kafka;
+  service s{kafka.brokers()};
+  const auto topic =
+    kafka.create_topic("refusing", 1, {{"message.timestamp.before.max.ms", "3600000"}});
+  std::map<error_code, int> outcomes;
+  std::mutex mutex;
+  producer_options options;
+  options.linger = 0ms;
+  options.batch_size = 1; // One record each.
+  options.on_delivery = [&](const delivery& d) {
+    const std::lock_guard lock{mutex};
+    outcomes[d.error.code] += d.count;
+  };
+  const auto p = REQUIRE_VALUE(s.app->producer(options));
+  const auto to = p.to(topic);
+  REQUIRE(p.partitions(to, patience));
+  const auto begun = steady_clock::now();
+  for (int i = 0; i != 1'000; ++i) {
+    outgoing_record r{.value = protocol::as_bytes("x")};
+    if (i % 10 == 5)
+      r.time = timestamp{1s};
+    REQUIRE(p.send(to, r));
+  }
+  REQUIRE(p.flush(patience));
+  // With a pause of a tenth of a second for each it was more than ten.
+  CHECK(steady_clock::now() - begun < 5s + lateness);
+  const std::lock_guard lock{mutex};
+  CHECK(outcomes
+    == std::map<error_code, int>{
+      {error_code::none, 900}, {error_code::invalid_timestamp, 100}});
+}

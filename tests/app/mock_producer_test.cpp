@@ -361,31 +361,50 @@ TEST_CASE("records that no incarnation is left to send are reported all the same
   CHECK(outcomes[error_code::closed] >= 2);
 }
 
-TEST_CASE("a callback that throws ends the actor, and no other report is lost") {
+TEST_CASE("callbacks that throw harm nobody: all is told, logged and counted") {
   std::mutex mutex;
   std::int32_t reported = 0;
-  std::int32_t taken = 0;
   mock_cluster cluster;
   service local{cluster.brokers()};
   producer_options options;
+  options.name = "throwing";
   options.on_delivery = [&](const delivery& d) {
     const std::lock_guard lock{mutex};
     reported += d.count;
-    if (d.partition == partition_id{1})
-      throw std::runtime_error("on purpose");
+    throw std::runtime_error("on purpose");
+  };
+  options.partitioner = [](const protocol::partition_choice& choice) -> partition_id {
+    if (protocol::as_text(*choice.key) == "bad")
+      throw 42;
+    return 0;
   };
   const auto p = REQUIRE_VALUE(local.app->producer(options));
+  const auto before = p.actor();
   const auto to = p.to(cluster.create_topic("throwing", 3));
+  const outgoing_record bad{.key = protocol::as_bytes("bad")};
+  // In the actor, for the partitions are not known yet, and later in this thread.
+  CHECK(p.send(to, bad));
   REQUIRE(p.partitions(to, patience));
+  CHECK(p.send(to, bad).status == error_code::invalid_argument);
+  bool called = false;
   for (int i = 0; i != 30; ++i)
-    taken += p.send(to, outgoing_record{.partition = i % 3}) ? 1 : 0;
-  REQUIRE(eventually([&] {
-    static_cast<void>(p.flush(patience));
-    const std::lock_guard lock{mutex};
-    return reported == taken;
+    CHECK(p.send(to, outgoing_record{.partition = i % 3}));
+  CHECK(p.try_send(to, {.partition = 1}, [&](const auto&) {
+    called = true;
+    throw std::runtime_error("on purpose as well");
   }));
+  REQUIRE(p.flush(patience));
+  CHECK(p.actor() == before);
+  CHECK(called);
+  CHECK(reported == 32);
+  // The counter follows with the next event at the latest.
+  REQUIRE(p.flush(patience));
+  const auto* counted =
+    local.system.metrics()
+      .counter_family("cafka.producer", "callback-errors", {"producer"}, "", "1", true)
+      ->get_or_add({{"producer", "throwing"}});
+  CHECK(counted->value() >= 5);
   CHECK(p.close(patience));
-  CHECK(reported == taken);
 }
 
 TEST_CASE("what a handle is given wrongly is told, and harms nobody") {
@@ -451,4 +470,51 @@ TEST_CASE("a producer's metrics count what its reports say") {
                             ->get_or_add({{"producer", "counted"}, {"api", api}});
     CHECK(latency->sum() > 0);
   }
+}
+
+TEST_CASE("a name is free as soon as close has answered") {
+  mock_cluster cluster;
+  service local{cluster.brokers()};
+  for (int i = 0; i != 300; ++i) {
+    const auto p = REQUIRE_VALUE(local.app->producer(producer_options{.name = "again"}));
+    REQUIRE(p.close(patience));
+    const auto c = REQUIRE_VALUE(local.app->consumer(consumer_options{.name = "again"}));
+    REQUIRE(c.close(patience));
+  }
+}
+
+TEST_CASE("names that come and go leave a bounded number of metrics behind") {
+  mock_cluster cluster;
+  service local{cluster.brokers()};
+  const auto start = [&](const std::string& name) {
+    return REQUIRE_VALUE(local.app->producer(producer_options{.name = name}));
+  };
+  for (int i = 0; i != 200; ++i)
+    REQUIRE(start("made up " + std::to_string(i)).close(patience));
+  const auto value_of = [&](const char* family, const char* label, const char* name) {
+    return local.system.metrics()
+      .gauge_family(family, label[0] == 'k' ? "names" : "buffer", {label}, "",
+        label[0] == 'k' ? "1" : "bytes")
+      ->get_or_add({{label, name}})
+      ->value();
+  };
+  CHECK(value_of("cafka.metrics", "kind", "producer") == 128);
+  // Late ones share what they count, and take it with them.
+  const auto to = cluster.create_topic("shared");
+  {
+    const auto a = start("late a");
+    const auto b = start("late b");
+    REQUIRE(a.send(to, "x"));
+    REQUIRE(b.send(to, "x"));
+    REQUIRE(a.flush(patience));
+    REQUIRE(b.flush(patience));
+    const auto* batches =
+      local.system.metrics()
+        .counter_family("cafka.producer", "batches", {"producer"}, "", "1", true)
+        ->get_or_add({{"producer", "other"}});
+    CHECK(batches->value() == 2);
+    REQUIRE(a.close(patience));
+    REQUIRE(b.close(patience));
+  }
+  CHECK(eventually([&] { return value_of("cafka.producer", "producer", "other") == 0; }));
 }

@@ -15,8 +15,7 @@ namespace {
 struct fixture {
   explicit fixture(accumulator_options options = {}, std::int32_t partitions = 1)
     : batches(std::move(options)) {
-    std::size_t refused = 0;
-    REQUIRE(batches.set_partitions(topic(), partitions, refused).empty());
+    REQUIRE(batches.set_partitions(topic(), partitions).empty());
   }
 
   topic_buffers& topic() { return batches.topic("t"); }
@@ -30,7 +29,7 @@ struct fixture {
 
   std::vector<std::string> taken(partition_id p = 0) {
     std::vector<std::string> all;
-    auto& buffers = *topic().ever.at(static_cast<std::size_t>(p.value()));
+    auto& buffers = *accumulator::partition_of(topic(), p);
     while (auto filled = batches.take(buffers, true)) {
       const auto sealed = filled->builder.seal();
       batch_reader in{*sealed};
@@ -51,8 +50,9 @@ TEST_CASE("a record takes no allocation once its batch has grown") {
   fixture f;
   const std::string value(100, 'x');
   // The first batch of a partition grows; the next begins as large as that.
-  while (f.topic().ever[0]->closed.empty())
+  do
     REQUIRE(f.add(value).status == error_code::none);
+  while (accumulator::partition_of(f.topic(), 0)->closed.empty());
   auto& t = f.topic();
   outgoing_record r;
   r.value = as_bytes(value);
@@ -126,7 +126,7 @@ TEST_CASE("keyless records are spread evenly, in runs, and rather over short que
   for (int p = 0; p != 4; ++p)
     static_cast<void>(f.taken(p));
   SECTION("a queue that is long gets less") {
-    f.topic().ever[2]->backlog = 1'000'000;
+    accumulator::partition_of(f.topic(), 2)->backlog = 1'000'000;
     std::map<std::int32_t, int> uneven;
     for (int i = 0; i != 40'000; ++i)
       ++uneven[f.add(value).partition.value()];
@@ -134,7 +134,7 @@ TEST_CASE("keyless records are spread evenly, in runs, and rather over short que
   }
   SECTION("no leader, no records") {
     for (const int p : {0, 1, 3})
-      f.topic().ever[static_cast<std::size_t>(p)]->led = false;
+      accumulator::set_led(f.topic(), p, false);
     for (int i = 0; i != 1'000; ++i)
       static_cast<void>(f.add(value));
     for (int i = 0; i != 100; ++i)
@@ -225,7 +225,7 @@ TEST_CASE("a batch that is too large is made two, with all that was in it") {
     REQUIRE(f.batches.append(f.topic(), r, timestamp{}, &done).number
       == static_cast<std::uint64_t>(i));
   }
-  auto whole = *f.batches.take(*f.topic().ever[0], true);
+  auto whole = *f.batches.take(*accumulator::partition_of(f.topic(), 0), true);
   const auto sealed = *whole.builder.seal();
   auto [front, back] = *f.batches.split(f.topic(), whole, sealed);
   CHECK(front.first_number == 0);
@@ -274,4 +274,97 @@ TEST_CASE("a batch stamped anew is the same but for who sent it") {
   CHECK(batch.info().base_sequence == 0);
   CHECK(batch.info().record_count == 10);
   CHECK(restamped(restamped(before, second), first) == before);
+}
+
+TEST_CASE("a topic that nobody holds and that has no records can be released") {
+  fixture f;
+  int gone = 0;
+  const auto release = [&] {
+    gone = 0;
+    f.batches.release({&f.topic()}, [&](topic_buffers&) { ++gone; });
+    return gone == 1;
+  };
+  SECTION("and comes back anew with the next record") {
+    REQUIRE(f.batches.new_topics().size() == 1);
+    CHECK(release());
+    CHECK(f.batches.topic_count() == 0);
+    CHECK(f.batches.find("t") == nullptr);
+    CHECK(f.batches.append("t", {.value = as_bytes("x")}, timestamp{}, nullptr).status
+      == error_code::none);
+    CHECK(f.batches.new_topics().size() == 1);
+    CHECK(f.topic().table.load() == nullptr);
+  }
+  SECTION("but not while it is held") {
+    const auto held = f.batches.hold("t");
+    CHECK_FALSE(release());
+    REQUIRE(f.add("x").status == error_code::none);
+    CHECK(f.taken().size() == 1);
+  }
+  SECTION("but not while records wait, nor while they are news") {
+    REQUIRE(f.add("x").status == error_code::none);
+    CHECK_FALSE(release());
+    CHECK(f.taken().size() == 1);
+    CHECK_FALSE(release());
+    REQUIRE(f.batches.news().size() == 1);
+    accumulator::partition_of(f.topic(), 0)->backlog = 0;
+    CHECK(release());
+  }
+}
+
+TEST_CASE("a thousand topics cost no more each than ten thousand") {
+  const auto cost = [](int topics) {
+    const allocation_counter counter;
+    accumulator batches{accumulator_options{}};
+    for (int i = 0; i != topics; ++i)
+      static_cast<void>(batches.hold("topic-" + std::to_string(i)));
+    return counter.bytes() / static_cast<std::size_t>(topics);
+  };
+  const auto few = cost(1'000);
+  const auto many = cost(10'000);
+  INFO(few << " bytes each, " << many);
+  CHECK(many < few * 5 / 4 + 200);
+  CHECK(many < 1'300);
+}
+
+TEST_CASE("a million partitions cost what their numbers do until records come for them") {
+  const allocation_counter counter;
+  fixture f{{}, 1'000'000};
+  CHECK(counter.bytes() < 40'000'000);
+  REQUIRE(f.add("x", 999'999).status == error_code::none);
+  CHECK(f.taken(999'999).size() == 1);
+}
+
+TEST_CASE("threads that name topics find them while others are released and made anew") {
+  fixture f;
+  std::atomic<bool> done = false;
+  std::atomic<int> taken = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t != 3; ++t)
+    threads.emplace_back([&, t] {
+      for (int i = 0; i != 20'000; ++i) {
+        const auto name = "t" + std::to_string((i + t) % 7);
+        if (f.batches.append(name, {.value = as_bytes("x")}, timestamp{}, nullptr).status
+          == error_code::none)
+          ++taken;
+      }
+      done = true;
+    });
+  int got = 0;
+  const auto drain = [&] {
+    static_cast<void>(f.batches.new_topics());
+    static_cast<void>(f.batches.news());
+    const auto all = f.batches.topics();
+    for (auto* t : all) {
+      for (auto& b : f.batches.take_unassigned(*t))
+        got += b.builder.count();
+    }
+    f.batches.release(all, [](topic_buffers&) {});
+  };
+  while (!done)
+    drain();
+  for (auto& t : threads)
+    t.join();
+  drain();
+  CHECK(got == taken);
+  CHECK(taken == 60'000);
 }

@@ -1,25 +1,16 @@
-#include <cafka/protocol/machines/producer_machine.hpp>
+#include "producer_fixture.hpp"
 #include <cafka/protocol/records/record_batch.hpp>
 
-#include <catch2/catch_test_macros.hpp>
-#include <catch2/generators/catch_generators.hpp>
-
+#include <deque>
 #include <map>
 #include <random>
 #include <set>
 
 using namespace cafka::protocol;
+using namespace cafka::testing;
 using namespace std::chrono_literals;
 
 namespace {
-
-using time_point = producer_machine::time_point;
-
-time_point virtual_now;
-
-time_point virtual_clock() {
-  return virtual_now;
-}
 
 /// A cluster that appends as Kafka does, and whatever can go wrong on the way to it.
 struct simulation {
@@ -233,6 +224,8 @@ struct simulation {
   }
 
   void act(const producer_machine::flushed& f) { flushed.insert(f.flush); }
+
+  void act(const stall_report&) {}
 
   /// For what concerns this incarnation alone.
   template <class F>
@@ -488,227 +481,4 @@ TEST_CASE("an incarnation leaves the next what it has not taken, and reports the
     delivered += s.delivered;
   }
   CHECK(delivered > 50 * simulation::records_each * simulation::partitions * 8 / 10);
-}
-
-namespace {
-
-/// One topic of one partition, step by step.
-struct single {
-  explicit single(producer_machine_options o = {}) : machine(o, batches) {
-    virtual_now = time_point{} + 1h;
-    machine.start(virtual_now);
-  }
-
-  static accumulator_options with_clock() {
-    accumulator_options o;
-    o.clock = virtual_clock;
-    return o;
-  }
-
-  void send() {
-    const auto taken = batches.append(
-      batches.topic("t"), {.value = as_bytes("value")}, timestamp{}, nullptr);
-    REQUIRE(taken.status == error_code::none);
-    machine.on_news(virtual_now);
-  }
-
-  /// What there is to do of this kind, with the rest forgotten.
-  template <class T>
-  std::vector<T> next() {
-    std::vector<T> found;
-    for (auto& a : machine.take_actions()) {
-      if (auto* x = std::get_if<T>(&a))
-        found.push_back(std::move(*x));
-    }
-    return found;
-  }
-
-  void metadata(error_code e, broker_id leader = 1) {
-    metadata_response answer;
-    auto& t = answer.topics.emplace_back();
-    t.name = "t";
-    t.error_code = e;
-    if (e == error_code::none)
-      t.partitions.emplace_back().leader_id = leader;
-    machine.on_metadata(virtual_now, answer);
-  }
-
-  /// Lets the time pass until something of this kind is to be done.
-  template <class T>
-  std::optional<T> wait_for(std::chrono::milliseconds longest) {
-    const auto until = virtual_now + longest;
-    while (true) {
-      if (auto found = next<T>(); !found.empty())
-        return found.front();
-      const auto at = machine.next_time();
-      if (at > until)
-        return std::nullopt;
-      virtual_now = std::max(virtual_now, at);
-      machine.on_time(virtual_now);
-    }
-  }
-
-  accumulator batches{with_clock()};
-  producer_machine machine;
-};
-
-} // namespace
-
-TEST_CASE("a topic that was deleted is not made anew for a producer that sends nothing") {
-  single s;
-  s.send();
-  const auto first = s.next<producer_machine::ask_metadata>();
-  REQUIRE(first.size() == 1);
-  CHECK(first[0].create);
-  s.metadata(error_code::none);
-  s.machine.on_identity(virtual_now, 7, 0);
-  const auto request = s.wait_for<producer_machine::send_request>(1s);
-  REQUIRE(request);
-  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
-  produce_response done;
-  done.responses.emplace_back().name = "t";
-  done.responses[0].partition_responses.emplace_back();
-  s.machine.on_answer(virtual_now, request->request, done);
-  CHECK(s.next<delivery_report>().size() == 1);
-
-  const auto refresh = s.wait_for<producer_machine::ask_metadata>(1min);
-  REQUIRE(refresh);
-  CHECK_FALSE(refresh->create);
-  s.metadata(error_code::unknown_topic_or_partition);
-  CHECK_FALSE(s.wait_for<producer_machine::ask_metadata>(1h));
-  // With a record, it is wanted again.
-  s.send();
-  const auto sent = s.wait_for<producer_machine::send_request>(1s);
-  REQUIRE(sent);
-  REQUIRE(s.machine.fill(virtual_now, sent->request).size() == 1);
-  done.responses[0].partition_responses[0].error_code =
-    error_code::unknown_topic_or_partition;
-  s.machine.on_answer(virtual_now, sent->request, done);
-  const auto again = s.wait_for<producer_machine::ask_metadata>(1s);
-  REQUIRE(again);
-  CHECK(again->create);
-}
-
-TEST_CASE("a topic that nothing is sent to is not asked about for ever") {
-  single s;
-  s.send();
-  s.metadata(error_code::none);
-  s.machine.on_identity(virtual_now, 7, 0);
-  s.machine.abandon({error_code::worker_down, {}});
-  int asked = 0;
-  while (s.wait_for<producer_machine::ask_metadata>(1h)) {
-    ++asked;
-    REQUIRE(asked < 100);
-    s.metadata(error_code::none);
-  }
-  CHECK(asked >= 8);
-  CHECK(asked <= 12);
-}
-
-TEST_CASE("a broker that is too old for a producer is an error at once") {
-  producer_machine_options o;
-  o.idempotent = GENERATE(false, true);
-  single s{o};
-  s.send();
-  s.metadata(error_code::none);
-  const error old{error_code::unsupported_api_version, "too old"};
-  if (o.idempotent) {
-    s.machine.on_identity_failed(virtual_now, old);
-  } else {
-    const auto request = s.wait_for<producer_machine::send_request>(1s);
-    REQUIRE(request);
-    s.machine.on_failure(virtual_now, request->request, old);
-  }
-  const auto reports = s.next<delivery_report>();
-  REQUIRE(reports.size() == 1);
-  CHECK(reports[0].error.code == error_code::unsupported_api_version);
-  CHECK(reports[0].error.detail.find("too old") != std::string::npos);
-}
-
-TEST_CASE("a broker that counts otherwise than the producer is not believed twice") {
-  single s;
-  s.send();
-  s.metadata(error_code::none);
-  s.machine.on_identity(virtual_now, 7, 0);
-  const auto answer_with = [&](error_code e) {
-    const auto request = s.wait_for<producer_machine::send_request>(1s);
-    REQUIRE(request);
-    const auto items = s.machine.fill(virtual_now, request->request);
-    REQUIRE(items.size() == 1);
-    batch_reader in{items[0].batch};
-    record_batch batch;
-    REQUIRE(in.next(batch));
-    produce_response done;
-    done.responses.emplace_back().name = "t";
-    done.responses[0].partition_responses.emplace_back().error_code = e;
-    s.machine.on_answer(virtual_now, request->request, done);
-    const auto reports = s.next<delivery_report>();
-    REQUIRE(reports.size() == 1);
-    return std::pair{batch.info().producer_epoch, reports[0].error.code};
-  };
-  CHECK(answer_with(error_code::duplicate_sequence_number)
-    == std::pair{std::int16_t{0}, error_code::outcome_unknown});
-  s.send();
-  CHECK(answer_with(error_code::none) == std::pair{std::int16_t{1}, error_code::none});
-}
-
-TEST_CASE("what an incarnation left behind is due when it was due before") {
-  accumulator batches{single::with_clock()};
-  virtual_now = time_point{} + 1h;
-  {
-    producer_machine first{{}, batches};
-    first.start(virtual_now);
-    static_cast<void>(
-      batches.append(batches.topic("t"), {.value = as_bytes("x")}, timestamp{}, nullptr));
-    first.on_news(virtual_now);
-    virtual_now += 119s;
-  }
-  producer_machine next{{}, batches};
-  next.start(virtual_now);
-  while (next.next_time() <= virtual_now + 1s) {
-    virtual_now = std::max(virtual_now, next.next_time());
-    next.on_time(virtual_now);
-  }
-  int reports = 0;
-  for (auto& a : next.take_actions())
-    reports += std::holds_alternative<delivery_report>(a) ? 1 : 0;
-  CHECK(reports == 1);
-}
-
-TEST_CASE("a broker with a quota is left alone for as long as it wants") {
-  single s;
-  s.send();
-  s.metadata(error_code::none);
-  s.machine.on_identity(virtual_now, 7, 0);
-  const auto request = s.wait_for<producer_machine::send_request>(1s);
-  REQUIRE(request);
-  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
-  produce_response done;
-  done.throttle_time_ms = 500;
-  done.responses.emplace_back().name = "t";
-  done.responses[0].partition_responses.emplace_back();
-  s.machine.on_answer(virtual_now, request->request, done);
-  s.send();
-  CHECK_FALSE(s.wait_for<producer_machine::send_request>(499ms));
-  CHECK(s.wait_for<producer_machine::send_request>(501ms));
-}
-
-TEST_CASE("without acknowledgements, a connection that ends is why to ask who leads") {
-  producer_machine_options o;
-  o.idempotent = false;
-  single s{o};
-  s.send();
-  s.metadata(error_code::none);
-  const auto request = s.wait_for<producer_machine::send_request>(1s);
-  REQUIRE(request);
-  REQUIRE(s.machine.fill(virtual_now, request->request).size() == 1);
-  s.machine.on_sent(virtual_now, request->request);
-  CHECK(s.next<delivery_report>().size() == 1);
-  s.machine.on_connection_lost(virtual_now);
-  CHECK(s.wait_for<producer_machine::ask_metadata>(200ms));
-  s.metadata(error_code::none, 2);
-  s.send();
-  const auto next = s.wait_for<producer_machine::send_request>(100ms);
-  REQUIRE(next);
-  CHECK(next->broker == broker_id{2});
 }

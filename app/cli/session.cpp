@@ -70,7 +70,11 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
     ssl.cacertfile = ssl.cacertdir = {};
   // A key of the configuration file would not fit another certificate.
   if (!common.cert.empty())
-    ssl.keyfile = ssl.password = {};
+    ssl.keyfile = {};
+  if (!common.cert.empty() || !common.key_password_file.empty()) {
+    ssl.password.clear();
+    ssl.password_file = ssl.password_env = {};
+  }
   take(common.ca_file, ssl.cacertfile);
   take(common.ca_dir, ssl.cacertdir);
   take(common.cert, ssl.certfile);
@@ -79,10 +83,12 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
     ssl.verify = ssl_verify::verify_none;
   if (!common.key_password_file.empty()) {
     std::ifstream file{common.key_password_file};
-    if (!std::getline(file, ssl.password))
+    std::string line;
+    if (!std::getline(file, line))
       return error{error_code::invalid_argument,
         "--key-password-file " + common.key_password_file
           + ": has no first line to read"};
+    ssl.password = std::move(line);
     to.use_ssl = true;
   }
   return done{};

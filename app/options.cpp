@@ -1,4 +1,5 @@
 #include <cafka/actors/tls.hpp>
+#include <cafka/app/log.hpp>
 #include <cafka/app/options.hpp>
 
 #include <caf/config_value.hpp>
@@ -97,6 +98,16 @@ public:
       allowed += (allowed.empty() ? "\"" : ", \"") + std::string{name} + '"';
     }
     refuse(key, *value, "one of " + allowed);
+  }
+
+  /// A level of the log; whether there is one.
+  bool level(const std::string& key, log_level& out) {
+    std::vector<std::pair<std::string_view, log_level>> all;
+    for (const auto l : {log_level::trace, log_level::debug, log_level::info,
+           log_level::warning, log_level::error, log_level::critical, log_level::off})
+      all.emplace_back(to_string(l), l);
+    word(key, out, all);
+    return block_.contains(key);
   }
 
   /// A block within this one; `read` gets its reader.
@@ -369,6 +380,14 @@ result<application_options> options_from(const caf::settings& config) {
   in.number("max_restarts", options.max_restarts, 0, 1'000'000);
   in.duration("max_seconds", options.max_seconds, false);
   in.number("io_threads", options.io_threads, 1, 64);
+  in.level("log_level", options.log_level);
+  in.block("log_levels", [&](block_reader& levels) {
+    for (const auto& component : log_components()) {
+      auto own = options.log_level;
+      if (levels.level(component, own))
+        options.log_levels[component] = own;
+    }
+  });
   in.duration("stop_timeout", options.stop_timeout, false);
   if (auto wrong = in.outcome(); wrong.code != error_code::none)
     return wrong;
@@ -402,6 +421,7 @@ result<actors::worker_options> worker_options_from(
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
   result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
+  result.log = application.log;
   if (*all->use_ssl) {
     auto tls = actors::tls_context::make(*all->ssl_options);
     if (!tls)

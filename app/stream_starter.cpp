@@ -62,14 +62,15 @@ std::optional<std::int64_t> moment_of(actors::offset_reset policy) {
 } // namespace
 
 stream_starter::stream_starter(caf::actor_system& sys, const application_options& options,
-  std::shared_ptr<supervision::registry> names,
-  const caf::strong_actor_ptr& streams, std::function<error()> why_ended)
+  std::shared_ptr<supervision::registry> names, const caf::strong_actor_ptr& streams,
+  std::function<error()> why_ended)
   : sys_(sys),
     default_worker_(options.default_worker),
     auto_offset_reset_(options.auto_offset_reset),
     commit_interval_(options.commit_interval),
     commit_threshold_(options.commit_threshold),
     request_timeout_(options.request_timeout),
+    log_(options.log),
     names_(std::move(names)),
     streams_(caf::actor_cast<caf::weak_actor_ptr>(streams)),
     why_ended_(std::move(why_ended)) {

@@ -17,13 +17,14 @@ namespace cafka {
 /// Shared by the application and every stream, which may outlive it by the word `closed`.
 class stream_starter {
 public:
-  /// `streams` is the supervisor; `why_ended` says why nothing works any more, code `none` while it does; it may be
-  /// called from any thread.
+  /// `streams` is the supervisor; `why_ended` says why nothing works any more, code
+  /// `none` while it does; it may be called from any thread.
   stream_starter(caf::actor_system& sys, const application_options& options,
-    std::shared_ptr<supervision::registry> names,
-    const caf::strong_actor_ptr& streams, std::function<error()> why_ended);
+    std::shared_ptr<supervision::registry> names, const caf::strong_actor_ptr& streams,
+    std::function<error()> why_ended);
 
   [[nodiscard]] caf::actor_system& system() const { return sys_; }
+  [[nodiscard]] actors::log_sink& log() const { return *log_; }
 
   /// What the options mean. Errors: `invalid_argument`, `invalid_group_id`.
   [[nodiscard]] result<actors::stream_settings> settings(const std::string& topic,
@@ -42,6 +43,7 @@ private:
   const milliseconds commit_interval_;
   const std::size_t commit_threshold_;
   const milliseconds request_timeout_;
+  const std::shared_ptr<actors::log_sink> log_;
   std::shared_ptr<supervision::registry> names_;
   // A stream may be kept longer than the application.
   caf::weak_actor_ptr streams_;

@@ -93,6 +93,28 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.max_seconds == expected.max_seconds);
   CHECK(read.io_threads == expected.io_threads);
   CHECK(read.stop_timeout == expected.stop_timeout);
+  CHECK(read.log_level == expected.log_level);
+  CHECK(read.log_levels == expected.log_levels);
+}
+
+TEST_CASE("the log's levels are read, and what is none is named") {
+  const auto read = options(parsed(R"(cafka {
+    log_level = "off"
+    log_levels { producer = "debug", supervisor = "critical" }
+  })"));
+  CHECK(read.log_level == log_level::off);
+  CHECK(read.log_levels
+    == std::map<std::string, log_level>{
+      {"producer", log_level::debug}, {"supervisor", log_level::critical}});
+  const auto wrong = options_from(parsed(R"(cafka { log_level = "verbose" })"));
+  REQUIRE_FALSE(wrong);
+  CHECK_THAT(wrong.error().detail,
+    ContainsSubstring("cafka.log_level = verbose: must be one of \"trace\", \"debug\""));
+  const auto unknown =
+    options_from(parsed(R"(cafka { log_levels { workers = "off" } })"));
+  REQUIRE_FALSE(unknown);
+  CHECK_THAT(unknown.error().detail,
+    ContainsSubstring("cafka.log_levels.workers is no setting; there are: worker, "));
 }
 
 TEST_CASE(

@@ -1,6 +1,7 @@
 #include <cafka/actors/consumer_calls.hpp>
 #include <cafka/actors/consumer_core.hpp>
 #include <cafka/actors/dispatcher_shell.hpp>
+#include <cafka/actors/log_sink.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/stateful_actor.hpp>
@@ -28,7 +29,7 @@ using consumer_impl =
     caf::result<void>(worker_tick)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& connection) {
-  auto result = dispatcher_options_of(connection);
+  auto result = dispatcher_options_of(connection, "consumer");
   result.metadata_update_interval = milliseconds{0}; // The machine asks.
   result.max_pending = SIZE_MAX; // The machine's own limits are lower.
   return result;
@@ -148,6 +149,10 @@ public:
 
   void disconnect(std::uint64_t connection) override {
     transports_up_.erase(connection);
+  }
+
+  void happened(const protocol::happening& what) override {
+    connection_.log->write(what.level, "consumer", core_->options.name, what.text);
   }
 
   // -- what the calls tell --------------------------------------------------------------

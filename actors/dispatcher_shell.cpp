@@ -1,4 +1,5 @@
 #include <cafka/actors/dispatcher_shell.hpp>
+#include <cafka/actors/log_sink.hpp>
 
 #include <caf/sec.hpp>
 
@@ -7,7 +8,8 @@
 
 namespace cafka::actors {
 
-protocol::dispatcher_options dispatcher_options_of(const worker_options& connection) {
+protocol::dispatcher_options dispatcher_options_of(
+  const worker_options& connection, std::string_view component) {
   protocol::dispatcher_options result;
   result.bootstrap = connection.uris;
   result.client_id = connection.client_id;
@@ -20,6 +22,8 @@ protocol::dispatcher_options dispatcher_options_of(const worker_options& connect
   result.retry.initial = connection.retry_backoff;
   result.retry.max = connection.retry_backoff_max;
   result.seed = std::random_device{}();
+  if (connection.log != nullptr)
+    result.tell_from = connection.log->level_of(component);
   return result;
 }
 

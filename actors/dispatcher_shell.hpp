@@ -6,13 +6,16 @@
 #include <caf/error.hpp>
 
 #include <exception>
+#include <string_view>
 
 namespace cafka::actors {
 
 // What the actors have in common that are the shell around a dispatcher.
 
 /// How the dispatcher reaches the cluster; what it finds out by itself is at its default.
-protocol::dispatcher_options dispatcher_options_of(const worker_options& connection);
+/// `component`: whose dispatcher it is, for the log.
+protocol::dispatcher_options dispatcher_options_of(
+  const worker_options& connection, std::string_view component);
 
 #ifdef CAF_ENABLE_EXCEPTIONS
 /// Why an actor ends that has thrown.

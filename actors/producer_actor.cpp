@@ -1,4 +1,5 @@
 #include <cafka/actors/dispatcher_shell.hpp>
+#include <cafka/actors/log_sink.hpp>
 #include <cafka/actors/producer_calls.hpp>
 #include <cafka/actors/producer_metrics.hpp>
 #include <cafka/supervision/caf_compat.hpp>
@@ -38,7 +39,7 @@ worker_options connection_of(worker_options o, const producer_options& options) 
 }
 
 protocol::dispatcher_options settings_of(const worker_options& connection) {
-  auto result = dispatcher_options_of(connection);
+  auto result = dispatcher_options_of(connection, "producer");
   result.metadata_update_interval = milliseconds{0}; // The machine asks.
   result.max_pending = SIZE_MAX; // The machine's own limits are lower.
   return result;
@@ -174,6 +175,10 @@ public:
 
   void disconnect(std::uint64_t connection) override {
     transports_up_.erase(connection);
+  }
+
+  void happened(const protocol::happening& what) override {
+    connection_.log->write(what.level, "producer", core_->options.name, what.text);
   }
 
   // -- what the calls tell --------------------------------------------------------------

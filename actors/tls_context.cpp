@@ -8,6 +8,7 @@
 #include <openssl/x509v3.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
@@ -35,6 +36,7 @@ namespace {
 using protocol::error;
 using protocol::error_code;
 using protocol::result;
+using protocol::secret;
 
 template <class T, auto Free>
 struct freed_by {
@@ -67,8 +69,8 @@ std::string stamp_of(const char* path) {
 
 std::string stamps_of(const ssl_options& options) {
   std::string text;
-  for (const auto* path :
-    {&options.cacertfile, &options.cacertdir, &options.certfile, &options.keyfile})
+  for (const auto* path : {&options.cacertfile, &options.cacertdir, &options.certfile,
+         &options.keyfile, &options.password_file})
     text += path->empty() ? "" : stamp_of(path->c_str());
   if (options.cacertfile.empty() && options.cacertdir.empty()) {
     text += stamp_of(X509_get_default_cert_file());
@@ -114,16 +116,17 @@ bio_ptr reader_of(const std::string& text) {
 
 /// What OpenSSL asks when a key is encrypted. Without it it would ask the terminal.
 struct password_source {
-  const std::string& password;
+  const secret& password;
   bool asked = false;
 
   static int give(char* out, int size, int, void* source) {
     auto& self = *static_cast<password_source*>(source);
     self.asked = true;
-    if (self.password.empty() || self.password.size() > static_cast<std::size_t>(size))
+    const auto text = self.password.reveal();
+    if (text.empty() || text.size() > static_cast<std::size_t>(size))
       return -1;
-    std::memcpy(out, self.password.data(), self.password.size());
-    return static_cast<int>(self.password.size());
+    std::memcpy(out, text.data(), text.size());
+    return static_cast<int>(text.size());
   }
 };
 
@@ -134,7 +137,7 @@ result<std::vector<certificate_ptr>> certificates_of(
   if (!text)
     return text.error();
   const auto in = reader_of(*text);
-  const std::string none;
+  const secret none;
   password_source no_password{none};
   std::vector<certificate_ptr> all;
   ERR_clear_error();
@@ -188,6 +191,38 @@ error trust(ssl_ctx_st* context, const ssl_options& options) {
   return {};
 }
 
+/// The first line of the file that `password_file` names.
+result<secret> password_in(const std::string& path) {
+  auto text = text_of("password_file", path);
+  if (!text)
+    return text.error();
+  secret line{std::string_view{*text}.substr(0, text->find_first_of("\r\n"))};
+  protocol::wipe(*text);
+  if (line.empty())
+    return wrong("password_file", path, "its first line is empty");
+  return line;
+}
+
+/// Says where the password comes from if it comes from more than one place, and replaces
+/// `password_env` by what the variable holds.
+error find_password(ssl_options& options) {
+  const auto* const only_one = "only one of password, password_file and password_env can "
+                               "be set";
+  if (!options.password_file.empty()
+    && (!options.password.empty() || !options.password_env.empty()))
+    return wrong("password_file", options.password_file, only_one);
+  if (options.password_env.empty())
+    return {};
+  if (!options.password.empty())
+    return wrong("password_env", options.password_env, only_one);
+  const auto* text = std::getenv(options.password_env.c_str());
+  if (text == nullptr || *text == '\0')
+    return wrong("password_env", options.password_env,
+      "there is no such environment variable, or it is empty");
+  options.password = text;
+  return {};
+}
+
 /// Takes the client's own certificate and key.
 error identify(ssl_ctx_st* context, const ssl_options& options) {
   if (options.certfile.empty()) {
@@ -211,14 +246,21 @@ error identify(ssl_ctx_st* context, const ssl_options& options) {
   if (!text)
     return text.error();
   const auto in = reader_of(*text);
-  password_source source{options.password};
+  auto password = options.password;
+  if (!options.password_file.empty()) {
+    auto read = password_in(options.password_file);
+    if (!read)
+      return read.error();
+    password = *std::move(read);
+  }
+  password_source source{password};
   const key_ptr key{
     PEM_read_bio_PrivateKey(in.get(), nullptr, &password_source::give, &source)};
   ERR_clear_error();
   if (key == nullptr && source.asked)
     return wrong(option, path,
-      options.password.empty() ? "its key is encrypted: set password"
-                               : "its key does not open with the password that is set");
+      password.empty() ? "its key is encrypted: set password"
+                       : "its key does not open with the password that is set");
   if (key == nullptr)
     return wrong(option, path,
       options.keyfile.empty() ? "holds no private key in PEM, and there is no keyfile"
@@ -279,6 +321,8 @@ result<context_ptr> make_context(const ssl_options& options) {
 } // namespace
 
 result<std::shared_ptr<tls_context>> tls_context::make(ssl_options options) {
+  if (auto failed = find_password(options); failed.code != error_code::none)
+    return failed;
   std::shared_ptr<tls_context> made{new tls_context{std::move(options)}};
   if (auto failed = made->refresh(); failed.code != error_code::none)
     return failed;

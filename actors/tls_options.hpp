@@ -1,9 +1,13 @@
 #pragma once
 
+#include <cafka/protocol/secret.hpp>
+
 #include <cstdint>
 #include <string>
 
 namespace cafka {
+
+using protocol::secret;
 
 /// What is checked of a broker's certificate.
 enum class ssl_verify : std::uint8_t {
@@ -34,8 +38,8 @@ struct ssl_options {
   std::string certfile = {};
   /// Its private key; empty: it is in `certfile`.
   std::string keyfile = {};
-  /// What `keyfile` is encrypted with; empty where it is not. Not shown when printed.
-  std::string password = {};
+  /// What `keyfile` is encrypted with; empty where it is not. Never printed.
+  secret password = {};
   ssl_verify verify = ssl_verify::verify_peer;
   /// The name that the certificate has to be for, and that is sent to the broker (SNI);
   /// empty: the broker's host.
@@ -44,6 +48,11 @@ struct ssl_options {
   /// The ciphers that may be used with TLS 1.2, as `openssl ciphers` spells them; empty:
   /// OpenSSL's choice. Those of TLS 1.3 are all strong and always allowed.
   std::string ciphers = {};
+  /// A file whose first line is the password, instead of `password`; empty: none.
+  std::string password_file = {};
+  /// The environment variable that holds the password, instead of `password`. It is read
+  /// once, when a worker is created; empty: none.
+  std::string password_env = {};
 
   friend bool operator==(const ssl_options&, const ssl_options&) = default;
 };
@@ -70,20 +79,12 @@ bool inspect(Inspector& f, tls_version& x) {
 
 template <class Inspector>
 bool inspect(Inspector& f, ssl_options& x) {
-  const auto fields = [&](std::string& password) {
-    return f.object(x).fields(f.field("cacertfile", x.cacertfile),
-      f.field("cacertdir", x.cacertdir), f.field("certfile", x.certfile),
-      f.field("keyfile", x.keyfile), f.field("password", password),
-      f.field("verify", x.verify), f.field("server_name", x.server_name),
-      f.field("min_version", x.min_version), f.field("ciphers", x.ciphers));
-  };
-  if constexpr (!Inspector::is_loading) {
-    // Whoever prints sees that there is a password, and not which.
-    std::string shown = x.password.empty() ? "" : "<redacted>";
-    if (f.has_human_readable_format())
-      return fields(shown);
-  }
-  return fields(x.password);
+  return f.object(x).fields(f.field("cacertfile", x.cacertfile),
+    f.field("cacertdir", x.cacertdir), f.field("certfile", x.certfile),
+    f.field("keyfile", x.keyfile), f.field("password", x.password),
+    f.field("verify", x.verify), f.field("server_name", x.server_name),
+    f.field("min_version", x.min_version), f.field("ciphers", x.ciphers),
+    f.field("password_file", x.password_file), f.field("password_env", x.password_env));
 }
 
 } // namespace cafka

@@ -1,5 +1,6 @@
 #include <cafka/actors/calls.hpp>
 #include <cafka/actors/dispatcher_shell.hpp>
+#include <cafka/actors/log_sink.hpp>
 #include <cafka/actors/worker.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
@@ -29,7 +30,7 @@ using worker_impl = trapping_exits<worker_actor::extend<caf::result<void>(transp
   caf::result<void>(worker_tick)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& options) {
-  auto result = dispatcher_options_of(options);
+  auto result = dispatcher_options_of(options, "worker");
   result.metadata_update_interval = options.metadata_update_interval;
   result.unknown_topic_wait = options.unknown_topic_wait;
   result.coordinator_update_interval = options.consumer_group_update_interval;
@@ -154,6 +155,10 @@ public:
 
   void disconnect(std::uint64_t connection) override {
     transports_up_.erase(connection);
+  }
+
+  void happened(const protocol::happening& what) override {
+    options_.log->write(what.level, "worker", options_.name, what.text);
   }
 
 private:

@@ -15,6 +15,8 @@
 
 namespace cafka::actors {
 
+class log_sink;
+
 /// Where reading begins that has no offset to begin at. KafkaEx: `auto_offset_reset`.
 enum class offset_reset : std::uint8_t {
   none, ///< At the first offset, for a group that has committed nothing; an offset out
@@ -70,6 +72,8 @@ struct worker_options {
   std::size_t max_pending = 100'000;
   /// How its connections behave.
   transport_options transport{};
+  /// Where it tells of its connections and requests. Null: nowhere.
+  std::shared_ptr<log_sink> log;
 };
 
 /// Starts a worker: a client of one cluster.

@@ -3,6 +3,7 @@
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
 #include <cafka/app/consumer_starter.hpp>
+#include <cafka/app/log.hpp>
 #include <cafka/app/producer_starter.hpp>
 #include <cafka/app/stream_starter.hpp>
 #include <cafka/supervision/proxy.hpp>
@@ -11,7 +12,6 @@
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/sec.hpp>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <atomic>
@@ -50,41 +50,6 @@ const std::string streams_name = "streams";
 const std::string producers_name = "producers";
 const std::string consumers_name = "consumers";
 
-void log_event(const supervision_event& event) {
-  switch (event.kind) {
-  case event_kind::escalated: spdlog::critical("cafka: {}", to_string(event)); break;
-  case event_kind::start_failed:
-  case event_kind::restarted:
-  case event_kind::restart_failed:
-  case event_kind::killed: spdlog::warn("cafka: {}", to_string(event)); break;
-  case event_kind::ignored:
-  case event_kind::auto_shutdown:
-  case event_kind::started:
-  case event_kind::exited:
-  case event_kind::removed:
-  case event_kind::stopped: spdlog::debug("cafka: {}", to_string(event)); break;
-  }
-}
-
-/// TLS that checks less than it should is never silent.
-void warn_of_verification(const std::string& worker, const ssl_options& options) {
-  switch (options.verify) {
-  case ssl_verify::verify_peer: return;
-  case ssl_verify::verify_chain:
-    spdlog::warn("cafka: worker {} takes a broker's certificate for whatever host it is "
-                 "(ssl_options.verify = verify_chain): whoever has one from the same CA "
-                 "can stand in for a broker",
-      worker);
-    return;
-  case ssl_verify::verify_none:
-    spdlog::warn("cafka: worker {} does not check brokers' certificates "
-                 "(ssl_options.verify = verify_none): whoever sits on the way can read "
-                 "and change everything",
-      worker);
-    return;
-  }
-}
-
 milliseconds left_until(time_point deadline) {
   return std::max(
     std::chrono::ceil<milliseconds>(deadline - steady_clock::now()), milliseconds{0});
@@ -111,6 +76,7 @@ namespace {
 /// What the supervisors' observer needs; it may outlive the application by a moment.
 struct health {
   std::function<void(const supervision_event&)> on_event;
+  std::shared_ptr<actors::log_sink> log;
   std::atomic<bool> stopped = false;
   /// Makes the default worker's specification; empty: there is none. The application's,
   /// and so under a lock of its own, which its end waits for.
@@ -131,7 +97,7 @@ struct health {
       else if (event.supervisor == root_name + '.' + workers_name)
         workers_escalated = to_string(event);
     }
-    log_event(event);
+    log_event(*log, event);
     // It comes back without children.
     if (event.kind == event_kind::restarted && event.supervisor == root_name
       && event.child == workers_name) {
@@ -142,7 +108,7 @@ struct health {
     if (!on_event)
       return;
     if (const auto thrown = actors::contained("on_event", [&] { on_event(event); }))
-      spdlog::error("cafka: {}", *thrown);
+      log->write(log_level::error, "supervisor", event.supervisor, *thrown);
   }
 
   /// Why nothing works any more; `none` while it does.
@@ -230,6 +196,7 @@ struct application::impl {
   impl(caf::actor_system& system, application_options given)
     : sys(system), options(std::move(given)) {
     state->on_event = options.on_event;
+    state->log = options.log;
   }
 
   caf::actor_system& sys;
@@ -511,7 +478,7 @@ struct application::impl {
     if (outcome.code != error_code::none)
       return outcome;
     if (tls != nullptr)
-      warn_of_verification(name, tls->options());
+      warn_of_verification(*options.log, "worker", name, tls->options());
     return handle;
   }
 
@@ -569,6 +536,12 @@ result<std::unique_ptr<application>> application::start(
     || options.stop_timeout <= milliseconds{0})
     return error{error_code::invalid_argument,
       "request_timeout and stop_timeout must be more than zero"};
+  if (options.log == nullptr) {
+    auto log = make_log(options);
+    if (!log)
+      return log.error();
+    options.log = *std::move(log);
+  }
   auto content = std::make_unique<impl>(sys, std::move(options));
   content->transports = content->options.transports;
   if (content->transports == nullptr) {
@@ -668,7 +641,7 @@ result<worker_actor> application::start_link_worker(
   }
   tell_end(worker, owner);
   if (tls != nullptr)
-    warn_of_verification({}, tls->options());
+    warn_of_verification(*impl_->options.log, "worker", {}, tls->options());
   return handle;
 }
 

@@ -5,9 +5,44 @@
 #include <cafka/app/configuration.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
+#include <caf/config_value.hpp>
 #include <caf/init_global_meta_objects.hpp>
 
+#include <algorithm>
+#include <array>
+#include <string_view>
+
 namespace cafka {
+
+namespace {
+
+bool names_a_secret(std::string_view key) {
+  constexpr std::array<std::string_view, 3> endings{"password", "passphrase", "secret"};
+  return std::ranges::any_of(endings, [&](auto ending) { return key.ends_with(ending); });
+}
+
+void redact(caf::settings& block);
+
+void redact(caf::config_value& value) {
+  if (auto* inner = caf::get_if<caf::settings>(&value)) {
+    redact(*inner);
+  } else if (auto* list = caf::get_if<caf::config_value::list>(&value)) {
+    for (auto& each : *list)
+      redact(each);
+  }
+}
+
+void redact(caf::settings& block) {
+  for (auto& [key, value] : block) {
+    if (!names_a_secret(key))
+      redact(value);
+    else if (const auto* text = caf::get_if<std::string>(&value);
+             text == nullptr || !text->empty())
+      value = caf::config_value{"<redacted>"};
+  }
+}
+
+} // namespace
 
 void init_global_meta_objects() {
   caf::core::init_global_meta_objects();
@@ -15,6 +50,15 @@ void init_global_meta_objects() {
   caf::init_global_meta_objects<caf::id_block::cafka_producer>();
   caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
+}
+
+caf::settings redacted(caf::settings content) {
+  redact(content);
+  return content;
+}
+
+caf::settings configuration::dump_content() const {
+  return redacted(actor_system_config::dump_content());
 }
 
 configuration::configuration() {

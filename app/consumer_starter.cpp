@@ -1,4 +1,6 @@
+#include <cafka/actors/tls.hpp>
 #include <cafka/app/consumer_starter.hpp>
+#include <cafka/app/log.hpp>
 
 #include <utility>
 
@@ -28,6 +30,7 @@ result<consumer> consumer_starter::start(consumer_options options) {
   auto connection = worker_options_from(options_, {}, name);
   if (!connection)
     return connection.error();
+  const auto tls = connection->transport.tls;
   auto core = actors::consumer_core::make(sys_, std::move(options));
   core->on_closed = [children = children_, name](
                       milliseconds deadline) { return children.end(name, deadline); };
@@ -44,6 +47,8 @@ result<consumer> consumer_starter::start(consumer_options options) {
     });
   if (outcome.code != error_code::none)
     return outcome;
+  if (tls != nullptr)
+    warn_of_verification(*options_.log, "consumer", name, tls->options());
   by_name_[name] = core;
   return consumer{std::move(core)};
 }

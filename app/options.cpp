@@ -1,5 +1,6 @@
 #include <cafka/actors/contained.hpp>
 #include <cafka/actors/tls.hpp>
+#include <cafka/app/log.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/protocol/names.hpp>
 
@@ -73,12 +74,12 @@ public:
   }
 
   /// The same, and never shown.
-  void hidden_text(const std::string& key, std::string& out) {
+  void hidden_text(const std::string& key, secret& out) {
     if (const auto* value = take(key)) {
       if (const auto* x = caf::get_if<std::string>(value))
         out = *x;
       else
-        refuse(key, caf::config_value{"<redacted>"}, "a text in quotation marks");
+        refuse_unseen(key, "a text in quotation marks");
     }
   }
 
@@ -101,6 +102,16 @@ public:
     refuse(key, *value, "one of " + allowed);
   }
 
+  /// A level of the log; whether there is one.
+  bool level(const std::string& key, log_level& out) {
+    std::vector<std::pair<std::string_view, log_level>> all;
+    for (const auto l : {log_level::trace, log_level::debug, log_level::info,
+           log_level::warning, log_level::error, log_level::critical, log_level::off})
+      all.emplace_back(to_string(l), l);
+    word(key, out, all);
+    return block_.contains(key);
+  }
+
   /// A block within this one; `read` gets its reader.
   template <class Read>
   void block(const std::string& key, Read read) {
@@ -109,7 +120,7 @@ public:
       return;
     const auto* content = caf::get_if<caf::settings>(value);
     if (content == nullptr)
-      return refuse(key, *value, "a block { ... }");
+      return refuse_block(key, *value);
     block_reader inner{name_ + '.' + key, *content};
     read(inner);
     if (auto wrong = inner.outcome(); wrong_.code == error_code::none)
@@ -197,9 +208,35 @@ private:
 
   void refuse(
     const std::string& key, const caf::config_value& value, const std::string& allowed) {
+    if (holds_block(value))
+      return refuse_unseen(key, allowed);
     if (wrong_.code == error_code::none)
       wrong_ = {error_code::invalid_argument,
         name_ + '.' + key + " = " + to_string(value) + ": must be " + allowed};
+  }
+
+  /// A text in the place of a block may be meant for what is in the block.
+  void refuse_block(const std::string& key, const caf::config_value& value) {
+    const std::string allowed = "a block { ... }";
+    if (caf::get_if<std::string>(&value) != nullptr
+      || caf::get_if<caf::config_value::list>(&value) != nullptr)
+      refuse_unseen(key, allowed);
+    else
+      refuse(key, value, allowed);
+  }
+
+  /// Whether there may be a password within it that stands at the wrong place.
+  static bool holds_block(const caf::config_value& value) {
+    if (const auto* list = caf::get_if<caf::config_value::list>(&value))
+      return std::ranges::any_of(*list, &block_reader::holds_block);
+    return caf::get_if<caf::settings>(&value) != nullptr;
+  }
+
+  /// The same for a value that must not be shown.
+  void refuse_unseen(const std::string& key, const std::string& allowed) {
+    if (wrong_.code == error_code::none)
+      wrong_ = {error_code::invalid_argument,
+        name_ + '.' + key + " = <redacted>: must be " + allowed};
   }
 
   std::string name_;
@@ -221,6 +258,8 @@ void read(block_reader& in, ssl_options& out) {
   in.word("min_version", out.min_version,
     {{"1.2", tls_version::tls_1_2}, {"1.3", tls_version::tls_1_3}});
   in.any_text("ciphers", out.ciphers);
+  in.any_text("password_file", out.password_file);
+  in.any_text("password_env", out.password_env);
 }
 
 } // namespace
@@ -333,8 +372,7 @@ result<application_options> options_from(const caf::settings& config) {
     return options;
   const auto* block = caf::get_if<caf::settings>(&found->second);
   if (block == nullptr)
-    return error{error_code::invalid_argument,
-      "cafka = " + to_string(found->second) + ": must be a block { ... }"};
+    return error{error_code::invalid_argument, "cafka: must be a block { ... }"};
   block_reader in{"cafka", *block};
   in.brokers("brokers", options.brokers);
   in.text("client_id", options.client_id);
@@ -372,6 +410,14 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("restart_delay", options.restart_delay, true);
   in.boolean("isolate_workers", options.isolate_workers);
   in.number("io_threads", options.io_threads, 1, 64);
+  in.level("log_level", options.log_level);
+  in.block("log_levels", [&](block_reader& levels) {
+    for (const auto& component : log_components()) {
+      auto own = options.log_level;
+      if (levels.level(component, own))
+        options.log_levels[component] = own;
+    }
+  });
   in.duration("stop_timeout", options.stop_timeout, false);
   if (auto wrong = in.outcome(); wrong.code != error_code::none)
     return wrong;
@@ -406,6 +452,7 @@ result<actors::worker_options> worker_options_from(
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
   result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
+  result.log = application.log;
   if (*all->use_ssl) {
     auto tls = actors::tls_context::make(*all->ssl_options);
     if (!tls)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cafka/actors/log_sink.hpp>
 #include <cafka/actors/tls_options.hpp>
 #include <cafka/actors/worker.hpp>
 #include <cafka/supervision/supervisor.hpp>
@@ -8,6 +9,7 @@
 
 #include <functional>
 #include <initializer_list>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +17,8 @@
 #include <vector>
 
 namespace cafka {
+
+using protocol::log_level;
 
 /// The brokers to ask first: endpoints, text as `"host:port,host:port"`, or a function
 /// that yields them.
@@ -172,10 +176,29 @@ struct application_options {
   /// The deadline of `stop` when none is given, and of the destructor.
   milliseconds stop_timeout{5'000};
 
+  /// The lowest level that is logged; `info` tells of what has changed, such as a broker
+  /// that answers again. docs/logging.md has what is told at which level.
+  cafka::log_level log_level = cafka::log_level::info;
+  /// The same for one component: `worker`, `producer`, `consumer`, `stream`,
+  /// `supervisor`.
+  std::map<std::string, cafka::log_level> log_levels = {};
+  /// Takes each line of the log that is wanted, in place of standard error: its level,
+  /// the component that tells it, that one's name, and the text.
+  ///
+  /// Called in whatever thread something happens, in several at a time, and from within
+  /// cafka's own functions: it must return soon and call none of them. What it throws
+  /// goes no further; the first time is told on standard error.
+  std::function<void(cafka::log_level level, std::string_view component,
+    std::string_view name, std::string_view text)>
+    on_log = {};
+
   /// Called with each supervision event, in the supervisor: it must not block or throw.
   std::function<void(const supervision::supervision_event&)> on_event = {};
   /// Makes the connections; TCP by default. Tests put an in-memory one here.
   std::shared_ptr<actors::transport_factory> transports = {};
+  /// Where the lines of the log go. Made by `application::start` from the three settings
+  /// above, unless there is one here.
+  std::shared_ptr<actors::log_sink> log = {};
 };
 
 /// Reads the setting `kafka_version`: a release such as `0.9.0.1`, or `ask` for none.

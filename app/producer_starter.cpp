@@ -1,6 +1,6 @@
+#include <cafka/actors/tls.hpp>
+#include <cafka/app/log.hpp>
 #include <cafka/app/producer_starter.hpp>
-
-#include <spdlog/spdlog.h>
 
 #include <utility>
 
@@ -51,9 +51,12 @@ result<producer> producer_starter::start_locked(producer_options options) {
   auto connection = worker_options_from(options_, {}, name);
   if (!connection)
     return connection.error();
+  const auto tls = connection->transport.tls;
   auto core = std::make_shared<actors::producer_core>(sys_, std::move(options));
   core->on_closed = [children = children_, name] { children.end(name); };
-  core->on_trouble = [](const std::string& what) { spdlog::error("cafka: {}", what); };
+  core->on_trouble = [log = options_.log, name](const std::string& what) {
+    log->write(log_level::error, "producer", name, what);
+  };
   const auto outcome = children_.start(
     name,
     [core, settings = *std::move(connection), transports = transports_](
@@ -68,6 +71,8 @@ result<producer> producer_starter::start_locked(producer_options options) {
     });
   if (outcome.code != error_code::none)
     return outcome;
+  if (tls != nullptr)
+    warn_of_verification(*options_.log, "producer", name, tls->options());
   by_name_[name] = core;
   return producer{std::move(core)};
 }

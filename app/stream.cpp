@@ -2,7 +2,6 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <mutex>
@@ -116,8 +115,9 @@ private:
   void complain() {
     if (!asked_about_ && outcome_.code != error_code::none
       && outcome_.code != error_code::closed)
-      spdlog::error("cafka: a stream of {}/{} ended with {}, and nobody asked", topic_,
-        partition_.value(), to_string(outcome_));
+      starter_->log().write(log_level::error, "stream",
+        topic_ + '/' + std::to_string(partition_.value()),
+        "ended with " + to_string(outcome_) + ", and nobody asked");
   }
 
   const std::shared_ptr<stream_starter> starter_;

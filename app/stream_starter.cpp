@@ -79,6 +79,7 @@ stream_starter::stream_starter(caf::actor_system& sys, const application_options
     commit_interval_(options.commit_interval),
     commit_threshold_(options.commit_threshold),
     request_timeout_(options.request_timeout),
+    log_(options.log),
     names_(std::move(names)),
     streams_(std::move(streams)),
     why_ended_(std::move(why_ended)) {

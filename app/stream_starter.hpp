@@ -25,6 +25,7 @@ public:
     std::function<caf::strong_actor_ptr()> streams, std::function<error()> why_ended);
 
   [[nodiscard]] caf::actor_system& system() const { return sys_; }
+  [[nodiscard]] actors::log_sink& log() const { return *log_; }
 
   /// What the options mean. Errors: `invalid_argument`, `invalid_group_id`.
   [[nodiscard]] result<actors::stream_settings> settings(const std::string& topic,
@@ -43,6 +44,7 @@ private:
   const milliseconds commit_interval_;
   const std::size_t commit_threshold_;
   const milliseconds request_timeout_;
+  const std::shared_ptr<actors::log_sink> log_;
   std::shared_ptr<supervision::registry> names_;
   std::function<caf::strong_actor_ptr()> streams_;
   std::function<error()> why_ended_;

@@ -56,6 +56,11 @@ struct shop_config : caf::actor_system_config {
     // cafka's messages are answered soonest with this policy.
     set("caf.scheduler.policy", "sharing");
   }
+
+  // What --dump-config prints: no passwords.
+  caf::settings dump_content() const override {
+    return cafka::redacted(actor_system_config::dump_content());
+  }
 };
 
 // -- an actor of the service ------------------------------------------------------------

@@ -81,8 +81,8 @@ void option_adder::common(common_arguments& to, const std::string& output) {
       ->check(checked(
         "text or json", [](const std::string& t) { return t == "text" || t == "json"; }));
   }
-  command_->add_flag(
-    "-v,--verbose", to.verbose, "Log what happens to standard error, worker by worker");
+  command_->add_flag("-v,--verbose", to.verbose,
+    "Log to standard error what happens to connections; twice (-vv): each request, too");
   tls(to);
 }
 

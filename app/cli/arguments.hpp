@@ -33,7 +33,8 @@ struct common_arguments {
   /// file says, else 10 s.
   std::optional<milliseconds> timeout;
   output_format output = output_format::text;
-  bool verbose = false;
+  /// How often -v was given.
+  int verbose = 0;
   /// TLS is spoken; false: as the configuration file says.
   bool tls = false;
   /// Each empty: what the configuration file says. One that is not turns TLS on.

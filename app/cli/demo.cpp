@@ -523,11 +523,13 @@ exit_code run_demo(
   const demo_arguments& what, const common_arguments& common, settings from) {
   const auto began = steady_clock::now();
   narrator tell;
-  // The story itself tells what a log would.
-  if (!common.verbose)
-    spdlog::set_level(spdlog::level::off);
   std::unique_ptr<embedded_broker> broker;
   auto options = std::move(from.options);
+  // The story itself tells what a log would.
+  if (common.verbose == 0) {
+    options.log_level = log_level::off;
+    options.log_levels.clear();
+  }
   if (common.brokers.empty() && !from.names_brokers) {
     auto started = embedded_broker::start();
     if (!started) {

@@ -35,7 +35,7 @@ int main(int argc, char** argv) {
   if (const auto* code = std::get_if<exit_code>(&parsed))
     return *code;
   const auto& args = std::get<arguments>(parsed);
-  set_up_log(args.common.verbose);
+  set_up_log();
   auto from = read_settings(args.common);
   if (!from) {
     report("the configuration", from.error());

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <fstream>
+#include <unistd.h>
 
 namespace cafka::cli {
 
@@ -70,7 +71,11 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
     ssl.cacertfile = ssl.cacertdir = {};
   // A key of the configuration file would not fit another certificate.
   if (!common.cert.empty())
-    ssl.keyfile = ssl.password = {};
+    ssl.keyfile = {};
+  if (!common.cert.empty() || !common.key_password_file.empty()) {
+    ssl.password.clear();
+    ssl.password_file = ssl.password_env = {};
+  }
   take(common.ca_file, ssl.cacertfile);
   take(common.ca_dir, ssl.cacertdir);
   take(common.cert, ssl.certfile);
@@ -79,10 +84,12 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
     ssl.verify = ssl_verify::verify_none;
   if (!common.key_password_file.empty()) {
     std::ifstream file{common.key_password_file};
-    if (!std::getline(file, ssl.password))
+    std::string line;
+    if (!std::getline(file, line))
       return error{error_code::invalid_argument,
         "--key-password-file " + common.key_password_file
           + ": has no first line to read"};
+    ssl.password = std::move(line);
     to.use_ssl = true;
   }
   return done{};
@@ -104,6 +111,7 @@ result<settings> read_settings(const common_arguments& common) {
   settings result;
   result.config = std::make_unique<configuration>();
   bool timeout_is_set = false;
+  bool level_is_set = false;
   if (!common.config_file.empty()) {
     std::ifstream file{common.config_file};
     if (!file.is_open())
@@ -120,6 +128,7 @@ result<settings> read_settings(const common_arguments& common) {
     const auto* block =
       caf::get_if<caf::settings>(&caf::content(*result.config), "cafka");
     timeout_is_set = block != nullptr && block->contains("request_timeout");
+    level_is_set = block != nullptr && block->contains("log_level");
     result.names_brokers = block != nullptr && block->contains("brokers");
   }
   if (!common.brokers.empty())
@@ -136,14 +145,21 @@ result<settings> read_settings(const common_arguments& common) {
     result.options.request_timeout = *common.timeout;
   else if (!timeout_is_set)
     result.options.request_timeout = default_timeout;
+  if (common.verbose > 0) {
+    result.options.log_level = common.verbose > 1 ? log_level::trace : log_level::debug;
+    result.options.log_levels.clear();
+  } else if (!level_is_set) {
+    result.options.log_level = log_level::warning;
+  }
   return result;
 }
 
-void set_up_log(bool verbose) {
+void set_up_log() {
   auto logger = spdlog::stderr_color_mt("cafka");
-  logger->set_level(verbose ? spdlog::level::debug : spdlog::level::warn);
-  logger->set_pattern("%H:%M:%S.%e %^%l%$ %v");
-  spdlog::set_default_logger(std::move(logger));
+  logger->set_level(spdlog::level::trace);
+  // On a terminal a line may meet the one that shows how far the work is.
+  const std::string begin = ::isatty(STDERR_FILENO) == 1 ? "\r\033[K" : "";
+  logger->set_pattern(begin + "%H:%M:%S.%e %^%l%$ %v");
 }
 
 result<done> session::connect() {

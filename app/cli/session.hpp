@@ -26,9 +26,8 @@ struct settings {
 /// Error `invalid_argument` names the file and what is wrong with it.
 [[nodiscard]] result<settings> read_settings(const common_arguments& common);
 
-/// Sends the program's log to standard error, from `debug` on when it is to be verbose,
-/// else from warnings on.
-void set_up_log(bool verbose);
+/// Makes the logger that cafka writes to: on standard error, in short lines.
+void set_up_log();
 
 /// An actor system with a cafka application and one worker, the default one, that a
 /// broker has answered.

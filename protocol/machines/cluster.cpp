@@ -23,13 +23,20 @@ const cluster::partition* cluster::topic::find(partition_id p) const {
 
 void cluster::update(const metadata_response& answer, bool complete) {
   if (!answer.brokers.empty()) {
-    brokers_.clear();
+    const auto before = std::exchange(brokers_, {});
     for (const auto& b : answer.brokers) {
-      if (b.port > 0 && b.port <= 65535)
+      if (b.port <= 0 || b.port > 65535)
+        continue;
+      const auto& now =
         brokers_[b.node_id] = {b.host, static_cast<std::uint16_t>(b.port)};
+      const auto old = before.find(b.node_id);
+      if (old != before.end() && old->second != now)
+        news_.brokers.push_back({b.node_id, old->second, now});
     }
   }
   controller_ = answer.controller_id;
+  if (controller_.value() >= 0 && controller_ != told_controller_)
+    news_.controller = told_controller_ = controller_;
   std::unordered_map<std::string, topic> kept;
   if (complete)
     kept.swap(topics_);
@@ -45,11 +52,14 @@ void cluster::update(const metadata_response& answer, bool complete) {
     for (const auto& p : t.partitions) {
       if (p.partition_index.value() < 0)
         continue;
-      const auto* before = same_topic ? known.find(p.partition_index) : nullptr;
-      if (before != nullptr && before->epoch > p.leader_epoch)
+      const auto* before = known.id == fresh.id ? known.find(p.partition_index) : nullptr;
+      if (before != nullptr && same_topic && before->epoch > p.leader_epoch) {
         fresh.partitions.push_back(*before);
-      else
-        fresh.partitions.push_back({p.partition_index, p.leader_id, p.leader_epoch});
+        continue;
+      }
+      auto told = before == nullptr ? leader_moves::never : before->told;
+      news_.leaders.note(told, p.leader_id, *t.name, p.partition_index);
+      fresh.partitions.push_back({p.partition_index, p.leader_id, p.leader_epoch, told});
     }
     std::ranges::stable_sort(fresh.partitions, {}, &partition::id);
     // One that is told twice counts once.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/protocol/endpoint.hpp>
+#include <cafka/protocol/machines/leader_moves.hpp>
 #include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/types.hpp>
 
@@ -105,11 +106,32 @@ public:
   /// The topic's id; all zero where it is not known.
   [[nodiscard]] uuid topic_id(const std::string& topic) const;
 
+  /// A broker that is known by number and listens somewhere else now.
+  struct broker_move {
+    broker_id id = -1;
+    endpoint before;
+    endpoint now;
+  };
+
+  /// What answers have changed, for a log.
+  struct news {
+    leader_moves leaders;
+    std::vector<broker_move> brokers;
+    std::optional<broker_id> controller;
+  };
+
+  [[nodiscard]] bool has_news() const {
+    return !news_.leaders.empty() || !news_.brokers.empty() || news_.controller;
+  }
+  /// What has changed since the last time.
+  [[nodiscard]] news take_news() { return std::exchange(news_, {}); }
+
 private:
   struct partition {
     partition_id id;
     broker_id leader = -1;
     leader_epoch epoch = -1;
+    broker_id told = leader_moves::never; // For the news.
   };
 
   struct topic {
@@ -131,6 +153,8 @@ private:
   broker_id controller_ = -1;
   std::unordered_map<std::string, topic> topics_;
   std::map<coordinator_of, node> coordinators_;
+  broker_id told_controller_ = -1;
+  news news_;
 };
 
 } // namespace cafka::protocol

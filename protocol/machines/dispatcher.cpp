@@ -39,7 +39,7 @@ std::string describe_missing(const link& on, call_id call) {
   return arriving->call == call
     ? "only " + count + " bytes of the answer" + from + " had arrived by the deadline"
     : "no answer" + from + ", which is sending another one: " + count + " bytes of it "
-        + "had arrived by the deadline";
+      + "had arrived by the deadline";
 }
 
 } // namespace
@@ -138,13 +138,19 @@ void dispatcher::handle(
                  heed_quota(now, l, api_key::api_versions,
                    throttle_of(l.handshake_throttle(), options_.max_throttle, true));
                  changed_ = true;
+                 tell_up(l);
                },
-               [&](link::reply& r) { out_.send(connection, std::move(r.bytes)); },
+               [&](link::reply& r) {
+                 tell_handshake(l, r.bytes.size);
+                 out_.send(connection, std::move(r.bytes));
+               },
                [&](const link::answer& answer) {
                  // Not before: a broker that wants a login agrees on versions and then
                  // hangs up, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
+                 if (news_.any())
+                   tell_recovered(now, l);
                  deliver(now, l, answer, payload);
                },
                [&](const error& e) {
@@ -155,8 +161,8 @@ void dispatcher::handle(
     event);
 }
 
-void dispatcher::on_progress(time_point now, std::uint64_t connection,
-  std::size_t received, std::size_t expected) {
+void dispatcher::on_progress(
+  time_point now, std::uint64_t connection, std::size_t received, std::size_t expected) {
   auto* l = by_connection(connection);
   if (l == nullptr)
     return;
@@ -428,15 +434,20 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
       finish(at, bytes.error());
     return;
   }
+  c.sent_bytes = bytes->size;
   switch (out_.send(to.connection(), *std::move(bytes))) {
   case output::sent::queued:
+    c.sent_at = now;
+    c.version = *version;
     to.sent(now, at->first, what, *version);
     c.waiting = waits_for::nothing;
     c.on = &to;
     // A broker that pauses before it answers may do so again.
     extend(at->first, c, quotas_.delay(to.address()));
-    if (!what.answered)
+    if (!what.answered) {
+      tell_answered(now, to, c, 0, {});
       finish(at, {});
+    }
     break;
   case output::sent::full:
     finish(at,
@@ -463,6 +474,9 @@ void dispatcher::deliver(
   c.on = nullptr;
   auto outcome = c.what->receive(a.version, payload, cluster_);
   heed_quota(now, from, c.what->what().key, c.what->throttled());
+  tell_answered(now, from, c, payload.size(), outcome);
+  if (cluster_.has_news())
+    tell_cluster_news();
   if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
@@ -534,6 +548,7 @@ void dispatcher::expire(time_point now, calls::iterator at) {
   error outcome{error_code::timed_out, {}};
   auto* on = c.on;
   if (on != nullptr) {
+    tell_unanswered(now, c);
     if (!c.what->repeatable())
       outcome.code = error_code::outcome_unknown;
     outcome.detail = describe_missing(*on, at->first);

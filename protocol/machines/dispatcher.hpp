@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cafka/protocol/log_level.hpp>
+#include <cafka/protocol/machines/connection_news.hpp>
 #include <cafka/protocol/machines/link.hpp>
 
 #include <map>
@@ -47,8 +49,16 @@ struct dispatcher_options {
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   /// Most calls at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;
+  /// The lowest level that `output::happened` is told of.
+  log_level tell_from = log_level::off;
   /// Seeds the jitter and the choice of the first broker.
   std::uint64_t seed = 0;
+};
+
+/// What a dispatcher tells of: a connection, a request, a leader, in one line.
+struct happening {
+  log_level level = log_level::off;
+  std::string text;
 };
 
 /// Decides what a client of one cluster does next: which broker to connect to, which call
@@ -67,6 +77,8 @@ public:
     virtual void connect(std::uint64_t connection, const endpoint& to) = 0;
     virtual sent send(std::uint64_t connection, frame bytes) = 0;
     virtual void disconnect(std::uint64_t connection) = 0;
+    /// For a log, from the level `dispatcher_options::tell_from` on.
+    virtual void happened(const happening&) {}
 
   protected:
     ~output() = default;
@@ -98,8 +110,8 @@ public:
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
   /// Bytes of an answer arrive that is not whole yet, `received` of `expected` so far; or
   /// bytes of a request leave, where both are zero.
-  void on_progress(time_point now, std::uint64_t connection, std::size_t received,
-    std::size_t expected);
+  void on_progress(
+    time_point now, std::uint64_t connection, std::size_t received, std::size_t expected);
   void on_down(time_point now, std::uint64_t connection, const error& why);
   void on_time(time_point now);
 
@@ -140,6 +152,9 @@ private:
     time_point deadline;
     time_point not_before;
     link* on = nullptr; // Where it is in flight.
+    time_point sent_at;
+    std::size_t sent_bytes = 0;
+    std::int16_t version = 0;
     std::uint32_t attempts = 0;
     bool own = false; // The dispatcher asks for itself.
     waits_for waiting = waits_for::nothing;
@@ -164,7 +179,8 @@ private:
     time_point not_before; // The next one, after failures.
     time_point next_lookup = time_point::max();
     std::uint32_t failures = 0;
-    error refused; // Why no waiting can help, as of `found_at`.
+    error refused;       // Why no waiting can help, as of `found_at`.
+    broker_id told = -1; // The coordinator that was told of last.
   };
 
   struct lookup_outcome {
@@ -238,6 +254,23 @@ private:
   void handle(time_point now, link& l, link::event event, const shared_bytes& payload);
   void connect_seed(time_point now);
   void lose(time_point now, link& l, const error& why);
+
+  // What a log may want; see `output::happened`.
+  [[nodiscard]] bool tells(log_level level) const { return level >= options_.tell_from; }
+  void tell(log_level level, std::string text);
+  void tell_connecting(const link& l);
+  void tell_handshake(const link& l, std::size_t bytes);
+  void tell_up(const link& l);
+  void tell_lost(
+    time_point now, const link& l, const error& why, bool was_up, std::size_t in_flight);
+  void tell_closing(const link& l, std::string_view why);
+  void tell_recovered(time_point now, const link& l);
+  void tell_answered(time_point now, const link& from, const pending_call& c,
+    std::size_t bytes, const error& outcome);
+  void tell_unanswered(time_point now, const pending_call& c);
+  void tell_cluster_news();
+  void tell_coordinator(const coordinator_of& what, broker_id& told, broker_id now);
+
   link* by_connection(std::uint64_t connection);
   template <class F>
   void each_link(F f) const {
@@ -267,6 +300,7 @@ private:
   std::size_t seed_places_ = 1;
   std::map<endpoint, error> seed_errors_;
   std::size_t up_links_ = 0;
+  connection_news news_;
 
   std::map<std::string, topic_use> topics_;
   bool metadata_wanted_ = false;

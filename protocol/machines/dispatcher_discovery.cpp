@@ -210,6 +210,7 @@ void dispatcher::looked_up(time_point now) {
     use.found_at = now;
     use.refused = {};
     if (outcome.code == error_code::none) {
+      tell_coordinator(what, use.told, cluster_.coordinator(what));
       use.failures = 0;
       use.not_before = now;
     } else {

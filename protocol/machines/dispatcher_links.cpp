@@ -66,6 +66,7 @@ void dispatcher::close_idle_links(time_point now) {
     const auto since = l.idle_since();
     if (!since || now - *since < options_.resting_idle)
       return false;
+    tell_closing(l, "nothing uses it");
     out_.disconnect(l.connection());
     --up_links_;
     return true;
@@ -82,6 +83,7 @@ void dispatcher::connect(time_point now, link& l) {
       old = other.old_release();
   });
   l.connecting(now, ++last_connection_, old);
+  tell_connecting(l);
   out_.connect(l.connection(), l.address());
 }
 
@@ -104,10 +106,13 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
   // A broker may close what is idle; anything else may mean that it is gone.
   if (!l.up() || l.in_flight() > 0)
     cluster_.forget_coordinators_at(l.broker());
-  if (l.up())
+  const bool was_up = l.up();
+  const auto in_flight = l.in_flight();
+  if (was_up)
     --up_links_;
   const auto orphans =
     l.down(now, {why.code, shown(why.detail)}, options_.reconnect, random_);
+  tell_lost(now, l, l.last_error(), was_up, in_flight);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.
   } else if (&l == seed_.get()) {
@@ -141,6 +146,7 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
 }
 
 void dispatcher::let_go(time_point now, link& l) {
+  tell_closing(l, "nobody waits any more for the answers on their way");
   out_.disconnect(l.connection());
   --up_links_;
   l.let_go(now);

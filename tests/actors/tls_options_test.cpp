@@ -5,6 +5,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <sys/stat.h>
 
@@ -81,9 +82,65 @@ TEST_CASE("a file that cannot be used is named, with its option and what is wron
     == "ssl_options.keyfile = " + locked
       + ": its key does not open with the password that is set");
   CHECK(tls_context::make({.certfile = crt, .keyfile = locked, .password = "sesame"}));
+  CHECK(refused({.certfile = crt, .keyfile = locked, .password_file = missing})
+    == "ssl_options.password_file = " + missing
+      + ": cannot be read: no such file or directory");
   CHECK(refused({.ciphers = "NO-SUCH-CIPHER"})
     == "ssl_options.ciphers = NO-SUCH-CIPHER: names no cipher of TLS 1.2 that OpenSSL "
        "allows: see openssl ciphers");
+}
+
+TEST_CASE(
+  "the password of a key comes from a file, and is read again when that changes") {
+  const scratch_folder files;
+  const authority ca{"cafka test CA"};
+  const auto own = ca.issue();
+  const auto password = files.write("password", "guess\n");
+  const ssl_options options{.certfile = files.write("client.crt", own.certificate),
+    .keyfile = files.write("locked.key", encrypted(own.key, "sesame")),
+    .password_file = password};
+  const auto why = refused(options);
+  CHECK(why
+    == "ssl_options.keyfile = " + options.keyfile
+      + ": its key does not open with the password that is set");
+  // As editors leave it on any system; only the first line counts.
+  files.write("password", "sesame\r\nanother line\n");
+  const auto context = tls_context::make(options);
+  REQUIRE(context);
+  CHECK((*context)->open(-1, "kafka"));
+  files.write("password", "\n");
+  const auto empty = (*context)->open(-1, "kafka");
+  REQUIRE_FALSE(empty);
+  CHECK(empty.error()
+    == cafka::protocol::error{error_code::tls_failed,
+      "ssl_options.password_file = " + password + ": its first line is empty"});
+}
+
+TEST_CASE("the password of a key comes from an environment variable") {
+  const scratch_folder files;
+  const authority ca{"cafka test CA"};
+  const auto own = ca.issue();
+  const ssl_options options{.certfile = files.write("client.crt", own.certificate),
+    .keyfile = files.write("locked.key", encrypted(own.key, "sesame")),
+    .password_env = "CAFKA_TEST_KEY_PASSWORD"};
+  ::unsetenv("CAFKA_TEST_KEY_PASSWORD");
+  CHECK(refused(options)
+    == "ssl_options.password_env = CAFKA_TEST_KEY_PASSWORD: there is no such environment "
+       "variable, or it is empty");
+  ::setenv("CAFKA_TEST_KEY_PASSWORD", "sesame", 1);
+  CHECK(tls_context::make(options));
+  ::unsetenv("CAFKA_TEST_KEY_PASSWORD");
+}
+
+TEST_CASE("a password that comes from two places is refused without being shown") {
+  for (const auto& why : {refused({.password = "sesame", .password_file = "/a/file"}),
+         refused({.password = "sesame", .password_env = "NAME"}),
+         refused({.password_file = "/a/file", .password_env = "NAME"})}) {
+    CHECK_THAT(why,
+      ContainsSubstring(
+        "only one of password, password_file and password_env can be set"));
+    CHECK_THAT(why, !ContainsSubstring("sesame"));
+  }
 }
 
 TEST_CASE("a pipe in the place of a file is refused, and not waited for") {

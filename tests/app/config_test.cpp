@@ -8,6 +8,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <fstream>
+#include <iostream>
 #include <memory>
 #include <sstream>
 
@@ -95,6 +96,28 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.isolate_workers == expected.isolate_workers);
   CHECK(read.io_threads == expected.io_threads);
   CHECK(read.stop_timeout == expected.stop_timeout);
+  CHECK(read.log_level == expected.log_level);
+  CHECK(read.log_levels == expected.log_levels);
+}
+
+TEST_CASE("the log's levels are read, and what is none is named") {
+  const auto read = options(parsed(R"(cafka {
+    log_level = "off"
+    log_levels { producer = "debug", supervisor = "critical" }
+  })"));
+  CHECK(read.log_level == log_level::off);
+  CHECK(read.log_levels
+    == std::map<std::string, log_level>{
+      {"producer", log_level::debug}, {"supervisor", log_level::critical}});
+  const auto wrong = options_from(parsed(R"(cafka { log_level = "verbose" })"));
+  REQUIRE_FALSE(wrong);
+  CHECK_THAT(wrong.error().detail,
+    ContainsSubstring("cafka.log_level = verbose: must be one of \"trace\", \"debug\""));
+  const auto unknown =
+    options_from(parsed(R"(cafka { log_levels { workers = "off" } })"));
+  REQUIRE_FALSE(unknown);
+  CHECK_THAT(unknown.error().detail,
+    ContainsSubstring("cafka.log_levels.workers is no setting; there are: worker, "));
 }
 
 TEST_CASE(
@@ -157,6 +180,35 @@ TEST_CASE("the block of ssl_options says how TLS is spoken") {
       "kafka", tls_version::tls_1_3, "ECDHE"});
 }
 
+TEST_CASE("the block of ssl_options says where the password of the key is") {
+  const auto of_file =
+    options(parsed(R"(cafka { ssl_options { password_file = "/run/secrets/key" } })"));
+  CHECK(of_file.ssl_options == ssl_options{.password_file = "/run/secrets/key"});
+  const auto of_variable =
+    options(parsed(R"(cafka { ssl_options { password_env = "KEY_PASSWORD" } })"));
+  CHECK(of_variable.ssl_options == ssl_options{.password_env = "KEY_PASSWORD"});
+}
+
+TEST_CASE("what --dump-config prints shows no password") {
+  configuration config;
+  std::istringstream file{R"(
+    dump-config = true
+    cafka { client_id = "orders", ssl_options { password = "sesame", keyfile = "c.key" } }
+    caf { openssl { passphrase = "sesame" } }
+    shop { accounts = [ { name = "a", api_secret = "sesame" } ], password = "" })"};
+  std::ostringstream printed;
+  auto* const before = std::cout.rdbuf(printed.rdbuf());
+  const auto wrong = config.parse({}, file);
+  std::cout.rdbuf(before);
+  REQUIRE(wrong.empty());
+  CHECK_THAT(printed.str(), !ContainsSubstring("sesame"));
+  CHECK_THAT(printed.str(), ContainsSubstring("password = <redacted>"));
+  CHECK_THAT(printed.str(), ContainsSubstring("passphrase = <redacted>"));
+  CHECK_THAT(printed.str(), ContainsSubstring("orders") && ContainsSubstring("c.key"));
+  // cafka itself sees what stands in the file.
+  CHECK(options(caf::content(config)).ssl_options.password == "sesame");
+}
+
 TEST_CASE("a worker speaks TLS when it or its application says so, and as it says") {
   application_options application;
   CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
@@ -187,6 +239,19 @@ TEST_CASE("a password of the wrong kind is refused without being shown") {
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error().detail, ContainsSubstring("cafka.ssl_options.password"));
   CHECK_THAT(refused.error().detail, !ContainsSubstring("1234"));
+}
+
+TEST_CASE("a password at a wrong place of the configuration is not shown either") {
+  const auto* const text = GENERATE(R"(cafka = [ { password = "sesame" } ])",
+    R"(cafka = "password = sesame")", R"(cafka { ssl_options = "password = sesame" })",
+    R"(cafka { ssl_options = [ "password", "sesame" ] })",
+    R"(cafka { client_id { password = "sesame" } })",
+    R"(cafka { initial_topics = [ [ { password = "sesame" } ] ] })",
+    R"(cafka { ssl_options { verify { password = "sesame" } } })",
+    R"(cafka { ssl_options { passwort = "sesame" } })");
+  const auto refused = options_from(parsed(text));
+  REQUIRE_FALSE(refused);
+  CHECK_THAT(refused.error().detail, !ContainsSubstring("sesame"));
 }
 
 TEST_CASE("the example of a service sets what it says") {

@@ -1,40 +1,19 @@
+#include "kept_log.hpp"
 #include <cafka/app/application.hpp>
 #include <cafka/app/configuration.hpp>
 
 #include <caf/actor_system.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <memory>
-#include <sstream>
 
 using namespace cafka;
+using cafka::testing::kept_log;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-/// What the program logs while this lives.
-class kept_log {
-public:
-  kept_log() {
-    const auto sink = std::make_shared<spdlog::sinks::ostream_sink_mt>(text_);
-    auto logger = std::make_shared<spdlog::logger>("kept", sink);
-    logger->set_pattern("%l %v");
-    spdlog::set_default_logger(std::move(logger));
-  }
-  ~kept_log() { spdlog::set_default_logger(before_); }
-  kept_log(const kept_log&) = delete;
-  kept_log& operator=(const kept_log&) = delete;
-
-  [[nodiscard]] std::string text() const { return text_.str(); }
-
-private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
-};
 
 application_options nobody_there() {
   application_options options;
@@ -42,13 +21,6 @@ application_options nobody_there() {
   options.brokers = "127.0.0.1:1";
   options.use_ssl = true;
   return options;
-}
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t found = 0;
-  for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1))
-    ++found;
-  return found;
 }
 
 } // namespace
@@ -59,12 +31,13 @@ TEST_CASE("verification that is off is warned of, once per worker, and else noth
   const kept_log log;
   auto options = nobody_there();
   options.disable_default_worker = true;
+  options.on_log = log.writer();
   {
     const auto app = application::start(system, options);
     REQUIRE(app);
     // Not reached, but started: its deadline is what passes.
     CHECK_FALSE((*app)->create_worker("careful", {}, 200ms));
-    CHECK(log.text().find("certificate") == std::string::npos);
+    CHECK(log.count("certificate") == 0);
     worker_init careless;
     careless.ssl_options = ssl_options{.verify = ssl_verify::verify_none};
     CHECK_FALSE((*app)->create_worker("careless", careless, 200ms));
@@ -72,10 +45,9 @@ TEST_CASE("verification that is off is warned of, once per worker, and else noth
     half.ssl_options = ssl_options{.verify = ssl_verify::verify_chain};
     CHECK_FALSE((*app)->create_worker("half", half, 200ms));
   }
-  CHECK(count(log.text(), "warning cafka: worker careless does not check") == 1);
-  CHECK(
-    count(log.text(), "warning cafka: worker half takes a broker's certificate") == 1);
-  CHECK(count(log.text(), "verify_") == 2);
+  CHECK(log.count("warning worker careless: does not check") == 1);
+  CHECK(log.count("warning worker half: takes a broker's certificate") == 1);
+  CHECK(log.count("verify_") == 2);
 }
 
 TEST_CASE("a certificate that cannot be read is told where a worker is created") {

@@ -74,7 +74,9 @@ TEST_CASE("records go over TLS and come back, with a client certificate or witho
     options = as_client();
     options.keyfile = kafka_cluster::certificate("client-encrypted.key");
     std::ifstream file{kafka_cluster::certificate("password")};
-    std::getline(file, options.password);
+    std::string password;
+    std::getline(file, password);
+    options.password = password;
   }
   SECTION("verification of the chain alone, and another host") {
     listener = "WRONG_HOST";

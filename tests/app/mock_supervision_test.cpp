@@ -1,13 +1,11 @@
 #include "fixture_consumer.hpp"
 #include "fixture_mock.hpp"
+#include "kept_log.hpp"
 #include <cafka/actors/producer.hpp>
 
 #include <caf/scoped_actor.hpp>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <future>
-#include <sstream>
 
 using namespace cafka;
 using namespace cafka::testing;
@@ -22,26 +20,6 @@ const supervision::tree_node& below(
   REQUIRE(i != node.children.end());
   return *i;
 }
-
-/// What is logged while it lives, as the program's own log would have it.
-class kept_log {
-public:
-  kept_log() {
-    auto logger = std::make_shared<spdlog::logger>(
-      "kept", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_));
-    logger->set_pattern("%l %v");
-    logger->set_level(spdlog::level::debug);
-    spdlog::set_default_logger(std::move(logger));
-  }
-  ~kept_log() { spdlog::set_default_logger(before_); }
-
-  /// Once nobody logs any more.
-  [[nodiscard]] std::string text() const { return text_.str(); }
-
-private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_ = spdlog::default_logger();
-};
 
 } // namespace
 
@@ -384,6 +362,8 @@ TEST_CASE("workers that crash too often a second time end the application, which
   options.max_restarts = 2;
   options.max_seconds = std::chrono::seconds{3600};
   options.restart_delay = milliseconds{1};
+  options.log_level = log_level::debug;
+  options.on_log = log.writer();
   service s{cluster.brokers(), options};
   s.connect("v");
   s.connect("w");
@@ -409,16 +389,16 @@ TEST_CASE("workers that crash too often a second time end the application, which
   const auto text = log.text();
   INFO(text);
   std::size_t at = 0;
-  for (const auto* line : {"debug cafka: cafka.workers: child 'w' started\n",
-         "debug cafka: cafka.workers: child 'w' exited (killed): ",
-         "warning cafka: cafka.workers: child 'w' restarted [restart 1 of 2]\n",
-         "warning cafka: cafka.workers: child 'w' restarted [restart 2 of 2]\n",
-         "critical cafka: cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
-         "debug cafka: cafka.workers: child 'v' exited (shutdown): ",
-         "debug cafka: cafka.workers: stopped: ",
-         "warning cafka: cafka: child 'workers' restarted [restart 1 of 1]\n",
-         "critical cafka: cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
-         "critical cafka: cafka: child 'workers' escalated: "}) {
+  for (const auto* line : {"debug supervisor cafka.workers: child 'w' started\n",
+         "debug supervisor cafka.workers: child 'w' exited (killed): ",
+         "warning supervisor cafka.workers: child 'w' restarted [restart 1 of 2]\n",
+         "warning supervisor cafka.workers: child 'w' restarted [restart 2 of 2]\n",
+         "critical supervisor cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
+         "debug supervisor cafka.workers: child 'v' exited (shutdown): ",
+         "debug supervisor cafka.workers: stopped: ",
+         "warning supervisor cafka: child 'workers' restarted [restart 1 of 1]\n",
+         "critical supervisor cafka.workers: child 'w' escalated: ", "[restart 3 of 2]\n",
+         "critical supervisor cafka: child 'workers' escalated: "}) {
     at = text.find(line, at);
     INFO(line);
     REQUIRE(at != std::string::npos);

@@ -257,6 +257,10 @@ public:
     forget(connection);
   }
 
+  void happened(const happening& what) override {
+    told.push_back(std::string{to_string(what.level)} + ' ' + what.text);
+  }
+
   // -- what the world does
 
   std::shared_ptr<fate> submit(call::traits what, milliseconds deadline = 0ms) {
@@ -389,9 +393,12 @@ public:
 
   using lines = std::vector<std::string>;
   lines take_log() { return std::exchange(log, {}); }
+  lines take_told() { return std::exchange(told, {}); }
 
   time_point now = time_point{} + 1h;
   lines log;
+  /// What it told of, from the level on that the options name.
+  lines told;
   std::map<std::uint64_t, endpoint> open;
   std::deque<request> requests;
   sent next_send = sent::queued;

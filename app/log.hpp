@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cafka/actors/log_sink.hpp>
+#include <cafka/app/options.hpp>
+#include <cafka/supervision/events.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace cafka {
+
+/// The components that tell something, by which `log_levels` goes.
+[[nodiscard]] const std::vector<std::string>& log_components();
+
+/// The log that the options describe: `on_log`, or else spdlog's logger `cafka`, the one
+/// that the program has registered under that name or one on standard error.
+///
+/// Error `invalid_argument` for a component in `log_levels` that there is none of.
+[[nodiscard]] result<std::shared_ptr<actors::log_sink>> make_log(
+  const application_options& options);
+
+/// Tells of a supervision event.
+void log_event(actors::log_sink& log, const supervision::supervision_event& event);
+
+/// Tells of TLS that checks less than it should, so that this is never silent.
+void warn_of_verification(actors::log_sink& log, const std::string& component,
+  const std::string& name, const ssl_options& options);
+
+} // namespace cafka

@@ -1,0 +1,142 @@
+#include "fixture_consumer.hpp"
+#include "fixture_mock.hpp"
+#include "kept_log.hpp"
+
+#include <catch2/generators/catch_generators.hpp>
+
+#include <future>
+#include <stdexcept>
+
+using namespace cafka;
+using namespace cafka::testing;
+
+namespace {
+
+application_options logging_to(const kept_log& log, log_level from = log_level::info) {
+  auto options = service::quiet();
+  options.log_level = from;
+  options.on_log = log.writer();
+  return options;
+}
+
+/// A fetch that rests at the end of the log.
+auto resting_fetch(application& app, const std::string& topic) {
+  return std::async(std::launch::async, [&app, topic] {
+    cafka::fetch request;
+    request.topic = topic;
+    request.partition = 0;
+    request.offset = 0;
+    request.wait_time = milliseconds{60'000};
+    request.deadline = patience;
+    return app.fetch(request, "w");
+  });
+}
+
+} // namespace
+
+TEST_CASE("a broker that is away is logged once, and once when it is back") {
+  const kept_log log;
+  mock_cluster cluster{1};
+  const auto topic = cluster.create_topic("topic");
+  cluster.set_down(1);
+  auto options = logging_to(log);
+  options.disable_default_worker = false;
+  options.default_worker = "w";
+  service s{cluster.brokers(), options};
+  REQUIRE(log.wait_for("warning worker w: cannot connect to "));
+  cluster.set_up(1);
+  REQUIRE(log.wait_for(" answers again, after "));
+  INFO(log.text());
+  CHECK(log.count("warning") == 1);
+  CHECK(log.count("info worker w: 127.0.0.1:") == 1);
+  SECTION("and lost, when it goes with a request on its connection") {
+    auto fetch = resting_fetch(*s.app, topic);
+    REQUIRE(eventually([&] { return REQUIRE_VALUE(s.app->status("w")).pending == 1; }));
+    REQUIRE(eventually([&] {
+      const auto status = REQUIRE_VALUE(s.app->status("w"));
+      return std::ranges::any_of(
+        status.connections, [](const auto& c) { return c.up && c.in_flight > 0; });
+    }));
+    cluster.set_down(1);
+    REQUIRE(log.wait_for("warning worker w: connection to broker 1 at "));
+    CHECK(log.count(", with 1 request on it") == 1);
+    cluster.set_up(1);
+    REQUIRE(log.wait_for(" answers again, after ", 2));
+    REQUIRE(s.app->stop(patience));
+    CHECK_FALSE(fetch.get());
+  }
+}
+
+TEST_CASE("a leader that moves is logged once") {
+  const kept_log log;
+  mock_cluster cluster{2};
+  const auto topic = cluster.create_topic("topic");
+  service s{cluster.brokers(), logging_to(log)};
+  s.connect("w");
+  REQUIRE_VALUE(s.app->latest_offset(topic, 0, "w"));
+  cluster.set_leader(topic, 0, 2);
+  REQUIRE_VALUE(s.app->latest_offset(topic, 0, "w"));
+  REQUIRE_VALUE(s.app->latest_offset(topic, 0, "w"));
+  INFO(log.text());
+  CHECK(
+    log.count("info worker w: leader moved: " + topic + "/0 from broker 1 to 2") == 1);
+  CHECK(log.count("warning") == 0);
+}
+
+TEST_CASE("nothing is logged per request or connection at info, everything at trace") {
+  const auto level = GENERATE(log_level::info, log_level::debug, log_level::trace);
+  const kept_log log;
+  mock_cluster cluster{1};
+  const auto topic = cluster.create_topic("topic");
+  service s{cluster.brokers(), logging_to(log, level)};
+  s.connect("w");
+  for (int i = 0; i != 10; ++i)
+    REQUIRE_VALUE(s.app->latest_offset(topic, 0, "w"));
+  INFO(log.text());
+  CHECK(log.count("worker w: ListOffsets v") == (level == log_level::trace ? 10 : 0));
+  CHECK((log.count("worker w: connected to ") > 0) == (level != log_level::info));
+  if (level == log_level::info)
+    CHECK(log.text().empty());
+}
+
+TEST_CASE(
+  "producers and consumers log for themselves, each component from its level on") {
+  const kept_log log;
+  mock_cluster cluster{1};
+  const auto topic = cluster.create_topic("topic");
+  auto options = logging_to(log);
+  options.log_levels = {{"producer", log_level::debug}, {"consumer", log_level::trace},
+    {"supervisor", log_level::off}};
+  service s{cluster.brokers(), options};
+  auto producer = REQUIRE_VALUE(s.app->producer({.name = "out"}));
+  CHECK(producer.send(topic, "value"));
+  REQUIRE_VALUE(producer.flush(patience));
+  auto consumer = REQUIRE_VALUE(s.app->consumer({.name = "in"}));
+  REQUIRE_VALUE(consumer.assign({{topic, 0, start_at::earliest()}}));
+  const auto got = REQUIRE_VALUE(consumer.poll(patience));
+  CHECK_FALSE(got.batches.empty());
+  INFO(log.text());
+  CHECK(log.count("debug producer out: connected to ") > 0);
+  CHECK(log.count("trace producer") == 0);
+  CHECK(log.count("debug consumer in: connected to ") > 0);
+  CHECK(log.count("trace consumer in: Fetch v") > 0);
+  CHECK(log.count("supervisor") == 0);
+}
+
+TEST_CASE("an on_log that throws does no harm") {
+  mock_cluster cluster{1};
+  const auto topic = cluster.create_topic("topic");
+  std::atomic<int> called = 0;
+  auto options = service::quiet();
+  options.log_level = log_level::trace;
+  options.on_log = [&](log_level, std::string_view, std::string_view, std::string_view) {
+    ++called;
+    throw std::runtime_error{"the disk is full"};
+  };
+  service s{cluster.brokers(), options};
+  s.connect("w");
+  for (int i = 0; i != 10; ++i)
+    REQUIRE_VALUE(s.app->latest_offset(topic, 0, "w"));
+  CHECK(called > 10);
+  CHECK(s.events.count(supervision::event_kind::exited, "w") == 0);
+}

@@ -43,9 +43,11 @@ public:
       known.update(*answer, !request_.topics);
     answer_.cluster_id = answer->cluster_id;
     answer_.controller = answer->controller_id;
-    for (auto& b : answer->brokers)
+    for (auto& b : answer->brokers) {
+      auto address = protocol::told_endpoint(b.host, b.port);
       answer_.brokers.push_back(
-        {b.node_id, {b.host, static_cast<std::uint16_t>(b.port)}, b.rack});
+        {b.node_id, address ? *std::move(address) : endpoint{{}, 0}, b.rack});
+    }
     for (auto& t : answer->topics) {
       auto& topic = answer_.topics.emplace_back();
       topic.name = t.name.value_or("");
@@ -99,9 +101,9 @@ public:
 
 std::unique_ptr<protocol::call> make_call(
   metadata request, reply_function<cluster_metadata> reply) {
-  auto what = traits_of<protocol::metadata_request>(request.api_version);
   return std::make_unique<metadata_call>(
-    std::move(what), std::move(request), std::move(reply));
+    traits_of<protocol::metadata_request>(request.api_version), std::move(request),
+    std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(

@@ -35,7 +35,7 @@ public:
     if (!answer)
       return answer.error();
     // The brokers' addresses are what the dispatcher wants to know of it.
-    known.update(*answer, false);
+    known.update_brokers(*answer);
     answer_ = *std::move(answer);
     return {};
   }
@@ -53,6 +53,7 @@ private:
     what.where = std::move(where);
     what.key = protocol::metadata_request::key;
     what.versions = protocol::metadata_request::versions;
+    what.elsewhere = true;
     return what;
   }
 

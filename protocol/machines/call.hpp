@@ -64,6 +64,9 @@ public:
     bool repeatable = true;
     /// False for what no broker answers: a produce without acknowledgement.
     bool answered = true;
+    /// For a question to any broker: whether the last answer may be out of date, so that
+    /// another broker is asked than the last time.
+    bool elsewhere = false;
 
     /// Rules out versions below `version`, for the reason that `who` gives.
     void need(std::int16_t version, std::string_view who) {
@@ -74,7 +77,7 @@ public:
     }
   };
 
-  explicit call(traits what) : traits_(std::move(what)) {}
+  explicit call(traits&& what) : traits_(std::move(what)) {}
   call(const call&) = delete;
   call& operator=(const call&) = delete;
   virtual ~call() = default;
@@ -83,6 +86,9 @@ public:
 
   /// Whether sending it again now, after a lost answer, does no harm.
   [[nodiscard]] virtual bool repeatable() const { return traits_.repeatable; }
+
+  /// Whether giving up its answer does no harm, as its owner decides anew what to send.
+  [[nodiscard]] virtual bool expendable() const { return repeatable(); }
 
   /// Chooses the partition of a `leader_of` that leaves it open.
   error choose_partition(std::int32_t partitions) {

@@ -135,7 +135,7 @@ void dispatcher::on_time(time_point now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now)
     expire(calls_.find(deadlines_.begin()->second));
   std::vector<link*> silent;
-  each_link([&](link& l) {
+  each_connection([&](link& l) {
     const auto until = l.silent_until(options_.socket_timeout);
     if (until && *until <= now)
       silent.push_back(&l);
@@ -177,7 +177,7 @@ time_point dispatcher::next_time() const {
     next = std::min(next, deadlines_.begin()->first);
   if (metadata_wanted_ && !refreshing_)
     next = std::min(next, refresh_not_before_);
-  each_link([&](const link& l) {
+  each_connection([&](const link& l) {
     if (const auto until = l.silent_until(options_.socket_timeout))
       next = std::min(next, *until);
     if (const auto at = l.next_time())
@@ -202,10 +202,12 @@ void dispatcher::shut_down(const error& why) {
   coordinators_.clear();
   next_lookup_ = time_point::max();
   retry_at_ = time_point::max();
-  each_link([&](link& l) {
+  each_connection([&](link& l) {
     if (l.current() != link::state::down)
       out_.disconnect(l.connection());
   });
+  connections_.clear();
+  retired_.clear();
   links_.clear();
   seed_.reset();
   up_links_ = 0;
@@ -221,14 +223,20 @@ dispatcher::route dispatcher::wait_for(
   return nullptr;
 }
 
+std::string dispatcher::no_address_of(broker_id id) const {
+  const auto number = std::to_string(id.value());
+  const auto why = cluster_.why_no_address(id);
+  return why.empty() ? "no broker " + number + " in the cluster"
+                     : "no address of broker " + number + ": " + why;
+}
+
 dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
   return std::visit(
     overloaded{
       [&](const any_broker&) { return route_to_any(now, c); },
       [&](broker_id id) {
         if (cluster_.address_of(id) == nullptr && metadata_as_of_ >= c.submitted)
-          return route{error_code::broker_not_available,
-            "no broker " + std::to_string(id.value()) + " in the cluster"};
+          return route{error_code::broker_not_available, no_address_of(id)};
         return route_to_broker(now, c, id);
       },
       [&](const controller_broker&) { return route_to_controller(now, c); },
@@ -249,7 +257,7 @@ link* dispatcher::least_busy() const {
 }
 
 dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
-  if (auto* best = least_busy())
+  if (auto* best = c.what->what().elsewhere ? next_to_tell(now) : least_busy())
     return best;
   connect_seed(now);
   return wait_for(c, waits_for::connection);
@@ -265,8 +273,6 @@ dispatcher::route dispatcher::route_to_broker(
   auto& l = link_to(id, *address, c.what->what().lane);
   if (l.up())
     return &l;
-  if (l.current() == link::state::down)
-    l.set_address(*address);
   connect(now, l);
   return wait_for(c, waits_for::connection, id);
 }
@@ -369,6 +375,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   switch (out_.send(to.connection(), *std::move(bytes))) {
   case output::sent::queued:
     to.sent(now, at->first, what, *version);
+    note_asked(now, to, c);
     c.waiting = waits_for::nothing;
     c.on = &to;
     if (!what.answered)
@@ -397,6 +404,8 @@ void dispatcher::deliver(
     return;
   auto& c = at->second;
   c.on = nullptr;
+  if (c.own && c.what->what().key == api_key::metadata)
+    metadata_from_ = from.connection();
   auto outcome = c.what->receive(a.version, payload, cluster_);
   if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
@@ -407,15 +416,22 @@ void dispatcher::deliver(
 }
 
 void dispatcher::heed(const link& from, const target& where, remedy what) {
-  // An answer from a leader of old says nothing about the one known now.
+  // An answer from a leader of old says nothing about the one known now, and neither does
+  // one from where a broker listened once.
+  if (from.retired())
+    return;
   if (what == remedy::refresh_metadata) {
     const auto* led = std::get_if<leader_of>(&where);
     if (led != nullptr
-      && cluster_.leader_of(led->topic, led->partition).leader == from.broker())
+      && cluster_.leader_of(led->topic, led->partition).leader == from.broker()) {
       cluster_.forget_leader(led->topic, led->partition);
+      contradicted_ = true;
+    }
     if (std::holds_alternative<controller_broker>(where)
-      && cluster_.controller() == from.broker())
+      && cluster_.controller() == from.broker()) {
       cluster_.forget_controller();
+      contradicted_ = true;
+    }
     want_metadata();
   } else if (what == remedy::find_coordinator) {
     const auto* coordinated = std::get_if<coordinator_of>(&where);
@@ -485,6 +501,8 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
     text = c.waiting_broker.value() < 0
       ? "no controller is known"
       : "no address of broker " + std::to_string(c.waiting_broker.value());
+    if (const auto why = cluster_.why_no_address(c.waiting_broker); !why.empty())
+      text += ", " + why;
     break;
   }
   if (c.last_error.code != error_code::none) {
@@ -501,7 +519,9 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
 
 void dispatcher::settle(time_point now) {
   while (!shut_) {
-    if (refresh_outcome_)
+    if (cluster_.addresses() != addresses_seen_)
+      check_addresses(now);
+    else if (refresh_outcome_)
       refreshed(now);
     else if (!looked_up_.empty())
       looked_up(now);
@@ -512,8 +532,9 @@ void dispatcher::settle(time_point now) {
     else if (refresh_due(now))
       refresh(now);
     else
-      return;
+      break;
   }
+  end_retired();
 }
 
 void dispatcher::pump(time_point now) {

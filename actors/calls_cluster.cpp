@@ -50,9 +50,11 @@ public:
       known.update(*answer, !request_.topics);
     answer_.cluster_id = answer->cluster_id;
     answer_.controller = answer->controller_id;
-    for (auto& b : answer->brokers)
+    for (auto& b : answer->brokers) {
+      auto address = protocol::told_endpoint(b.host, b.port);
       answer_.brokers.push_back(
-        {b.node_id, {std::move(b.host), port_of(b.port)}, std::move(b.rack)});
+        {b.node_id, address ? *std::move(address) : endpoint{{}, 0}, std::move(b.rack)});
+    }
     for (auto& t : answer->topics) {
       auto& topic = answer_.topics.emplace_back();
       topic.name = t.name.value_or("");
@@ -111,9 +113,9 @@ std::unique_ptr<protocol::call> make_call(
       return nullptr;
     }
   }
-  auto what = traits_of<protocol::metadata_request>(request.api_version);
   return std::make_unique<metadata_call>(
-    std::move(what), std::move(request), std::move(reply));
+    traits_of<protocol::metadata_request>(request.api_version), std::move(request),
+    std::move(reply));
 }
 
 std::unique_ptr<protocol::call> make_call(

@@ -45,6 +45,7 @@ public:
   /// What is tried again is the machine's decision, and it chooses anew what to ask.
   [[nodiscard]] bool may_retry(error_code) const override { return false; }
   [[nodiscard]] bool repeatable() const override { return false; }
+  [[nodiscard]] bool expendable() const override { return true; }
 
   void finish(error outcome) override {
     if (outcome.code == error_code::none)
@@ -102,6 +103,7 @@ public:
 
   [[nodiscard]] bool may_retry(error_code) const override { return false; }
   [[nodiscard]] bool repeatable() const override { return false; }
+  [[nodiscard]] bool expendable() const override { return true; }
 
   void finish(error outcome) override {
     if (outcome.code == error_code::none)

@@ -36,12 +36,9 @@ public:
     if (!answer)
       return answer.error();
     protocol::keep_asked(*answer, topics_);
-    // The brokers' addresses are what the dispatcher wants to know of it. Topics are its
-    // owner's, and there may be many of them.
-    auto topics = std::exchange(answer->topics, {});
-    known.update(*answer, false);
+    // The brokers' addresses are what the dispatcher wants to know of it.
+    known.update_brokers(*answer);
     answer_ = *std::move(answer);
-    answer_.topics = std::move(topics);
     return {};
   }
 
@@ -58,6 +55,7 @@ private:
     what.where = std::move(where);
     what.key = protocol::metadata_request::key;
     what.versions = protocol::metadata_request::versions;
+    what.elsewhere = true;
     return what;
   }
 

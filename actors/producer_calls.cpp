@@ -76,6 +76,9 @@ public:
   /// What is tried again is the machine's decision, and it chooses the batches anew.
   [[nodiscard]] bool may_retry(error_code) const override { return false; }
 
+  /// With sequence numbers, sending batches once more does no harm.
+  [[nodiscard]] bool expendable() const override { return options_.idempotence; }
+
   void finish(error outcome) override {
     if (outcome.code != error_code::none)
       to_.failed(request_, outcome);

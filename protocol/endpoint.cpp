@@ -1,5 +1,6 @@
 #include <cafka/protocol/endpoint.hpp>
 
+#include <algorithm>
 #include <charconv>
 
 namespace cafka::protocol {
@@ -8,7 +9,7 @@ namespace {
 
 error refused(std::string_view text, std::string_view why) {
   return {error_code::invalid_argument,
-          "broker \"" + std::string{text} + "\": " + std::string{why}};
+    "broker \"" + std::string{text} + "\": " + std::string{why}};
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -77,6 +78,27 @@ result<std::vector<endpoint>> parse_endpoints(std::string_view text) {
       return all;
     text.remove_prefix(comma + 1);
   }
+}
+
+result<endpoint> told_endpoint(std::string_view host, std::int32_t port) {
+  constexpr std::size_t longest = 255;
+  const auto refuse = [](std::string why) {
+    return error{error_code::malformed_response, std::move(why)};
+  };
+  if (host.empty())
+    return refuse("its host is empty");
+  if (host.size() > longest)
+    return refuse("its host has " + std::to_string(host.size()) + " bytes, of "
+      + std::to_string(longest) + " at most");
+  const auto is_control = [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  };
+  if (std::ranges::any_of(host, is_control))
+    return refuse("its host has a control character");
+  if (port < 1 || port > 65535)
+    return refuse("its port is " + std::to_string(port));
+  return endpoint{std::string{host}, static_cast<std::uint16_t>(port)};
 }
 
 } // namespace cafka::protocol

@@ -34,4 +34,10 @@ struct endpoint {
 /// error.
 [[nodiscard]] result<std::vector<endpoint>> parse_endpoints(std::string_view text);
 
+/// An address as a broker tells it.
+///
+/// Error `malformed_response` for a host that is empty, longer than 255 bytes or has
+/// control characters, and for a port outside 1 to 65535; it says which.
+[[nodiscard]] result<endpoint> told_endpoint(std::string_view host, std::int32_t port);
+
 } // namespace cafka::protocol

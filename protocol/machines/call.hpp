@@ -73,6 +73,9 @@ public:
     /// Whether the deadline, once it is sent, does not count the time in which a quota
     /// keeps the broker from reading it.
     bool quota_extends_deadline = false;
+    /// For a question to any broker: whether the last answer may be out of date, so that
+    /// another broker is asked than the last time.
+    bool elsewhere = false;
 
     /// Rules out versions below `version`, for the reason that `who` gives.
     void need(std::int16_t version, std::string_view who) {
@@ -93,6 +96,9 @@ public:
 
   /// Whether sending it again now, after a lost answer, does no harm.
   [[nodiscard]] virtual bool repeatable() const { return traits_.repeatable; }
+
+  /// Whether giving up its answer does no harm, as its owner decides anew what to send.
+  [[nodiscard]] virtual bool expendable() const { return repeatable(); }
 
   /// Chooses the partition of a `leader_of` that leaves it open.
   error choose_partition(std::int32_t partitions) {

@@ -1,6 +1,7 @@
 #include <cafka/protocol/machines/cluster.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace cafka::protocol {
 
@@ -21,22 +22,35 @@ const cluster::partition* cluster::topic::find(partition_id p) const {
   return found == partitions.end() || found->id != p ? nullptr : &*found;
 }
 
-void cluster::update(const metadata_response& answer, bool complete) {
-  if (!answer.brokers.empty()) {
-    const auto before = std::exchange(brokers_, {});
-    for (const auto& b : answer.brokers) {
-      if (b.port <= 0 || b.port > 65535)
-        continue;
-      const auto& now =
-        brokers_[b.node_id] = {b.host, static_cast<std::uint16_t>(b.port)};
-      const auto old = before.find(b.node_id);
-      if (old != before.end() && old->second != now)
-        news_.brokers.push_back({b.node_id, old->second, now});
-    }
-  }
+void cluster::update_brokers(const metadata_response& answer) {
   controller_ = answer.controller_id;
   if (controller_.value() >= 0 && controller_ != told_controller_)
     news_.controller = told_controller_ = controller_;
+  if (answer.brokers.empty())
+    return;
+  std::map<broker_id, endpoint> told;
+  refused_.clear();
+  for (const auto& b : answer.brokers) {
+    if (auto address = told_endpoint(b.host, b.port)) {
+      told[b.node_id] = *std::move(address);
+      strangers_.erase(b.node_id);
+    } else {
+      refused_[b.node_id] = address.error().detail;
+    }
+  }
+  if (told == brokers_)
+    return;
+  for (const auto& [id, now] : told) {
+    const auto old = brokers_.find(id);
+    if (old != brokers_.end() && old->second != now)
+      news_.brokers.push_back({id, old->second, now});
+  }
+  brokers_ = std::move(told);
+  ++addresses_;
+}
+
+void cluster::update(const metadata_response& answer, bool complete) {
+  update_brokers(answer);
   std::unordered_map<std::string, topic> kept;
   if (complete)
     kept.swap(topics_);
@@ -103,29 +117,57 @@ std::int32_t cluster::partition_count(const std::string& name) const {
 
 void cluster::learn_coordinator(
   const coordinator_of& what, broker_id id, endpoint address) {
+  auto& coordinator = coordinators_.try_emplace(what, -1).first->second;
+  if (const auto before = std::exchange(coordinator, id); before != id)
+    forget_stranger(before);
   // It is the newest word on where that broker listens.
-  if (const auto known = brokers_.find(id); known != brokers_.end())
-    known->second = address;
-  coordinators_[what] = {id, std::move(address)};
+  const auto known = brokers_.find(id);
+  auto& place = known != brokers_.end() ? known->second : strangers_[id];
+  if (place == address)
+    return;
+  place = std::move(address);
+  ++addresses_;
+}
+
+void cluster::forget_coordinator(const coordinator_of& what) {
+  const auto found = coordinators_.find(what);
+  if (found == coordinators_.end())
+    return;
+  const auto id = found->second;
+  coordinators_.erase(found);
+  forget_stranger(id);
+}
+
+// Its address is known for as long as it coordinates anything.
+void cluster::forget_stranger(broker_id id) {
+  const auto found = strangers_.find(id);
+  const auto is_its = [id](const auto& c) { return c.second == id; };
+  if (found == strangers_.end() || std::ranges::any_of(coordinators_, is_its))
+    return;
+  strangers_.erase(found);
+  ++addresses_;
 }
 
 broker_id cluster::coordinator(const coordinator_of& what) const {
   const auto found = coordinators_.find(what);
-  return found == coordinators_.end() ? broker_id{-1} : found->second.id;
+  return found == coordinators_.end() ? broker_id{-1} : found->second;
 }
 
 void cluster::forget_coordinators_at(broker_id id) {
-  std::erase_if(coordinators_, [&](const auto& c) { return c.second.id == id; });
+  std::erase_if(coordinators_, [&](const auto& c) { return c.second == id; });
+  forget_stranger(id);
 }
 
 const endpoint* cluster::address_of(broker_id id) const {
   if (const auto found = brokers_.find(id); found != brokers_.end())
     return &found->second;
-  for (const auto& [what, at] : coordinators_) {
-    if (at.id == id)
-      return &at.address;
-  }
-  return nullptr;
+  const auto found = strangers_.find(id);
+  return found == strangers_.end() ? nullptr : &found->second;
+}
+
+std::string cluster::why_no_address(broker_id id) const {
+  const auto found = refused_.find(id);
+  return found == refused_.end() ? std::string{} : found->second;
 }
 
 uuid cluster::topic_id(const std::string& name) const {

@@ -6,6 +6,7 @@
 #include <cafka/protocol/types.hpp>
 
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -73,6 +74,10 @@ public:
   /// Takes in an answer about all topics (`complete`) or some.
   void update(const metadata_response& answer, bool complete);
 
+  /// Takes in of such an answer where the brokers listen and who controls, and nothing
+  /// about topics.
+  void update_brokers(const metadata_response& answer);
+
   [[nodiscard]] leader_view leader_of(const std::string& topic, partition_id p) const;
 
   /// Notes that the leader known for the partition is not the leader any more.
@@ -94,12 +99,19 @@ public:
   [[nodiscard]] broker_id coordinator(const coordinator_of& what) const;
 
   /// Notes that the coordinator known is not the coordinator any more.
-  void forget_coordinator(const coordinator_of& what) { coordinators_.erase(what); }
+  void forget_coordinator(const coordinator_of& what);
 
   /// Notes that nothing that this broker coordinated may be its any more.
   void forget_coordinators_at(broker_id id);
 
+  /// Where a broker listens by the newest word, from metadata or about a coordinator;
+  /// null where it is not known.
   [[nodiscard]] const endpoint* address_of(broker_id id) const;
+  /// Why the address of a broker in the metadata is not known; empty where it is, or the
+  /// metadata does not have the broker.
+  [[nodiscard]] std::string why_no_address(broker_id id) const;
+  /// A number that changes whenever the address of any broker does.
+  [[nodiscard]] std::uint64_t addresses() const { return addresses_; }
   [[nodiscard]] const std::map<broker_id, endpoint>& brokers() const { return brokers_; }
   [[nodiscard]] broker_id controller() const { return controller_; }
 
@@ -144,15 +156,17 @@ private:
     [[nodiscard]] const partition* find(partition_id p) const;
   };
 
-  struct node {
-    broker_id id = -1;
-    endpoint address;
-  };
+  void forget_stranger(broker_id id);
 
   std::map<broker_id, endpoint> brokers_;
+  // In the metadata, with an address that cannot be one.
+  std::map<broker_id, std::string> refused_;
+  // Coordinators that the metadata does not have.
+  std::map<broker_id, endpoint> strangers_;
+  std::uint64_t addresses_ = 0;
   broker_id controller_ = -1;
   std::unordered_map<std::string, topic> topics_;
-  std::map<coordinator_of, node> coordinators_;
+  std::map<coordinator_of, broker_id> coordinators_;
   broker_id told_controller_ = -1;
   news news_;
 };

@@ -61,10 +61,12 @@ result<found_node> decode_lookup(const coordinator_of& what, std::int16_t versio
   }
   if (found.error_code != error_code::none)
     return refused(what, found.error_code, found.error_message);
-  if (found.node_id.value() < 0 || found.host.empty() || found.port <= 0
-    || found.port > 65535)
-    return refused(what, error_code::coordinator_not_available, "it has no address");
-  return found_node{found.node_id, {found.host, static_cast<std::uint16_t>(found.port)}};
+  if (found.node_id.value() < 0)
+    return refused(what, error_code::coordinator_not_available, "it has no number");
+  auto address = told_endpoint(found.host, found.port);
+  if (!address)
+    return refused(what, error_code::coordinator_not_available, address.error().detail);
+  return found_node{found.node_id, *std::move(address)};
 }
 
 } // namespace cafka::protocol

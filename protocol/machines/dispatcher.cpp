@@ -185,7 +185,7 @@ void dispatcher::on_time(time_point now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now)
     expire(now, calls_.find(deadlines_.begin()->second));
   std::vector<link*> silent;
-  each_link([&](link& l) {
+  each_connection([&](link& l) {
     const auto until = l.silent_until(silence_of(l));
     if (until && *until <= now)
       silent.push_back(&l);
@@ -227,7 +227,7 @@ time_point dispatcher::next_time() const {
     next = std::min(next, deadlines_.begin()->first);
   if (metadata_wanted_ && !refreshing_)
     next = std::min(next, refresh_not_before_);
-  each_link([&](const link& l) {
+  each_connection([&](const link& l) {
     if (const auto until = l.silent_until(silence_of(l)))
       next = std::min(next, *until);
     if (const auto at = l.next_time())
@@ -252,10 +252,12 @@ void dispatcher::shut_down(const error& why) {
   coordinators_.clear();
   next_lookup_ = time_point::max();
   retry_at_ = time_point::max();
-  each_link([&](link& l) {
+  each_connection([&](link& l) {
     if (l.current() != link::state::down)
       out_.disconnect(l.connection());
   });
+  connections_.clear();
+  retired_.clear();
   links_.clear();
   seed_.reset();
   up_links_ = 0;
@@ -271,14 +273,20 @@ dispatcher::route dispatcher::wait_for(
   return nullptr;
 }
 
+std::string dispatcher::no_address_of(broker_id id) const {
+  const auto number = std::to_string(id.value());
+  const auto why = cluster_.why_no_address(id);
+  return why.empty() ? "no broker " + number + " in the cluster"
+                     : "no address of broker " + number + ": " + why;
+}
+
 dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
   return std::visit(
     overloaded{
       [&](const any_broker&) { return route_to_any(now, c); },
       [&](broker_id id) {
         if (cluster_.address_of(id) == nullptr && metadata_as_of_ >= c.submitted)
-          return route{error_code::broker_not_available,
-            "no broker " + std::to_string(id.value()) + " in the cluster"};
+          return route{error_code::broker_not_available, no_address_of(id)};
         return route_to_broker(now, c, id);
       },
       [&](const controller_broker&) { return route_to_controller(now, c); },
@@ -302,7 +310,7 @@ link* dispatcher::least_busy(time_point now, api_key key) const {
 
 dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
   const auto key = c.what->what().key;
-  auto* best = least_busy(now, key);
+  auto* best = c.what->what().elsewhere ? next_to_tell(now) : least_busy(now, key);
   if (best != nullptr && held(now, *best, key) == nullptr)
     return best;
   // Where only the connection is throttled, another one need not wait.
@@ -321,8 +329,6 @@ dispatcher::route dispatcher::route_to_broker(
   auto& l = link_to(id, *address, c.what->what().lane);
   if (l.up())
     return &l;
-  if (l.current() == link::state::down)
-    l.set_address(*address);
   connect(now, l);
   return wait_for(c, waits_for::connection, id);
 }
@@ -440,6 +446,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     c.sent_at = now;
     c.version = *version;
     to.sent(now, at->first, what, *version);
+    note_asked(now, to, c);
     c.waiting = waits_for::nothing;
     c.on = &to;
     // A broker that pauses before it answers may do so again.
@@ -472,6 +479,8 @@ void dispatcher::deliver(
     return;
   auto& c = at->second;
   c.on = nullptr;
+  if (c.own && c.what->what().key == api_key::metadata)
+    metadata_from_ = from.connection();
   auto outcome = c.what->receive(a.version, payload, cluster_);
   heed_quota(now, from, c.what->what().key, c.what->throttled());
   tell_answered(now, from, c, payload.size(), outcome);
@@ -486,15 +495,22 @@ void dispatcher::deliver(
 }
 
 void dispatcher::heed(const link& from, const target& where, remedy what) {
-  // An answer from a leader of old says nothing about the one known now.
+  // An answer from a leader of old says nothing about the one known now, and neither does
+  // one from where a broker listened once.
+  if (from.retired())
+    return;
   if (what == remedy::refresh_metadata) {
     const auto* led = std::get_if<leader_of>(&where);
     if (led != nullptr
-      && cluster_.leader_of(led->topic, led->partition).leader == from.broker())
+      && cluster_.leader_of(led->topic, led->partition).leader == from.broker()) {
       cluster_.forget_leader(led->topic, led->partition);
+      contradicted_ = true;
+    }
     if (std::holds_alternative<controller_broker>(where)
-      && cluster_.controller() == from.broker())
+      && cluster_.controller() == from.broker()) {
       cluster_.forget_controller();
+      contradicted_ = true;
+    }
     want_metadata();
   } else if (what == remedy::find_coordinator) {
     const auto* coordinated = std::get_if<coordinator_of>(&where);
@@ -593,6 +609,8 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
     text = c.waiting_broker.value() < 0
       ? "no controller is known"
       : "no address of broker " + std::to_string(c.waiting_broker.value());
+    if (const auto why = cluster_.why_no_address(c.waiting_broker); !why.empty())
+      text += ", " + why;
     break;
   }
   if (c.last_error.code != error_code::none) {
@@ -609,7 +627,9 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
 
 void dispatcher::settle(time_point now) {
   while (!shut_) {
-    if (refresh_outcome_)
+    if (cluster_.addresses() != addresses_seen_)
+      check_addresses(now);
+    else if (refresh_outcome_)
       refreshed(now);
     else if (!looked_up_.empty())
       looked_up(now);
@@ -620,8 +640,9 @@ void dispatcher::settle(time_point now) {
     else if (refresh_due(now))
       refresh(now);
     else
-      return;
+      break;
   }
+  end_retired();
 }
 
 void dispatcher::pump(time_point now) {

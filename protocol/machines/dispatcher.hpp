@@ -197,6 +197,7 @@ private:
   using route = result<link*>;
 
   route find_route(time_point now, pending_call& c);
+  [[nodiscard]] std::string no_address_of(broker_id id) const;
   // `held`: those that a quota holds back are asked only when there are no others.
   [[nodiscard]] link* least_busy(time_point now, api_key key) const;
   [[nodiscard]] const quotas::hold* held(
@@ -241,6 +242,9 @@ private:
   void refresh(time_point now);
   void refreshed(time_point now);
   void adopt_seed();
+  [[nodiscard]] link* next_to_tell(time_point now) const;
+  void note_asked(time_point now, link& to, const pending_call& c);
+  void reach_out(time_point now);
   void look_up(time_point now);
   void looked_up(time_point now);
   void look_up_those_due(time_point now);
@@ -252,8 +256,13 @@ private:
     const endpoint& address, broker_id broker, lane l) const;
   void connect(time_point now, link& l);
   void handle(time_point now, link& l, link::event event, const shared_bytes& payload);
+  [[nodiscard]] const std::vector<endpoint>& places();
   void connect_seed(time_point now);
   void lose(time_point now, link& l, const error& why);
+  void hang_up(link& l, std::string_view why);
+  void check_addresses(time_point now);
+  void retire(time_point now, std::unique_ptr<link> l, const endpoint* address);
+  void end_retired();
 
   // What a log may want; see `output::happened`.
   [[nodiscard]] bool tells(log_level level) const { return level >= options_.tell_from; }
@@ -271,12 +280,19 @@ private:
   void tell_cluster_news();
   void tell_coordinator(const coordinator_of& what, broker_id& told, broker_id now);
 
-  link* by_connection(std::uint64_t connection);
+  [[nodiscard]] link* by_connection(std::uint64_t connection) const;
+  // Those that take requests.
   template <class F>
   void each_link(F f) const {
     if (seed_ != nullptr)
       f(*seed_);
     for (const auto& [key, l] : links_)
+      f(*l);
+  }
+  template <class F>
+  void each_connection(F f) const {
+    each_link(f);
+    for (const auto& l : retired_)
       f(*l);
   }
 
@@ -293,11 +309,17 @@ private:
 
   std::uint64_t last_connection_ = 0;
   std::map<link_key, std::unique_ptr<link>> links_;
+  // To addresses that their brokers have left, until nothing is awaited on them.
+  std::vector<std::unique_ptr<link>> retired_;
+  std::unordered_map<std::uint64_t, link*> connections_;
+  // As of which `cluster::addresses` all this is.
+  std::uint64_t addresses_seen_ = 0;
   // The first contact: goes through the bootstrap list and the known brokers in turn.
   std::unique_ptr<link> seed_;
   std::size_t seed_at_ = 0;
   std::size_t seed_tried_ = 0;
-  std::size_t seed_places_ = 1;
+  std::vector<endpoint> places_;
+  std::uint64_t places_as_of_ = 0;
   std::map<endpoint, error> seed_errors_;
   std::size_t up_links_ = 0;
   connection_news news_;
@@ -309,6 +331,16 @@ private:
   time_point refresh_started_; // The refresh under way, or the last one.
   // When the last answer was asked for.
   time_point metadata_as_of_ = time_point::min();
+  // The connection that the last answer came on.
+  std::uint64_t metadata_from_ = 0;
+  // A leader said that it is none, since the last question.
+  bool contradicted_ = false;
+  // How often in a row metadata was asked for again soon, and by which count.
+  std::uint64_t turn_ = 0;
+  std::size_t asked_in_row_ = 0;
+  time_point asked_at_ = time_point::min();
+  time_point reach_out_not_before_ = time_point::min();
+  broker_id reached_out_to_ = -1;
   time_point refresh_not_before_;
   time_point next_refresh_ = time_point::max();
 

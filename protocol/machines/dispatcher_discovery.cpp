@@ -15,14 +15,26 @@ namespace {
 /// Pause between two refreshes when the first did not tell what was wanted.
 constexpr std::chrono::milliseconds refresh_pause{100};
 
+/// Metadata that is asked for again so soon did not tell what was wanted.
+constexpr std::chrono::milliseconds again_soon{2'000};
+
+/// Between two attempts to find a broker that knows better.
+constexpr std::chrono::milliseconds reach_out_pause{500};
+
+/// Whoever owes an answer for so long is not asked for metadata while others are there.
+constexpr std::chrono::milliseconds owed_for_long{1'000};
+
 } // namespace
 
 /// Asks about the topics in use and teaches the cluster.
 class dispatcher::metadata_call final : public call {
 public:
-  metadata_call(
-    std::vector<std::string> topics, bool create, std::optional<error>& outcome)
-    : call(wanted()), topics_(std::move(topics)), create_(create), outcome_(outcome) {}
+  metadata_call(std::vector<std::string> topics, bool create, bool elsewhere,
+    std::optional<error>& outcome)
+    : call(wanted(elsewhere)),
+      topics_(std::move(topics)),
+      create_(create),
+      outcome_(outcome) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
@@ -51,10 +63,11 @@ public:
   void finish(error outcome) override { outcome_ = std::move(outcome); }
 
 private:
-  static traits wanted() {
+  static traits wanted(bool elsewhere) {
     traits what;
     what.key = metadata_request::key;
     what.versions = metadata_request::versions;
+    what.elsewhere = elsewhere;
     return what;
   }
 
@@ -133,8 +146,9 @@ void dispatcher::refresh(time_point now) {
   metadata_wanted_ = false;
   refreshing_ = true;
   refresh_started_ = now;
-  submit_own(
-    now, std::make_unique<metadata_call>(std::move(names), create, refresh_outcome_));
+  submit_own(now,
+    std::make_unique<metadata_call>(
+      std::move(names), create, std::exchange(contradicted_, false), refresh_outcome_));
 }
 
 void dispatcher::refreshed(time_point now) {
@@ -152,8 +166,9 @@ void dispatcher::refreshed(time_point now) {
   changed_ = true;
 }
 
+// The connection that names its own address is to the broker that has it.
 void dispatcher::adopt_seed() {
-  if (seed_ == nullptr || !seed_->up())
+  if (seed_ == nullptr || !seed_->up() || seed_->connection() != metadata_from_)
     return;
   for (const auto& [id, address] : cluster_.brokers()) {
     if (address != seed_->address())
@@ -165,6 +180,58 @@ void dispatcher::adopt_seed() {
     }
     return;
   }
+}
+
+// -- metadata that may be out of date ---------------------------------------------------
+
+// Those that stand still come last, and then whoever was asked last.
+link* dispatcher::next_to_tell(time_point now) const {
+  link* best = nullptr;
+  const auto rank = [&](const link& l) {
+    const auto due = l.silent_until(owed_for_long);
+    return std::pair{due && *due <= now, l.turn()};
+  };
+  each_link([&](link& l) {
+    if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
+      best = &l;
+  });
+  return best;
+}
+
+void dispatcher::note_asked(time_point now, link& to, const pending_call& c) {
+  const auto& what = c.what->what();
+  if (what.key != api_key::metadata)
+    return;
+  to.set_turn(++turn_);
+  const auto again = what.elsewhere && (c.own || now - again_soon < asked_at_);
+  asked_in_row_ = again ? asked_in_row_ + 1 : 0;
+  asked_at_ = now;
+  reach_out(now);
+}
+
+// When all that are connected were asked in vain, one more is connected to.
+void dispatcher::reach_out(time_point now) {
+  std::size_t asked = 0;
+  each_link([&](const link& l) { asked += l.up() && l.lane() == lane::normal ? 1 : 0; });
+  if (asked_in_row_ < std::max<std::size_t>(asked, 2) || now < reach_out_not_before_)
+    return;
+  reach_out_not_before_ = now + reach_out_pause;
+  const auto& brokers = cluster_.brokers();
+  auto at = brokers.upper_bound(reached_out_to_);
+  for (auto turns = brokers.size(); turns > 0; --turns, ++at) {
+    if (at == brokers.end())
+      at = brokers.begin();
+    if (seed_ != nullptr && seed_->up() && seed_->address() == at->second)
+      continue;
+    auto& l = link_to(at->first, at->second, lane::normal);
+    if (l.up())
+      continue;
+    reached_out_to_ = at->first;
+    connect(now, l);
+    return;
+  }
+  if (seed_ == nullptr || seed_->current() == link::state::down)
+    connect_seed(now);
 }
 
 // -- coordinators -----------------------------------------------------------------------

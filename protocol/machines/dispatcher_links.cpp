@@ -66,12 +66,84 @@ void dispatcher::close_idle_links(time_point now) {
     const auto since = l.idle_since();
     if (!since || now - *since < options_.resting_idle)
       return false;
-    tell_closing(l, "nothing uses it");
-    out_.disconnect(l.connection());
-    --up_links_;
+    hang_up(*entry.second, "nothing uses it");
     return true;
   });
 }
+
+// Ends a connection on which nothing is awaited.
+void dispatcher::hang_up(link& l, std::string_view why) {
+  tell_closing(l, why);
+  out_.disconnect(l.connection());
+  connections_.erase(l.connection());
+  up_links_ -= l.up() ? 1 : 0;
+}
+
+// -- where brokers are now --------------------------------------------------------------
+
+// A connection leads to where its broker listens now, or takes no more requests.
+void dispatcher::check_addresses(time_point now) {
+  addresses_seen_ = cluster_.addresses();
+  std::vector<std::unique_ptr<link>> left;
+  for (auto at = links_.begin(); at != links_.end();) {
+    auto& l = *at->second;
+    const auto* address = cluster_.address_of(l.broker());
+    if (address != nullptr && *address == l.address()) {
+      ++at;
+      continue;
+    }
+    if (!l.up() && l.current() != link::state::down)
+      hang_up(l, "its broker listens elsewhere");
+    if (!l.up() && address != nullptr) {
+      l.move_to(now, *address);
+      ++at;
+      continue;
+    }
+    if (l.up())
+      left.push_back(std::move(at->second));
+    at = links_.erase(at);
+  }
+  for (auto& l : left) {
+    const auto* address = cluster_.address_of(l->broker());
+    retire(now, std::move(l), address);
+  }
+  changed_ = true;
+}
+
+// What may be asked again is asked at the new address at once; the rest waits for its
+// answer, or for the connection's end.
+void dispatcher::retire(
+  time_point now, std::unique_ptr<link> l, const endpoint* address) {
+  auto& old = *retired_.emplace_back(std::move(l));
+  old.retire();
+  if (address == nullptr)
+    return;
+  const error why{error_code::disconnected,
+    "broker " + std::to_string(old.broker().value()) + " is not at "
+      + to_string(old.address()) + " any more, but at " + to_string(*address)};
+  for (const auto id : old.awaited()) {
+    const auto at = calls_.find(id);
+    if (at == calls_.end() || !at->second.what->expendable())
+      continue;
+    old.abandon(id);
+    if (at->second.what->repeatable())
+      try_again(now, at, why);
+    else
+      finish(at, why);
+  }
+}
+
+void dispatcher::end_retired() {
+  std::erase_if(retired_, [&](const auto& l) {
+    if (l->up() && !l->awaited().empty())
+      return false;
+    if (l->up())
+      hang_up(*l, "its broker listens elsewhere");
+    return true;
+  });
+}
+
+// -- first contact ----------------------------------------------------------------------
 
 void dispatcher::connect(time_point now, link& l) {
   l.set_wanted(true);
@@ -83,31 +155,43 @@ void dispatcher::connect(time_point now, link& l) {
       old = other.old_release();
   });
   l.connecting(now, ++last_connection_, old);
+  connections_[l.connection()] = &l;
   tell_connecting(l);
   out_.connect(l.connection(), l.address());
 }
 
-void dispatcher::connect_seed(time_point now) {
-  auto places = options_.bootstrap;
+// The bootstrap list and the known brokers, each address once.
+const std::vector<endpoint>& dispatcher::places() {
+  if (!places_.empty() && places_as_of_ == cluster_.addresses())
+    return places_;
+  places_as_of_ = cluster_.addresses();
+  places_ = options_.bootstrap;
+  std::set<endpoint> seen{places_.begin(), places_.end()};
   for (const auto& [id, address] : cluster_.brokers()) {
-    if (std::ranges::find(places, address) == places.end())
-      places.push_back(address);
+    if (seen.insert(address).second)
+      places_.push_back(address);
   }
-  const auto& place = places[seed_at_ % places.size()];
+  // Why others could not be reached helps nobody any more.
+  std::erase_if(seed_errors_, [&](const auto& e) { return !seen.contains(e.first); });
+  return places_;
+}
+
+void dispatcher::connect_seed(time_point now) {
+  const auto& place = places()[seed_at_ % places().size()];
   if (seed_ == nullptr)
     seed_ = make_link(place, -1, lane::normal);
   else if (seed_->current() == link::state::down)
     seed_->set_address(place);
-  seed_places_ = places.size();
   connect(now, *seed_);
 }
 
 void dispatcher::lose(time_point now, link& l, const error& why) {
   // A broker may close what is idle; anything else may mean that it is gone.
-  if (!l.up() || l.in_flight() > 0)
+  if (!l.retired() && (!l.up() || l.in_flight() > 0))
     cluster_.forget_coordinators_at(l.broker());
   const bool was_up = l.up();
   const auto in_flight = l.in_flight();
+  connections_.erase(l.connection());
   if (was_up)
     --up_links_;
   const auto orphans =
@@ -119,11 +203,11 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
     seed_errors_[l.address()] = l.last_error();
     ++seed_at_;
     // Everyone is asked once before anyone is waited for.
-    if (++seed_tried_ < seed_places_)
+    if (++seed_tried_ < places().size())
       l.retry_now(now);
     else
       seed_tried_ = 0;
-  } else {
+  } else if (!l.retired()) {
     // Whatever it led may have another leader soon.
     want_metadata();
   }
@@ -146,25 +230,19 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
 }
 
 void dispatcher::let_go(time_point now, link& l) {
-  tell_closing(l, "nobody waits any more for the answers on their way");
-  out_.disconnect(l.connection());
-  --up_links_;
+  hang_up(l, "nobody waits any more for the answers on their way");
   l.let_go(now);
   changed_ = true;
 }
 
-link* dispatcher::by_connection(std::uint64_t connection) {
-  link* found = nullptr;
-  each_link([&](link& l) {
-    if (l.current() != link::state::down && l.connection() == connection)
-      found = &l;
-  });
-  return found;
+link* dispatcher::by_connection(std::uint64_t connection) const {
+  const auto found = connections_.find(connection);
+  return found == connections_.end() ? nullptr : found->second;
 }
 
 std::vector<dispatcher::link_status> dispatcher::links() const {
   std::vector<link_status> all;
-  each_link([&](const link& l) {
+  each_connection([&](const link& l) {
     all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error(),
       quotas_.held_until(l.address())});
   });

@@ -36,6 +36,24 @@ void link::set_address(endpoint address) {
   address_ = std::move(address);
 }
 
+void link::move_to(time_point now, endpoint address) {
+  if (state_ != state::down)
+    static_cast<void>(closed({}));
+  next_ = approach::ask;
+  address_ = std::move(address);
+  failures_ = 0;
+  retry_at_ = now;
+}
+
+std::vector<call_id> link::awaited() const {
+  std::vector<call_id> all;
+  for (const auto& s : sent_) {
+    if (s.call != 0)
+      all.push_back(s.call);
+  }
+  return all;
+}
+
 void link::connecting(
   time_point now, std::uint64_t connection, std::optional<kafka_version> old) {
   state_ = state::connecting;

@@ -117,6 +117,18 @@ public:
   void set_broker(broker_id id) { broker_ = id; }
   /// Where to connect to next time.
   void set_address(endpoint address);
+  /// Ends what is not up yet, and connects to another address next time, at once.
+  void move_to(time_point now, endpoint address);
+
+  /// Whether its broker listens elsewhere now: it takes no more requests.
+  [[nodiscard]] bool retired() const { return retired_; }
+  void retire() { retired_ = true; }
+  /// The calls that wait for an answer on it.
+  [[nodiscard]] std::vector<call_id> awaited() const;
+
+  /// When metadata was asked for here, in the dispatcher's count; 0 for never.
+  [[nodiscard]] std::uint64_t turn() const { return turn_; }
+  void set_turn(std::uint64_t turn) { turn_ = turn; }
 
   /// The release of a broker that does not tell its versions, as far as it shows, on a
   /// connection that is up.
@@ -256,6 +268,8 @@ private:
   time_point retry_at_;
   bool useful_ = false;
   bool wanted_ = false;
+  bool retired_ = false;
+  std::uint64_t turn_ = 0;
   std::uint32_t failures_ = 0;
   error last_error_;
 };

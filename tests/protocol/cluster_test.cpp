@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <utility>
+
 using namespace cafka::protocol;
 using leadership = cluster::leadership;
 
@@ -248,4 +250,58 @@ TEST_CASE("topics that nobody asked for are not kept", "[machines]") {
   REQUIRE(answer.topics.size() == 2);
   CHECK(answer.topics[0].name == "c");
   CHECK(answer.topics[1].name == "b");
+}
+
+TEST_CASE("a broker has one address, by the newest word of metadata or about a "
+          "coordinator",
+  "[machines]") {
+  const coordinator_of one{coordinator_type::group, "one"};
+  const coordinator_of two{coordinator_type::group, "two"};
+  cluster known;
+  known.learn_coordinator(one, 7, {"old", 7});
+  known.learn_coordinator(two, 7, {"new", 7});
+  REQUIRE(known.address_of(7) != nullptr);
+  CHECK(*known.address_of(7) == endpoint{"new", 7});
+  auto seen = known.addresses();
+  known.update(brokers({{7, 1}}, 7), false);
+  CHECK(*known.address_of(7) == endpoint{"host", 1});
+  CHECK(known.addresses() != std::exchange(seen, known.addresses()));
+  // The same again is nothing new.
+  known.update(brokers({{7, 1}}, 7), false);
+  CHECK(known.addresses() == seen);
+  // When the metadata has it no more, what was said before that does not come back.
+  known.update(brokers({{8, 2}}, 8), false);
+  CHECK(known.address_of(7) == nullptr);
+  CHECK(known.addresses() != seen);
+}
+
+TEST_CASE("the address of a coordinator that the metadata leaves out goes with the last "
+          "group of it",
+  "[machines]") {
+  const coordinator_of one{coordinator_type::group, "one"};
+  const coordinator_of two{coordinator_type::group, "two"};
+  cluster known;
+  known.learn_coordinator(one, 7, {"host", 7});
+  known.learn_coordinator(two, 7, {"host", 7});
+  known.forget_coordinator(one);
+  CHECK(known.address_of(7) != nullptr);
+  known.forget_coordinator(two);
+  CHECK(known.address_of(7) == nullptr);
+}
+
+TEST_CASE(
+  "an address that cannot be one is not taken, and it is said why", "[machines]") {
+  cluster known;
+  auto answer = brokers({{1, 9092}, {2, 0}, {3, 65'536 + 9092}, {4, 9092}, {5, 9092}}, 1);
+  answer.brokers[3].host = std::string{"host\0evil", 9};
+  answer.brokers[4].host = std::string(256, 'h');
+  known.update(answer, false);
+  CHECK(known.address_of(1) != nullptr);
+  CHECK(known.why_no_address(1).empty());
+  for (const auto id : {2, 3, 4, 5}) {
+    CHECK(known.address_of(id) == nullptr);
+    CHECK_FALSE(known.why_no_address(id).empty());
+  }
+  CHECK(known.why_no_address(3) == "its port is 74628");
+  CHECK(known.why_no_address(4) == "its host has a control character");
 }

@@ -103,7 +103,7 @@ private:
   class tagged_call final : public call {
   public:
     tagged_call(simulation& world, std::size_t number)
-      : call(world.calls_[number]->what), world_(world), number_(number) {}
+      : call(traits{world.calls_[number]->what}), world_(world), number_(number) {}
 
     result<frame> encode(std::int16_t version, std::int32_t correlation_id,
       std::string_view client_id, const cluster&) override {

@@ -102,9 +102,9 @@ void consumer_machine::on_partition(time_point now, broker_state& b, broker_id f
     : x.high_watermark;
   if (x.records && !x.records->empty()) {
     p.left_out_since.reset();
-    p.reading = true;
+    p.reading = ++last_fetched_;
     fetched f{p.slot, p.generation, p.topic->name, p.id, p.next, p.log_end,
-      *std::move(x.records), {}};
+      *std::move(x.records), {}, p.reading};
     if (options_.read_committed && x.aborted_transactions) {
       for (const auto& a : *x.aborted_transactions)
         f.aborted.push_back({a.producer_id, a.first_offset});
@@ -177,12 +177,22 @@ void consumer_machine::on_damage(time_point now, partition_state& p, const error
     tell(p, true, why);
 }
 
+bool consumer_machine::wants(const fetched& what) const {
+  const auto* p = what.slot < partitions_.size() ? partitions_[what.slot].get() : nullptr;
+  return p != nullptr && p->generation == what.generation && p->reading == what.number;
+}
+
+void consumer_machine::on_part_read(const fetched& what, std::size_t bytes) {
+  if (wants(what))
+    partitions_[what.slot]->lying += bytes;
+}
+
 void consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
-  auto* p = find(what.slot, what.generation);
-  if (p == nullptr || !p->reading)
+  if (!wants(what))
     return;
-  p->reading = false;
+  auto* p = partitions_[what.slot].get();
+  p->reading = 0;
   if (damage.code == error_code::none) {
     p->damages = 0;
     p->next = next;

@@ -90,7 +90,7 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
   p.starting = what.start.is_moment();
   p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
   p.request = 0;
-  p.reading = false;
+  p.reading = 0;
   p.lying = 0;
   p.max_bytes = static_cast<std::int32_t>(options_.max_partition_fetch_bytes);
   p.not_before = time_point::min();
@@ -305,7 +305,7 @@ void consumer_machine::begin_anew(partition_state& p) {
         "topic " + *p.topic->name + " was deleted and made anew"});
   }
   // What is being read is of the old one.
-  p.reading = false;
+  p.reading = 0;
 }
 
 // -- what is asked when -----------------------------------------------------------------
@@ -314,7 +314,7 @@ consumer_machine::readiness consumer_machine::is_ready(
   time_point now, const partition_state& p) const {
   if (p.paused || p.halted || p.starting || p.request != 0)
     return readiness::not_now;
-  if (p.reading)
+  if (p.reading != 0)
     return readiness::lying;
   if (p.lying >= lying_limit_)
     return readiness::lying;

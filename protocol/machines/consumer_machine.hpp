@@ -122,6 +122,7 @@ public:
     log_offset log_end;
     shared_bytes records;
     std::vector<aborted_span> aborted;
+    std::uint64_t number = 0; ///< Of all that was fetched.
   };
 
   /// For metrics: since the beginning.
@@ -157,6 +158,12 @@ public:
   /// Each of the `fetched` must be followed by its `on_read`, if only much later.
   [[nodiscard]] std::vector<fetched> on_answer(
     time_point now, std::uint64_t request, fetch_response answer);
+  /// Whether these records are still to be read: they are not once their partition goes
+  /// on elsewhere, or is of another topic of the name.
+  [[nodiscard]] bool wants(const fetched& what) const;
+  /// A part of these records lies there for the program, of so many bytes; `on_read`
+  /// follows, and counts the others.
+  void on_part_read(const fetched& what, std::size_t bytes);
   /// How the reading of `fetched` went: where it goes on, how many bytes lie there for
   /// the program, and what has ended it if it brought nothing.
   void on_read(time_point now, const fetched& what, log_offset next, std::size_t bytes,
@@ -247,6 +254,7 @@ private:
   broker_id last_asked_ = -1;
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;
+  std::uint64_t last_fetched_ = 0;
   std::size_t reserved_ = 0;                  ///< What the requests under way may bring.
   time_point near_again_ = time_point::min(); ///< When replicas may be asked again.
   std::optional<time_point> silent_since_;    ///< No broker has answered since.

@@ -43,7 +43,7 @@ struct consumer_machine::partition_state {
   broker_id home = -1; ///< Whom to ask: one of them.
 
   std::uint64_t request = 0; ///< In which it is under way; zero: in none.
-  bool reading = false;      ///< Something was fetched and is not read yet.
+  std::uint64_t reading = 0; ///< What was fetched and is not read yet; zero: nothing.
   std::size_t lying = 0;     ///< Bytes that the program has not taken.
   std::int32_t max_bytes = 0;
 

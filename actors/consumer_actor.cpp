@@ -412,8 +412,12 @@ private:
   const std::shared_ptr<consumer_core> core_;
   const worker_options connection_;
   const std::shared_ptr<transport_factory> transports_;
-  const protocol::read_options read_options_{
-    .check_crc = core_->options.check_crcs, .stop = &core_->closing};
+  const protocol::read_options read_options_{.check_crc = core_->options.check_crcs,
+    .max_decompressed_size =
+      core_->options.max_decompressed_bytes.value_or(connection_.max_decompressed_bytes),
+    .max_decompression_ratio = core_->options.max_decompression_ratio.value_or(
+      connection_.max_decompression_ratio),
+    .stop = &core_->closing};
   std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
   consumer_machine machine_;
   dispatcher dispatcher_;

@@ -33,6 +33,8 @@ error check(
   if (options.max_bytes <= 0)
     return wrong("max_bytes is " + std::to_string(options.max_bytes)
       + " and must be more than zero");
+  if (options.max_decompressed_bytes == 0)
+    return wrong("max_decompressed_bytes must be more than zero");
   const auto not_negative = [](std::string_view name, std::int64_t value) {
     return value >= 0 ? error{}
                       : wrong(std::string{name} + " is " + std::to_string(value)
@@ -62,8 +64,8 @@ std::optional<std::int64_t> moment_of(actors::offset_reset policy) {
 } // namespace
 
 stream_starter::stream_starter(caf::actor_system& sys, const application_options& options,
-  std::shared_ptr<supervision::registry> names,
-  const caf::strong_actor_ptr& streams, std::function<error()> why_ended)
+  std::shared_ptr<supervision::registry> names, const caf::strong_actor_ptr& streams,
+  std::function<error()> why_ended)
   : sys_(sys),
     default_worker_(options.default_worker),
     auto_offset_reset_(options.auto_offset_reset),
@@ -87,6 +89,8 @@ result<actors::stream_settings> stream_starter::settings(
   fetch.wait_time = options.no_wait_at_logend ? milliseconds{0} : options.wait_time;
   fetch.min_bytes = options.min_bytes;
   fetch.max_bytes = options.max_bytes;
+  fetch.max_decompressed_bytes = options.max_decompressed_bytes;
+  fetch.max_decompression_ratio = options.max_decompression_ratio;
   fetch.isolation = options.isolation;
   fetch.auto_commit = false;
   fetch.api_version = options.api_versions.fetch;

@@ -288,7 +288,7 @@ public:
     }
     auto records = protocol::fetched_records::read(
       part->records ? *std::move(part->records) : shared_bytes{}, *request_.offset,
-      std::move(aborted));
+      std::move(aborted), reading());
     if (!records) {
       auto e = records.error();
       e.detail = at(request_.topic, request_.partition) + ": " + e.detail;
@@ -309,6 +309,17 @@ private:
   [[nodiscard]] bool tells(const protocol::fetch_partition_data& part) const {
     return part.error_code != error_code::none || (part.records && !part.records->empty())
       || part.high_watermark <= *request_.offset;
+  [[nodiscard]] protocol::read_options reading() const {
+    constexpr std::size_t times = 32;
+    protocol::read_options result;
+    if (request_.max_decompressed_bytes)
+      result.max_decompressed_size = *request_.max_decompressed_bytes;
+    if (request_.max_decompression_ratio)
+      result.max_decompression_ratio = *request_.max_decompression_ratio;
+    const auto asked = static_cast<std::size_t>(request_.max_bytes);
+    result.max_decompressed_in_all =
+      std::min(times * asked, std::max(asked, result.max_decompressed_size));
+    return result;
   }
 
   uuid id_;
@@ -405,6 +416,8 @@ std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched>
   if (wrong.code == error_code::none && (request.max_bytes <= 0 || request.min_bytes < 0))
     wrong = invalid(request.min_bytes < 0 ? "min_bytes must not be negative"
                                           : "max_bytes must be more than zero");
+  if (wrong.code == error_code::none && request.max_decompressed_bytes == 0)
+    wrong = invalid("max_decompressed_bytes must be more than zero");
   if (wrong.code != error_code::none) {
     reply(std::move(wrong));
     return nullptr;

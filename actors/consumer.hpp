@@ -119,8 +119,8 @@ struct consumer_options {
   /// Bytes that a broker waits for, for `fetch_max_wait` at most.
   std::size_t fetch_min_bytes = 1;
   milliseconds fetch_max_wait{500};
-  /// Bytes of frames that were fetched, those that the program still holds among them;
-  /// beyond it nothing is asked for.
+  /// Bytes of frames that were fetched, and of what was decompressed, those that the
+  /// program still holds among them; beyond it nothing is asked for or decompressed.
   std::size_t buffer_memory = 64 * 1024 * 1024;
   /// How long a broker may owe an answer beyond `fetch_max_wait`.
   milliseconds request_timeout{30'000};
@@ -136,6 +136,12 @@ struct consumer_options {
   std::string client_rack = {};
   /// Whether checksums are compared.
   bool check_crcs = true;
+  /// Most bytes that one batch may decompress to; more is the error `batch_too_large`,
+  /// which halts its partition. Nothing: the application's, 128 MiB.
+  std::optional<std::size_t> max_decompressed_bytes = {};
+  /// How many times its stored size a batch may decompress to, once that is more than
+  /// 16 MiB, likewise. Nothing: the application's, 10,000; zero: no limit.
+  std::optional<std::size_t> max_decompression_ratio = {};
 
   /// Is sent each `consumed_batch` and `partition_error` as a message, by the credit that
   /// it grants with `consumer_credit`; then there is no `poll`.

@@ -2,6 +2,7 @@
 #include <cafka/actors/consumer_core.hpp>
 #include <cafka/actors/dispatcher_shell.hpp>
 #include <cafka/actors/log_sink.hpp>
+#include <cafka/protocol/records/run_reader.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/stateful_actor.hpp>
@@ -103,7 +104,10 @@ public:
         after_event();
       },
       [this](get_consumer_status) { return result<consumer_status>{status()}; },
-      [this](consumer_news) { after_event(); },
+      [this](consumer_news) {
+        reads_on_ = false;
+        after_event();
+      },
       [this](transport_up msg) {
         dispatcher_.on_up(now(), msg.id);
         after_event();
@@ -172,7 +176,7 @@ public:
     const auto held = std::make_shared<protocol::held_bytes>(core_->budget, frame);
     for (auto& f : all) {
       unread_bytes_ += f.records.size();
-      unread_.push_back({std::move(f), held});
+      unread_.push_back({std::move(f), held, std::nullopt});
     }
   }
 
@@ -211,7 +215,13 @@ private:
   struct unread {
     consumer_machine::fetched what;
     std::shared_ptr<const void> frame;
+    std::optional<protocol::run_reader> reader;
   };
+  using reading = protocol::run_reader::state;
+
+  /// So many bytes are decompressed at a time; messages that came meanwhile, the one to
+  /// end among them, have their turn then.
+  static constexpr std::size_t turn = 8 * 1024 * 1024;
 
   time_point now() const {
     return self_->clock().now();
@@ -239,6 +249,7 @@ private:
   }
 
   void after_event() {
+    turn_left_ = turn;
     sync(false);
     do {
       read_on();
@@ -269,44 +280,70 @@ private:
     return !takings_.empty() || !changes_.empty();
   }
 
-  /// Reads what was fetched. What grows when it is decompressed waits while the program
-  /// has its memory's worth.
+  /// Reads what was fetched, for a turn. What grows when it is decompressed waits while
+  /// the program has its memory's worth.
   void read_on() {
+    auto told = false;
     while (!unread_.empty()) {
-      if (!core_->budget->may_grow(unread_bytes_)) {
+      auto& u = unread_.front();
+      auto state = reading::done;
+      if (core_->closing || !machine_.wants(u.what))
+        unread_bytes_ -= u.what.records.size() - (u.reader ? u.reader->position() : 0);
+      else
+        state = read(u);
+      if (state == reading::done) {
+        unread_.pop_front();
+      } else if (state == reading::more) {
+        if (!std::exchange(reads_on_, true))
+          tell(self_, caf::actor_cast<consumer_impl>(self_), consumer_news{});
+        break;
+      } else if (told) {
+        break;
+      } else {
+        // Room may have come before anybody knew that it is wanted.
         core_->budget->room_wanted.store(true, std::memory_order_seq_cst);
-        if (!core_->budget->may_grow(unread_bytes_))
-          break;
+        told = true;
+        continue;
       }
-      read(unread_.front());
-      unread_.pop_front();
+      told = false;
     }
     if (!arrivals_.empty())
       core_->push(arrivals_);
   }
 
-  void read(unread& u) {
+  /// Reads as much of it as there is memory for, into one batch for the program.
+  reading read(unread& u) {
     auto& f = u.what;
-    const auto bytes = f.records.size();
-    unread_bytes_ -= bytes;
+    if (!u.reader)
+      u.reader.emplace(f.records, f.from, std::move(f.aborted), read_options_);
+    auto& in = *u.reader;
+    const auto position = in.position();
+    const auto before = in.next_offset();
     auto content = std::make_shared<consumed_content>();
-    content->topic = f.topic;
-    content->partition = f.partition;
-    content->log_end = f.log_end;
-    content->bytes = bytes;
-    content->frame = std::move(u.frame);
-    content->budget = core_->budget;
     auto& records = content->records;
-    const auto damage =
-      records.read(f.records, f.from, std::move(f.aborted), read_options_);
+    const auto state = in.read(records,
+      {core_->budget->room_to_grow(unread_bytes_), !core_->budget->has_grown(),
+        turn_left_});
+    const auto bytes = in.position() - position;
+    unread_bytes_ -= bytes;
+    turn_left_ -= std::min(turn_left_, records.decompressed());
     core_->budget->grow(records.decompressed());
-    const auto empty = records.empty();
-    const auto next = records.next_offset();
-    const auto wanted = machine_.on_read(now(), f, next, empty ? 0 : bytes, damage);
-    if (!wanted || next == f.from)
-      return;
+    content->budget = core_->budget;
+    const auto next = in.next_offset();
+    const auto lying = records.empty() ? 0 : bytes;
+    if (state != reading::done)
+      machine_.on_part_read(f, lying);
+    else if (!machine_.on_read(now(), f, next, lying, in.outcome()))
+      return state;
+    if (next == before)
+      return state;
     consumer_core::arrival a{f.slot, f.generation, next, std::nullopt};
-    if (!empty) {
+    if (!records.empty()) {
+      content->topic = f.topic;
+      content->partition = f.partition;
+      content->log_end = f.log_end;
+      content->bytes = bytes;
+      content->frame = u.frame;
       records.when_damaged(
         [weak = std::weak_ptr{core_}, topic = content->topic, partition = f.partition,
           next](std::int32_t left_out, const error& why) {
@@ -318,6 +355,7 @@ private:
       a.batch.emplace(std::move(content));
     }
     arrivals_.push_back(std::move(a));
+    return state;
   }
 
   void deliver() {
@@ -460,7 +498,12 @@ private:
   const std::shared_ptr<consumer_core> core_;
   const worker_options connection_;
   const std::shared_ptr<transport_factory> transports_;
-  const protocol::read_options read_options_{.check_crc = core_->options.check_crcs};
+  const protocol::read_options read_options_{.check_crc = core_->options.check_crcs,
+    .max_decompressed_size =
+      core_->options.max_decompressed_bytes.value_or(connection_.max_decompressed_bytes),
+    .max_decompression_ratio = core_->options.max_decompression_ratio.value_or(
+      connection_.max_decompression_ratio),
+    .stop = &core_->closing};
   std::unordered_map<connection_id, std::unique_ptr<transport>> transports_up_;
   consumer_machine machine_;
   dispatcher dispatcher_;
@@ -468,6 +511,8 @@ private:
   time_point metadata_asked_at_;
   std::deque<unread> unread_;
   std::size_t unread_bytes_ = 0;
+  std::size_t turn_left_ = turn;
+  bool reads_on_ = false; ///< A message says so.
   std::vector<consumer_core::arrival> arrivals_;
   std::vector<consumer_core::change> changes_;
   std::vector<consumer_core::taking> takings_;

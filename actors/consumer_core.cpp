@@ -242,6 +242,7 @@ polled consumer_core::take_granted() {
 }
 
 void consumer_core::close() {
+  closing = true;
   {
     const std::lock_guard guard{mutex_};
     if (std::exchange(closed_, true))

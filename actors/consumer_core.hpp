@@ -29,6 +29,9 @@ public:
   const std::shared_ptr<protocol::byte_budget> budget;
   consumer_metrics metrics;
 
+  /// Whether it was closed, for whoever reads what nobody will be handed.
+  std::atomic<bool> closing = false;
+
   /// Set by the application: ends the actor for good; false: not within the deadline.
   std::function<bool(milliseconds)> on_closed;
 

@@ -82,7 +82,10 @@ struct fetch {
   milliseconds wait_time{10};
   /// Bytes that must be there before the broker answers early; zero answers at once.
   std::int32_t min_bytes = 1;
-  /// Most bytes of records; one batch larger than that still comes, whole.
+  /// Most bytes of records as they are stored; one batch larger than that still comes,
+  /// whole. Decompressed they are 32 times as many at most, and no more than
+  /// `max_decompressed_bytes` unless `max_bytes` is more; what is beyond is left for the
+  /// next fetch, except for the first batch.
   std::int32_t max_bytes = 1'000'000;
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Whether the offset behind the last record is committed for the group before the
@@ -95,6 +98,11 @@ struct fetch {
   /// Pins for what a group's fetch asks beside its records.
   std::optional<std::int16_t> offset_fetch_api_version = {};
   std::optional<std::int16_t> offset_commit_api_version = {};
+  /// Most bytes that one batch may decompress to; nothing: the worker's. More is the
+  /// error `batch_too_large`.
+  std::optional<std::uint64_t> max_decompressed_bytes = {};
+  /// How many times its stored size one batch may decompress to; nothing: the worker's.
+  std::optional<std::uint64_t> max_decompression_ratio = {};
 };
 
 /// Records of one partition, as views on the frame they came in.
@@ -314,7 +322,9 @@ bool inspect(Inspector& f, fetch& x) {
     f.field("group", x.group), f.field("deadline", x.deadline),
     f.field("api_version", x.api_version),
     f.field("offset_fetch_api_version", x.offset_fetch_api_version),
-    f.field("offset_commit_api_version", x.offset_commit_api_version));
+    f.field("offset_commit_api_version", x.offset_commit_api_version),
+    f.field("max_decompressed_bytes", x.max_decompressed_bytes),
+    f.field("max_decompression_ratio", x.max_decompression_ratio));
 }
 
 template <class Inspector>

@@ -245,6 +245,10 @@ private:
   using group_fetch_ptr = std::shared_ptr<group_fetch>;
 
   caf::typed_response_promise<result<fetched>> on_fetch(fetch& request) {
+    if (!request.max_decompressed_bytes)
+      request.max_decompressed_bytes = options_.max_decompressed_bytes;
+    if (!request.max_decompression_ratio)
+      request.max_decompression_ratio = options_.max_decompression_ratio;
     set_group(request.group);
     if (request.offset && (!request.auto_commit || request.group.empty()))
       return submit_simple<fetched>(request);

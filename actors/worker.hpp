@@ -70,6 +70,12 @@ struct worker_options {
   std::optional<protocol::kafka_version> kafka_version;
   /// Most requests at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;
+  /// Most bytes that one batch of records may decompress to when it is read; more is the
+  /// error `batch_too_large`. Kafka limits what is stored alone (`max.message.bytes`).
+  std::size_t max_decompressed_bytes = 128 * 1024 * 1024;
+  /// How many times its stored size a batch may decompress to, once that is more than
+  /// 16 MiB, likewise; zero: no limit.
+  std::size_t max_decompression_ratio = 10'000;
   /// How its connections behave.
   transport_options transport{};
   /// Where it tells of its connections and requests. Null: nowhere.

@@ -7,6 +7,7 @@
 #include <caf/config_value.hpp>
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace cafka {
@@ -402,6 +403,9 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
+  constexpr auto largest = std::numeric_limits<std::int64_t>::max();
+  in.number("max_decompressed_bytes", options.max_decompressed_bytes, 1, largest);
+  in.number("max_decompression_ratio", options.max_decompression_ratio, 0, largest);
   in.release("kafka_version", options.kafka_version);
   in.boolean("use_ssl", options.use_ssl);
   in.block("ssl_options", [&](block_reader& tls) { read(tls, options.ssl_options); });
@@ -450,6 +454,8 @@ result<actors::worker_options> worker_options_from(
   result.reconnect_backoff_max =
     std::max(milliseconds{1'000}, application.sleep_for_reconnect);
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
+  result.max_decompressed_bytes = application.max_decompressed_bytes;
+  result.max_decompression_ratio = application.max_decompression_ratio;
   result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
   result.log = application.log;

@@ -148,6 +148,12 @@ struct application_options {
   milliseconds sleep_for_reconnect{50};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
+  /// Most bytes that one batch of records may decompress to when it is read, by workers
+  /// and consumers that do not say otherwise; more is the error `batch_too_large`.
+  std::size_t max_decompressed_bytes = 128 * 1024 * 1024;
+  /// How many times its stored size a batch may decompress to, once that is more than
+  /// 16 MiB, likewise; zero: no limit.
+  std::size_t max_decompression_ratio = 10'000;
   /// The release of all brokers, which then are not asked what they know. Without it they
   /// are; those before 0.10 cannot tell, which costs each connection up to half a second.
   std::optional<protocol::kafka_version> kafka_version = {};

@@ -45,9 +45,13 @@ struct stream_options {
   /// fetches of the same worker wait behind it, if they are for the same broker.
   milliseconds wait_time{100};
   std::int32_t min_bytes = 1;
-  /// Most bytes of a batch; twice as many are in memory at most, one being read and one
-  /// fetched ahead. One record batch of Kafka's larger than that still comes, whole.
+  /// Most bytes of a batch as it is stored; twice as many are in memory at most, one
+  /// being read and one fetched ahead, and what they decompress to: see
+  /// `fetch::max_bytes`. One record batch of Kafka's larger than that still comes, whole.
   std::int32_t max_bytes = 1'000'000;
+  /// As `fetch::max_decompressed_bytes`: more ends the stream.
+  std::optional<std::uint64_t> max_decompressed_bytes = {};
+  std::optional<std::uint64_t> max_decompression_ratio = {};
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Where to go on when the offset is out of range; `none`: that is the end, an error.
   /// Nothing: the application's.

@@ -35,6 +35,8 @@ error check(
   if (options.max_bytes <= 0)
     return wrong("max_bytes is " + std::to_string(options.max_bytes)
       + " and must be more than zero");
+  if (options.max_decompressed_bytes == 0)
+    return wrong("max_decompressed_bytes must be more than zero");
   const auto not_negative = [](std::string_view name, std::int64_t value) {
     return value >= 0 ? error{}
                       : wrong(std::string{name} + " is " + std::to_string(value)
@@ -97,6 +99,8 @@ result<actors::stream_settings> stream_starter::settings(
   fetch.wait_time = options.no_wait_at_logend ? milliseconds{0} : options.wait_time;
   fetch.min_bytes = options.min_bytes;
   fetch.max_bytes = options.max_bytes;
+  fetch.max_decompressed_bytes = options.max_decompressed_bytes;
+  fetch.max_decompression_ratio = options.max_decompression_ratio;
   fetch.isolation = options.isolation;
   fetch.auto_commit = false;
   fetch.api_version = options.api_versions.fetch;

@@ -7,6 +7,9 @@ namespace cafka::protocol {
 namespace {
 
 constexpr error_info table[] = {
+  {error_code::batch_too_large, "BATCH_TOO_LARGE", false, remedy::fix_request,
+    "A batch decompresses to more than its reader allows, by max_decompressed_bytes or "
+    "max_decompression_ratio: raise that, or read on behind the batch."},
   {error_code::frame_too_large, "FRAME_TOO_LARGE", false, remedy::fix_request,
     "The broker's answer is larger than receive_max_bytes allows."},
   {error_code::tls_failed, "TLS_FAILED", true, remedy::retry,

@@ -164,6 +164,7 @@ enum class error_code : std::int16_t {
   connection_failed = -112,
   tls_failed = -113,
   frame_too_large = -114,
+  batch_too_large = -115,
 };
 
 /// What to do about an error.

@@ -49,6 +49,9 @@ std::string_view advice(error_code code) {
   case error_code::record_list_too_large:
     return "send less at a time with --batch-size, or raise the topic's "
            "max.message.bytes";
+  case error_code::batch_too_large:
+    return "raise what the message names, in the file of --config, or read on behind the "
+           "batch";
   case error_code::not_enough_replicas:
   case error_code::not_enough_replicas_after_append:
     return "bring the missing brokers back, or ask for less with --acks 1";

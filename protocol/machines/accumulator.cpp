@@ -439,7 +439,10 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
 
 std::optional<std::pair<filled_batch, filled_batch>> accumulator::split(
   topic_buffers& t, filled_batch& whole, const shared_bytes& sealed) {
-  batch_reader in{sealed, {.check_crc = false, .max_decompressed_size = SIZE_MAX}};
+  batch_reader in{sealed,
+    {.check_crc = false,
+      .max_decompressed_size = SIZE_MAX,
+      .max_decompression_ratio = 0}};
   record_batch batch;
   std::pair<filled_batch, filled_batch> halves{
     fresh(options_.compression), fresh(options_.compression)};

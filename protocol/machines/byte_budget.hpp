@@ -32,13 +32,16 @@ public:
     grown_.fetch_sub(bytes, std::memory_order_seq_cst);
     give_back(bytes);
   }
-  /// Whether something may be decompressed, `waiting` bytes of frames being still to be
-  /// read. If nobody holds anything decompressed it may always: no bytes might come back
-  /// that somebody could wait for, as frames are held until all of them is read.
-  [[nodiscard]] bool may_grow(std::size_t waiting) const {
+  /// How much may be decompressed, `waiting` bytes of frames being still to be read.
+  [[nodiscard]] std::size_t room_to_grow(std::size_t waiting) const {
     const auto all = used();
-    return grown_.load(std::memory_order_seq_cst) == 0
-      || all - std::min(waiting, all) < limit_;
+    return limit_ - std::min(all - std::min(waiting, all), limit_);
+  }
+  /// Whether anybody holds anything decompressed. If nobody does, something may be
+  /// decompressed in any case: no bytes might come back that somebody could wait for, as
+  /// frames are held until all of them is read.
+  [[nodiscard]] bool has_grown() const {
+    return grown_.load(std::memory_order_seq_cst) > 0;
   }
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_seq_cst); }
   [[nodiscard]] std::size_t limit() const { return limit_; }

@@ -250,12 +250,24 @@ void consumer_machine::on_damage(time_point now, partition_state& p, const error
     tell(p, true, why);
 }
 
+bool consumer_machine::wants(const fetched& what) const {
+  const auto* p = what.slot < partitions_.size() ? partitions_[what.slot].get() : nullptr;
+  return p != nullptr && p->generation == what.generation && p->reading == what.request;
+}
+
+void consumer_machine::on_part_read(const fetched& what, std::size_t bytes) {
+  if (!wants(what))
+    return;
+  partitions_[what.slot]->lying += bytes;
+  lying_ += bytes;
+}
+
 bool consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
-  auto* p = find(what.slot, what.generation);
   // Of what was asked before the topic was made anew nothing is wanted.
-  if (p == nullptr || p->reading != what.request)
+  if (!wants(what))
     return false;
+  auto* p = partitions_[what.slot].get();
   p->reading = 0;
   auto why = damage;
   if (why.code == error_code::none && next < what.from)

@@ -205,6 +205,12 @@ public:
   /// Each of the `fetched` must be followed by its `on_read`, if only much later.
   [[nodiscard]] std::vector<fetched> on_answer(
     time_point now, std::uint64_t request, fetch_response answer);
+  /// Whether these records are still to be read: they are not once their partition goes
+  /// on elsewhere, or is of another topic of the name.
+  [[nodiscard]] bool wants(const fetched& what) const;
+  /// A part of these records lies there for the program, of so many bytes; `on_read`
+  /// follows, and counts the others.
+  void on_part_read(const fetched& what, std::size_t bytes);
   /// How the reading of `fetched` went: where it goes on, how many bytes lie there for
   /// the program, and what has ended it if it brought nothing. False: nobody wants them
   /// any more, or they end before they begin, and they must not be handed out.

@@ -76,12 +76,12 @@ result<done> compress_gzip(byte_view in, byte_arena& out, int level) {
   return done{};
 }
 
-result<shared_bytes> decompress_gzip(byte_view in, std::size_t limit) {
+result<shared_bytes> decompress_gzip(byte_view in, const decompress_bounds& bounds) {
   thread_local inflater state;
   if (!state.started || in.size() > longest_step)
     return corrupt(codec::gzip, "too long");
   auto& stream = state.stream;
-  bounded_output out{in.size() * 4, limit};
+  bounded_output out{in.size() * 4, bounds};
   point(stream, in);
   // A gzip file may be several members in a row.
   do {
@@ -90,6 +90,10 @@ result<shared_bytes> decompress_gzip(byte_view in, std::size_t limit) {
     auto status = Z_OK;
     while (status != Z_STREAM_END) {
       const auto room = out.room();
+      if (room.empty())
+        return out.too_large();
+      if (out.stopped())
+        return out.was_stopped();
       const auto step = static_cast<uInt>(std::min(room.size(), longest_step));
       stream.next_out = reinterpret_cast<Bytef*>(room.data());
       stream.avail_out = step;

@@ -44,6 +44,10 @@ struct lz4_context {
 result<bool> feed(LZ4F_dctx* state, byte_view& in, bounded_output& out) {
   while (true) {
     const auto room = out.room();
+    if (room.empty())
+      return out.too_large();
+    if (out.stopped())
+      return out.was_stopped();
     auto produced = room.size();
     auto consumed = in.size();
     const auto hint =
@@ -85,12 +89,13 @@ result<done> compress_lz4(byte_view in, byte_arena& out, int level, lz4_header h
   return done{};
 }
 
-result<shared_bytes> decompress_lz4(byte_view in, std::size_t limit, lz4_header header) {
+result<shared_bytes> decompress_lz4(
+  byte_view in, const decompress_bounds& bounds, lz4_header header) {
   thread_local lz4_context context;
   if (context.state == nullptr)
     return {error_code::unknown_server_error, "lz4: cannot start"};
   LZ4F_resetDecompressionContext(context.state);
-  bounded_output out{in.size() * 4, limit};
+  bounded_output out{in.size() * 4, bounds};
 
   const auto position = checksum_position(in);
   if (header == lz4_header::with_magic && position != 0

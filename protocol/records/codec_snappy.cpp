@@ -62,14 +62,16 @@ result<done> compress_snappy(byte_view in, byte_arena& out) {
   return done{};
 }
 
-result<shared_bytes> decompress_snappy(byte_view in, std::size_t limit) {
-  bounded_output out{in.size() * 4, limit};
+result<shared_bytes> decompress_snappy(byte_view in, const decompress_bounds& bounds) {
+  bounded_output out{in.size() * 4, bounds};
   if (!starts_with_java_name(in)) {
     if (auto failed = append_block(in, out))
       return *std::move(failed);
     return out.freeze();
   }
   while (!in.empty()) {
+    if (out.stopped())
+      return out.was_stopped();
     // Streams may be joined: then a header stands where a block would.
     if (starts_with_java_name(in)) {
       if (load_big<std::int32_t>(in.data() + 12) > 1)

@@ -3,6 +3,8 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
+#include <utility>
+
 namespace cafka::protocol::detail {
 
 namespace {
@@ -41,22 +43,79 @@ result<done> compress_zstd(byte_view in, byte_arena& out, int level) {
   return done{};
 }
 
-result<shared_bytes> decompress_zstd(byte_view in, std::size_t limit) {
+namespace {
+
+/// Output up to here is written at one go, which is fastest and needs no window.
+constexpr std::size_t largest_at_one_go = 16 * 1024 * 1024;
+/// A frame whose window is larger than this is not decompressed in pieces.
+constexpr int largest_window_log = 23;
+
+/// Decompresses in pieces; nothing when the frame needs too large a window for that.
+std::optional<result<shared_bytes>> in_pieces(
+  ZSTD_DCtx* context, byte_view in, const decompress_bounds& bounds) {
+  ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
+  ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, largest_window_log);
+  bounded_output out{in.size() * 8, bounds};
+  ZSTD_inBuffer from{in.data(), in.size(), 0};
+  while (true) {
+    if (out.stopped())
+      return out.was_stopped();
+    const auto room = out.room();
+    if (room.empty())
+      return out.too_large();
+    ZSTD_outBuffer to{room.data(), room.size(), 0};
+    const auto wanted = ZSTD_decompressStream(context, &to, &from);
+    if (ZSTD_isError(wanted) != 0) {
+      if (ZSTD_getErrorCode(wanted) == ZSTD_error_frameParameter_windowTooLarge)
+        return std::nullopt;
+      return corrupt(codec::zstd, ZSTD_getErrorName(wanted));
+    }
+    if (!out.commit(to.pos))
+      return out.too_large();
+    if (from.pos < from.size)
+      continue;
+    if (wanted == 0)
+      return out.freeze();
+    // Only a full piece may hold back more.
+    if (to.pos < to.size)
+      return corrupt(codec::zstd, "truncated");
+  }
+}
+
+} // namespace
+
+result<shared_bytes> decompress_zstd(byte_view in, const decompress_bounds& bounds) {
   thread_local decompression_context context{ZSTD_createDCtx()};
+  const auto limit = bounds.limit;
   // Decompressing at one go needs no window beside the output, however large a window the
   // frame declares; when the guess at the output's size was too small, a second go costs
-  // less than that window would.
+  // less than that window would. What is large comes in pieces if its window is not.
   auto capacity = std::max<std::size_t>(in.size() * 8, 16 * 1024);
   const auto claimed = ZSTD_getFrameContentSize(in.data(), in.size());
   if (claimed != ZSTD_CONTENTSIZE_UNKNOWN && claimed != ZSTD_CONTENTSIZE_ERROR) {
     if (claimed > limit)
-      return bounded_output{0, limit}.too_large();
-    capacity = std::min<std::size_t>(claimed, in.size() * 1024);
+      return bounded_output{0, bounds}.too_large();
+    capacity = claimed > largest_at_one_go
+      ? static_cast<std::size_t>(claimed)
+      : std::min<std::size_t>(claimed, in.size() * 1024);
   }
+  auto pieces_tried = false;
   while (true) {
+    if (capacity > largest_at_one_go && !std::exchange(pieces_tried, true)) {
+      if (context == nullptr)
+        context.reset(ZSTD_createDCtx());
+      auto outcome = in_pieces(context.get(), in, bounds);
+      // Its window stays with the context.
+      context.reset(ZSTD_createDCtx());
+      if (outcome)
+        return *std::move(outcome);
+      capacity = 2 * largest_at_one_go;
+    }
     capacity = std::min(capacity, limit);
-    bounded_output out{capacity, limit};
-    const auto room = out.room();
+    bounded_output out{capacity, bounds};
+    const auto room = out.all_room();
+    if (room.empty())
+      return out.too_large();
     const auto size =
       ZSTD_decompressDCtx(context.get(), room.data(), room.size(), in.data(), in.size());
     if (ZSTD_isError(size) == 0) {
@@ -68,6 +127,8 @@ result<shared_bytes> decompress_zstd(byte_view in, std::size_t limit) {
       return corrupt(codec::zstd, ZSTD_getErrorName(size));
     if (room.size() > limit || capacity == limit)
       return out.too_large();
+    if (out.stopped())
+      return out.was_stopped();
     capacity = std::max<std::size_t>(capacity, 1024) * 4;
   }
 }

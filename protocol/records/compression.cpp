@@ -65,18 +65,18 @@ result<done> compress(
 }
 
 result<shared_bytes> decompress(
-  codec c, byte_view in, std::size_t limit, lz4_header header) {
+  codec c, byte_view in, decompress_bounds bounds, lz4_header header) {
   // One byte past the limit has to be countable.
-  limit = std::min(limit, std::numeric_limits<std::size_t>::max() / 2);
+  bounds.limit = std::min(bounds.limit, std::numeric_limits<std::size_t>::max() / 2);
   switch (c) {
   case codec::none:
-    if (in.size() > limit)
-      return detail::bounded_output{0, limit}.too_large();
+    if (in.size() > bounds.limit)
+      return detail::bounded_output{0, bounds}.too_large();
     return shared_bytes::copy_of(in);
-  case codec::gzip: return detail::decompress_gzip(in, limit);
-  case codec::snappy: return detail::decompress_snappy(in, limit);
-  case codec::lz4: return detail::decompress_lz4(in, limit, header);
-  case codec::zstd: return detail::decompress_zstd(in, limit);
+  case codec::gzip: return detail::decompress_gzip(in, bounds);
+  case codec::snappy: return detail::decompress_snappy(in, bounds);
+  case codec::lz4: return detail::decompress_lz4(in, bounds, header);
+  case codec::zstd: return detail::decompress_zstd(in, bounds);
   }
   return unknown(c);
 }

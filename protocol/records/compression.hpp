@@ -3,6 +3,7 @@
 #include <cafka/protocol/records/byte_arena.hpp>
 #include <cafka/protocol/result.hpp>
 
+#include <atomic>
 #include <optional>
 #include <string_view>
 
@@ -64,15 +65,27 @@ enum class lz4_header : std::uint8_t {
 result<done> compress(codec c, byte_view in, byte_arena& out,
   std::optional<int> level = std::nullopt, lz4_header header = lz4_header::standard);
 
+/// How far decompressing goes.
+struct decompress_bounds {
+  /// Most bytes of output.
+  std::size_t limit = 0;
+  /// Once true the output is not wanted any more; looked at between pieces. Null: never.
+  const std::atomic<bool>* stop = nullptr;
+
+  decompress_bounds(std::size_t most, const std::atomic<bool>* no_more = nullptr)
+    : limit(most), stop(no_more) {}
+};
+
 /// What `in` holds, decompressed; with `codec::none`, a copy.
 ///
 /// Memory is taken as the output grows, never because `in` claims a size. snappy is read
 /// raw and in snappy-java's framing. `header` says whether LZ4's old checksum is accepted
 /// beside the right one.
 ///
-/// Errors: `corrupt_message`; `message_too_large` for output of more than `limit` bytes;
+/// Errors: `corrupt_message`; `batch_too_large` for output of more than the limit;
+/// `queue_full` where the system has no memory; `closed` when it was stopped;
 /// `unsupported_compression_type` for no codec of Kafka's.
-[[nodiscard]] result<shared_bytes> decompress(
-  codec c, byte_view in, std::size_t limit, lz4_header header = lz4_header::standard);
+[[nodiscard]] result<shared_bytes> decompress(codec c, byte_view in,
+  decompress_bounds bounds, lz4_header header = lz4_header::standard);
 
 } // namespace cafka::protocol

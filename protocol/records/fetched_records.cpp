@@ -1,4 +1,5 @@
 #include <cafka/protocol/records/abort_filter.hpp>
+#include <cafka/protocol/records/batch_order.hpp>
 
 #include <limits>
 
@@ -32,47 +33,77 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
   all.next_ = from;
   all.aborted_ = aborted;
   abort_filter filter{std::move(aborted)};
+  batch_order order;
   batch_reader in{std::move(raw), options};
   record_batch batch;
   error damage;
   bool any = false;
-  while (in.next(batch)) {
-    std::size_t wanted = 0;
-    for (const auto& record : batch)
-      wanted += record.offset >= from ? 1 : 0;
-    damage = batch.error();
-    const auto& info = batch.info();
-    if (damage.code == error_code::none
-      && info.last_offset.value() == std::numeric_limits<std::int64_t>::max())
-      damage = {error_code::corrupt_message, "no offset can follow the batch's last one"};
-    if (damage.code != error_code::none)
-      break;
+  std::size_t decompressed = 0;
+  std::size_t position = 0;
+  const auto note = [&](const batch_info& info) {
+    position += info.wire_size;
     if (info.last_offset >= all.next_) {
       all.next_ = info.last_offset + 1;
       any = true;
     }
-    if (filter.drops(info) && !info.control)
-      continue;
-    if (info.control) {
-      filter.marker(batch);
+  };
+  while (damage.code == error_code::none && in.find(batch)) {
+    const auto& info = batch.info();
+    const auto dropped = filter.drops(info) && !info.control;
+    if (dropped || info.last_offset < from) {
+      damage = order.check(info);
+      if (damage.code == error_code::none)
+        note(info);
       continue;
     }
-    if (wanted > 0) {
+    // The first one comes in any case, and none that brings too much.
+    const auto room = decompressed == 0 ? std::numeric_limits<std::size_t>::max()
+                                        : options.max_decompressed_in_all
+        - std::min(options.max_decompressed_in_all, decompressed);
+    if (info.compression != codec::none && room == 0)
+      break;
+    const auto opened = in.open(batch, room);
+    if (opened != batch_reader::opening::opened)
+      break;
+    damage = order.check(info);
+    if (damage.code != error_code::none)
+      break;
+    std::size_t wanted = 0;
+    for (const auto& record : batch)
+      wanted += record.offset >= from ? 1 : 0;
+    damage = batch.error();
+    if (damage.code != error_code::none)
+      break;
+    if (info.compression != codec::none) {
+      decompressed += batch.payload().size();
+      all.largest_ = std::max(all.largest_, batch.payload().size());
+    }
+    note(info);
+    if (info.control) {
+      filter.marker(batch);
+    } else if (wanted > 0) {
       all.size_ += wanted;
       all.batches_.push_back(batch);
     }
   }
   if (damage.code == error_code::none)
     damage = in.error();
-  if (damage.code != error_code::none && !any)
+  if (any) {
+    all.raw_ = all.raw_.slice(0, position);
+    return all;
+  }
+  if (damage.code != error_code::none)
     return damage;
-  if (!any && in.partial()) {
+  if (in.partial()) {
     return {error_code::message_too_large,
       "the batch at offset " + std::to_string(from.value())
         + (in.partial_size() > 0 ? " has " + std::to_string(in.partial_size()) + " bytes"
                                  : std::string{" does not fit"})
         + ", more than max_bytes allows"};
   }
+  damage = order.nothing_behind(from);
+  if (damage.code != error_code::none)
+    return damage;
   return all;
 }
 

@@ -65,8 +65,12 @@ public:
   ///
   /// Left out: records before `from`, control batches, transactions in `aborted`. A
   /// damaged batch ends the reading; it is an error (of `batch_reader`) only when nothing
-  /// came before it, so that no good record is lost. `message_too_large` where the only
-  /// batch is incomplete: the limit of the fetch was too small for it.
+  /// came before it, so that no good record is lost. `corrupt_message` also for a batch
+  /// that does not lie behind the one before it, and where all that came lies before
+  /// `from`. `message_too_large` where the only batch is incomplete: the limit of the
+  /// fetch was too small for it.
+  ///
+  /// What decompresses to more than `max_decompressed_in_all` is left for the next fetch.
   [[nodiscard]] static result<fetched_records> read(shared_bytes raw, log_offset from,
     std::vector<aborted_span> aborted = {}, read_options options = {});
 
@@ -89,7 +93,10 @@ public:
       return true;
     };
     const auto read_again = [&x] {
-      auto again = read(x.raw_, x.from_, x.aborted_);
+      read_options options;
+      options.max_decompressed_size = x.largest_;
+      options.max_decompression_ratio = 0;
+      auto again = read(x.raw_, x.from_, x.aborted_, options);
       if (!again)
         return false;
       x = *std::move(again);
@@ -98,14 +105,17 @@ public:
     return f.object(x)
       .on_load(read_again)
       .fields(f.field("raw", get, set), f.field("from", x.from_),
-        f.field("aborted", x.aborted_));
+        f.field("aborted", x.aborted_), f.field("largest", x.largest_));
   }
 
 private:
+  /// As far as they were read.
   shared_bytes raw_;
   log_offset from_ = 0;
   std::vector<aborted_span> aborted_;
   std::vector<record_batch> batches_;
+  /// What the largest batch decompressed to.
+  std::size_t largest_ = 0;
   std::size_t size_ = 0;
   log_offset next_ = 0;
 };

@@ -32,6 +32,10 @@ constexpr std::size_t smallest_message(std::int8_t magic) {
   return magic == 0 ? 14 : 22;
 }
 
+/// Why the records of a batch are read no further: each has a larger offset than the one
+/// before it, none lies before the batch's first offset or behind its last.
+inline constexpr std::string_view out_of_order = "offsets out of order";
+
 /// What the numbers in a v2 record count from.
 struct record_base {
   std::int64_t offset = 0;

@@ -96,12 +96,15 @@ detail::message_view detail::read_message(reader& in) {
 }
 
 record_iterator::record_iterator(const record_batch& batch)
-  : batch_(&batch), in_(batch.payload_.view()), left_(batch.info_.record_count) {
+  : batch_(&batch),
+    in_(batch.payload_.view()),
+    left_(batch.info_.record_count),
+    before_(batch.info_.base_offset.value() - 1) {
   read();
 }
 
-void record_iterator::fail(wire_error e) {
-  batch_->record_error_ = e;
+void record_iterator::fail(std::string_view why) {
+  batch_->record_error_ = why;
   batch_->record_error_at_ = in_.position();
   left_ = 0;
 }
@@ -109,7 +112,7 @@ void record_iterator::fail(wire_error e) {
 void record_iterator::read() {
   if (left_ == 0) {
     if (in_.remaining() != 0)
-      fail(wire_error::trailing_bytes);
+      fail(to_string(wire_error::trailing_bytes));
     return;
   }
   const auto& info = batch_->info_;
@@ -134,16 +137,20 @@ void record_iterator::read() {
     current_.value = message.value;
   }
   if (!in_.ok())
-    fail(in_.error());
+    fail(to_string(in_.error()));
+  else if (current_.offset <= before_ || current_.offset > info.last_offset)
+    fail(detail::out_of_order);
+  else
+    before_ = current_.offset;
 }
 
 protocol::error record_batch::error() const {
-  if (record_error_ == wire_error::none)
+  if (record_error_.empty())
     return {};
   return {error_code::invalid_record,
     "batch at offset " + std::to_string(info_.base_offset.value()) + ": "
-      + std::string{to_string(record_error_)} + " at byte "
-      + std::to_string(record_error_at_) + " of its records"};
+      + std::string{record_error_} + " at byte " + std::to_string(record_error_at_)
+      + " of its records"};
 }
 
 bool batch_reader::fail(
@@ -264,31 +271,59 @@ bool batch_reader::read_message(record_batch& batch, byte_view bytes) {
   return true;
 }
 
-bool batch_reader::open(record_batch& batch) {
+batch_reader::opening batch_reader::open(record_batch& batch, std::size_t room) {
   const auto& info = batch.info_;
   if (info.compression == codec::none) {
     batch.payload_ = std::move(stored_);
   } else if (info.magic == 2 && info.record_count == 0) {
     // All that compaction left is the header.
-  } else {
-    // Before 0.10, v0 was all there was, but its checksum has travelled on in v1.
-    const auto header = info.magic == 2 ? lz4_header::standard : lz4_header::with_magic;
-    auto payload = decompress(
-      info.compression, stored_.view(), options_.max_decompressed_size, header);
-    stored_ = {};
-    if (!payload) {
-      const auto failure = payload.error();
-      return fail(batch, failure.code, failure.detail);
-    }
-    batch.payload_ = *std::move(payload);
-    if (info.magic < 2)
-      return open_wrapper(batch);
+  } else if (const auto how = decompressed(batch, room); how != opening::opened) {
+    return how;
+  } else if (info.magic < 2) {
+    return open_wrapper(batch) ? opening::opened : opening::failed;
   }
   if (info.magic == 2
     && static_cast<std::size_t>(info.record_count)
-      > batch.payload_.size() / detail::v2::smallest_record)
-    return fail(batch, error_code::corrupt_message, "more records than bytes for them");
-  return true;
+      > batch.payload_.size() / detail::v2::smallest_record) {
+    fail(batch, error_code::corrupt_message, "more records than bytes for them");
+    return opening::failed;
+  }
+  return opening::opened;
+}
+
+batch_reader::opening batch_reader::decompressed(record_batch& batch, std::size_t room) {
+  const auto& info = batch.info_;
+  const auto size = stored_.size();
+  const auto ratio = options_.max_decompression_ratio;
+  auto by_ratio = std::numeric_limits<std::size_t>::max();
+  if (ratio > 0 && size <= by_ratio / ratio)
+    by_ratio = std::max(size * ratio, read_options::ratio_floor);
+  const auto most = std::min(options_.max_decompressed_size, by_ratio);
+  // Before 0.10, v0 was all there was, but its checksum has travelled on in v1.
+  const auto header = info.magic == 2 ? lz4_header::standard : lz4_header::with_magic;
+  auto payload = decompress(
+    info.compression, stored_.view(), {std::min(most, room), options_.stop}, header);
+  if (payload) {
+    stored_ = {};
+    batch.payload_ = *std::move(payload);
+    return opening::opened;
+  }
+  auto failure = payload.error();
+  if (failure.code == error_code::queue_full) { // The system has no more memory.
+    failure.code = error_code::batch_too_large;
+  } else if (failure.code == error_code::batch_too_large) {
+    if (room < most)
+      return opening::no_room;
+    failure.detail = "its " + std::to_string(size) + " bytes decompress to more than "
+      + std::to_string(most)
+      + (most == by_ratio
+          ? ", over " + std::to_string(ratio) + " times as much (max_decompression_ratio)"
+          : std::string{" bytes (max_decompressed_bytes)"})
+      + "; its last offset is " + std::to_string(info.last_offset.value());
+  }
+  stored_ = {};
+  fail(batch, failure.code, failure.detail);
+  return opening::failed;
 }
 
 bool batch_reader::open_wrapper(record_batch& batch) {
@@ -308,6 +343,8 @@ bool batch_reader::open_wrapper(record_batch& batch) {
       return fail(batch, error_code::corrupt_message, "a CRC-32 inside does not fit");
     if (message.offset < 0)
       return fail(batch, error_code::corrupt_message, "a negative offset inside");
+    if (info.record_count > 0 && message.offset <= last)
+      return fail(batch, error_code::corrupt_message, detail::out_of_order);
     if (info.record_count == 0) {
       first = message.offset;
       if (info.time_type == timestamp_type::create_time)

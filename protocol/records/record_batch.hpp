@@ -3,6 +3,9 @@
 #include <cafka/protocol/records/compression.hpp>
 #include <cafka/protocol/records/record.hpp>
 
+#include <atomic>
+#include <limits>
+
 namespace cafka::protocol {
 
 /// What stands in front of the records of a batch.
@@ -70,11 +73,12 @@ public:
 
 private:
   void read();
-  void fail(wire_error e);
+  void fail(std::string_view why);
 
   const record_batch* batch_ = nullptr;
   reader in_;
   std::int32_t left_ = 0;
+  log_offset before_ = -1; ///< Of the record before the current one.
   record_view current_;
 };
 
@@ -109,7 +113,7 @@ private:
   shared_bytes payload_;
   /// What makes offsets inside a v1 wrapper absolute.
   std::int64_t offset_shift_ = 0;
-  mutable wire_error record_error_ = wire_error::none;
+  mutable std::string_view record_error_ = {};
   mutable std::size_t record_error_at_ = 0;
 };
 
@@ -121,6 +125,16 @@ struct read_options {
   /// Bytes that one batch may decompress to, 128 MiB unless told. Kafka limits the
   /// compressed size alone (`message.max.bytes`, 1 MiB unless changed).
   std::size_t max_decompressed_size = 128 * 1024 * 1024;
+  /// How many times its compressed size a batch may decompress to, once that is more than
+  /// `ratio_floor`; zero: no limit.
+  std::size_t max_decompression_ratio = 10'000;
+  /// Bytes that all batches of one answer may decompress to, the first one in any case.
+  std::size_t max_decompressed_in_all = std::numeric_limits<std::size_t>::max();
+  /// Once true nothing more is decompressed: error `closed`. Null: never.
+  const std::atomic<bool>* stop = nullptr;
+
+  /// Records that are all alike compress thousands of times: 16 MiB are no danger.
+  static constexpr std::size_t ratio_floor = 16 * 1024 * 1024;
 };
 
 /// Walks the `records` of a Fetch response: v2 batches and v0 and v1 messages in any mix.
@@ -135,7 +149,9 @@ public:
 
   /// Reads the next batch into `batch`; false at the end and after an error, of which
   /// `batch` then holds as much as was understood.
-  [[nodiscard]] bool next(record_batch& batch) { return advance(batch) && open(batch); }
+  [[nodiscard]] bool next(record_batch& batch) {
+    return advance(batch) && open(batch) == opening::opened;
+  }
 
   /// The same for the next batch that `wanted`, called with its `batch_info`, asks for;
   /// the others are checked, but not decompressed.
@@ -143,14 +159,28 @@ public:
   [[nodiscard]] bool next(record_batch& batch, Wanted&& wanted) {
     while (advance(batch)) {
       if (wanted(batch.info()))
-        return open(batch);
+        return open(batch) == opening::opened;
     }
     return false;
   }
 
+  // The same in two steps, for whoever has to have memory before he opens a batch.
+
+  /// Finds the next batch, but does not open it; false as above.
+  [[nodiscard]] bool find(record_batch& batch) { return advance(batch); }
+
+  enum class opening : std::uint8_t {
+    opened,
+    no_room, ///< It decompresses to more than `room`, and can be opened again.
+    failed,
+  };
+  /// Opens the batch that was found last, if it decompresses to `room` bytes at most.
+  [[nodiscard]] opening open(
+    record_batch& batch, std::size_t room = std::numeric_limits<std::size_t>::max());
+
   /// Why `next` returned false; code `none` at the end.
   ///
-  /// `corrupt_message` for a batch that is damaged, `message_too_large` for one that
+  /// `corrupt_message` for a batch that is damaged, `batch_too_large` for one that
   /// decompresses to too much, `unsupported_compression_type`, and
   /// `unsupported_for_message_format` for a version above 2.
   [[nodiscard]] const protocol::error& error() const { return error_; }
@@ -164,7 +194,7 @@ public:
 
 private:
   bool advance(record_batch& batch);
-  bool open(record_batch& batch);
+  opening decompressed(record_batch& batch, std::size_t room);
   bool read_v2(record_batch& batch, byte_view bytes);
   bool read_message(record_batch& batch, byte_view bytes);
   bool open_wrapper(record_batch& batch);

@@ -1,6 +1,5 @@
-#include <cafka/protocol/records/abort_filter.hpp>
 #include <cafka/protocol/records/format.hpp>
-#include <cafka/protocol/records/record_run.hpp>
+#include <cafka/protocol/records/run_reader.hpp>
 
 #include <limits>
 #include <utility>
@@ -11,19 +10,19 @@ record_run::iterator::iterator(const record_run& run) : run_(&run) {
   next_part();
 }
 
-void record_run::iterator::damaged(wire_error why, std::size_t at) {
+void record_run::iterator::damaged(std::string_view why, std::size_t at) {
   if (!run_->on_damage_)
     return;
   const auto& p = run_->parts_[part_ - 1];
   run_->on_damage_(left_,
     {error_code::invalid_record,
-      "batch at offset " + std::to_string(p.base_offset) + ": "
-        + std::string{to_string(why)} + " at byte " + std::to_string(at)
-        + " of its records"});
+      "batch at offset " + std::to_string(p.base_offset) + ": " + std::string{why}
+        + " at byte " + std::to_string(at) + " of its records"});
 }
 
 bool record_run::iterator::read_any() {
   const auto& p = run_->parts_[part_ - 1];
+  const auto before = current_.offset;
   reader in{byte_view{at_, end_}};
   if (p.magic == 2) {
     detail::read_record(in, {base_offset_, base_time_, p.time_type}, current_);
@@ -39,11 +38,15 @@ bool record_run::iterator::read_any() {
     current_.key = message.key;
     current_.value = message.value;
   }
-  if (in.ok()) {
+  const auto in_order =
+    current_.offset > before && current_.offset <= log_offset{last_offset_};
+  if (in.ok() && in_order) {
+    gaps_ -= std::min(gaps_, static_cast<std::uint64_t>(current_.offset - before - 1));
     at_ = end_ - in.remaining();
     return true;
   }
-  damaged(in.error(), p.size - static_cast<std::size_t>(end_ - at_) + in.position());
+  damaged(in.ok() ? detail::out_of_order : to_string(in.error()),
+    p.size - static_cast<std::size_t>(end_ - at_) + in.position());
   at_ = end_;
   return false;
 }
@@ -52,7 +55,7 @@ void record_run::iterator::next_part() {
   while (true) {
     left_ = 0;
     if (at_ != end_)
-      damaged(wire_error::trailing_bytes,
+      damaged(to_string(wire_error::trailing_bytes),
         run_->parts_[part_ - 1].size - static_cast<std::size_t>(end_ - at_));
     if (part_ == run_->parts_.size()) {
       at_ = end_;
@@ -63,12 +66,16 @@ void record_run::iterator::next_part() {
     end_ = p.bytes + p.size;
     base_offset_ = p.base_offset;
     base_time_ = p.base_time;
+    last_offset_ = p.last_offset;
     own_times_ = p.time_type != timestamp_type::log_append_time;
     // Deltas of a plain record have at most 28 bits.
     constexpr auto far = std::numeric_limits<std::int64_t>::max() / 2;
-    plain_ =
-      p.magic == 2 && p.base_offset < far && p.base_time < far && p.base_time > -far;
+    const auto span = p.last_offset - p.base_offset + 1;
+    gaps_ = static_cast<std::uint64_t>(std::max<std::int64_t>(span - p.count, 0));
+    plain_ = p.magic == 2 && span >= p.count && p.base_offset < far && p.base_time < far
+      && p.base_time > -far;
     current_ = {};
+    current_.offset = p.base_offset - 1;
     current_.time_type = p.time_type;
     for (left_ = p.count; left_ > 0 && read(); --left_) {
       if (current_.offset >= run_->from_)
@@ -77,16 +84,16 @@ void record_run::iterator::next_part() {
   }
 }
 
-void record_run::add(const record_batch& batch, log_offset from) {
+void record_run::add(const record_batch& batch) {
   const auto& info = batch.info();
   if (info.record_count == 0)
     return;
   std::size_t wanted = static_cast<std::size_t>(info.record_count);
   // Only a batch that begins before `from` is walked to know.
-  if (info.base_offset < from) {
+  if (info.base_offset < from_) {
     wanted = 0;
     for (const auto& record : batch)
-      wanted += record.offset >= from ? 1 : 0;
+      wanted += record.offset >= from_ ? 1 : 0;
     if (wanted == 0 && batch.error().code == error_code::none)
       return;
     wanted = std::max<std::size_t>(wanted, 1); // The damage is to be met.
@@ -95,9 +102,9 @@ void record_run::add(const record_batch& batch, log_offset from) {
   const auto logged = info.time_type == timestamp_type::log_append_time;
   const auto time = logged ? info.max_timestamp : info.base_timestamp;
   const auto view = batch.payload().view();
-  parts_.push_back(
-    {view.data(), view.size(), info.base_offset.value(), time.time_since_epoch().count(),
-      batch.offset_shift_, info.record_count, info.magic, info.time_type});
+  parts_.push_back({view.data(), view.size(), info.base_offset.value(),
+    info.last_offset.value(), time.time_since_epoch().count(), batch.offset_shift_,
+    info.record_count, info.magic, info.time_type});
   if (info.compression != codec::none) {
     kept_.push_back(batch.payload());
     decompressed_ += view.size();
@@ -106,53 +113,9 @@ void record_run::add(const record_batch& batch, log_offset from) {
 
 error record_run::read(const shared_bytes& raw, log_offset from,
   std::vector<aborted_span> aborted, read_options options) {
-  from_ = next_ = from;
-  abort_filter filter{std::move(aborted)};
-  batch_reader in{raw, options};
-  record_batch batch;
-  error damage;
-  bool any = false;
-  const auto note = [&](const batch_info& info) {
-    if (info.last_offset >= next_) {
-      next_ = info.last_offset + 1;
-      any = true;
-    }
-  };
-  const auto wanted = [&](const batch_info& info) {
-    if (info.last_offset.value() == std::numeric_limits<std::int64_t>::max())
-      return true; // Refused below.
-    const auto dropped = filter.drops(info);
-    if (info.control)
-      return true;
-    if (dropped || info.last_offset < from) {
-      note(info);
-      return false;
-    }
-    return true;
-  };
-  while (in.next(batch, wanted)) {
-    const auto& info = batch.info();
-    if (info.last_offset.value() == std::numeric_limits<std::int64_t>::max()) {
-      damage = {error_code::corrupt_message, "no offset can follow the batch's last one"};
-      break;
-    }
-    if (info.control)
-      filter.marker(batch);
-    else
-      add(batch, from);
-    note(info);
-  }
-  if (damage.code == error_code::none)
-    damage = in.error();
-  if (any)
-    return {};
-  if (damage.code == error_code::none && in.partial())
-    damage = {error_code::message_too_large,
-      "the batch at offset " + std::to_string(from.value())
-        + (in.partial_size() > 0 ? " has " + std::to_string(in.partial_size()) + " bytes"
-                                 : std::string{" does not fit"})
-        + ", more than the fetch allows"};
-  return damage;
+  run_reader in{raw, from, std::move(aborted), options};
+  static_cast<void>(in.read(*this, run_reader::allowance{}));
+  return in.outcome();
 }
 
 } // namespace cafka::protocol

@@ -23,6 +23,7 @@ public:
     const std::byte* bytes = nullptr;
     std::size_t size = 0;
     std::int64_t base_offset = 0;
+    std::int64_t last_offset = 0;
     std::int64_t base_time = 0;
     /// What makes offsets inside a v1 wrapper absolute.
     std::int64_t offset_shift = 0;
@@ -64,18 +65,20 @@ public:
     [[nodiscard]] const std::byte* read_plain();
     bool read_any();
     void next_part();
-    void damaged(wire_error why, std::size_t at);
+    void damaged(std::string_view why, std::size_t at);
 
     const std::byte* at_ = nullptr;
     const std::byte* end_ = nullptr;
     std::int64_t base_offset_ = 0;
     std::int64_t base_time_ = 0;
+    std::int64_t last_offset_ = 0;
+    std::uint64_t gaps_ = 0; ///< Offsets of the batch that none of its records has.
     std::int32_t left_ = 0;
     bool plain_ = false; ///< v2, with times and offsets that cannot overflow.
     bool own_times_ = false;
     std::size_t part_ = 0; ///< The one behind the one at hand.
     const record_run* run_ = nullptr;
-    record_view current_;
+    record_view current_; ///< Until the next is read, the one before.
   };
 
   record_run() = default;
@@ -88,6 +91,8 @@ public:
   ///
   /// A damaged batch ends the reading; it is an error only when nothing came before it,
   /// as there.
+  ///
+  /// `run_reader` does the same in as many runs as there is memory for.
   error read(const shared_bytes& raw, log_offset from, std::vector<aborted_span> aborted,
     read_options options);
 
@@ -106,7 +111,9 @@ public:
   [[nodiscard]] std::size_t batches() const { return parts_.size(); }
 
 private:
-  void add(const record_batch& batch, log_offset from);
+  friend class run_reader;
+
+  void add(const record_batch& batch);
 
   std::vector<part> parts_;
   /// What keeps decompressed bytes.
@@ -180,7 +187,15 @@ inline const std::byte* record_run::iterator::read_plain() {
   // The count of headers, which is none.
   if (*p != std::byte{0} || ++p != stop)
     return nullptr;
-  current_.offset = base_offset_ + signed_of(offset);
+  const auto at = base_offset_ + signed_of(offset);
+  // Each lies behind the one before; compaction leaves gaps, but no more than that.
+  const auto gap = static_cast<std::uint64_t>(at - current_.offset.value() - 1);
+  if (gap != 0) [[unlikely]] {
+    if (gap > gaps_)
+      return nullptr;
+    gaps_ -= gap;
+  }
+  current_.offset = at;
   current_.time =
     timestamp{std::chrono::milliseconds{base_time_ + (own_times_ ? signed_of(time) : 0)}};
   if (key != 1)

@@ -80,6 +80,8 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.commit_threshold == expected.commit_threshold);
   const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
   CHECK(read.partitioner(choice) == expected.partitioner(choice));
+  CHECK(read.max_decompressed_bytes == expected.max_decompressed_bytes);
+  CHECK(read.max_decompression_ratio == expected.max_decompression_ratio);
   CHECK(read.request_timeout == expected.request_timeout);
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
@@ -141,6 +143,10 @@ TEST_CASE(
   CHECK(refusal("partitioner = \"md5\"").find("\"murmur2\"") != std::string::npos);
   CHECK(
     refusal("commit_threshold = 0").find("commit_threshold = 0") != std::string::npos);
+  CHECK(refusal("max_decompressed_bytes = 0").find("max_decompressed_bytes = 0")
+    != std::string::npos);
+  CHECK(refusal("max_decompression_ratio = -1").find("max_decompression_ratio = -1")
+    != std::string::npos);
   CHECK(refusal("initial_topics = \"a\"").find("initial_topics") != std::string::npos);
   CHECK(refusal("consumer_group = 7").find("consumer_group = 7") != std::string::npos);
 }

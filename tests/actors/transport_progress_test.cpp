@@ -1,10 +1,11 @@
-#include "tls_peer.hpp"
 #include "transport_fixture.hpp"
+#include <cafka/supervision/caf_compat.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
 #include <algorithm>
+#include <poll.h>
 #include <sys/socket.h>
 
 using namespace cafka::testing;
@@ -92,8 +93,8 @@ TEST_CASE("while a request leaves its owner is told so, and no longer") {
 }
 
 TEST_CASE("a peer that takes nothing is not told of as if it did") {
-  scripted_peer peer{[](scripted_peer::session& s) { s.wait_for_release(); },
-    {.receive_buffer = 4'096}};
+  scripted_peer peer{
+    [](scripted_peer::session& s) { s.wait_for_release(); }, {.receive_buffer = 4'096}};
   transport_fixture f;
   wired_owner l{f, peer.address(), {.progress_interval = 1ms}};
   REQUIRE(l.box->wait_up());

@@ -309,6 +309,8 @@ private:
   [[nodiscard]] bool tells(const protocol::fetch_partition_data& part) const {
     return part.error_code != error_code::none || (part.records && !part.records->empty())
       || part.high_watermark <= *request_.offset;
+  }
+
   [[nodiscard]] protocol::read_options reading() const {
     constexpr std::size_t times = 32;
     protocol::read_options result;

@@ -6,12 +6,6 @@ namespace cafka::actors {
 
 namespace {
 
-/// Zero for a number that is no port.
-std::uint16_t port_of(std::int32_t number) {
-  return number > 0 && number <= UINT16_MAX ? static_cast<std::uint16_t>(number)
-                                            : std::uint16_t{0};
-}
-
 // -- metadata ---------------------------------------------------------------------------
 
 class metadata_call final : public replying_call<metadata, cluster_metadata> {

@@ -304,15 +304,23 @@ private:
   std::vector<topic_buffers*> new_topics_;
   std::unique_ptr<index> current_;
   /// What threads that look topics up by name may still see.
-  std::vector<std::unique_ptr<index>> old_indexes_;
-  std::vector<std::shared_ptr<topic_buffers>> released_;
+  struct retired {
+    std::vector<std::unique_ptr<index>> indexes;
+    std::vector<std::shared_ptr<topic_buffers>> topics;
+
+    [[nodiscard]] bool empty() const { return indexes.empty() && topics.empty(); }
+  };
+  retired retired_;
+  retired freed_next_;
+  std::uint32_t not_seen_idle_ = 0; ///< Of `readers_`, since that was retired.
 
   std::atomic<index*> index_ = nullptr;
   /// Threads that look a topic up by name now, each counted in one of them.
   struct alignas(64) reader_count {
     std::atomic<std::uint32_t> now = 0;
   };
-  std::array<reader_count, 16> readers_;
+  static constexpr std::size_t readers = 16;
+  std::array<reader_count, readers> readers_;
 };
 
 } // namespace cafka::protocol

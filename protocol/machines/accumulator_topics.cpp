@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <thread>
 #include <utility>
 
 namespace cafka::protocol {
@@ -72,10 +71,7 @@ struct accumulator::index {
 /// As long as a thread is here, what it finds by name is not freed.
 class accumulator::reading {
 public:
-  explicit reading(accumulator& of)
-    : count_(of.readers_[std::hash<std::thread::id>{}(std::this_thread::get_id())
-                 % of.readers_.size()]
-               .now) {
+  explicit reading(accumulator& of) : count_(of.readers_[place() % readers].now) {
     count_.fetch_add(1);
   }
   reading(const reading&) = delete;
@@ -83,6 +79,13 @@ public:
   ~reading() { count_.fetch_sub(1); }
 
 private:
+  static std::size_t place() {
+    static std::atomic<std::size_t> threads = 0;
+    static thread_local const std::size_t mine =
+      threads.fetch_add(1, std::memory_order_relaxed);
+    return mine;
+  }
+
   std::atomic<std::uint32_t>& count_;
 };
 
@@ -109,7 +112,7 @@ std::shared_ptr<topic_buffers> accumulator::hold(std::string_view name) {
         larger->add(*t);
       index_.store(larger.get());
       if (current_ != nullptr)
-        old_indexes_.push_back(std::move(current_));
+        retired_.indexes.push_back(std::move(current_));
       current_ = std::move(larger);
     }
     reclaim();
@@ -135,6 +138,7 @@ std::vector<topic_buffers*> accumulator::topics() const {
 
 std::vector<topic_buffers*> accumulator::new_topics() {
   const std::lock_guard guard{topics_mutex_};
+  reclaim();
   return std::exchange(new_topics_, {});
 }
 
@@ -152,7 +156,7 @@ void accumulator::release(
       continue;
     gone(*t);
     current_->take_out(*t);
-    released_.push_back(std::move(found->second));
+    retired_.topics.push_back(std::move(found->second));
     topics_.erase(found);
   }
   reclaim();
@@ -180,14 +184,21 @@ bool accumulator::release(topic_buffers& t, const std::shared_ptr<topic_buffers>
   return t.released;
 }
 
-// Under the mutex: frees what nobody can look at any more. Who comes later finds the new.
+// Under the mutex: frees what nobody can look at any more. Whoever comes later does not
+// find it, so that each of the counts need only have been zero once since.
 void accumulator::reclaim() {
-  if (old_indexes_.empty() && released_.empty())
-    return;
-  if (std::ranges::all_of(readers_, [](auto& r) { return r.now.load() == 0; })) {
-    old_indexes_.clear();
-    released_.clear();
+  if (freed_next_.empty()) {
+    if (retired_.empty())
+      return;
+    freed_next_ = std::exchange(retired_, {});
+    not_seen_idle_ = (std::uint32_t{1} << readers) - 1;
   }
+  for (std::size_t i = 0; i != readers; ++i) {
+    if (readers_[i].now.load() == 0)
+      not_seen_idle_ &= ~(std::uint32_t{1} << i);
+  }
+  if (not_seen_idle_ == 0)
+    freed_next_ = {};
 }
 
 std::vector<partition_buffers*> accumulator::partitions_of(topic_buffers& t) {

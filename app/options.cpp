@@ -58,7 +58,8 @@ public:
     if (value == nullptr)
       return;
     const auto x = caf::get_as<std::string>(*value);
-    if (!x || x->empty())
+    // CAF would make a text of a block, too.
+    if (!x || x->empty() || holds_block(*value))
       refuse(key, *value, "a text that is not empty");
     else
       out = *x;
@@ -165,7 +166,8 @@ public:
     // Asked for a list, CAF would read a text as one.
     const auto* one = caf::get_if<std::string>(value);
     const auto all = caf::get_as<std::vector<std::string>>(*value);
-    if (one != nullptr || !all || std::ranges::count(*all, std::string{}) > 0)
+    if (one != nullptr || !all || std::ranges::count(*all, std::string{}) > 0
+      || holds_block(*value))
       refuse(key, *value, "a list of names as [\"a\", \"b\"]");
     else
       out = *all;

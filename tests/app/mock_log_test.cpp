@@ -55,7 +55,7 @@ TEST_CASE("a broker that is away is logged once, and once when it is back") {
     REQUIRE(eventually([&] {
       const auto status = REQUIRE_VALUE(s.app->status("w"));
       return std::ranges::any_of(
-        status.connections, [](const auto& c) { return c.up && c.in_flight > 0; });
+        status.connections, [](const auto& c) { return c.connected && c.in_flight > 0; });
     }));
     cluster.set_down(1);
     REQUIRE(log.wait_for("warning worker w: connection to broker 1 at "));
@@ -108,10 +108,10 @@ TEST_CASE(
   options.log_levels = {{"producer", log_level::debug}, {"consumer", log_level::trace},
     {"supervisor", log_level::off}};
   service s{cluster.brokers(), options};
-  auto producer = REQUIRE_VALUE(s.app->producer({.name = "out"}));
+  auto producer = REQUIRE_VALUE(s.app->producer(producer_options{.name = "out"}));
   CHECK(producer.send(topic, "value"));
   REQUIRE_VALUE(producer.flush(patience));
-  auto consumer = REQUIRE_VALUE(s.app->consumer({.name = "in"}));
+  auto consumer = REQUIRE_VALUE(s.app->consumer(consumer_options{.name = "in"}));
   REQUIRE_VALUE(consumer.assign({{topic, 0, start_at::earliest()}}));
   const auto got = REQUIRE_VALUE(consumer.poll(patience));
   CHECK_FALSE(got.batches.empty());

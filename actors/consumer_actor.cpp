@@ -50,6 +50,12 @@ protocol::consumer_machine_options machine_options_of(
   result.metadata_update_interval = connection.metadata_update_interval;
   result.unknown_topic_wait = connection.unknown_topic_wait;
   result.unreachable = connection.socket_timeout;
+  // An answer must be whole long before it is given up.
+  constexpr milliseconds shortest{50};
+  result.answer_time =
+    std::clamp(std::min(o.request_timeout, connection.socket_timeout) / 8, shortest,
+      result.answer_time);
+  result.largest_answer = connection.transport.max_frame_size;
   result.retry.initial = connection.retry_backoff;
   result.retry.max = connection.retry_backoff_max;
   result.seed = std::random_device{}();

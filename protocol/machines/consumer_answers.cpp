@@ -26,6 +26,16 @@ bool is_hopeless(error_code e) {
     || e == error_code::invalid_argument || e == error_code::sasl_authentication_failed;
 }
 
+/// Of the records in an answer.
+std::size_t bytes_of(const fetch_response& answer) {
+  std::size_t sum = 0;
+  for (const auto& t : answer.responses) {
+    for (const auto& p : t.partitions)
+      sum += p.records ? p.records->size() : 0;
+  }
+  return sum;
+}
+
 } // namespace
 
 // -- fetches ----------------------------------------------------------------------------
@@ -45,9 +55,16 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   silent_since_.reset();
   if (answer.throttle_time_ms > 0)
     b.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
-  const auto full = b.session.full();
+  // One that is throttled names none.
+  const auto must_name = b.session.full() && answer.throttle_time_ms == 0;
+  answer_facts about{request, r.broker, must_name, false};
   if (b.session.on_answer(answer)) {
     b.failures = 0;
+    const auto got = bytes_of(answer);
+    about.filled = got > 0 && got >= r.reserved / 2;
+    b.pace.on_answer(r.reserved, got, now - r.filled_at, r.wait, options_.answer_time);
+    if (r.alone && b.alone > 0)
+      --b.alone;
     for (auto& t : answer.responses) {
       const auto* mine = find_topic(t.topic, t.topic_id);
       for (auto& x : t.partitions) {
@@ -55,7 +72,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
         if (p == nullptr || p->request != request)
           continue;
         p->request = 0;
-        on_partition(now, b, r.broker, *p, x, out);
+        on_partition(now, b, about, *p, x, out);
       }
     }
     for (const auto slot : r.slots) {
@@ -63,7 +80,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       if (p == nullptr || p->request != request)
         continue;
       p->request = 0;
-      on_silence(now, b, full, *p);
+      on_silence(now, b, about, *p);
     }
     return out;
   }
@@ -83,10 +100,11 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   return out;
 }
 
-void consumer_machine::on_partition(time_point now, broker_state& b, broker_id from,
-  partition_state& p, fetch_partition_data& x, std::vector<fetched>& out) {
+void consumer_machine::on_partition(time_point now, broker_state& b,
+  const answer_facts& about, partition_state& p, fetch_partition_data& x,
+  std::vector<fetched>& out) {
   if (x.error_code != error_code::none) {
-    on_error(now, from, p,
+    on_error(now, about.from, p,
       {x.error_code,
         *p.topic->name + '/' + std::to_string(p.id.value()) + " at offset "
           + std::to_string(p.next.value())},
@@ -102,37 +120,48 @@ void consumer_machine::on_partition(time_point now, broker_state& b, broker_id f
     : x.high_watermark;
   if (x.records && !x.records->empty()) {
     p.left_out_since.reset();
-    p.reading = true;
+    p.reading = about.request;
     fetched f{p.slot, p.generation, p.topic->name, p.id, p.next, p.log_end,
-      *std::move(x.records), {}};
+      *std::move(x.records), {}, p.reading};
     if (options_.read_committed && x.aborted_transactions) {
       for (const auto& a : *x.aborted_transactions)
         f.aborted.push_back({a.producer_id, a.first_offset});
     }
     out.push_back(std::move(f));
-  } else if (x.preferred_read_replica.value() >= 0 && x.preferred_read_replica != from
-    && near_again_ <= now) {
+  } else if (x.preferred_read_replica.value() >= 0
+    && x.preferred_read_replica != about.from && near_again_ <= now) {
     p.replica = x.preferred_read_replica;
     p.replica_until = now + options_.replica_lifetime;
     move_to(p, p.replica);
   } else {
-    on_silence(now, b, false, p);
+    auto named = about;
+    named.must_name = false;
+    on_silence(now, b, named, p);
   }
 }
 
 // The answer has nothing of the partition. That is well if there is nothing, or no room;
 // but a session in which broker and client mean different things would say the same.
 void consumer_machine::on_silence(
-  time_point now, broker_state& b, bool full, partition_state& p) {
-  if (full) { // It should have been in it.
+  time_point now, broker_state& b, const answer_facts& about, partition_state& p) {
+  if (about.must_name) {
     b.session.on_lost();
     pause(now, p);
     want_metadata(leader_pause);
-  } else if (p.log_end <= p.next) {
+    return;
+  }
+  if (p.log_end <= p.next) {
     p.left_out_since.reset();
-  } else if (!p.left_out_since) {
+    return;
+  }
+  if (!p.left_out_since) {
     p.left_out_since = now;
-  } else if (now - *p.left_out_since >= options_.no_progress) {
+    p.left_out = 0;
+  }
+  // Of answers that others have filled, each partition has its turn.
+  if (about.filled && ++p.left_out <= b.partitions.size())
+    return;
+  if (now - *p.left_out_since >= options_.no_progress) {
     p.left_out_since.reset();
     b.session.on_lost();
     want_metadata(leader_pause);
@@ -180,9 +209,10 @@ void consumer_machine::on_damage(time_point now, partition_state& p, const error
 void consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
   auto* p = find(what.slot, what.generation);
-  if (p == nullptr || !p->reading)
+  // Of what was asked before the topic was made anew nothing is wanted.
+  if (p == nullptr || p->reading != what.request)
     return;
-  p->reading = false;
+  p->reading = 0;
   if (damage.code == error_code::none) {
     p->damages = 0;
     p->next = next;
@@ -253,8 +283,11 @@ void consumer_machine::on_failure(
   if (r.empty)
     return;
   ++totals_.errors;
-  if (r.fetch && r.filled)
+  if (r.fetch && r.filled) {
     b.session.on_lost();
+    if (!b.pace.on_failure(r.reserved) && b.alone == 0)
+      b.alone = b.partitions.size();
+  }
   b.not_before = now + backoff(options_.retry, ++b.failures, random_);
   want_metadata(leader_pause);
   for (const auto slot : r.slots) {

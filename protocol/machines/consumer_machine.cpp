@@ -90,7 +90,7 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
   p.starting = what.start.is_moment();
   p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
   p.request = 0;
-  p.reading = false;
+  p.reading = 0;
   p.lying = 0;
   p.max_bytes = static_cast<std::int32_t>(options_.max_partition_fetch_bytes);
   p.not_before = time_point::min();
@@ -305,7 +305,7 @@ void consumer_machine::begin_anew(partition_state& p) {
         "topic " + *p.topic->name + " was deleted and made anew"});
   }
   // What is being read is of the old one.
-  p.reading = false;
+  p.reading = 0;
 }
 
 // -- what is asked when -----------------------------------------------------------------
@@ -314,7 +314,7 @@ consumer_machine::readiness consumer_machine::is_ready(
   time_point now, const partition_state& p) const {
   if (p.paused || p.halted || p.starting || p.request != 0)
     return readiness::not_now;
-  if (p.reading)
+  if (p.reading != 0)
     return readiness::lying;
   if (p.lying >= lying_limit_)
     return readiness::lying;
@@ -452,6 +452,15 @@ void consumer_machine::on_time(time_point now) {
   note_time(next_refresh_);
 }
 
+// Whoever sends something is not the reason for a search, however long it takes.
+void consumer_machine::on_progress(time_point now, broker_id from) {
+  silent_since_.reset();
+  for (auto& [id, r] : requests_) {
+    if (r.broker == from && r.filled)
+      r.watch_at = std::max(r.watch_at, now + options_.stall);
+  }
+}
+
 std::optional<fetch_request> consumer_machine::fill(
   time_point now, std::uint64_t request, std::int16_t version) {
   const auto found = requests_.find(request);
@@ -475,20 +484,31 @@ std::optional<fetch_request> consumer_machine::fill(
     return std::nullopt;
   constexpr std::int16_t by_id_since = 13;
   constexpr std::int16_t sessions_since = 7;
+  constexpr std::int16_t limit_since = 3;
   const auto count = b.partitions.size();
+  r.alone = b.alone > 0;
   std::vector<fetch_session::wanted> wanted;
   wanted.reserve(count);
   bool lying = false;
+  bool others = false; ///< That this request leaves out.
   std::size_t most = 0;
   // A broker that answers in the order of the request, and has no room for all, must not
   // begin with the same one always.
-  const auto first = b.session.id() == 0 && count > 0 ? b.turn++ % count : 0;
+  const auto first = (b.session.id() == 0 || r.alone) && count > 0 ? b.turn++ % count : 0;
   for (std::size_t i = 0; i != count; ++i) {
     auto& p = *b.partitions[(first + i) % count];
     const auto ready = is_ready(now, p);
     lying = lying || ready == readiness::lying;
     if (ready != readiness::ready || (version >= by_id_since && p.topic->id.is_zero()))
       continue;
+    // Before there was a limit for a whole answer, it is kept by asking for few of them.
+    const auto enough = r.alone
+      || (version < limit_since
+        && most + static_cast<std::size_t>(p.max_bytes) > b.pace.limit());
+    if (enough && !wanted.empty()) {
+      others = true;
+      continue;
+    }
     wanted.push_back(
       {p.slot, p.topic->name, p.topic->id, p.id, p.next, p.epoch, p.max_bytes});
     p.request = request;
@@ -500,16 +520,20 @@ std::optional<fetch_request> consumer_machine::fill(
   // No more than an eighth of the memory unless a partition needs it: answers that come
   // while others are dealt with are worth more than large ones.
   const auto much = std::max(least_fetch(), std::min(share(), budget_.limit() / 8));
-  r.reserved = std::min({most, options_.fetch_max_bytes, much, room()});
+  r.reserved = std::min({most, options_.fetch_max_bytes, much, room(),
+    // A limit for the answer leaves room for what is not records.
+    std::max<std::size_t>(options_.largest_answer / 2, 1),
+    r.alone ? std::size_t{1} : b.pace.limit()});
   reserved_ += r.reserved;
   r.empty = false;
   r.filled = true;
-  const auto wait = lying
+  r.filled_at = now;
+  r.wait = lying || others
     ? std::min<std::chrono::milliseconds>(options_.fetch_max_wait, short_wait)
     : options_.fetch_max_wait;
-  r.watch_at = now + wait + options_.stall;
+  r.watch_at = now + r.wait + options_.stall;
   fetch_request out;
-  out.max_wait_ms = static_cast<std::int32_t>(wait.count());
+  out.max_wait_ms = static_cast<std::int32_t>(r.wait.count());
   out.max_bytes = static_cast<std::int32_t>(std::max<std::size_t>(r.reserved, 1));
   // A broker that waits for more than the answer may have waits for as long as it may.
   out.min_bytes =
@@ -517,7 +541,8 @@ std::optional<fetch_request> consumer_machine::fill(
   out.isolation_level = options_.read_committed ? 1 : 0;
   if (near_again_ <= now)
     out.rack_id = options_.client_rack;
-  b.session.fill(out, wanted, version >= by_id_since, version >= sessions_since);
+  b.session.fill(
+    out, wanted, version >= by_id_since, version >= sessions_since && !r.alone);
   if (b.session.full())
     ++totals_.sessions;
   return out;

@@ -2,6 +2,7 @@
 
 #include <cafka/protocol/machines/backoff.hpp>
 #include <cafka/protocol/machines/byte_budget.hpp>
+#include <cafka/protocol/machines/fetch_pace.hpp>
 #include <cafka/protocol/machines/fetch_session.hpp>
 #include <cafka/protocol/machines/start_at.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
@@ -46,6 +47,11 @@ struct consumer_machine_options {
   std::chrono::milliseconds replica_pause{5'000};
   /// When no broker has answered anything for so long, the program is told.
   std::chrono::milliseconds unreachable{10'000};
+  /// How long the bytes of an answer shall be under way: it decides how many are asked
+  /// for.
+  std::chrono::milliseconds answer_time{1'000};
+  /// The largest answer that the transport takes.
+  std::size_t largest_answer = 100'000'000;
   backoff_options retry{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   std::uint64_t seed = 0;
@@ -122,6 +128,7 @@ public:
     log_offset log_end;
     shared_bytes records;
     std::vector<aborted_span> aborted;
+    std::uint64_t request = 0;
   };
 
   /// For metrics: since the beginning.
@@ -150,6 +157,9 @@ public:
   void on_time(time_point now);
   void on_metadata(time_point now, const metadata_response& answer);
   void on_metadata_failed(time_point now, const error& why);
+
+  /// Bytes come from the broker of an answer that is not whole yet.
+  void on_progress(time_point now, broker_id from);
 
   /// The request's connection is up: nothing when it is not to be sent.
   [[nodiscard]] std::optional<fetch_request> fill(
@@ -190,6 +200,7 @@ private:
   struct partition_state;
   struct broker_state;
   struct request_state;
+  struct answer_facts;
 
   topic_state& topic(const std::shared_ptr<const std::string>& name);
   partition_state* find(std::uint32_t slot, std::uint64_t generation);
@@ -206,12 +217,13 @@ private:
   void leave_replica(time_point now, broker_id id);
   void unknown(time_point now, partition_state& p, const error& why);
 
-  void on_partition(time_point now, broker_state& b, broker_id from, partition_state& p,
-    fetch_partition_data& x, std::vector<fetched>& out);
+  void on_partition(time_point now, broker_state& b, const answer_facts& about,
+    partition_state& p, fetch_partition_data& x, std::vector<fetched>& out);
   void on_error(time_point now, broker_id from, partition_state& p, error why,
     const leader_id_and_epoch& leader);
   void on_damage(time_point now, partition_state& p, const error& why);
-  void on_silence(time_point now, broker_state& b, bool full, partition_state& p);
+  void on_silence(
+    time_point now, broker_state& b, const answer_facts& about, partition_state& p);
   void on_offset(
     time_point now, partition_state& p, const list_offsets_partition_response& x);
   void out_of_range(partition_state& p, error why);

@@ -43,16 +43,24 @@ struct consumer_machine::partition_state {
   broker_id home = -1; ///< Whom to ask: one of them.
 
   std::uint64_t request = 0; ///< In which it is under way; zero: in none.
-  bool reading = false;      ///< Something was fetched and is not read yet.
-  std::size_t lying = 0;     ///< Bytes that the program has not taken.
+  /// The request whose records for it are not read yet; zero: there are none.
+  std::uint64_t reading = 0;
+  std::size_t lying = 0; ///< Bytes that the program has not taken.
   std::int32_t max_bytes = 0;
 
   time_point not_before = time_point::min();
-  std::uint32_t attempts = 0;
+  // Both since the last progress: only that takes them back.
+  std::uint32_t attempts = 0; ///< Questions that led nowhere.
+  std::uint32_t turns = 0;    ///< Answers that sent it elsewhere.
   std::uint32_t damages = 0;
   error_code reported = error_code::none;
   std::optional<time_point> unknown_since;
   std::optional<time_point> left_out_since;
+  std::uint32_t left_out = 0; ///< Answers that had no room for it since then.
+
+  time_point well_at; ///< When something last showed that it is read as it should be.
+  bool stalled = false;
+  error last_error; ///< Of the last question about it, since then.
 };
 
 struct consumer_machine::broker_state {
@@ -61,8 +69,16 @@ struct consumer_machine::broker_state {
   std::uint64_t fetch = 0;   ///< The request under way; zero: none.
   std::uint64_t offsets = 0; ///< Likewise.
   std::size_t turn = 0;      ///< Where the next full fetch begins.
+  /// So many partitions are asked for in a request of their own, each for one batch: an
+  /// answer that cannot be had is then that partition's.
+  std::size_t alone = 0;
+  fetch_pace pace;
   time_point not_before = time_point::min();
+  // Both since the last progress.
   std::uint32_t failures = 0;
+  std::uint32_t hasty = 0; ///< Answers with nothing that did not wait for something.
+  time_point throttled_until = time_point::min();
+  error last_error; ///< Of the last request, if that failed.
 };
 
 struct consumer_machine::request_state {
@@ -70,10 +86,21 @@ struct consumer_machine::request_state {
   bool fetch = true;
   bool filled = false;
   bool empty = false; ///< There was nothing to send after all.
+  bool alone = false; ///< About one partition, for one batch of it.
   std::vector<std::uint32_t> slots;
   std::size_t reserved = 0;
   time_point opened_at;
-  time_point watch_at; ///< When to ask who leads if it is still under way.
+  time_point filled_at;
+  std::chrono::milliseconds wait{0}; ///< How long the broker may wait for records.
+  time_point watch_at;               ///< When to ask who leads if it is still under way.
+};
+
+/// What holds for an answer to a fetch as a whole.
+struct consumer_machine::answer_facts {
+  std::uint64_t request = 0;
+  broker_id from;
+  bool must_name = false; ///< It names each partition that was asked for.
+  bool filled = false;    ///< There may have been no room in it for more.
 };
 
 } // namespace cafka::protocol

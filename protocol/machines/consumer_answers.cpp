@@ -10,6 +10,10 @@ using namespace std::chrono_literals;
 
 /// So often a damaged batch is fetched again: the damage may be the way's.
 constexpr std::uint32_t max_damages = 3;
+/// No broker that means it throttles for longer.
+constexpr std::chrono::milliseconds longest_throttle = 60s;
+/// Between two answers with nothing that were wanted at once.
+constexpr auto shortest_rest = 5ms;
 /// Before what only somebody else can mend is tried again.
 constexpr auto refused_pause = 1'000ms;
 
@@ -53,18 +57,31 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   b.fetch = 0;
   ++totals_.fetches;
   silent_since_.reset();
-  if (answer.throttle_time_ms > 0)
-    b.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
+  if (answer.throttle_time_ms > 0) {
+    b.throttled_until = now
+      + std::min(std::chrono::milliseconds{answer.throttle_time_ms}, longest_throttle);
+    b.not_before = b.throttled_until;
+  }
   // One that is throttled names none.
   const auto must_name = b.session.full() && answer.throttle_time_ms == 0;
-  answer_facts about{request, r.broker, must_name, false};
+  const auto took = now - r.filled_at;
+  answer_facts about{request, r.broker, must_name, took >= r.wait / 2, false};
+  b.last_error = {};
   if (b.session.on_answer(answer)) {
-    b.failures = 0;
     const auto got = bytes_of(answer);
     about.filled = got > 0 && got >= r.reserved / 2;
-    b.pace.on_answer(r.reserved, got, now - r.filled_at, r.wait, options_.answer_time);
+    b.pace.on_answer(r.reserved, got, took, r.wait, options_.answer_time);
     if (r.alone && b.alone > 0)
       --b.alone;
+    if (about.rested) {
+      b.failures = 0;
+      b.hasty = 0;
+    } else if (got == 0 && answer.throttle_time_ms <= 0 && ++b.hasty > 1) {
+      // What the broker does not wait is waited here.
+      const auto pause = backoff(options_.retry, b.hasty - 1, random_);
+      b.not_before =
+        std::max(b.not_before, now + std::min(pause, std::max(r.wait, shortest_rest)));
+    }
     for (auto& t : answer.responses) {
       const auto* mine = find_topic(t.topic, t.topic_id);
       for (auto& x : t.partitions) {
@@ -85,6 +102,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
     return out;
   }
   ++totals_.errors;
+  b.last_error = {answer.error_code, "the fetch was refused as a whole"};
   b.not_before =
     std::max(b.not_before, now + backoff(options_.retry, ++b.failures, random_));
   if (remedy_for(answer.error_code) == remedy::refresh_metadata)
@@ -95,7 +113,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       continue;
     p->request = 0;
     if (!is_retriable(answer.error_code))
-      tell(*p, false, {answer.error_code, "the fetch was refused as a whole"});
+      tell(*p, false, b.last_error);
   }
   return out;
 }
@@ -111,15 +129,14 @@ void consumer_machine::on_partition(time_point now, broker_state& b,
       x.current_leader);
     return;
   }
-  p.attempts = 0;
-  p.not_before = time_point::min();
-  p.reported = error_code::none;
+  p.last_error = {};
   p.unknown_since.reset();
   p.log_end = options_.read_committed && x.last_stable_offset.value() >= 0
     ? x.last_stable_offset
     : x.high_watermark;
   if (x.records && !x.records->empty()) {
     p.left_out_since.reset();
+    well(now, p);
     p.reading = about.request;
     fetched f{p.slot, p.generation, p.topic->name, p.id, p.next, p.log_end,
       *std::move(x.records), {}, p.reading};
@@ -128,11 +145,12 @@ void consumer_machine::on_partition(time_point now, broker_state& b,
         f.aborted.push_back({a.producer_id, a.first_offset});
     }
     out.push_back(std::move(f));
-  } else if (x.preferred_read_replica.value() >= 0
+  } else if (!options_.client_rack.empty() && x.preferred_read_replica.value() >= 0
     && x.preferred_read_replica != about.from && near_again_ <= now) {
     p.replica = x.preferred_read_replica;
     p.replica_until = now + options_.replica_lifetime;
     move_to(p, p.replica);
+    again(now, p);
   } else {
     auto named = about;
     named.must_name = false;
@@ -152,6 +170,9 @@ void consumer_machine::on_silence(
   }
   if (p.log_end <= p.next) {
     p.left_out_since.reset();
+    well(now, p);
+    if (about.rested)
+      calm(b, p);
     return;
   }
   if (!p.left_out_since) {
@@ -171,6 +192,7 @@ void consumer_machine::on_silence(
 void consumer_machine::on_error(time_point now, broker_id from, partition_state& p,
   error why, const leader_id_and_epoch& leader) {
   ++totals_.errors;
+  p.last_error = why;
   if (from != p.leader && p.home == p.replica) {
     // A follower may be behind, or no replica any more; its leader knows.
     back_to_leader(p);
@@ -179,12 +201,17 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
     return;
   }
   if (leader.leader_id.value() >= 0 && leader.leader_epoch > p.epoch) {
+    if (leader.leader_id == p.leader)
+      again(now, p);
     set_leader(now, p, leader.leader_id, leader.leader_epoch);
     want_metadata(leader_pause);
     return;
   }
   switch (why.code) {
-  case error_code::offset_out_of_range: out_of_range(p, std::move(why)); return;
+  case error_code::offset_out_of_range:
+    again(now, p);
+    out_of_range(p, std::move(why));
+    return;
   case error_code::unknown_topic_or_partition: unknown(now, p, why); return;
   case error_code::corrupt_message: on_damage(now, p, why); return;
   default: break;
@@ -214,11 +241,16 @@ void consumer_machine::on_read(time_point now, const fetched& what, log_offset n
     return;
   p->reading = 0;
   if (damage.code == error_code::none) {
-    p->damages = 0;
     p->next = next;
     p->lying += bytes;
-    if (next == what.from) // Nothing that was asked for: it would be the same again.
+    lying_ += bytes;
+    if (next == what.from) { // Nothing that was asked for: it would be the same again.
       pause(now, *p);
+      return;
+    }
+    p->damages = 0;
+    well(now, *p);
+    calm(brokers_[p->home], *p);
     return;
   }
   ++totals_.errors;
@@ -250,12 +282,14 @@ void consumer_machine::look_up(partition_state& p, start_at where) {
   p.late_end = -1;
 }
 
-void consumer_machine::tell(partition_state& p, bool halted, error why) {
+void consumer_machine::tell(
+  partition_state& p, bool halted, error why, std::optional<broker_id> about) {
   if (!halted && p.reported == why.code)
     return;
   p.reported = why.code;
   p.halted = halted;
-  actions_.emplace_back(report{p.slot, p.generation, p.next, halted, std::move(why)});
+  actions_.emplace_back(
+    report{p.slot, p.generation, p.next, halted, std::move(why), about});
 }
 
 void consumer_machine::tell_all(
@@ -264,10 +298,6 @@ void consumer_machine::tell_all(
     if (!p->paused && !p->halted)
       tell(*p, false, why);
   }
-}
-
-void consumer_machine::pause(time_point now, partition_state& p) {
-  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
 }
 
 void consumer_machine::on_failure(
@@ -283,6 +313,7 @@ void consumer_machine::on_failure(
   if (r.empty)
     return;
   ++totals_.errors;
+  b.last_error = why;
   if (r.fetch && r.filled) {
     b.session.on_lost();
     if (!b.pace.on_failure(r.reserved) && b.alone == 0)
@@ -343,7 +374,7 @@ void consumer_machine::on_offsets(
   requests_.erase(found);
   auto& b = brokers_[r.broker];
   b.offsets = 0;
-  b.failures = 0;
+  b.last_error = {};
   silent_since_.reset();
   for (const auto& t : answer.topics) {
     const auto* mine = find_topic(t.name, {});
@@ -390,6 +421,7 @@ void consumer_machine::on_offset(
   }
   ++totals_.errors;
   error why{x.error_code, *p.topic->name + '/' + std::to_string(p.id.value())};
+  p.last_error = why;
   if (x.error_code == error_code::unknown_topic_or_partition) {
     unknown(now, p, why);
     return;
@@ -409,27 +441,9 @@ void consumer_machine::on_offset(
 void consumer_machine::go_to(partition_state& p, log_offset offset) {
   p.starting = false;
   p.next = offset;
-  p.attempts = 0;
-  p.not_before = time_point::min();
-  p.reported = error_code::none;
+  p.last_error = {};
   p.unknown_since.reset();
   actions_.emplace_back(positioned{p.slot, p.generation, start_at::offset(offset)});
-}
-
-// -- for metrics and tests --------------------------------------------------------------
-
-std::int64_t consumer_machine::lag() const {
-  std::int64_t sum = 0;
-  for (const auto& p : partitions_) {
-    if (p != nullptr && !p->starting && p->log_end > p->next)
-      sum += p->log_end - p->next;
-  }
-  return sum;
-}
-
-std::int32_t consumer_machine::session_of(broker_id id) const {
-  const auto found = brokers_.find(id);
-  return found == brokers_.end() ? 0 : found->second.session.id();
 }
 
 } // namespace cafka::protocol

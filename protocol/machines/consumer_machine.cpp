@@ -83,6 +83,7 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
     count(1);
   }
   auto& p = *owned;
+  forget(p);
   p.generation = what.generation;
   p.paused = what.paused;
   p.halted = false;
@@ -91,14 +92,18 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
   p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
   p.request = 0;
   p.reading = 0;
-  p.lying = 0;
   p.max_bytes = static_cast<std::int32_t>(options_.max_partition_fetch_bytes);
   p.not_before = time_point::min();
   p.attempts = 0;
+  p.turns = 0;
   p.damages = 0;
   p.reported = error_code::none;
   p.unknown_since.reset();
   p.left_out_since.reset();
+  p.last_error = {};
+  p.well_at = now;
+  if (options_.stalled_after > 0ms)
+    next_look_ = std::min(next_look_, now + options_.stalled_after);
   if (p.leader.value() < 0 && !p.paused)
     want_metadata(0ms);
   if (p.starting)
@@ -111,6 +116,7 @@ void consumer_machine::remove(std::uint32_t slot) {
   if (slot >= partitions_.size() || partitions_[slot] == nullptr)
     return;
   auto& p = *partitions_[slot];
+  forget(p);
   move_to(p, -1);
   auto* t = p.topic;
   std::erase(t->partitions, &p);
@@ -131,8 +137,11 @@ void consumer_machine::count(std::ptrdiff_t more) {
 
 void consumer_machine::on_taken(
   std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
-  if (auto* p = find(slot, generation))
-    p->lying -= std::min(bytes, p->lying);
+  if (auto* p = find(slot, generation)) {
+    const auto taken = std::min(bytes, p->lying);
+    p->lying -= taken;
+    lying_ -= taken;
+  }
 }
 
 // -- who is asked -----------------------------------------------------------------------
@@ -169,7 +178,8 @@ void consumer_machine::set_leader(
   p.epoch = e;
   if (p.leader != leader) {
     p.leader = leader;
-    p.not_before = time_point::min();
+    if (leader.value() >= 0)
+      again(now, p);
   } else if (p.home == p.replica && now < p.replica_until) {
     return;
   }
@@ -184,6 +194,7 @@ void consumer_machine::want_metadata(std::chrono::milliseconds pause) {
 
 void consumer_machine::on_metadata_failed(time_point now, const error& why) {
   metadata_asked_ = false;
+  metadata_error_ = why;
   if (!silent_since_)
     silent_since_ = now;
   if (now - *silent_since_ >= options_.unreachable) {
@@ -197,6 +208,7 @@ void consumer_machine::on_metadata_failed(time_point now, const error& why) {
 void consumer_machine::on_metadata(time_point now, const metadata_response& answer) {
   metadata_asked_ = false;
   metadata_attempts_ = 0;
+  metadata_error_ = {};
   metadata_at_ = now;
   metadata_failed_until_ = time_point::min();
   silent_since_.reset();
@@ -218,6 +230,7 @@ void consumer_machine::unknown(time_point now, partition_state& p, const error& 
     p.unknown_since = now;
   if (now - *p.unknown_since >= options_.unknown_topic_wait)
     tell(p, false, why);
+  p.last_error = why;
   pause(now, p);
   want_metadata(p.reported == error_code::none ? leader_pause : unknown_pause);
 }
@@ -233,8 +246,10 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
       if (t.error_code == error_code::unknown_topic_or_partition) {
         set_leader(now, *p, -1, -1);
         unknown(now, *p, refused);
-      } else if (!is_retriable(t.error_code)) {
-        tell(*p, false, refused);
+      } else {
+        p->last_error = refused;
+        if (!is_retriable(t.error_code))
+          tell(*p, false, refused);
       }
     }
     want_metadata(is_retriable(t.error_code) ? leader_pause : unknown_pause);
@@ -410,6 +425,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
 void consumer_machine::on_time(time_point now) {
   next_time_ = time_point::max();
   wants_taking_ = false;
+  look_for_stalled(now);
   if (next_refresh_ <= now) {
     next_refresh_ = time_point::max();
     want_metadata(0ms);
@@ -450,15 +466,6 @@ void consumer_machine::on_time(time_point now) {
     }
   }
   note_time(next_refresh_);
-}
-
-// Whoever sends something is not the reason for a search, however long it takes.
-void consumer_machine::on_progress(time_point now, broker_id from) {
-  silent_since_.reset();
-  for (auto& [id, r] : requests_) {
-    if (r.broker == from && r.filled)
-      r.watch_at = std::max(r.watch_at, now + options_.stall);
-  }
 }
 
 std::optional<fetch_request> consumer_machine::fill(

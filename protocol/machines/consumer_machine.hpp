@@ -47,6 +47,9 @@ struct consumer_machine_options {
   std::chrono::milliseconds replica_pause{5'000};
   /// When no broker has answered anything for so long, the program is told.
   std::chrono::milliseconds unreachable{10'000};
+  /// A partition without progress for so long is told, with what it waits for; zero:
+  /// never.
+  std::chrono::milliseconds stalled_after{0};
   /// How long the bytes of an answer shall be under way: it decides how many are asked
   /// for.
   std::chrono::milliseconds answer_time{1'000};
@@ -107,13 +110,15 @@ public:
     std::uint64_t generation = 0;
     start_at where;
   };
-  /// The program is to know.
+  /// The program is to know. Code `none`: what was told before is over.
   struct report {
     std::uint32_t slot = 0;
     std::uint64_t generation = 0;
     log_offset offset;
     bool halted = false;
     error why;
+    /// The broker whose connection may say more about why; -1: that of any.
+    std::optional<broker_id> about = {};
   };
   using action =
     std::variant<send_fetch, send_list_offsets, ask_metadata, positioned, report>;
@@ -129,6 +134,32 @@ public:
     shared_bytes records;
     std::vector<aborted_span> aborted;
     std::uint64_t request = 0;
+  };
+
+  /// What a partition does.
+  enum class condition : std::uint8_t {
+    reading, ///< A broker is asked for it, or has answered that there is no more.
+    waiting, ///< For something that it needs first.
+    full,    ///< For the program to take what lies there.
+    paused,
+    halted
+  };
+
+  /// How a partition is, for people.
+  struct partition_view {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    std::shared_ptr<const std::string> topic;
+    partition_id partition;
+    log_offset next = -1;    ///< What is fetched next; -1: to be looked up.
+    log_offset log_end = -1; ///< As last heard; -1: never.
+    broker_id leader = -1;
+    broker_id asked = -1; ///< The leader, or a replica that it named.
+    condition is = condition::reading;
+    std::string why; ///< It waits, or is halted.
+    /// As in `report`.
+    std::optional<broker_id> about;
+    time_point well_at; ///< When it was last read as it should be.
   };
 
   /// For metrics: since the beginning.
@@ -190,6 +221,10 @@ public:
   [[nodiscard]] bool wants_taking() const { return wants_taking_; }
 
   [[nodiscard]] const counters& totals() const { return totals_; }
+  /// Partitions without progress for `stalled_after`.
+  [[nodiscard]] std::size_t stalled() const { return stalled_; }
+  /// Of all partitions.
+  [[nodiscard]] std::vector<partition_view> view(time_point now) const;
   /// Records that the brokers have beyond what was fetched, as far as they said.
   [[nodiscard]] std::int64_t lag() const;
   /// The session with a broker; zero: none.
@@ -229,9 +264,19 @@ private:
   void out_of_range(partition_state& p, error why);
   static void look_up(partition_state& p, start_at where);
   void go_to(partition_state& p, log_offset offset);
-  void tell(partition_state& p, bool halted, error why);
+  void tell(partition_state& p, bool halted, error why,
+    std::optional<broker_id> about = std::nullopt);
   void tell_all(const std::vector<partition_state*>& all, const error& why);
   void pause(time_point now, partition_state& p);
+  void again(time_point now, partition_state& p);
+  void well(time_point now, partition_state& p);
+  static void calm(broker_state& b, partition_state& p);
+  void forget(partition_state& p);
+  void look_for_stalled(time_point now);
+  [[nodiscard]] bool waits_for_program(time_point now, const partition_state& p) const;
+  [[nodiscard]] std::string why_waiting(
+    time_point now, const partition_state& p, std::optional<broker_id>& about) const;
+  [[nodiscard]] bool is_reading(time_point now, const partition_state& p) const;
 
   enum class readiness : std::uint8_t { ready, later, lying, not_now };
   [[nodiscard]] readiness is_ready(time_point now, const partition_state& p) const;
@@ -254,6 +299,7 @@ private:
   std::map<uuid, topic_state*> topics_by_id_;
   std::vector<std::unique_ptr<partition_state>> partitions_; ///< By slot.
   std::size_t assigned_ = 0;
+  std::size_t lying_ = 0;       ///< Bytes that the program has not taken.
   std::size_t lying_limit_ = 0; ///< Bytes of a partition at which it is not fetched.
   std::map<broker_id, broker_state> brokers_;
   broker_id last_asked_ = -1;
@@ -265,9 +311,13 @@ private:
   bool wants_taking_ = false;
   bool moved_ = false; ///< A partition went to another broker while they were looked at.
 
+  std::size_t stalled_ = 0;
+  time_point next_look_ = time_point::max(); ///< For stalled partitions.
+
   bool metadata_wanted_ = false;
   bool metadata_asked_ = false;
   std::uint32_t metadata_attempts_ = 0;
+  error metadata_error_;                       ///< Of the last question, if that failed.
   time_point metadata_at_ = time_point::min(); ///< When the last answer came.
   time_point metadata_failed_until_ = time_point::min();
   time_point metadata_not_before_ = time_point::min();

@@ -100,6 +100,7 @@ struct consumer_machine::answer_facts {
   std::uint64_t request = 0;
   broker_id from;
   bool must_name = false; ///< It names each partition that was asked for.
+  bool rested = false;    ///< The broker has waited for records.
   bool filled = false;    ///< There may have been no room in it for more.
 };
 

@@ -1,4 +1,7 @@
 #include <cafka/actors/consumer_core.hpp>
+#include <cafka/supervision/caf_compat.hpp>
+
+#include <caf/scoped_actor.hpp>
 
 #include <algorithm>
 
@@ -78,6 +81,40 @@ result<done> consumer::close(milliseconds deadline) const {
     return error{error_code::timed_out, core_->options.name + " has not ended yet"};
   core_->end();
   return done{};
+}
+
+std::string_view to_string(reading_state s) {
+  switch (s) {
+  case reading_state::reading: return "reading";
+  case reading_state::waiting: return "waiting";
+  case reading_state::full: return "full";
+  case reading_state::paused: return "paused";
+  case reading_state::halted: return "halted";
+  }
+  return "unknown";
+}
+
+result<consumer_status> consumer::status(milliseconds deadline) const {
+  if (core_ == nullptr)
+    return nothing_behind();
+  constexpr milliseconds longest = std::chrono::hours{24 * 365};
+  const auto until =
+    std::chrono::steady_clock::now() + std::clamp(deadline, milliseconds{0}, longest);
+  const auto actor = core_->wait_for_actor(until);
+  if (core_->is_closed())
+    return error{error_code::closed, "consumer " + name() + " was closed"};
+  if (!actor)
+    return error{error_code::timed_out, "consumer " + name() + " is being restarted"};
+  const auto left =
+    std::max(std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()),
+      milliseconds{1});
+  result<consumer_status> outcome =
+    error{error_code::timed_out, "consumer " + name() + " did not answer"};
+  caf::scoped_actor self{core_->sys};
+  ask(self, actor, left, get_consumer_status{})
+    .receive([&](result<consumer_status>& told) { outcome = std::move(told); },
+      [](const caf::error&) {});
+  return outcome;
 }
 
 consumer_actor consumer::actor() const {

@@ -6,12 +6,14 @@
 #include <cafka/protocol/machines/byte_budget.hpp>
 #include <cafka/protocol/machines/start_at.hpp>
 #include <cafka/protocol/records/record_run.hpp>
+#include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/actor.hpp>
 
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace cafka {
@@ -77,7 +79,7 @@ private:
   std::shared_ptr<const actors::consumed_content> content_;
 };
 
-/// What keeps a partition from being read. Others go on.
+/// What keeps a partition from being read, or that it is over. Others go on.
 struct partition_error {
   std::string topic = {};
   partition_id partition = {};
@@ -87,6 +89,7 @@ struct partition_error {
   /// offset is out of range and `auto_offset_reset` is `none`, and when a batch is
   /// damaged. Otherwise it is tried again and again, and told once.
   bool halted = false;
+  /// Code `none`: what was told before is over, and the partition is read again.
   error why = {};
 };
 
@@ -121,6 +124,9 @@ struct consumer_options {
   std::size_t buffer_memory = 64 * 1024 * 1024;
   /// How long a broker may owe an answer beyond `fetch_max_wait`.
   milliseconds request_timeout{30'000};
+  /// A partition without progress for so long is told in `polled::errors`, once, with
+  /// what it waits for, and told once more when that is over. Zero: never.
+  milliseconds stalled_after{10'000};
   /// Whether only records of transactions that were committed are wanted, and those of
   /// none (KIP-98).
   isolation_level isolation = isolation_level::read_uncommitted;
@@ -156,8 +162,57 @@ struct consumer_credit {
   std::uint32_t batches = 1;
 };
 
+/// Asks a consumer's actor how it is.
+struct get_consumer_status {};
+
+/// What a partition does that is assigned.
+enum class reading_state : std::uint8_t {
+  reading, ///< A broker is asked for it, or has said that there is no more.
+  waiting, ///< For something that it needs first: `why`.
+  full,    ///< For the program to take what lies there.
+  paused,
+  halted ///< By an error, until `seek`, `resume` or `assign` names it.
+};
+
+/// The state's name, as `waiting`.
+[[nodiscard]] std::string_view to_string(reading_state s);
+
+/// How the reading of a partition is.
+struct partition_status {
+  std::string topic = {};
+  partition_id partition = {};
+  reading_state state = reading_state::reading;
+  /// The offset of the next record to be handed out; -1 while that is not known.
+  log_offset position = -1;
+  /// The offset behind the last record there is to read, as last heard; -1: not yet.
+  log_offset log_end = -1;
+  /// -1 while there is none that is known.
+  broker_id leader = -1;
+  /// Who is asked: the leader, or a replica that it named.
+  broker_id asked = -1;
+  /// What it waits for, or why it is halted; may be empty.
+  std::string why = {};
+  /// Since it was last read as it should be.
+  milliseconds without_progress{0};
+};
+
+/// How a consumer is.
+struct consumer_status {
+  std::string name = {};
+  /// Whether at least one broker can be asked now.
+  bool connected = false;
+  /// Why none can, each address with its reason; empty when one can.
+  std::string why_disconnected = {};
+  std::vector<connection_status> connections = {};
+  /// Bytes of `buffer_memory` that are in use.
+  std::uint64_t buffered_bytes = 0;
+  /// Those that are assigned, in no order.
+  std::vector<partition_status> partitions = {};
+};
+
 /// The actor behind a consumer.
-using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit)>;
+using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit),
+  caf::result<result<consumer_status>>(get_consumer_status)>;
 
 /// A handle for reading partitions, from any thread; copying one costs a reference count.
 ///
@@ -203,6 +258,12 @@ public:
   /// Error `closed`; `invalid_argument` with `deliver_to`.
   result<polled> poll(milliseconds deadline) const;
 
+  /// How it is, and why partitions wait. Not to be called from an actor, which sends
+  /// `get_consumer_status`. Errors `timed_out`, also while it is being restarted;
+  /// `closed`.
+  [[nodiscard]] result<consumer_status> status(
+    milliseconds deadline = milliseconds{5'000}) const;
+
   /// Ends it; what was handed out stays valid. Error `timed_out`: it ends later. A second
   /// call does nothing.
   result<done> close(milliseconds deadline = milliseconds{5'000}) const;
@@ -225,6 +286,32 @@ bool inspect(Inspector& f, partition_error& x) {
 template <class Inspector>
 bool inspect(Inspector& f, consumer_credit& x) {
   return f.object(x).fields(f.field("batches", x.batches));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, get_consumer_status& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, reading_state& x) {
+  return inspect_enum(f, x, reading_state::halted);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, partition_status& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("state", x.state), f.field("position", x.position),
+    f.field("log_end", x.log_end), f.field("leader", x.leader), f.field("asked", x.asked),
+    f.field("why", x.why), f.field("without_progress", x.without_progress));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, consumer_status& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("connected", x.connected),
+    f.field("why_disconnected", x.why_disconnected),
+    f.field("connections", x.connections), f.field("buffered_bytes", x.buffered_bytes),
+    f.field("partitions", x.partitions));
 }
 
 } // namespace cafka

@@ -50,6 +50,7 @@ protocol::consumer_machine_options machine_options_of(
   result.metadata_update_interval = connection.metadata_update_interval;
   result.unknown_topic_wait = connection.unknown_topic_wait;
   result.unreachable = connection.socket_timeout;
+  result.stalled_after = o.stalled_after;
   // An answer must be whole long before it is given up.
   constexpr milliseconds shortest{50};
   result.answer_time =
@@ -100,6 +101,7 @@ public:
         core_->grant(msg.batches);
         after_event();
       },
+      [this](get_consumer_status) { return result<consumer_status>{status()}; },
       [this](consumer_news) { after_event(); },
       [this](transport_up msg) {
         dispatcher_.on_up(now(), msg.id);
@@ -352,8 +354,76 @@ private:
     core_->positioned(x.slot, x.generation, x.where);
   }
 
-  void act(const consumer_machine::report& x) {
+  void act(consumer_machine::report& x) {
+    if (x.about)
+      add_connection(x.why.detail, *x.about);
     core_->report(x.slot, x.generation, x.offset, x.halted, x.why);
+  }
+
+  // -- how it is ------------------------------------------------------------------------
+
+  /// What is known of the connection to a broker that a partition waits for.
+  void add_connection(std::string& why, broker_id about) const {
+    const auto add = [&](const std::string& text) {
+      if (!text.empty() && why.find(text) == std::string::npos)
+        why += (why.empty() ? "" : "; ") + text;
+    };
+    const auto* address = dispatcher_.known().address_of(about);
+    if (address != nullptr && why.find(to_string(*address)) == std::string::npos)
+      add("broker " + std::to_string(about.value()) + " is at " + to_string(*address));
+    for (const auto& l : dispatcher_.links()) {
+      if (l.broker == about && !l.up && l.last_error.code != error_code::none)
+        add(to_string(l.last_error));
+    }
+    if (!dispatcher_.connected())
+      add("no broker can be reached: " + dispatcher_.why_disconnected());
+  }
+
+  consumer_status status() {
+    consumer_status all;
+    all.name = core_->options.name;
+    all.connected = dispatcher_.connected();
+    if (!all.connected)
+      all.why_disconnected = dispatcher_.why_disconnected();
+    for (const auto& l : dispatcher_.links()) {
+      auto& c = all.connections.emplace_back();
+      c.broker = l.broker;
+      c.address = l.address;
+      c.connected = l.up;
+      c.in_flight = static_cast<std::uint32_t>(l.in_flight);
+      if (l.last_error.code != error_code::none)
+        c.last_error = to_string(l.last_error);
+    }
+    all.buffered_bytes = core_->budget->used();
+    sync(false); // What was assigned just now is there.
+    for (auto& v : machine_.view(now())) {
+      auto& p = all.partitions.emplace_back();
+      p.topic = *v.topic;
+      p.partition = v.partition;
+      p.state = state_of(v.is);
+      const auto position = core_->position({p.topic, p.partition});
+      p.position = position.value_or(log_offset{-1});
+      p.log_end = v.log_end;
+      p.leader = v.leader;
+      p.asked = v.asked;
+      p.why = std::move(v.why);
+      if (v.about)
+        add_connection(p.why, *v.about);
+      p.without_progress = std::chrono::duration_cast<milliseconds>(now() - v.well_at);
+    }
+    after_event();
+    return all;
+  }
+
+  static reading_state state_of(consumer_machine::condition c) {
+    switch (c) {
+    case consumer_machine::condition::reading: return reading_state::reading;
+    case consumer_machine::condition::waiting: return reading_state::waiting;
+    case consumer_machine::condition::full: return reading_state::full;
+    case consumer_machine::condition::paused: return reading_state::paused;
+    case consumer_machine::condition::halted: return reading_state::halted;
+    }
+    return reading_state::waiting;
   }
 
   void on_exit_message(const caf::exit_msg& msg) {

@@ -48,6 +48,9 @@ error consumer_core::check(const consumer_options& o) {
   if (o.request_timeout <= milliseconds{0})
     return refused(
       "request_timeout", number(o.request_timeout.count()) + "ms", "more than zero");
+  if (o.stalled_after < milliseconds{0} || o.stalled_after > day)
+    return refused("stalled_after", number(o.stalled_after.count()) + "ms",
+      "from 0ms to " + number(day.count()) + "ms");
   if (o.isolation != isolation_level::read_uncommitted
     && o.isolation != isolation_level::read_committed)
     return refused("isolation", number(static_cast<int>(o.isolation)),
@@ -97,9 +100,24 @@ consumer_actor consumer_core::current() const {
   return caf::actor_cast<consumer_actor>(caf::actor_cast<caf::strong_actor_ptr>(weak));
 }
 
+consumer_actor consumer_core::wait_for_actor(
+  std::chrono::steady_clock::time_point until) const {
+  std::unique_lock lock{actor_mutex_};
+  caf::strong_actor_ptr found;
+  attached_.wait_until(lock, until, [&] {
+    found = caf::actor_cast<caf::strong_actor_ptr>(actor_);
+    return found != nullptr || ended_;
+  });
+  lock.unlock();
+  return caf::actor_cast<consumer_actor>(found);
+}
+
 void consumer_core::attach(const consumer_actor& self) {
-  const std::lock_guard guard{actor_mutex_};
-  actor_ = caf::actor_cast<caf::weak_actor_ptr>(self);
+  {
+    const std::lock_guard guard{actor_mutex_};
+    actor_ = caf::actor_cast<caf::weak_actor_ptr>(self);
+  }
+  attached_.notify_all();
 }
 
 void consumer_core::begin() {
@@ -238,7 +256,11 @@ void consumer_core::close() {
 
 void consumer_core::end() {
   close();
-  ended_ = true;
+  {
+    const std::lock_guard guard{actor_mutex_};
+    ended_ = true;
+  }
+  attached_.notify_all();
 }
 
 bool consumer_core::is_closed() const {

@@ -81,6 +81,10 @@ public:
   // -- the handles' side ----------------------------------------------------------------
 
   [[nodiscard]] consumer_actor current() const;
+  /// Likewise, waiting for the next incarnation while there is none; null when it was
+  /// closed or by then.
+  [[nodiscard]] consumer_actor wait_for_actor(
+    std::chrono::steady_clock::time_point until) const;
   error assign(const std::vector<assigned_partition>& partitions);
   error unassign(const std::vector<topic_partition>& partitions);
   error seek(const topic_partition& which, start_at where);
@@ -139,6 +143,7 @@ private:
   std::uint64_t credit_ = 0;
 
   mutable std::mutex actor_mutex_;
+  mutable std::condition_variable attached_;
   // Weak: a core that its actor refers to must not keep the actor.
   caf::weak_actor_ptr actor_;
 };

@@ -39,6 +39,8 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& co
   queue_bytes_ = gauge("queue", "Bytes fetched and not handed out.", "bytes");
   held_bytes_ = gauge("held", "Bytes of frames handed out and not let go of.", "bytes");
   lag_ = gauge("lag", "Records in the log and not fetched.");
+  stalled_ =
+    gauge("stalled-partitions", "Partitions without progress for stalled_after.");
   fetch_latency_ = request_latency("Fetch");
   offsets_latency_ = request_latency("ListOffsets");
   metadata_latency_ = request_latency("Metadata");
@@ -48,6 +50,7 @@ void consumer_metrics::ended() {
   queue_bytes_->value(0);
   held_bytes_->value(0);
   lag_->value(0);
+  stalled_->value(0);
 }
 
 void consumer_metrics::handed_out(
@@ -80,6 +83,7 @@ void consumer_metrics::update(const protocol::consumer_machine& machine) {
   advance(sessions_, told_.sessions, now.sessions);
   advance(errors_, told_.errors, now.errors);
   lag_->value(machine.lag());
+  stalled_->value(static_cast<std::int64_t>(machine.stalled()));
 }
 
 } // namespace cafka::actors

@@ -42,6 +42,7 @@ private:
   caf::telemetry::int_gauge* queue_bytes_;
   caf::telemetry::int_gauge* held_bytes_;
   caf::telemetry::int_gauge* lag_;
+  caf::telemetry::int_gauge* stalled_;
   caf::telemetry::dbl_histogram* fetch_latency_;
   caf::telemetry::dbl_histogram* offsets_latency_;
   caf::telemetry::dbl_histogram* metadata_latency_;

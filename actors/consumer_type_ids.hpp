@@ -7,6 +7,8 @@ namespace cafka {
 class consumed_batch;
 struct partition_error;
 struct consumer_credit;
+struct get_consumer_status;
+struct consumer_status;
 
 namespace actors {
 
@@ -23,6 +25,9 @@ CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumed_batch))
 CAF_ADD_TYPE_ID(cafka_consumer, (cafka::partition_error))
 CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumer_credit))
 CAF_ADD_TYPE_ID(cafka_consumer, (cafka::actors::consumer_news))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::get_consumer_status))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumer_status))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::protocol::result<cafka::consumer_status>))
 
 CAF_END_TYPE_ID_BLOCK(cafka_consumer)
 

@@ -212,9 +212,8 @@ bool consumer_machine::is_reading(time_point now, const partition_state& p) cons
   if (b == brokers_.end() || b->second.last_error.code != error_code::none
     || b->second.throttled_until > now)
     return false;
-  const auto asked = requests_.find(p.request);
-  return asked == requests_.end() ? b->second.fetch == 0 && has_room()
-                                  : now < asked->second.watch_at;
+  const auto asked = requests_.find(p.request != 0 ? p.request : b->second.fetch);
+  return asked == requests_.end() ? has_room() : now < asked->second.watch_at;
 }
 
 std::vector<consumer_machine::partition_view> consumer_machine::view(

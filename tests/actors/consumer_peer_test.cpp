@@ -4,6 +4,8 @@
 #include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
+#include <caf/binary_deserializer.hpp>
+#include <caf/binary_serializer.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/init_global_meta_objects.hpp>
 #include <caf/scoped_actor.hpp>
@@ -434,6 +436,131 @@ TEST_CASE("a consumer that reaches nobody says why") {
     CHECK(e.why.code == error_code::timed_out);
     CHECK(e.why.detail.find(to_string(nobody.address())) != std::string::npos);
   }
+}
+
+TEST_CASE("a leader that nobody can reach is told, once, until there is another one") {
+  const refusing_port nobody;
+  fetching_broker broker{{.led_by = nobody.address()}};
+  broker.append(1);
+  auto options = short_waits();
+  options.stalled_after = 300ms;
+  const auto with_actor = GENERATE(false, true);
+  struct state {
+    std::mutex mutex;
+    std::vector<partition_error> told;
+    std::atomic<std::size_t> records = 0;
+  };
+  const auto got = std::make_shared<state>();
+  worker_fixture readers;
+  if (with_actor)
+    options.deliver_to = readers.system.spawn([got](caf::event_based_actor*) {
+      return caf::behavior{[got](const consumed_batch& b) { got->records += b.size(); },
+        [got](const partition_error& e) {
+          const std::lock_guard lock{got->mutex};
+          got->told.push_back(e);
+        }};
+    });
+  const auto reader = options.deliver_to;
+  {
+    consuming c{broker, options};
+    const auto told = [&] {
+      if (!with_actor) {
+        const auto polled = c.handle.poll(100ms);
+        got->records += polled->records();
+        got->told.insert(got->told.end(), polled->errors.begin(), polled->errors.end());
+      }
+      const std::lock_guard lock{got->mutex};
+      return got->told;
+    };
+    c.assign();
+    if (with_actor)
+      post(c.handle.actor(), consumer_credit{1'000});
+    REQUIRE(eventually([&] { return told().size() >= partitions; }));
+    for (const auto& e : told()) {
+      INFO(to_string(e.why));
+      CHECK_FALSE(e.halted);
+      CHECK(e.why.code == error_code::timed_out);
+      CHECK(e.why.detail.find("no progress for 3") != std::string::npos);
+      CHECK(e.why.detail.find("broker 2") != std::string::npos);
+      CHECK(e.why.detail.find("CONNECTION_FAILED") != std::string::npos);
+      CHECK(e.why.detail.find(to_string(nobody.address())) != std::string::npos);
+    }
+    const auto now = c.handle.status();
+    REQUIRE(now);
+    CHECK(now->name == "consumer");
+    CHECK(now->connected);
+    CHECK(now->why_disconnected.empty());
+    CHECK(std::ranges::any_of(now->connections, [&](const connection_status& l) {
+      return l.address == nobody.address() && !l.connected && !l.last_error.empty();
+    }));
+    REQUIRE(now->partitions.size() == partitions);
+    for (const auto& p : now->partitions) {
+      CHECK(p.topic == "t");
+      CHECK(p.state == reading_state::waiting);
+      CHECK(p.leader == broker_id{2});
+      CHECK(p.position == log_offset{-1});
+      CHECK(p.without_progress >= 300ms);
+      CHECK(p.why.find(to_string(nobody.address())) != std::string::npos);
+    }
+    broker.lead();
+    REQUIRE(eventually([&] { return told().size() >= 2 * partitions; }));
+    REQUIRE(eventually([&] {
+      static_cast<void>(told());
+      return got->records == partitions * fetching_broker::batch_records;
+    }));
+    const auto all = told();
+    CHECK(all.size() == 2 * partitions);
+    for (std::size_t i = partitions; i < all.size(); ++i)
+      CHECK(all[i].why.code == error_code::none);
+    const auto after = c.handle.status();
+    REQUIRE(after);
+    for (const auto& p : after->partitions) {
+      INFO(p.why);
+      CHECK(p.state == reading_state::reading);
+      CHECK(p.position == log_offset{fetching_broker::batch_records});
+    }
+  }
+  if (reader)
+    caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
+}
+
+TEST_CASE("a consumer without a broker says so when it is asked, and none when closed") {
+  const refusing_port nobody;
+  consuming c{nobody.address(), short_waits()};
+  c.assign();
+  REQUIRE(eventually([&] {
+    const auto now = c.handle.status();
+    return now
+      && now->why_disconnected.find(to_string(nobody.address())) != std::string::npos;
+  }));
+  const auto now = c.handle.status();
+  CHECK_FALSE(now->connected);
+  CHECK(now->partitions.size() == partitions);
+  CHECK(c.handle.close(patience));
+  CHECK(c.handle.status().error().code == error_code::closed);
+  CHECK(consumer{}.status().error().code == error_code::closed);
+}
+
+TEST_CASE("how a consumer is travels to other nodes") {
+  consumer_status s;
+  s.name = "c";
+  s.connections.push_back({1, {"broker", 9092}, true, 3, "none"});
+  s.partitions.push_back({"t", 4, reading_state::halted, 5, 6, 7, 8, "why", 9ms});
+  worker_fixture f;
+  caf::byte_buffer buffer;
+  caf::binary_serializer out{f.system, buffer};
+  REQUIRE(out.apply(result<consumer_status>{s}));
+  caf::binary_deserializer in{f.system, buffer};
+  result<consumer_status> copy = error{};
+  REQUIRE(in.apply(copy));
+  REQUIRE(copy);
+  REQUIRE(copy->partitions.size() == 1);
+  const auto& p = copy->partitions[0];
+  CHECK(p.topic == "t");
+  CHECK(p.state == reading_state::halted);
+  CHECK(p.why == "why");
+  CHECK(p.without_progress == 9ms);
+  CHECK(copy->connections[0].last_error == "none");
 }
 
 TEST_CASE("a handle without a consumer says so") {

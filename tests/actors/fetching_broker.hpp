@@ -33,11 +33,15 @@ public:
     int fetches_before_cut = INT32_MAX;
     /// Beside the number in each value.
     std::size_t padding = 0;
+    /// Broker 2 leads every partition, and is there, until `lead`.
+    std::optional<protocol::endpoint> led_by = std::nullopt;
   };
 
   fetching_broker() : fetching_broker(behaviour{}) {}
   explicit fetching_broker(behaviour how)
-    : how_(how), peer_([this](scripted_peer::session& s) { serve(s); }) {
+    : how_(how),
+      leads_(!how.led_by),
+      peer_([this](scripted_peer::session& s) { serve(s); }) {
     address_ = peer_.address();
     ready_ = true;
     ready_.notify_all();
@@ -59,6 +63,9 @@ public:
     }
     changed_.notify_all();
   }
+
+  /// From here on this one leads.
+  void lead() { leads_ = true; }
 
 private:
   [[nodiscard]] protocol::shared_bytes batch_at(std::int64_t base) const {
@@ -133,6 +140,8 @@ private:
     protocol::metadata_response response;
     response.brokers.push_back({1, address_.host, address_.port, std::nullopt});
     response.controller_id = 1;
+    if (how_.led_by)
+      response.brokers.push_back({2, how_.led_by->host, how_.led_by->port, std::nullopt});
     if (!asked.topics)
       return response;
     for (const auto& wanted : *asked.topics) {
@@ -141,7 +150,9 @@ private:
       for (std::int32_t p = 0; p != partitions; ++p) {
         auto& partition = topic.partitions.emplace_back();
         partition.partition_index = p;
-        partition.leader_id = 1;
+        partition.leader_id = leads_ ? 1 : 2;
+        if (how_.led_by)
+          partition.leader_epoch = leads_ ? 1 : 0;
         partition.replica_nodes = partition.isr_nodes = {1};
       }
     }
@@ -214,6 +225,7 @@ private:
   }
 
   const behaviour how_;
+  std::atomic<bool> leads_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::array<std::vector<protocol::shared_bytes>, partitions> logs_;

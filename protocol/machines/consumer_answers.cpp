@@ -316,8 +316,7 @@ void consumer_machine::on_failure(
   b.last_error = why;
   if (r.fetch && r.filled) {
     b.session.on_lost();
-    if (!b.pace.on_failure(r.reserved) && b.alone == 0)
-      b.alone = b.partitions.size();
+    on_lost_answer(request, r, why);
   }
   b.not_before = now + backoff(options_.retry, ++b.failures, random_);
   want_metadata(leader_pause);
@@ -330,6 +329,30 @@ void consumer_machine::on_failure(
   leave_replica(now, r.broker);
   if (is_hopeless(why.code))
     tell_all(b.partitions, why);
+}
+
+// It is asked for smaller: down to one batch of one partition. What cannot be had then is
+// that partition's, and the others go on.
+void consumer_machine::on_lost_answer(
+  std::uint64_t request, const request_state& r, const error& why) {
+  auto& b = brokers_[r.broker];
+  const auto too_large = why.code == error_code{-114};
+  if (too_large && r.alone) {
+    b.alone = 0;
+    for (const auto slot : r.slots) {
+      auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
+      if (p != nullptr && p->request == request)
+        tell(*p, true,
+          {why.code,
+            *p->topic->name + '/' + std::to_string(p->id.value()) + " at offset "
+              + std::to_string(p->next.value())
+              + ": a single batch is too large: " + why.detail});
+    }
+    return;
+  }
+  const auto smaller = b.pace.on_failure(r.reserved);
+  if (b.alone == 0 && (too_large || !smaller))
+    b.alone = b.partitions.size();
 }
 
 // -- offsets ----------------------------------------------------------------------------

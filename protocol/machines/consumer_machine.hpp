@@ -256,6 +256,7 @@ private:
     partition_state& p, fetch_partition_data& x, std::vector<fetched>& out);
   void on_error(time_point now, broker_id from, partition_state& p, error why,
     const leader_id_and_epoch& leader);
+  void on_lost_answer(std::uint64_t request, const request_state& r, const error& why);
   void on_damage(time_point now, partition_state& p, const error& why);
   void on_silence(
     time_point now, broker_state& b, const answer_facts& about, partition_state& p);

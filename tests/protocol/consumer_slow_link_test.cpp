@@ -32,6 +32,8 @@ struct slow_link {
     milliseconds cut_after = 24h;
     /// The transport takes no larger answer.
     std::int64_t largest_frame = 100'000'000;
+    /// And the machine knows of this limit.
+    std::size_t told_frame = 100'000'000;
     std::int16_t version = 17;
     /// One batch of this partition is so large instead.
     int odd_partition = -1;
@@ -43,9 +45,10 @@ struct slow_link {
     : how(s),
       budget(s.memory),
       m(
-        [] {
+        [&s] {
           consumer_machine_options o;
           o.metadata_update_interval = 0ms;
+          o.largest_answer = s.told_frame;
           return o;
         }(),
         budget),
@@ -154,7 +157,7 @@ struct slow_link {
     const auto a = std::make_shared<served>(serve(*q));
     if (a->bytes > how.largest_frame) {
       later(milliseconds{how.round_trip_ms}, [=, this] {
-        m.on_failure(now, request, {static_cast<error_code>(-114), "too large"});
+        m.on_failure(now, request, {error_code{-114}, "too large"});
       });
       return;
     }
@@ -314,5 +317,50 @@ TEST_CASE("a way that becomes slow is asked for less, by brokers of old too") {
     s.run(400s);
     CHECK(s.all_read());
     CHECK(s.took() < s.least() * 2 + 30s);
+  }
+}
+
+TEST_CASE("a batch that no answer may carry halts its partition, and no other") {
+  for (const std::int16_t version :
+    {std::int16_t{2}, std::int16_t{6}, std::int16_t{17}}) {
+    INFO("version " << version);
+    slow_link s{{.rate = 1'000'000'000,
+      .partitions = 4,
+      .batches_each = 50,
+      .batch_bytes = 100'000,
+      .version = version,
+      .odd_partition = 2,
+      .odd_bytes = 105'000'000}};
+    s.run(3s);
+    for (const auto p : {0, 1, 3})
+      CHECK(s.read[static_cast<std::size_t>(p)] == 50);
+    CHECK(s.read[2] == 1);
+    REQUIRE(s.reports.size() == 1);
+    const auto& told = s.reports[0];
+    CHECK(told.slot == 2);
+    CHECK(told.halted);
+    CHECK(told.offset == log_offset{1});
+    CHECK(told.why.code == error_code{-114});
+    CHECK(told.why.detail.starts_with("t/2 at offset 1: a single batch is too large"));
+    // Once it was known whose it is, the others were asked for together again.
+    CHECK(s.fetches < 40);
+  }
+}
+
+TEST_CASE("where answers must be small, small ones are asked for") {
+  for (const std::size_t told : {50'000, 100'000'000}) {
+    INFO("told to be " << told);
+    slow_link s{{.rate = 1'000'000'000,
+      .partitions = 4,
+      .batches_each = 200,
+      .batch_bytes = 10'000,
+      .largest_frame = 50'000,
+      .told_frame = told}};
+    s.run(60s);
+    CHECK(s.all_read());
+    CHECK(s.took() < 10s);
+    CHECK(s.reports.empty());
+    if (told == 50'000)
+      CHECK(s.m.totals().errors == 0);
   }
 }

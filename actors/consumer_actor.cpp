@@ -297,8 +297,8 @@ private:
     core_->budget->grow(records.decompressed());
     const auto empty = records.empty();
     const auto next = records.next_offset();
-    machine_.on_read(now(), f, next, empty ? 0 : bytes, damage);
-    if (next == f.from)
+    const auto wanted = machine_.on_read(now(), f, next, empty ? 0 : bytes, damage);
+    if (!wanted || next == f.from)
       return;
     consumer_core::arrival a{f.slot, f.generation, next, std::nullopt};
     if (!empty) {
@@ -358,6 +358,11 @@ private:
     if (x.about)
       add_connection(x.why.detail, *x.about);
     core_->report(x.slot, x.generation, x.offset, x.halted, x.why);
+  }
+
+  void act(const consumer_machine::stray& x) {
+    core_->report(
+      {x.topic == nullptr ? std::string{} : *x.topic, x.partition, -1, false, x.why});
   }
 
   // -- how it is ------------------------------------------------------------------------

@@ -86,8 +86,10 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       const auto* mine = find_topic(t.topic, t.topic_id);
       for (auto& x : t.partitions) {
         auto* p = find(mine, x.partition_index);
-        if (p == nullptr || p->request != request)
+        if (p == nullptr || p->request != request) {
+          on_stray(r.broker, r, mine, x.partition_index);
           continue;
+        }
         p->request = 0;
         on_partition(now, b, about, *p, x, out);
       }
@@ -116,6 +118,21 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       tell(*p, false, b.last_error);
   }
   return out;
+}
+
+// Ignored; and told where no partition has left the request, which would explain it.
+void consumer_machine::on_stray(
+  broker_id from, const request_state& r, const topic_state* t, partition_id p) {
+  auto& b = brokers_[from];
+  if (r.left || std::exchange(b.strayed, true))
+    return;
+  ++totals_.errors;
+  actions_.emplace_back(stray{t == nullptr ? nullptr : t->name, p,
+    {error_code::malformed_response,
+      "broker " + std::to_string(from.value())
+        + " answers what it was not asked, which is ignored: partition "
+        + std::to_string(p.value()) + " of "
+        + (t == nullptr ? "a topic that is not read" : *t->name)}});
 }
 
 void consumer_machine::on_partition(time_point now, broker_state& b,
@@ -233,39 +250,44 @@ void consumer_machine::on_damage(time_point now, partition_state& p, const error
     tell(p, true, why);
 }
 
-void consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
+bool consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
   auto* p = find(what.slot, what.generation);
   // Of what was asked before the topic was made anew nothing is wanted.
   if (p == nullptr || p->reading != what.request)
-    return;
+    return false;
   p->reading = 0;
-  if (damage.code == error_code::none) {
+  auto why = damage;
+  if (why.code == error_code::none && next < what.from)
+    why = {error_code::corrupt_message,
+      "records that end at offset " + std::to_string(next.value())
+        + " came for those from " + std::to_string(what.from.value()) + " on"};
+  if (why.code == error_code::none) {
     p->next = next;
     p->lying += bytes;
     lying_ += bytes;
     if (next == what.from) { // Nothing that was asked for: it would be the same again.
       pause(now, *p);
-      return;
+      return true;
     }
     p->damages = 0;
     well(now, *p);
     calm(brokers_[p->home], *p);
-    return;
+    return true;
   }
   ++totals_.errors;
   constexpr std::int32_t largest = 1 << 30;
-  if (damage.code == error_code::message_too_large && p->max_bytes < largest) {
+  if (why.code == error_code::message_too_large && p->max_bytes < largest) {
     // Brokers before 0.10.1 cut short what is larger than asked for.
     p->max_bytes = p->max_bytes > largest / 2 ? largest : 2 * p->max_bytes;
-    return;
+    return false;
   }
-  error why = damage;
   why.detail = *p->topic->name + '/' + std::to_string(p->id.value()) + ": " + why.detail;
-  if (damage.code == error_code::corrupt_message)
+  if (why.code == error_code::corrupt_message)
     on_damage(now, *p, why);
   else
     tell(*p, true, std::move(why));
+  return false;
 }
 
 void consumer_machine::out_of_range(partition_state& p, error why) {
@@ -403,8 +425,10 @@ void consumer_machine::on_offsets(
     const auto* mine = find_topic(t.name, {});
     for (const auto& x : t.partitions) {
       auto* p = find(mine, x.partition_index);
-      if (p == nullptr || p->request != request)
+      if (p == nullptr || p->request != request) {
+        on_stray(r.broker, r, mine, x.partition_index);
         continue;
+      }
       p->request = 0;
       on_offset(now, *p, x);
     }

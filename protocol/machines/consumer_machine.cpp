@@ -90,7 +90,7 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
   look_up(p, what.start);
   p.starting = what.start.is_moment();
   p.next = p.starting ? log_offset{-1} : log_offset{what.start.value()};
-  p.request = 0;
+  leave_request(p);
   p.reading = 0;
   p.max_bytes = static_cast<std::int32_t>(options_.max_partition_fetch_bytes);
   p.not_before = time_point::min();
@@ -117,6 +117,7 @@ void consumer_machine::remove(std::uint32_t slot) {
     return;
   auto& p = *partitions_[slot];
   forget(p);
+  leave_request(p);
   move_to(p, -1);
   auto* t = p.topic;
   std::erase(t->partitions, &p);
@@ -150,12 +151,18 @@ void consumer_machine::move_to(partition_state& p, broker_id home) {
   if (p.home == home)
     return;
   // What is under way to the other one is not waited for, and ignored when it comes.
-  p.request = 0;
+  leave_request(p);
   if (p.home.value() >= 0)
     std::erase(brokers_[p.home].partitions, &p);
   p.home = home;
   if (home.value() >= 0)
     brokers_[home].partitions.push_back(&p);
+}
+
+void consumer_machine::leave_request(partition_state& p) {
+  const auto r = requests_.find(std::exchange(p.request, 0));
+  if (r != requests_.end())
+    r->second.left = true;
 }
 
 void consumer_machine::back_to_leader(partition_state& p) {
@@ -266,6 +273,11 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
       begin_anew(*p);
   }
   if (mine.id != t.topic_id) {
+    // What is under way goes by the other one.
+    for (const auto* p : mine.partitions) {
+      if (const auto r = requests_.find(p->request); r != requests_.end())
+        r->second.left = true;
+    }
     topics_by_id_.erase(mine.id);
     mine.id = t.topic_id;
     if (!mine.id.is_zero())
@@ -486,6 +498,7 @@ std::optional<fetch_request> consumer_machine::fill(
     r.slots.clear();
     r.filled = false;
   }
+  r.left = false;
   r.empty = true;
   if (!has_room())
     return std::nullopt;

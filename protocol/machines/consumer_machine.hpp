@@ -120,8 +120,15 @@ public:
     /// The broker whose connection may say more about why; -1: that of any.
     std::optional<broker_id> about = {};
   };
+  /// A broker has answered something that it was not asked; told once of each broker.
+  struct stray {
+    /// Null: a topic that is not read.
+    std::shared_ptr<const std::string> topic;
+    partition_id partition;
+    error why;
+  };
   using action =
-    std::variant<send_fetch, send_list_offsets, ask_metadata, positioned, report>;
+    std::variant<send_fetch, send_list_offsets, ask_metadata, positioned, report, stray>;
 
   /// Records to be read, and then `on_read`.
   struct fetched {
@@ -199,8 +206,9 @@ public:
   [[nodiscard]] std::vector<fetched> on_answer(
     time_point now, std::uint64_t request, fetch_response answer);
   /// How the reading of `fetched` went: where it goes on, how many bytes lie there for
-  /// the program, and what has ended it if it brought nothing.
-  void on_read(time_point now, const fetched& what, log_offset next, std::size_t bytes,
+  /// the program, and what has ended it if it brought nothing. False: nobody wants them
+  /// any more, or they end before they begin, and they must not be handed out.
+  bool on_read(time_point now, const fetched& what, log_offset next, std::size_t bytes,
     const error& damage);
 
   [[nodiscard]] std::optional<list_offsets_request> fill_offsets(
@@ -256,6 +264,9 @@ private:
     partition_state& p, fetch_partition_data& x, std::vector<fetched>& out);
   void on_error(time_point now, broker_id from, partition_state& p, error why,
     const leader_id_and_epoch& leader);
+  void on_stray(
+    broker_id from, const request_state& r, const topic_state* t, partition_id p);
+  void leave_request(partition_state& p);
   void on_lost_answer(std::uint64_t request, const request_state& r, const error& why);
   void on_damage(time_point now, partition_state& p, const error& why);
   void on_silence(

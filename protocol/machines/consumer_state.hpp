@@ -78,7 +78,8 @@ struct consumer_machine::broker_state {
   std::uint32_t failures = 0;
   std::uint32_t hasty = 0; ///< Answers with nothing that did not wait for something.
   time_point throttled_until = time_point::min();
-  error last_error; ///< Of the last request, if that failed.
+  error last_error;     ///< Of the last request, if that failed.
+  bool strayed = false; ///< It was told that it answers what it was not asked.
 };
 
 struct consumer_machine::request_state {
@@ -87,6 +88,8 @@ struct consumer_machine::request_state {
   bool filled = false;
   bool empty = false; ///< There was nothing to send after all.
   bool alone = false; ///< About one partition, for one batch of it.
+  /// A partition that it asks for is not wanted of it any more.
+  bool left = false;
   std::vector<std::uint32_t> slots;
   std::size_t reserved = 0;
   time_point opened_at;

@@ -194,6 +194,7 @@ struct slow_link {
   }
 
   void act(const machine::positioned&) {}
+  void act(const machine::stray&) { FAIL("the broker answers what it was asked"); }
   void act(const machine::report& r) { reports.push_back(r); }
 
   /// Until all is read, but no longer than this.

@@ -53,6 +53,7 @@ private:
     what.where = std::move(where);
     what.key = protocol::metadata_request::key;
     what.versions = protocol::metadata_request::versions;
+    what.while_arriving = true; // There may be much of it, and the way may be slow.
     return what;
   }
 

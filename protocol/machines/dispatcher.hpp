@@ -93,8 +93,8 @@ public:
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
   /// Bytes of an answer arrive that is not whole yet, `received` of `expected` so far; or
   /// bytes of a request leave, where both are zero.
-  void on_progress(time_point now, std::uint64_t connection, std::size_t received,
-    std::size_t expected);
+  void on_progress(
+    time_point now, std::uint64_t connection, std::size_t received, std::size_t expected);
   void on_down(time_point now, std::uint64_t connection, const error& why);
   void on_time(time_point now);
 
@@ -109,6 +109,8 @@ public:
   [[nodiscard]] bool connected() const { return up_links_ > 0; }
   [[nodiscard]] std::size_t pending() const { return calls_.size() - own_calls_; }
   [[nodiscard]] std::vector<link_status> links() const;
+  /// Whom a connection leads to; -1: that is not known.
+  [[nodiscard]] broker_id broker_at(std::uint64_t connection) const;
   /// Why no broker can be asked, each address with its reason.
   [[nodiscard]] std::string why_disconnected() const;
 

@@ -115,6 +115,8 @@ public:
       [this](const transport_frames& msg) { on_frames(msg); },
       [this](transport_progress msg) {
         dispatcher_.on_progress(now(), msg.id, msg.received, msg.expected);
+        if (msg.received > 0)
+          machine_.on_progress(now(), dispatcher_.broker_at(msg.id));
         after_event();
       },
       [this](const transport_down& msg) {

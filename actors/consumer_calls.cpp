@@ -67,6 +67,8 @@ private:
     t.where = what.broker;
     t.lane = protocol::lane::long_poll;
     t.patience = options.fetch_max_wait;
+    // How much it asks for follows the pace; a single batch takes as long as it takes.
+    t.while_arriving = true;
     return t;
   }
 

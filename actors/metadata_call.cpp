@@ -56,6 +56,7 @@ private:
     what.key = protocol::metadata_request::key;
     what.versions = protocol::metadata_request::versions;
     what.elsewhere = true;
+    what.while_arriving = true; // There may be much of it, and the way may be slow.
     return what;
   }
 

@@ -370,7 +370,7 @@ void consumer_machine::on_failure(
 void consumer_machine::on_lost_answer(
   std::uint64_t request, const request_state& r, const error& why) {
   auto& b = brokers_[r.broker];
-  const auto too_large = why.code == error_code{-114};
+  const auto too_large = why.code == error_code::frame_too_large;
   if (too_large && r.alone) {
     b.alone = 0;
     for (const auto slot : r.slots) {

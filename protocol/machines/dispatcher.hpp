@@ -126,6 +126,8 @@ public:
   [[nodiscard]] bool connected() const { return up_links_ > 0; }
   [[nodiscard]] std::size_t pending() const { return calls_.size() - own_calls_; }
   [[nodiscard]] std::vector<link_status> links() const;
+  /// Whom a connection leads to; -1: that is not known.
+  [[nodiscard]] broker_id broker_at(std::uint64_t connection) const;
   /// Why no broker can be asked, each address with its reason.
   [[nodiscard]] std::string why_disconnected() const;
 

@@ -240,6 +240,15 @@ link* dispatcher::by_connection(std::uint64_t connection) const {
   return found == connections_.end() ? nullptr : found->second;
 }
 
+broker_id dispatcher::broker_at(std::uint64_t connection) const {
+  broker_id found = -1;
+  each_link([&](const link& l) {
+    if (l.current() != link::state::down && l.connection() == connection)
+      found = l.broker();
+  });
+  return found;
+}
+
 std::vector<dispatcher::link_status> dispatcher::links() const {
   std::vector<link_status> all;
   each_connection([&](const link& l) {

@@ -44,6 +44,7 @@ struct consuming {
     connection.reconnect_backoff = connection.retry_backoff = 2ms;
     connection.reconnect_backoff_max = connection.retry_backoff_max = 50ms;
     connection.socket_timeout = socket_timeout;
+    connection.transport.progress_interval = 20ms;
     core = actors::consumer_core::make(fixture.system, std::move(options));
     supervision::child_spec spec;
     spec.id = "c";
@@ -395,6 +396,27 @@ TEST_CASE("a batch larger than every limit comes all the same, from old brokers 
   CHECK(c.handle.close(patience));
   load.join();
   CHECK(load.all_once(30));
+  CHECK(load.errors() == 0);
+}
+
+TEST_CASE("over a slow link batches are read that take longer than any time-out") {
+  // Batches of 40 kB, at 70 kB/s; nothing may be silent, or late, for 400 ms.
+  fetching_broker::behaviour how;
+  how.newest_fetch = GENERATE(std::int16_t{2}, std::int16_t{11});
+  how.padding = 4'000;
+  how.pace = 70'000;
+  fetching_broker broker{how};
+  broker.append(1);
+  auto options = short_waits();
+  options.request_timeout = 350ms;
+  options.max_partition_fetch_bytes = 60'000;
+  consuming c{broker.address(), options, 400ms};
+  pollers load{c.handle, 0, 1};
+  c.assign();
+  REQUIRE(eventually([&] { return load.records() >= 3 * 10; }));
+  CHECK(c.handle.close(patience));
+  load.join();
+  CHECK(load.all_once(10));
   CHECK(load.errors() == 0);
 }
 

@@ -33,6 +33,10 @@ public:
     int fetches_before_cut = INT32_MAX;
     /// Beside the number in each value.
     std::size_t padding = 0;
+    /// Bytes per second at which answers to fetches leave; zero: as fast as can be.
+    std::size_t pace = 0;
+    /// Each connection ends instead of an answer that would be larger.
+    std::size_t largest_answer = SIZE_MAX;
     /// Broker 2 leads every partition, and is there, until `lead`.
     std::optional<protocol::endpoint> led_by = std::nullopt;
   };
@@ -97,7 +101,7 @@ private:
           protocol::encode_response(response, header.version, header.correlation_id);
         for (const auto& part : frame->parts)
           all.insert(all.end(), part.view().begin(), part.view().end());
-        return s.send(all);
+        return header.key == protocol::api_key::fetch ? send_slowly(s, all) : s.send(all);
       };
       bool goes_on = true;
       switch (header.key) {
@@ -127,6 +131,27 @@ private:
       if (!goes_on)
         return;
     }
+  }
+
+  /// In pieces, by the pace.
+  bool send_slowly(scripted_peer::session& s, const bytes& all) {
+    if (how_.pace == 0)
+      return all.size() <= how_.largest_answer && s.send(all);
+    if (all.size() > how_.largest_answer)
+      return false;
+    const auto begin = std::chrono::steady_clock::now();
+    for (std::size_t sent = 0; sent < all.size();) {
+      const auto spent = std::chrono::steady_clock::now() - begin;
+      const auto due = static_cast<std::size_t>(
+        std::chrono::duration<double>(spent).count() * static_cast<double>(how_.pace));
+      const auto more = std::min(std::max(due, sent) - sent, all.size() - sent);
+      if (!s.send(protocol::byte_view{all}.subspan(sent, more)))
+        return false;
+      sent += more;
+      std::unique_lock lock{mutex_};
+      changed_.wait_for(lock, milliseconds{10}, [this] { return stopping_; });
+    }
+    return true;
   }
 
   [[nodiscard]] protocol::api_versions_response versions() const {

@@ -66,7 +66,7 @@ struct fixture {
     REQUIRE(next<machine::ask_metadata>());
     metadata_response r;
     auto& t = r.topics.emplace_back();
-    t.name = "t";
+    t.name = *topic_t;
     t.topic_id = id_of(id);
     for (int p = 0; p != partitions; ++p) {
       auto& x = t.partitions.emplace_back();

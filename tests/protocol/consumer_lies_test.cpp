@@ -76,7 +76,7 @@ TEST_CASE("offsets that were not asked for are ignored, and told") {
   REQUIRE(f.m.fill_offsets(f.now, look->request));
   list_offsets_response r;
   auto& t = r.topics.emplace_back();
-  t.name = "t";
+  t.name = *topic_t;
   for (const auto p : {0, 7}) {
     auto& x = t.partitions.emplace_back();
     x.partition_index = p;
@@ -129,7 +129,7 @@ TEST_CASE("what was fetched of a topic before it was made anew is not read after
   REQUIRE(f.m.fill_offsets(f.now, look->request));
   list_offsets_response begins;
   auto& t = begins.topics.emplace_back();
-  t.name = "t";
+  t.name = *topic_t;
   t.partitions.emplace_back().offset = 0;
   f.m.on_offsets(f.now, look->request, begins);
   f.turn();
@@ -157,10 +157,10 @@ TEST_CASE("topics and partitions that nobody asked for change nothing") {
   REQUIRE(f.next<machine::ask_metadata>());
   metadata_response r;
   auto& other = r.topics.emplace_back();
-  other.name = "other";
+  other.name = std::string{"other"};
   other.partitions.resize(1'000);
   auto& t = r.topics.emplace_back();
-  t.name = "t";
+  t.name = *topic_t;
   t.topic_id = id_of(1);
   for (const auto p : {INT32_MAX, -1, 0}) {
     auto& x = t.partitions.emplace_back();

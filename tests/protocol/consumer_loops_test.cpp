@@ -127,7 +127,7 @@ TEST_CASE("no answer makes a consumer ask without a pause") {
             continue;
           list_offsets_response r;
           auto& t = r.topics.emplace_back();
-          t.name = "t";
+          t.name = *topic_t;
           auto& x = t.partitions.emplace_back();
           x.offset = 5;
           if (l.offsets)
@@ -139,7 +139,7 @@ TEST_CASE("no answer makes a consumer ask without a pause") {
           ++metadata_asked;
           metadata_response r;
           auto& t = r.topics.emplace_back();
-          t.name = "t";
+          t.name = *topic_t;
           t.topic_id = id_of(1);
           auto& x = t.partitions.emplace_back();
           x.leader_id = 0;

@@ -157,7 +157,7 @@ struct slow_link {
     const auto a = std::make_shared<served>(serve(*q));
     if (a->bytes > how.largest_frame) {
       later(milliseconds{how.round_trip_ms}, [=, this] {
-        m.on_failure(now, request, {error_code{-114}, "too large"});
+        m.on_failure(now, request, {error_code::frame_too_large, "too large"});
       });
       return;
     }
@@ -341,7 +341,7 @@ TEST_CASE("a batch that no answer may carry halts its partition, and no other") 
     CHECK(told.slot == 2);
     CHECK(told.halted);
     CHECK(told.offset == log_offset{1});
-    CHECK(told.why.code == error_code{-114});
+    CHECK(told.why.code == error_code::frame_too_large);
     CHECK(told.why.detail.starts_with("t/2 at offset 1: a single batch is too large"));
     // Once it was known whose it is, the others were asked for together again.
     CHECK(s.fetches < 40);

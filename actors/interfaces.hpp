@@ -244,6 +244,10 @@ struct supported_versions {
 struct get_status {
   bool wait_connected = false;
   milliseconds deadline{0};
+  /// With `wait_connected`: whether `disconnected` is the answer already when each
+  /// address has failed in a way that waiting does not mend: refused, not resolved,
+  /// without the TLS or the login that it wants.
+  bool until_refused = false;
 };
 
 struct connection_status {
@@ -408,8 +412,8 @@ bool inspect(Inspector& f, supported_versions& x) {
 
 template <class Inspector>
 bool inspect(Inspector& f, get_status& x) {
-  return f.object(x).fields(
-    f.field("wait_connected", x.wait_connected), f.field("deadline", x.deadline));
+  return f.object(x).fields(f.field("wait_connected", x.wait_connected),
+    f.field("deadline", x.deadline), f.field("until_refused", x.until_refused));
 }
 
 template <class Inspector>

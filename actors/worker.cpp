@@ -164,6 +164,7 @@ public:
 private:
   struct waiter {
     time_point deadline;
+    bool until_refused = false;
     caf::typed_response_promise<result<worker_status>> promise;
   };
 
@@ -418,7 +419,8 @@ private:
     }
     auto deadline = request.deadline;
     set_deadline(deadline);
-    waiters_.push_back({now() + deadline, promise});
+    waiters_.push_back({now() + deadline, request.until_refused, promise});
+    answer_waiters();
     schedule();
     return promise;
   }
@@ -430,7 +432,7 @@ private:
     std::erase_if(waiters_, [&](waiter& w) {
       if (dispatcher_.connected())
         w.promise.deliver(result<worker_status>{status()});
-      else if (w.deadline <= at)
+      else if (w.deadline <= at || (w.until_refused && dispatcher_.unreachable()))
         w.promise.deliver(result<worker_status>{error{error_code::disconnected,
           "no broker can be reached: " + dispatcher_.why_disconnected()}});
       else

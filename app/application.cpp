@@ -303,7 +303,7 @@ struct application::impl {
       caf::error failed;
       auto answer = supervision::ask_here(self, *handle, std::move(due));
       if (!supervision::answer_within(self, timeout))
-        return lost<Request>(caf::make_error(caf::sec::request_timeout));
+        return unanswered<Request>(left);
       std::move(answer).receive([&](result<Reply>& r) { reply = std::move(r); },
         [&](caf::error& e) { failed = std::move(e); });
       if (failed.empty())
@@ -314,14 +314,27 @@ struct application::impl {
     }
   }
 
-  /// A worker ended, or stayed silent, with the request in its hands.
+  template <class Request>
+  static constexpr bool changes_something = one_of<Request, cafka::produce,
+    cafka::create_topics, cafka::delete_topics, cafka::join_group>;
+
+  /// A worker that runs did not answer in time.
+  template <class Request>
+  error unanswered(milliseconds deadline) {
+    if (auto why = why_ended(); why.code != error_code::none)
+      return why;
+    return {
+      changes_something<Request> ? error_code::outcome_unknown : error_code::timed_out,
+      "the worker did not answer within " + std::to_string(deadline.count())
+        + " ms: it is busy"};
+  }
+
+  /// A worker ended with the request in its hands.
   template <class Request>
   error lost(const caf::error& failed) {
     if (auto why = why_ended(); why.code != error_code::none)
       return why;
-    constexpr bool changes_something = one_of<Request, cafka::produce,
-      cafka::create_topics, cafka::delete_topics, cafka::join_group>;
-    if constexpr (changes_something) {
+    if constexpr (changes_something<Request>) {
       return {error_code::outcome_unknown,
         "the worker ended before its answer: " + to_string(failed)};
     } else {
@@ -506,19 +519,22 @@ struct application::impl {
     const std::string& name, const worker_init& init, milliseconds deadline) {
     const auto until = steady_clock::now() + time_for(deadline);
     auto handle = start_worker(name, init, left_until(until));
-    if (!handle)
+    if (!handle || !init.wait)
       return handle;
-    auto why = wait_until_connected(*handle, until);
+    auto why = wait_until_connected(*handle, until, deadline > milliseconds{0});
     if (why.code == error_code::none)
       return handle;
     (void)stop_worker(*handle, options.stop_timeout);
     return why;
   }
 
-  /// Whether a broker has answered the worker by the deadline.
-  error wait_until_connected(const worker_actor& handle, time_point deadline) {
+  /// Whether a broker has answered the worker by the deadline. Unless the program has
+  /// `chosen` it, brokers that refuse are not waited for.
+  error wait_until_connected(
+    const worker_actor& handle, time_point deadline, bool chosen) {
     get_status request;
     request.wait_connected = true;
+    request.until_refused = !chosen;
     request.deadline = std::max(left_until(deadline), milliseconds{1});
     return ask_worker<worker_status>(handle, request).error();
   }
@@ -634,10 +650,12 @@ result<worker_actor> application::start_link_worker(
   const auto worker = caf::actor_cast<caf::strong_actor_ptr>(handle);
   impl_->add_linked(worker);
   tell_end(owner, worker);
-  if (auto why = impl_->wait_until_connected(handle, until);
-      why.code != error_code::none) {
-    post_exit(handle, caf::exit_reason::kill);
-    return why;
+  if (init.wait) {
+    if (auto why = impl_->wait_until_connected(handle, until, deadline > milliseconds{0});
+        why.code != error_code::none) {
+      post_exit(handle, caf::exit_reason::kill);
+      return why;
+    }
   }
   tell_end(worker, owner);
   if (tls != nullptr)

@@ -66,12 +66,18 @@ public:
 
   // -- workers --------------------------------------------------------------------------
 
-  /// Starts a worker under the supervisor and waits until a broker has answered it.
+  /// Starts a worker under the supervisor and waits until a broker has answered it, or,
+  /// with `init.wait = false`, does not wait.
+  ///
+  /// With a `deadline` it waits that long for a broker that may come up. Without one it
+  /// waits for `request_timeout` at most, and gives up earlier once each address has
+  /// failed in a way that waiting does not mend: the connection or its TLS was refused,
+  /// the name cannot be resolved, or the broker wants a login.
   ///
   /// Errors: `already_started` when the name is taken; `invalid_argument`, also for files
-  /// that `ssl_options` names and that cannot be used; `disconnected`
-  /// when no broker answered by the deadline, with the reason of each; then there is no
-  /// such worker.
+  /// that `ssl_options` names and that cannot be used; `disconnected` when no broker
+  /// answered, with the reason of each, or `illegal_sasl_state` when they want a login,
+  /// which cafka does not have; then there is no such worker.
   result<worker_actor> create_worker(
     const std::string& name, const worker_init& init = {}, milliseconds deadline = {});
 

@@ -99,6 +99,9 @@ struct worker_init {
   std::optional<bool> use_ssl = {};
   /// All of them together take the place of the application's.
   std::optional<cafka::ssl_options> ssl_options = {};
+  /// Whether `create_worker` and `start_link_worker` wait until a broker has answered;
+  /// otherwise they return as soon as the worker is started, which goes on connecting.
+  bool wait = true;
 };
 
 /// The application's settings. KafkaEx: its application configuration.

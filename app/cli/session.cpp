@@ -21,6 +21,8 @@ std::string_view advice(error_code code) {
   case error_code::disconnected:
     return "see that a Kafka broker listens there, or name others with --brokers "
            "HOST:PORT";
+  case error_code::illegal_sasl_state:
+    return "name a listener of the broker that wants no login, with --brokers HOST:PORT";
   case error_code::tls_failed:
     return "see what is said of TLS above, and --tls, --ca-file, --cert and --key";
   case error_code::timed_out:

@@ -151,6 +151,8 @@ void dispatcher::handle(
                  seed_errors_.clear();
                  if (news_.any())
                    tell_recovered(now, l);
+                 if (!logins_.empty())
+                   logins_.erase(l.address());
                  deliver(now, l, answer, payload);
                },
                [&](const error& e) {
@@ -376,7 +378,8 @@ dispatcher::route dispatcher::route_to_leader(
         return wrong;
       return route_to_leader(now, c, where);
     }
-    if (asked_since && !hoped_for)
+    // A topic that has partitions is not new: the next answer decides.
+    if (asked_since && (!hoped_for || cluster_.partition_count(where.topic) > 0))
       return {error_code::unknown_topic_or_partition,
         "topic " + where.topic + " has no partition"
           + (where.partition.value() < 0

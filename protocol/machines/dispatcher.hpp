@@ -130,6 +130,9 @@ public:
   [[nodiscard]] broker_id broker_at(std::uint64_t connection) const;
   /// Why no broker can be asked, each address with its reason.
   [[nodiscard]] std::string why_disconnected() const;
+  /// Whether each address has failed in a way that waiting does not mend, and none has
+  /// answered since: refused, not resolved, without the TLS or the login that it wants.
+  [[nodiscard]] bool unreachable() const;
 
 private:
   class metadata_call;
@@ -262,6 +265,8 @@ private:
   void connect_seed(time_point now);
   void lose(time_point now, link& l, const error& why);
   void hang_up(link& l, std::string_view why);
+  [[nodiscard]] error judged(link& l, const error& why);
+  void refuse_waiting(const link& l, const error& why);
   void check_addresses(time_point now);
   void retire(time_point now, std::unique_ptr<link> l, const endpoint* address);
   void end_retired();
@@ -323,6 +328,8 @@ private:
   std::vector<endpoint> places_;
   std::uint64_t places_as_of_ = 0;
   std::map<endpoint, error> seed_errors_;
+  // How often in a row a broker there wanted a login.
+  std::map<endpoint, std::uint32_t> logins_;
   std::size_t up_links_ = 0;
   connection_news news_;
 

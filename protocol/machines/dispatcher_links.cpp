@@ -8,6 +8,14 @@
 
 namespace cafka::protocol {
 
+namespace {
+
+/// So often in a row must a broker hang up after the handshake to be one that wants a
+/// login.
+constexpr std::uint32_t logins_that_count = 2;
+
+} // namespace
+
 std::unique_ptr<link> dispatcher::make_link(
   const endpoint& address, broker_id broker, lane l) const {
   return std::make_unique<link>(address, broker, l, options_.client_id, options_.release);
@@ -165,14 +173,19 @@ const std::vector<endpoint>& dispatcher::places() {
   if (!places_.empty() && places_as_of_ == cluster_.addresses())
     return places_;
   places_as_of_ = cluster_.addresses();
-  places_ = options_.bootstrap;
-  std::set<endpoint> seen{places_.begin(), places_.end()};
+  places_.clear();
+  std::set<endpoint> seen;
+  for (const auto& address : options_.bootstrap) {
+    if (seen.insert(address).second)
+      places_.push_back(address);
+  }
   for (const auto& [id, address] : cluster_.brokers()) {
     if (seen.insert(address).second)
       places_.push_back(address);
   }
   // Why others could not be reached helps nobody any more.
   std::erase_if(seed_errors_, [&](const auto& e) { return !seen.contains(e.first); });
+  std::erase_if(logins_, [&](const auto& e) { return !seen.contains(e.first); });
   return places_;
 }
 
@@ -185,7 +198,33 @@ void dispatcher::connect_seed(time_point now) {
   connect(now, *seed_);
 }
 
-void dispatcher::lose(time_point now, link& l, const error& why) {
+// One hang-up may be chance; a broker that has done so twice will again.
+error dispatcher::judged(link& l, const error& why) {
+  auto result = why;
+  if (l.wants_login() && ++logins_[l.address()] >= logins_that_count)
+    result.code = error_code::illegal_sasl_state;
+  return result;
+}
+
+// Ends what waits in vain for a broker that wants a login.
+void dispatcher::refuse_waiting(const link& l, const error& why) {
+  const auto all = up_links_ == 0 && unreachable()
+    && std::ranges::all_of(seed_errors_,
+      [](const auto& e) { return e.second.code == error_code::illegal_sasl_state; });
+  for (const auto id : std::vector{waiting_}) {
+    const auto at = calls_.find(id);
+    if (at == calls_.end() || at->second.on != nullptr || at->second.own)
+      continue;
+    const auto& c = at->second;
+    if (all
+      || (c.waiting == waits_for::connection && c.waiting_broker.value() >= 0
+        && c.waiting_broker == l.broker()))
+      finish(at, why);
+  }
+}
+
+void dispatcher::lose(time_point now, link& l, const error& reason) {
+  const auto why = judged(l, reason);
   // A broker may close what is idle; anything else may mean that it is gone.
   if (!l.retired() && (!l.up() || l.in_flight() > 0))
     cluster_.forget_coordinators_at(l.broker());
@@ -221,11 +260,15 @@ void dispatcher::lose(time_point now, link& l, const error& why) {
       continue;
     if (caused)
       finish(at, why);
-    else if (at->second.what->repeatable())
-      try_again(now, at, why);
-    else
+    else if (!at->second.what->repeatable())
       finish(at, {error_code::outcome_unknown, to_string(why)});
+    else if (why.code == error_code::illegal_sasl_state)
+      finish(at, why);
+    else
+      try_again(now, at, why);
   }
+  if (why.code == error_code::illegal_sasl_state)
+    refuse_waiting(l, why);
   changed_ = true;
 }
 
@@ -259,15 +302,30 @@ std::vector<dispatcher::link_status> dispatcher::links() const {
 }
 
 std::string dispatcher::why_disconnected() const {
+  constexpr std::size_t most = 8;
   std::string text;
+  std::size_t count = 0;
   for (const auto& [place, why] : seed_errors_) {
     if (!text.empty())
       text += "; ";
+    if (count++ == most) {
+      text += "and " + std::to_string(seed_errors_.size() - most) + " more";
+      break;
+    }
     text += to_string(why);
     if (why.detail.find(to_string(place)) == std::string::npos)
       text += " (" + to_string(place) + ')';
   }
   return text.empty() ? "still connecting" : text;
+}
+
+bool dispatcher::unreachable() const {
+  const auto lasts = [](const error& e) {
+    return e.code == error_code::connection_failed || e.code == error_code::tls_failed
+      || e.code == error_code::illegal_sasl_state;
+  };
+  return up_links_ == 0 && !places_.empty() && seed_errors_.size() >= places_.size()
+    && std::ranges::all_of(seed_errors_, [&](const auto& e) { return lasts(e.second); });
 }
 
 std::string dispatcher::why_no_connection(const pending_call& c) const {

@@ -61,6 +61,7 @@ void link::connecting(
   next_correlation_id_ = 1;
   heard_at_ = now;
   useful_ = false;
+  wants_login_ = false;
   // What was seen long ago may have been another broker.
   if (now - retry_at_ > doubt_lasts)
     next_ = approach::ask;
@@ -139,6 +140,12 @@ link::event link::on_time(time_point now) {
 }
 
 void link::hung_up(time_point now, error& why) {
+  if (state_ == state::up && !useful_ && !sent_.empty() && !told_ && !old_
+    && why.code == error_code::disconnected) {
+    wants_login_ = true;
+    why.detail += " (it agrees on versions and hangs up on the next request: it wants a "
+                  "login by SASL, which cafka does not have)";
+  }
   if (state_ != state::negotiating || now - asked_at_ > silence)
     return;
   const bool on_trial = asked_ == 0;

@@ -161,6 +161,10 @@ public:
   /// what that may mean.
   void hung_up(time_point now, error& why);
 
+  /// Whether the connection that has just ended was one that agreed on versions and then
+  /// ended at the first request, as a broker's does that wants a login.
+  [[nodiscard]] bool wants_login() const { return wants_login_; }
+
   /// The correlation id that the next request must carry.
   [[nodiscard]] std::int32_t next_correlation_id() const { return next_correlation_id_; }
 
@@ -269,6 +273,7 @@ private:
   bool useful_ = false;
   bool wanted_ = false;
   bool retired_ = false;
+  bool wants_login_ = false;
   std::uint64_t turn_ = 0;
   std::uint32_t failures_ = 0;
   error last_error_;

@@ -195,6 +195,10 @@ public:
     return protocol::encode_lookup(wanted(), version, correlation_id, client_id);
   }
 
+  [[nodiscard]] std::optional<protocol::coordinator_of> looks_up() const override {
+    return wanted();
+  }
+
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
     const auto found = protocol::decode_lookup(wanted(), version,

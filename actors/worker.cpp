@@ -206,6 +206,7 @@ private:
   struct group_timeouts {
     milliseconds rebalance{0};
     milliseconds session{0};
+    time_point used = {};
   };
 
   void set_group(std::string& group) const {
@@ -220,14 +221,32 @@ private:
   }
 
   /// Zero where the group was not joined through this worker.
-  [[nodiscard]] group_timeouts timeouts_of(const std::string& group) const {
+  [[nodiscard]] group_timeouts timeouts_of(const std::string& group) {
     const auto found = joined_.find(group);
-    return found == joined_.end() ? group_timeouts{} : found->second;
+    if (found == joined_.end())
+      return {};
+    found->second.used = now();
+    return found->second;
+  }
+
+  /// Forgets groups whose members have sent no heartbeat for long; now and then, so that
+  /// joining stays cheap.
+  void forget_idle_groups() {
+    if (joined_.size() < joined_limit_)
+      return;
+    const auto at = now();
+    const auto idle = dispatcher_options_of(options_).topic_idle;
+    std::erase_if(joined_, [&](const auto& entry) {
+      const auto& g = entry.second;
+      return at - g.used > std::max({g.rebalance, g.session, idle});
+    });
+    joined_limit_ = std::max<std::size_t>(64, 2 * joined_.size());
   }
 
   caf::typed_response_promise<result<joined_group>> on_join_group(join_group& request) {
     set_group(request.group);
-    joined_[request.group] = {request.rebalance_timeout, request.session_timeout};
+    joined_[request.group] = {request.rebalance_timeout, request.session_timeout, now()};
+    forget_idle_groups();
     if (request.deadline <= milliseconds{0})
       request.deadline = options_.request_timeout + request.rebalance_timeout;
     return submit_simple<joined_group>(request);
@@ -425,6 +444,16 @@ private:
     return promise;
   }
 
+  [[nodiscard]] error why_disconnected() const {
+    const auto links = dispatcher_.links();
+    const auto wants_login = [](const auto& l) {
+      return l.last_error.code == error_code::illegal_sasl_state;
+    };
+    const auto all = !links.empty() && std::ranges::all_of(links, wants_login);
+    return {all ? error_code::illegal_sasl_state : error_code::disconnected,
+      "no broker can be reached: " + dispatcher_.why_disconnected()};
+  }
+
   void answer_waiters() {
     if (waiters_.empty())
       return;
@@ -433,8 +462,7 @@ private:
       if (dispatcher_.connected())
         w.promise.deliver(result<worker_status>{status()});
       else if (w.deadline <= at || (w.until_refused && dispatcher_.unreachable()))
-        w.promise.deliver(result<worker_status>{error{error_code::disconnected,
-          "no broker can be reached: " + dispatcher_.why_disconnected()}});
+        w.promise.deliver(result<worker_status>{why_disconnected()});
       else
         return false;
       return true;
@@ -469,6 +497,7 @@ private:
   dispatcher dispatcher_;
   std::minstd_rand random_{std::random_device{}()};
   std::map<std::string, group_timeouts> joined_;
+  std::size_t joined_limit_ = 64;
   std::vector<std::function<void()>> later_;
   std::vector<waiter> waiters_;
   time_point wake_at_ = time_point::max();

@@ -117,6 +117,9 @@ public:
   virtual result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster& known) = 0;
 
+  /// What a FindCoordinator asks about.
+  [[nodiscard]] virtual std::optional<coordinator_of> looks_up() const { return {}; }
+
   /// Reads the answer and keeps what it says; an answer may teach about the cluster.
   ///
   /// An error that `may_retry` allows leads to another attempt.

@@ -92,6 +92,14 @@ public:
   /// Notes that what is known of a topic may be wrong: it was made or removed.
   void forget_topic(const std::string& name) { topics_.erase(name); }
 
+  /// Keeps what is known of the topics that `f` says are in use.
+  template <class F>
+  void keep_topics(F f) {
+    std::erase_if(topics_, [&](const auto& t) { return !f(t.first); });
+  }
+  [[nodiscard]] std::size_t topic_count() const { return topics_.size(); }
+  [[nodiscard]] std::size_t coordinator_count() const { return coordinators_.size(); }
+
   /// Takes in an answer about a coordinator; the broker need not be in the metadata.
   void learn_coordinator(const coordinator_of& what, broker_id id, endpoint address);
 

@@ -91,6 +91,7 @@ void dispatcher::submit(
   c.what = std::move(what);
   c.what->limit_throttle(options_.max_throttle);
   c.submitted = now;
+  c.refreshes = refreshes_;
   c.deadline = now + std::min(deadline, longest_deadline);
   deadlines_.emplace(c.deadline, id);
   try_send(now, calls_.find(id));
@@ -103,6 +104,7 @@ call_id dispatcher::submit_own(time_point now, std::unique_ptr<call> what) {
   c.what = std::move(what);
   c.what->limit_throttle(options_.max_throttle);
   c.submitted = now;
+  c.refreshes = refreshes_;
   c.deadline = now + options_.request_timeout;
   c.own = true;
   ++own_calls_;
@@ -212,6 +214,8 @@ void dispatcher::on_time(time_point now) {
   }
   if (next_lookup_ <= now)
     look_up_those_due(now);
+  if (release_at_ <= now)
+    release_idle(now);
   close_idle_links(now);
   // Links that were down may be tried again, and so may calls; a deadline that passes
   // lets no other call go.
@@ -224,7 +228,7 @@ void dispatcher::on_time(time_point now) {
 }
 
 time_point dispatcher::next_time() const {
-  auto next = std::min({retry_at_, next_refresh_, next_lookup_});
+  auto next = std::min({retry_at_, next_refresh_, next_lookup_, release_at_});
   if (!deadlines_.empty())
     next = std::min(next, deadlines_.begin()->first);
   if (metadata_wanted_ && !refreshing_)
@@ -253,6 +257,7 @@ void dispatcher::shut_down(const error& why) {
   looked_up_.clear();
   coordinators_.clear();
   next_lookup_ = time_point::max();
+  release_at_ = time_point::max();
   retry_at_ = time_point::max();
   each_connection([&](link& l) {
     if (l.current() != link::state::down)
@@ -287,7 +292,7 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
     overloaded{
       [&](const any_broker&) { return route_to_any(now, c); },
       [&](broker_id id) {
-        if (cluster_.address_of(id) == nullptr && metadata_as_of_ >= c.submitted)
+        if (cluster_.address_of(id) == nullptr && asked_since(c))
           return route{error_code::broker_not_available, no_address_of(id)};
         return route_to_broker(now, c, id);
       },
@@ -344,8 +349,7 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
   const auto* any = least_busy(now, c.what->what().key);
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
-  const bool not_now =
-    metadata_as_of_ >= c.submitted && !metadata_wanted_ && !refreshing_;
+  const bool not_now = asked_since(c) && !metadata_wanted_ && !refreshing_;
   return never_said || not_now ? route_to_any(now, c) : route_to_broker(now, c, id);
 }
 
@@ -360,7 +364,7 @@ dispatcher::route dispatcher::route_to_leader(
   const bool may_be_missing = view.state == cluster::leadership::unknown
     || view.state == cluster::leadership::topic_refused;
   use_topic(now, where.topic, where.create_topic && may_be_missing);
-  const bool asked_since = metadata_as_of_ >= c.submitted;
+  const bool asked = asked_since(c);
   const bool hoped_for = now - c.submitted < options_.unknown_topic_wait;
   switch (view.state) {
   case cluster::leadership::led: return route_to_broker(now, c, view.leader);
@@ -379,7 +383,7 @@ dispatcher::route dispatcher::route_to_leader(
       return route_to_leader(now, c, where);
     }
     // A topic that has partitions is not new: the next answer decides.
-    if (asked_since && (!hoped_for || cluster_.partition_count(where.topic) > 0))
+    if (asked && (!hoped_for || cluster_.partition_count(where.topic) > 0))
       return {error_code::unknown_topic_or_partition,
         "topic " + where.topic + " has no partition"
           + (where.partition.value() < 0
@@ -389,9 +393,9 @@ dispatcher::route dispatcher::route_to_leader(
     return wait_for(c, waits_for::partition);
   case cluster::leadership::topic_refused: break;
   }
-  if (asked_since && !is_retriable(view.why))
+  if (asked && !is_retriable(view.why))
     return {view.why, "topic " + where.topic};
-  if (asked_since && !hoped_for && view.why == error_code::unknown_topic_or_partition)
+  if (asked && !hoped_for && view.why == error_code::unknown_topic_or_partition)
     return {view.why, "topic " + where.topic};
   need_metadata();
   return wait_for(c, waits_for::topic);
@@ -432,8 +436,8 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     finish(at, version.error());
     return;
   }
-  auto bytes =
-    c.what->encode(*version, to.next_correlation_id(), options_.client_id, cluster_);
+  const auto id = to.next_correlation_id();
+  auto bytes = c.what->encode(*version, id, options_.client_id, cluster_);
   if (!bytes) {
     if (remedy_for(bytes.error().code) == remedy::refresh_metadata)
       want_metadata();
@@ -443,15 +447,16 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
       finish(at, bytes.error());
     return;
   }
-  c.sent_bytes = bytes->size;
+  const auto size = c.sent_bytes = bytes->size;
   switch (out_.send(to.connection(), *std::move(bytes))) {
   case output::sent::queued:
     c.sent_at = now;
     c.version = *version;
-    to.sent(now, at->first, what, *version);
+    to.sent(now, at->first, what, *version, size);
     note_asked(now, to, c);
     c.waiting = waits_for::nothing;
     c.on = &to;
+    c.sent_as = id;
     // A broker that pauses before it answers may do so again.
     extend(at->first, c, quotas_.delay(to.address()));
     if (!what.answered) {
@@ -489,6 +494,8 @@ void dispatcher::deliver(
   tell_answered(now, from, c, payload.size(), outcome);
   if (cluster_.has_news())
     tell_cluster_news();
+  if (outcome.code == error_code::none)
+    note_answer(now, c);
   if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
@@ -571,7 +578,7 @@ void dispatcher::expire(time_point now, calls::iterator at) {
     if (!c.what->repeatable())
       outcome.code = error_code::outcome_unknown;
     outcome.detail = describe_missing(*on, at->first);
-    on->abandon(at->first);
+    on->abandon(at->first, c.sent_as);
     if (const auto& by = on->muted(); by.until > c.submitted)
       outcome.detail += ", " + quota_text(on->broker(), by.what);
   } else {

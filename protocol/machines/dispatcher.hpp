@@ -154,12 +154,14 @@ private:
   struct pending_call {
     std::unique_ptr<call> what;
     time_point submitted;
+    std::uint64_t refreshes = 0; // That had begun by then.
     time_point deadline;
     time_point not_before;
     link* on = nullptr; // Where it is in flight.
     time_point sent_at;
     std::size_t sent_bytes = 0;
     std::int16_t version = 0;
+    std::int32_t sent_as = 0;
     std::uint32_t attempts = 0;
     bool own = false; // The dispatcher asks for itself.
     waits_for waiting = waits_for::nothing;
@@ -243,6 +245,10 @@ private:
   // For a waiting call: it looks again when the refresh under way has ended.
   void need_metadata() { metadata_wanted_ = metadata_wanted_ || !refreshing_; }
   void use_topic(time_point now, const std::string& topic, bool create);
+  // Whether metadata that was asked for after the call was submitted has come.
+  [[nodiscard]] bool asked_since(const pending_call& c) const {
+    return refreshed_ > c.refreshes;
+  }
   [[nodiscard]] bool refresh_due(time_point now) const;
   void refresh(time_point now);
   void refreshed(time_point now);
@@ -253,6 +259,12 @@ private:
   void look_up(time_point now);
   void looked_up(time_point now);
   void look_up_those_due(time_point now);
+  void plan_lookup(time_point now, coordinator_use& use);
+  void note_answer(time_point now, const pending_call& c);
+  void plan_release(time_point now);
+  void release_idle(time_point now);
+  void drop_idle_topics(time_point now);
+  void drop_idle_coordinators(time_point now);
 
   link& link_to(broker_id id, const endpoint& address, lane l);
   link& resting_link_to(broker_id id, const endpoint& address);
@@ -337,9 +349,8 @@ private:
   bool metadata_wanted_ = false;
   bool refreshing_ = false;
   std::optional<error> refresh_outcome_;
-  time_point refresh_started_; // The refresh under way, or the last one.
-  // When the last answer was asked for.
-  time_point metadata_as_of_ = time_point::min();
+  std::uint64_t refreshes_ = 0; // Begun.
+  std::uint64_t refreshed_ = 0; // Which of them brought the last answer.
   // The connection that the last answer came on.
   std::uint64_t metadata_from_ = 0;
   // A leader said that it is none, since the last question.
@@ -355,6 +366,10 @@ private:
 
   std::map<coordinator_of, coordinator_use> coordinators_;
   bool lookup_wanted_ = false;
+  std::size_t lookups_ = 0;   // Under way.
+  bool lookups_wait_ = false; // For one of them to end.
+  // When topics and coordinators are looked through for those not used any more.
+  time_point release_at_ = time_point::max();
   std::vector<lookup_outcome> looked_up_;
   // When the first of the coordinators in use is to be asked for again.
   time_point next_lookup_ = time_point::max();

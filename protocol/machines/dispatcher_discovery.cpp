@@ -15,6 +15,12 @@ namespace {
 /// Pause between two refreshes when the first did not tell what was wanted.
 constexpr std::chrono::milliseconds refresh_pause{100};
 
+/// Most FindCoordinator requests of the dispatcher's own at a time.
+constexpr std::size_t most_lookups = 100;
+
+/// Between two looks at what is not used any more, at least.
+constexpr std::chrono::seconds least_release{1};
+
 /// Metadata that is asked for again so soon did not tell what was wanted.
 constexpr std::chrono::milliseconds again_soon{2'000};
 
@@ -121,6 +127,8 @@ void dispatcher::use_topic(time_point now, const std::string& topic, bool create
   auto& use = topics_[topic];
   use.last_used = now;
   use.create = use.create || create;
+  if (!use.keep)
+    plan_release(now);
 }
 
 bool dispatcher::refresh_due(time_point now) const {
@@ -132,9 +140,7 @@ bool dispatcher::refresh_due(time_point now) const {
 }
 
 void dispatcher::refresh(time_point now) {
-  std::erase_if(topics_, [&](const auto& t) {
-    return !t.second.keep && now - t.second.last_used > options_.topic_idle;
-  });
+  drop_idle_topics(now);
   std::vector<std::string> names;
   bool create = false;
   for (auto& [name, use] : topics_) {
@@ -145,7 +151,7 @@ void dispatcher::refresh(time_point now) {
   }
   metadata_wanted_ = false;
   refreshing_ = true;
-  refresh_started_ = now;
+  ++refreshes_;
   submit_own(now,
     std::make_unique<metadata_call>(
       std::move(names), create, std::exchange(contradicted_, false), refresh_outcome_));
@@ -156,7 +162,7 @@ void dispatcher::refreshed(time_point now) {
   refreshing_ = false;
   refresh_not_before_ = now + refresh_pause;
   if (outcome.code == error_code::none) {
-    metadata_as_of_ = refresh_started_;
+    refreshed_ = refreshes_;
     if (options_.metadata_update_interval > std::chrono::milliseconds{0})
       next_refresh_ = now + options_.metadata_update_interval;
     adopt_seed();
@@ -184,12 +190,13 @@ void dispatcher::adopt_seed() {
 
 // -- metadata that may be out of date ---------------------------------------------------
 
-// Those that stand still come last, and then whoever was asked last.
+// Those that stand still come last, before them whoever was asked last.
 link* dispatcher::next_to_tell(time_point now) const {
   link* best = nullptr;
   const auto rank = [&](const link& l) {
     const auto due = l.silent_until(owed_for_long);
-    return std::pair{due && *due <= now, l.turn()};
+    return std::tuple{
+      due && *due <= now, turn_ > 0 && l.turn() == turn_, l.in_flight(), l.turn()};
   };
   each_link([&](link& l) {
     if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
@@ -240,8 +247,13 @@ dispatcher::route dispatcher::route_to_coordinator(
   time_point now, pending_call& c, const coordinator_of& what) {
   auto& use = coordinators_[what];
   use.last_used = now;
-  if (const auto known = cluster_.coordinator(what); known.value() >= 0)
+  plan_release(now);
+  if (const auto known = cluster_.coordinator(what); known.value() >= 0) {
+    // Somebody else may have found it.
+    if (use.lookup == 0 && use.next_lookup == time_point::max())
+      plan_lookup(now, use);
     return route_to_broker(now, c, known);
+  }
   if (use.lookup == 0) {
     if (use.refused.code != error_code::none && use.found_at >= c.submitted)
       return use.refused;
@@ -255,6 +267,63 @@ dispatcher::route dispatcher::route_to_coordinator(
 
 void dispatcher::look_up(time_point now) {
   lookup_wanted_ = false;
+  lookups_wait_ = false;
+  drop_idle_coordinators(now);
+  for (auto& [what, use] : coordinators_) {
+    if (!use.wanted)
+      continue;
+    if (use.lookup == 0 && lookups_ >= most_lookups) {
+      lookups_wait_ = true;
+      return;
+    }
+    use.wanted = false;
+    if (use.lookup != 0)
+      continue;
+    use.next_lookup = time_point::max();
+    ++lookups_;
+    use.lookup = submit_own(now, std::make_unique<coordinator_call>(what, looked_up_));
+  }
+}
+
+void dispatcher::plan_lookup(time_point now, coordinator_use& use) {
+  if (options_.coordinator_update_interval > std::chrono::milliseconds{0})
+    use.next_lookup = now + options_.coordinator_update_interval;
+  next_lookup_ = std::min(next_lookup_, use.next_lookup);
+}
+
+// What a program has asked for itself is in use as well, for a while.
+void dispatcher::note_answer(time_point now, const pending_call& c) {
+  if (c.own)
+    return;
+  if (c.what->what().key == api_key::metadata && cluster_.topic_count() > 0)
+    plan_release(now);
+  const auto found = c.what->looks_up();
+  if (!found)
+    return;
+  auto& use = coordinators_[*found];
+  use.last_used = now;
+  plan_lookup(now, use);
+  plan_release(now);
+}
+
+// -- what is not used any more ----------------------------------------------------------
+
+void dispatcher::plan_release(time_point now) {
+  if (release_at_ == time_point::max())
+    release_at_ =
+      now + std::max<time_point::duration>(options_.topic_idle / 4, least_release);
+}
+
+void dispatcher::drop_idle_topics(time_point now) {
+  std::erase_if(topics_, [&](const auto& t) {
+    const auto idle = !t.second.keep && now - t.second.last_used > options_.topic_idle;
+    if (idle)
+      cluster_.forget_topic(t.first);
+    return idle;
+  });
+}
+
+void dispatcher::drop_idle_coordinators(time_point now) {
   std::erase_if(coordinators_, [&](const auto& entry) {
     const auto& [what, use] = entry;
     const bool idle = use.lookup == 0 && now - use.last_used > options_.topic_idle;
@@ -262,18 +331,25 @@ void dispatcher::look_up(time_point now) {
       cluster_.forget_coordinator(what);
     return idle;
   });
-  for (auto& [what, use] : coordinators_) {
-    if (!std::exchange(use.wanted, false) || use.lookup != 0)
-      continue;
-    use.next_lookup = time_point::max();
-    use.lookup = submit_own(now, std::make_unique<coordinator_call>(what, looked_up_));
-  }
+}
+
+void dispatcher::release_idle(time_point now) {
+  release_at_ = time_point::max();
+  drop_idle_topics(now);
+  // Topics that a program has merely asked about are known, and not in use.
+  cluster_.keep_topics([&](const std::string& name) { return topics_.contains(name); });
+  drop_idle_coordinators(now);
+  const bool rest = !coordinators_.empty()
+    || std::ranges::any_of(topics_, [](const auto& t) { return !t.second.keep; });
+  if (rest)
+    plan_release(now);
 }
 
 void dispatcher::looked_up(time_point now) {
   for (auto& [what, outcome] : std::exchange(looked_up_, {})) {
     auto& use = coordinators_[what];
     use.lookup = 0;
+    --lookups_;
     use.found_at = now;
     use.refused = {};
     if (outcome.code == error_code::none) {
@@ -285,10 +361,9 @@ void dispatcher::looked_up(time_point now) {
       if (!is_retriable(outcome.code))
         use.refused = std::move(outcome);
     }
-    if (options_.coordinator_update_interval > std::chrono::milliseconds{0})
-      use.next_lookup = now + options_.coordinator_update_interval;
-    next_lookup_ = std::min(next_lookup_, use.next_lookup);
+    plan_lookup(now, use);
   }
+  lookup_wanted_ = lookup_wanted_ || lookups_wait_;
   changed_ = true;
 }
 

@@ -133,7 +133,7 @@ void dispatcher::retire(
     const auto at = calls_.find(id);
     if (at == calls_.end() || !at->second.what->expendable())
       continue;
-    old.abandon(id);
+    old.abandon(id, at->second.sent_as);
     if (at->second.what->repeatable())
       try_again(now, at, why);
     else

@@ -16,6 +16,9 @@ namespace {
 /// later is no answer to the request.
 constexpr std::chrono::milliseconds silence{500};
 
+/// Smaller requests are not what a broker hangs up on for their size.
+constexpr std::size_t large_request = 64 * 1024;
+
 /// How long after a hang-up a connection may go on with what was found out before.
 constexpr std::chrono::seconds doubt_lasts{10};
 
@@ -97,7 +100,7 @@ link::event link::send(
   id = next_correlation_id_++;
   if (sent_.empty())
     asked_at_ = now;
-  sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}});
+  sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}, 0});
   auto bytes = encode_request(request, version, id, client_id_);
   if (!bytes)
     return bytes.error();
@@ -139,13 +142,27 @@ link::event link::on_time(time_point now) {
   return try_heartbeat(now);
 }
 
-void link::hung_up(time_point now, error& why) {
-  if (state_ == state::up && !useful_ && !sent_.empty() && !told_ && !old_
-    && why.code == error_code::disconnected) {
+void link::hung_up_when_up(error& why) {
+  if (why.code != error_code::disconnected || sent_.empty())
+    return;
+  const auto size = std::ranges::max(sent_, {}, &sent_request::size).size;
+  if (size >= large_request) {
+    // About the same again: what comes back may be gathered anew.
+    const auto before = std::exchange(hung_up_on_, size);
+    if (before > 0 && size <= before + before / 8 && before <= size + size / 8)
+      why.detail += " (it has hung up on a request of " + std::to_string(size)
+        + " bytes again: that may be more than its socket.request.max.bytes, which is "
+          "104857600 unless it is set)";
+  } else if (!useful_ && !told_ && !old_) {
     wants_login_ = true;
     why.detail += " (it agrees on versions and hangs up on the next request: it wants a "
                   "login by SASL, which cafka does not have)";
   }
+}
+
+void link::hung_up(time_point now, error& why) {
+  if (state_ == state::up)
+    hung_up_when_up(why);
   if (state_ != state::negotiating || now - asked_at_ > silence)
     return;
   const bool on_trial = asked_ == 0;
@@ -161,12 +178,12 @@ void link::hung_up(time_point now, error& why) {
   }
 }
 
-void link::sent(
-  time_point now, call_id call, const call::traits& what, std::int16_t version) {
+void link::sent(time_point now, call_id call, const call::traits& what,
+  std::int16_t version, std::size_t size) {
   const auto id = next_correlation_id_;
   next_correlation_id_ = id == INT32_MAX ? 1 : id + 1;
   if (what.answered)
-    sent_.push_back({id, call, version, now, what.patience});
+    sent_.push_back({id, call, version, now, what.patience, size});
 }
 
 link::event link::on_progress(
@@ -196,7 +213,6 @@ link::event link::received(time_point now, const shared_bytes& payload) {
   if (!std::exchange(arriving_, std::nullopt) && payload.size() >= worth_reconnecting)
     pace_.reset();
   const auto id = correlation_id_of(payload.view());
-  // A broker answers a connection in order; looking further costs nothing when it does.
   const auto found = std::find_if(sent_.begin(), sent_.end(),
     [&](const sent_request& s) { return id && s.correlation_id == *id; });
   if (found == sent_.end()) {
@@ -205,6 +221,14 @@ link::event link::received(time_point now, const shared_bytes& payload) {
         + (id ? " (correlation id " + std::to_string(*id) + ')'
               : std::string{" (too short)"})};
   }
+  // A broker answers a connection in order; an old one passes over ApiVersions.
+  const bool passes_over = state_ == state::negotiating && *id == tried_;
+  if (found != sent_.begin() && !passes_over) {
+    return error{error_code::malformed_response,
+      to_string(address_) + ": an answer out of turn (correlation id "
+        + std::to_string(*id) + ", " + std::to_string(sent_.front().correlation_id)
+        + " is due)"};
+  }
   const auto request = *found;
   sent_.erase(found);
   if (request.call == 0 && request.correlation_id == tried_)
@@ -212,6 +236,8 @@ link::event link::received(time_point now, const shared_bytes& payload) {
   if (state_ == state::negotiating)
     return versions_answer(now, payload);
   useful_ = true;
+  if (request.size >= hung_up_on_)
+    hung_up_on_ = 0;
   if (request.call == 0)
     return ignored{};
   return answer{request.call, request.version};
@@ -280,7 +306,14 @@ link::event link::versions_answer(time_point now, const shared_bytes& payload) {
   return ready{};
 }
 
-void link::abandon(call_id call) {
+void link::abandon(call_id call, std::int32_t correlation_id) {
+  // The ids only grow, until they begin anew.
+  const auto found =
+    std::ranges::lower_bound(sent_, correlation_id, {}, &sent_request::correlation_id);
+  if (found != sent_.end() && found->call == call) {
+    found->call = 0;
+    return;
+  }
   for (auto& s : sent_) {
     if (s.call == call)
       s.call = 0;
@@ -289,7 +322,8 @@ void link::abandon(call_id call) {
 
 bool link::clogged() const {
   const auto waited_for = [](const sent_request& s) { return s.call != 0; };
-  if (!up() || sent_.empty() || std::ranges::any_of(sent_, waited_for))
+  // Those sent last are given up last.
+  if (!up() || sent_.empty() || std::any_of(sent_.rbegin(), sent_.rend(), waited_for))
     return false;
   return lane_ == lane::long_poll
     || (arriving_ && arriving_->missing() >= worth_reconnecting);

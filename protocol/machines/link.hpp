@@ -50,6 +50,7 @@ public:
     std::int16_t version = 0;
     time_point sent_at;
     std::chrono::milliseconds patience{0};
+    std::size_t size = 0; ///< In bytes.
   };
 
   /// An answer of which bytes have come, but not all.
@@ -169,8 +170,9 @@ public:
   [[nodiscard]] std::int32_t next_correlation_id() const { return next_correlation_id_; }
 
   /// A request with `next_correlation_id` went out; a call that waits for no answer is
-  /// not noted.
-  void sent(time_point now, call_id call, const call::traits& what, std::int16_t version);
+  /// not noted. `size` is the request's, in bytes.
+  void sent(time_point now, call_id call, const call::traits& what, std::int16_t version,
+    std::size_t size = 0);
 
   /// Bytes arrive of a frame that is not whole yet, `received` of `expected` so far, or,
   /// where both are zero, bytes of a request leave: the broker is alive. An error means
@@ -198,8 +200,8 @@ public:
   /// What the answer that ended the handshake said of a quota, in milliseconds.
   [[nodiscard]] std::int32_t handshake_throttle() const { return handshake_throttle_; }
 
-  /// Nobody waits for the answer to this call any more.
-  void abandon(call_id call);
+  /// Nobody waits any more for the answer to this call, which was sent with this id.
+  void abandon(call_id call, std::int32_t correlation_id);
 
   /// Whether the answers on their way, which nobody waits for, would keep the next one
   /// waiting: a large one is arriving, or one is owed that may rest at the broker.
@@ -243,6 +245,7 @@ private:
   [[nodiscard]] event try_list_offsets(time_point now);
   [[nodiscard]] event versions_answer(time_point now, const shared_bytes& payload);
   [[nodiscard]] event trial_answer(time_point now, const shared_bytes& payload);
+  void hung_up_when_up(error& why);
 
   endpoint address_;
   broker_id broker_;
@@ -274,6 +277,8 @@ private:
   bool wanted_ = false;
   bool retired_ = false;
   bool wants_login_ = false;
+  // The size of the large request that the broker hung up on the last time; 0 for none.
+  std::size_t hung_up_on_ = 0;
   std::uint64_t turn_ = 0;
   std::uint32_t failures_ = 0;
   error last_error_;

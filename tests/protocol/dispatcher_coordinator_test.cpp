@@ -1,4 +1,5 @@
 #include "dispatcher_fixture.hpp"
+#include <cafka/protocol/machines/coordinator_lookup.hpp>
 
 #include <catch2/generators/catch_generators.hpp>
 
@@ -21,6 +22,53 @@ struct coordinated_bed : ready_bed {
 };
 
 const coordinator_of group{coordinator_type::group, "g"};
+
+/// A program's own FindCoordinator.
+class lookup final : public call {
+public:
+  explicit lookup(coordinator_of what)
+    : call(traits_for(what)), about_(std::move(what)) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    return encode_lookup(about_, version, correlation_id, client_id);
+  }
+  std::optional<coordinator_of> looks_up() const override { return about_; }
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    const auto found = decode_lookup(about_, version, payload);
+    if (found)
+      known.learn_coordinator(about_, found->id, found->address);
+    return found.error();
+  }
+  void finish(error) override {}
+
+private:
+  static traits traits_for(const coordinator_of& what) {
+    traits t;
+    t.key = find_coordinator_request::key;
+    t.versions = lookup_versions(what);
+    return t;
+  }
+
+  coordinator_of about_;
+};
+
+/// Counts the lookups until then, and answers each with broker 3.
+int lookups_within(bed& b, milliseconds time) {
+  int count = 0;
+  const auto until = b.now + time;
+  while (b.machine.next_time() <= until) {
+    b.tick();
+    while (b.count(api_key::find_coordinator) > 0) {
+      b.answer_coordinator(3);
+      ++count;
+    }
+    if (b.count(api_key::metadata) > 0)
+      b.answer_metadata(ready_bed::usual());
+  }
+  return count;
+}
 
 } // namespace
 
@@ -226,13 +274,77 @@ TEST_CASE("the coordinators in use are asked for at every interval", "[dispatche
   CHECK(b.machine.next_time() == time_point::max());
 }
 
+TEST_CASE("a coordinator that the program has asked for is asked for at every interval",
+  "[dispatcher]") {
+  auto options = bed::plain();
+  options.coordinator_update_interval = 100ms;
+  options.topic_idle = 10s;
+  ready_bed b{options};
+  b.machine.submit(b.now, std::make_unique<lookup>(group), 0ms);
+  b.answer_coordinator(3);
+  CHECK(lookups_within(b, 2s) == 20);
+  // And so it is when calls go to it, without a lookup of their own.
+  b.submit(asking_coordinator("g"));
+  b.welcome(3);
+  b.answer_offsets(3);
+  CHECK(lookups_within(b, 2s) >= 19);
+  // Once nobody has used it for long, it is not asked for, nor remembered.
+  static_cast<void>(lookups_within(b, 20s));
+  CHECK(lookups_within(b, 2s) == 0);
+  CHECK(b.machine.known().coordinator_count() == 0);
+}
+
+TEST_CASE("coordinators are released without another lookup", "[dispatcher]") {
+  auto options = bed::plain();
+  options.coordinator_update_interval = 0ms;
+  ready_bed b{options};
+  for (int i = 0; i < 1'000; ++i) {
+    b.machine.submit(b.now,
+      std::make_unique<lookup>(
+        coordinator_of{coordinator_type::group, "g" + std::to_string(i)}),
+      0ms);
+    b.answer_coordinator(3);
+  }
+  CHECK(b.machine.known().coordinator_count() == 1'000);
+  CHECK(lookups_within(b, 7min) == 0);
+  CHECK(b.machine.known().coordinator_count() == 0);
+}
+
+TEST_CASE("many coordinators are asked for a few at a time", "[dispatcher]") {
+  auto options = bed::plain();
+  options.metadata_update_interval = 0ms;
+  ready_bed b{options};
+  for (int i = 0; i < 1'000; ++i) {
+    b.machine.submit(b.now,
+      std::make_unique<lookup>(
+        coordinator_of{coordinator_type::group, "g" + std::to_string(i)}),
+      0ms);
+    b.answer_coordinator(3);
+  }
+  while (b.count(api_key::find_coordinator) == 0) {
+    b.tick();
+    if (b.count(api_key::metadata) > 0)
+      b.answer_metadata(ready_bed::usual());
+  }
+  std::size_t most = 0;
+  int count = 0;
+  while (b.count(api_key::find_coordinator) > 0) {
+    most = std::max(most, b.count(api_key::find_coordinator));
+    b.answer_coordinator(3);
+    ++count;
+  }
+  CHECK(count == 1'000);
+  CHECK(most <= 100);
+}
+
 TEST_CASE("with an interval of zero a coordinator is only asked for when needed",
   "[dispatcher]") {
   auto options = bed::plain();
   options.metadata_update_interval = 0ms;
   options.coordinator_update_interval = 0ms;
   coordinated_bed b{options};
-  CHECK(b.machine.next_time() == time_point::max());
+  // Later it is looked whether it is still in use, no more.
+  CHECK(b.machine.next_time() - b.now >= 1min);
   b.pass(24h);
   CHECK(b.take_log().empty());
 }

@@ -285,6 +285,7 @@ TEST_CASE("one call more than may be pending is refused", "[dispatcher]") {
   CHECK(all.back()->failed_with(error_code::queue_full));
   CHECK(all.back()->says("3 requests"));
   b.welcome(1);
+  b.answer_metadata(about({1}, {}));
   b.answer_offsets(1);
   CHECK(all.front()->succeeded());
   CHECK(b.submit(asking(any_broker{}))->finished == 0);

@@ -66,7 +66,7 @@ TEST_CASE(
   await(b, api_key::metadata);
   b.answer_metadata(swapped());
   CHECK(has(b.log, "disconnect b2:9092"));
-  CHECK(b.take_log().back() == "connect b3:9092");
+  CHECK(has(b.take_log(), "connect b3:9092"));
   b.welcome(3);
   b.answer_offsets(3);
   CHECK(f->succeeded());
@@ -140,7 +140,8 @@ TEST_CASE("what must not be asked again waits for its answer where its broker wa
 TEST_CASE("what the owner of a call asks anew is told at once that its broker has moved",
   "[dispatcher]") {
   struct owned_call : call {
-    owned_call(traits what, std::shared_ptr<fate> f) : call(std::move(what)), fate_(std::move(f)) {}
+    owned_call(traits what, std::shared_ptr<fate> f)
+      : call(std::move(what)), fate_(std::move(f)) {}
     result<frame> encode(std::int16_t version, std::int32_t correlation_id,
       std::string_view client_id, const cluster&) override {
       return encode_request(list_offsets_request{}, version, correlation_id, client_id);

@@ -391,6 +391,10 @@ TEST_CASE("an answer that the leader has moved leads to the new one", "[dispatch
 
 TEST_CASE("a late answer of the old leader does not forget the new one", "[dispatcher]") {
   ready_bed b;
+  // Whom metadata is asked of, as 2 still owes an answer.
+  b.submit(asking(broker_id{3}));
+  b.welcome(3);
+  b.answer_offsets(3);
   const auto a = b.submit(asking_leader("t"));
   const auto late = b.submit(asking_leader("t"));
   b.answer_offsets(2, error_code::not_leader_or_follower);

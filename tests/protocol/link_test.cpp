@@ -196,22 +196,103 @@ TEST_CASE("a handshake answered with garbage or cut short is an error", "[machin
   }
 }
 
-TEST_CASE("answers are matched to their calls, in order or not", "[machines]") {
+TEST_CASE("answers are matched to their calls, in order", "[machines]") {
   line l;
   l.make_up();
   const auto a = l.send(11);
   const auto b = l.send(12);
   CHECK(l.machine.in_flight() == 2);
-  auto event = l.answer_offsets(b);
-  REQUIRE(std::holds_alternative<link::answer>(event));
-  CHECK(std::get<link::answer>(event).call == 12);
-  CHECK(std::get<link::answer>(event).version == 7);
-  event = l.answer_offsets(a);
+  auto event = l.answer_offsets(a);
   REQUIRE(std::holds_alternative<link::answer>(event));
   CHECK(std::get<link::answer>(event).call == 11);
+  CHECK(std::get<link::answer>(event).version == 7);
+  event = l.answer_offsets(b);
+  REQUIRE(std::holds_alternative<link::answer>(event));
+  CHECK(std::get<link::answer>(event).call == 12);
   CHECK(l.machine.in_flight() == 0);
   // Nothing is answered twice.
   CHECK(code_of(l.answer_offsets(a)) == error_code::malformed_response);
+}
+
+TEST_CASE("an answer out of turn makes no sense, abandoned calls or not", "[machines]") {
+  for (const bool abandoned : {false, true}) {
+    line l;
+    l.make_up();
+    const auto a = l.send(11);
+    const auto b = l.send(12);
+    if (abandoned)
+      l.machine.abandon(11, a);
+    const auto event = l.answer_offsets(b);
+    CHECK(code_of(event) == error_code::malformed_response);
+    const auto& detail = std::get<error>(event).detail;
+    INFO(detail);
+    CHECK(detail.find("out of turn") != std::string::npos);
+    CHECK(detail.find(std::to_string(a) + " is due") != std::string::npos);
+  }
+}
+
+TEST_CASE("a broker that hangs up on the first request after the handshake may want a "
+          "login",
+  "[machines]") {
+  const auto text = [](line& l) {
+    error why{error_code::disconnected, "reset"};
+    l.machine.hung_up(l.now, why);
+    l.machine.down(l.now, why, reconnect, l.random);
+    return why.detail;
+  };
+  line l;
+  l.make_up();
+  SECTION("before any answer") {
+    l.send(11);
+    CHECK(text(l).find("SASL") != std::string::npos);
+    CHECK(l.machine.wants_login());
+    // The next connection is judged for itself.
+    l.now += 1s;
+    l.connect();
+    CHECK_FALSE(l.machine.wants_login());
+  }
+  SECTION("not when nothing was asked") {
+    CHECK(text(l) == "reset");
+    CHECK_FALSE(l.machine.wants_login());
+  }
+  SECTION("not when something was answered") {
+    CHECK(std::holds_alternative<link::answer>(l.answer_offsets(l.send(11))));
+    l.send(12);
+    CHECK(text(l) == "reset");
+    CHECK_FALSE(l.machine.wants_login());
+  }
+}
+
+TEST_CASE(
+  "when a broker hangs up on a large request again its size may be why", "[machines]") {
+  line l;
+  const auto hangs_up_on = [&](std::size_t size) {
+    l.now += 10s;
+    l.make_up();
+    l.machine.sent(l.now, 11, asking(any_broker{}), 7, size);
+    error why{error_code::disconnected, "reset"};
+    l.machine.hung_up(l.now, why);
+    l.machine.down(l.now, why, reconnect, l.random);
+    CHECK_FALSE(l.machine.wants_login());
+    return why.detail.find("socket.request.max.bytes") != std::string::npos;
+  };
+  CHECK_FALSE(hangs_up_on(105'000'000));
+  SECTION("the same again, or about the same") {
+    CHECK(hangs_up_on(105'000'000));
+    CHECK(hangs_up_on(104'999'000));
+  }
+  SECTION("not another one") {
+    CHECK_FALSE(hangs_up_on(1'000'000));
+  }
+  SECTION("not when one as large was answered between") {
+    l.now += 10s;
+    l.make_up();
+    const auto id = l.machine.next_correlation_id();
+    l.machine.sent(l.now, 12, asking(any_broker{}), 7, 105'000'000);
+    CHECK(std::holds_alternative<link::answer>(l.answer_offsets(id)));
+    l.down();
+    CHECK_FALSE(hangs_up_on(105'000'000));
+  }
 }
 
 TEST_CASE("the answer to an abandoned call is ignored", "[machines]") {
@@ -219,7 +300,7 @@ TEST_CASE("the answer to an abandoned call is ignored", "[machines]") {
   l.make_up();
   const auto a = l.send(11);
   const auto b = l.send(12);
-  l.machine.abandon(11);
+  l.machine.abandon(11, a);
   CHECK(std::holds_alternative<link::ignored>(l.answer_offsets(a)));
   CHECK(std::holds_alternative<link::answer>(l.answer_offsets(b)));
 }
@@ -253,7 +334,7 @@ TEST_CASE("silence is held against a broker only while it owes an answer", "[mac
   l.answer_offsets(a);
   CHECK(l.machine.silent_until(10s) == l.now + 10s);
   // An abandoned request is still owed.
-  l.machine.abandon(12);
+  l.machine.abandon(12, b);
   CHECK(l.machine.silent_until(10s) == l.now + 10s);
   l.answer_offsets(b);
   CHECK(l.machine.silent_until(10s) == std::nullopt);

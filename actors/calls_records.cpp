@@ -431,6 +431,7 @@ std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched>
   const bool rests = request.min_bytes > 0 && request.wait_time > longest_shared_wait;
   what.lane = rests ? protocol::lane::resting : protocol::lane::long_poll;
   what.patience = request.wait_time;
+  what.while_arriving = request.while_arriving;
   return std::make_unique<fetch_call>(
     std::move(what), std::move(request), std::move(reply));
 }

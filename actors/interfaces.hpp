@@ -103,6 +103,9 @@ struct fetch {
   std::optional<std::uint64_t> max_decompressed_bytes = {};
   /// How many times its stored size one batch may decompress to; nothing: the worker's.
   std::optional<std::uint64_t> max_decompression_ratio = {};
+  /// Whether the deadline waits for an answer that is arriving: as long as bytes of it
+  /// come, with pauses shorter than `socket_timeout`. Not by default.
+  bool while_arriving = false;
 };
 
 /// Records of one partition, as views on the frame they came in.
@@ -328,7 +331,8 @@ bool inspect(Inspector& f, fetch& x) {
     f.field("offset_fetch_api_version", x.offset_fetch_api_version),
     f.field("offset_commit_api_version", x.offset_commit_api_version),
     f.field("max_decompressed_bytes", x.max_decompressed_bytes),
-    f.field("max_decompression_ratio", x.max_decompression_ratio));
+    f.field("max_decompression_ratio", x.max_decompression_ratio),
+    f.field("while_arriving", x.while_arriving));
 }
 
 template <class Inspector>

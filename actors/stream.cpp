@@ -124,6 +124,17 @@ private:
 
   // -- the worker -----------------------------------------------------------------------
 
+  /// How long the worker may be about a request. Its own end it tells in any case; with
+  /// another node the connection may be lost.
+  template <class Request>
+  caf::timespan patience(const Request& request, const caf::strong_actor_ptr& worker) {
+    if constexpr (std::is_same_v<Request, fetch>) {
+      if (request.while_arriving && worker->node() == self_->node())
+        return caf::infinite;
+    }
+    return request.deadline + grace;
+  }
+
   /// Asks the worker; `on_reply` is told the answer, or why there is none.
   template <class Reply, class Request, class OnReply>
   void ask_worker(Request request, OnReply on_reply) {
@@ -133,8 +144,7 @@ private:
       return;
     }
     const auto asked = caf::actor_cast<caf::strong_actor_ptr>(*worker);
-    const auto timeout = request.deadline + grace;
-    ask(self_, *worker, timeout, std::move(request))
+    ask(self_, *worker, patience(request, asked), std::move(request))
       .then(
         [this, on_reply](result<Reply>& reply) {
           on_reply(std::move(reply));
@@ -190,6 +200,9 @@ private:
   void ask_worker_for(const stream_cursor::ask_records& q) {
     auto request = settings_.records;
     request.offset = q.from;
+    request.max_bytes = q.max_bytes;
+    // A batch that takes longer than the deadline would never come otherwise.
+    request.while_arriving = true;
     request.deadline = q.deadline + request.wait_time;
     ask_worker<fetched>(std::move(request), [this](result<fetched> reply) {
       if (reply)
@@ -203,7 +216,8 @@ private:
     if (cursor_.over())
       return;
     const stream_cursor::records_answer answer{!got.records.empty(),
-      got.records.next_offset(), got.high_watermark, got.last_stable_offset};
+      got.records.next_offset(), got.high_watermark, got.last_stable_offset,
+      got.records.wire_size()};
     cursor_.on_records(now(), answer);
     if (!answer.any)
       return;

@@ -26,8 +26,7 @@ using protocol::time_point;
 
 using worker_impl = trapping_exits<worker_actor::extend<caf::result<void>(transport_up),
   caf::result<void>(transport_frames), caf::result<void>(transport_progress),
-  caf::result<void>(transport_down),
-  caf::result<void>(worker_tick)>>;
+  caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& options) {
   auto result = dispatcher_options_of(options, "worker");

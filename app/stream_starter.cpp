@@ -121,6 +121,7 @@ result<actors::stream_settings> stream_starter::settings(
   cursor.worker_returns = !options.worker.handle();
   cursor.deadline =
     options.deadline > milliseconds{0} ? options.deadline : request_timeout_;
+  cursor.max_bytes = options.max_bytes;
   cursor.commit_interval = commit_interval_;
   cursor.commit_threshold = commit_threshold_;
   cursor.seed = std::random_device{}();

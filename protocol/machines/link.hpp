@@ -183,8 +183,8 @@ public:
   /// The answer that is arriving, as far as `on_progress` told of it.
   [[nodiscard]] const std::optional<arrival>& arriving() const { return arriving_; }
 
-  /// Bytes per second at which answers arrive; nothing as long as none was slow enough for
-  /// `on_progress`.
+  /// Bytes per second at which answers arrive; nothing as long as none was slow enough
+  /// for `on_progress`.
   [[nodiscard]] std::optional<double> pace() const { return pace_; }
 
   /// A frame came; an error means that the connection is of no more use.

@@ -25,11 +25,19 @@ constexpr std::uint32_t max_resets = 3;
 /// once.
 constexpr milliseconds shortest_wait{5};
 constexpr milliseconds longest_wait{100};
+/// So long an answer may take; a link that is slower is asked for less.
+constexpr milliseconds longest_answer{5'000};
+
+/// So much is asked for in any case: small batches would come one by one below that.
+constexpr std::int32_t least_question = 16 * 1024;
 
 } // namespace
 
 stream_cursor::stream_cursor(const stream_cursor_options& options)
-  : options_(options), random_(static_cast<std::uint32_t>(options.seed)) {
+  : options_(options),
+    random_(static_cast<std::uint32_t>(options.seed)),
+    max_bytes_(options.max_bytes),
+    least_bytes_(std::min(options.max_bytes, least_question)) {
   if (options_.offset)
     go_to({}, *options_.offset);
   else if (options_.time)
@@ -61,7 +69,7 @@ std::optional<stream_cursor::question> stream_cursor::next_question(time_point n
   case state::asks_offset: return ask_offset{wanted_time_, left};
   case state::reads: break;
   }
-  return ask_records{position_, left};
+  return ask_records{position_, left, max_bytes_};
 }
 
 void stream_cursor::on_committed(time_point now, std::optional<log_offset> offset) {
@@ -87,6 +95,7 @@ void stream_cursor::on_offset(time_point now, std::optional<log_offset> offset) 
 }
 
 void stream_cursor::on_records(time_point now, const records_answer& answer) {
+  note_pace(now, answer.bytes);
   answered();
   if (outcome_)
     return;
@@ -106,6 +115,26 @@ void stream_cursor::on_records(time_point now, const records_answer& answer) {
     not_before_ = now + backoff(options_.retry, empty_answers_, random_);
   else if (!moved)
     not_before_ = asked_at_ + std::clamp(options_.wait_time, shortest_wait, longest_wait);
+}
+
+/// The time that an answer takes shows the pace, unless the broker has waited for
+/// records: then it is short.
+void stream_cursor::note_pace(time_point now, std::size_t bytes) {
+  const auto took = now - asked_at_;
+  if (took > longest_answer && bytes >= static_cast<std::size_t>(least_bytes_)) {
+    const auto share = std::chrono::duration<double>(longest_answer) / took;
+    const auto fits = static_cast<double>(bytes) * share;
+    if (fits < max_bytes_)
+      max_bytes_ = std::max(least_bytes_, static_cast<std::int32_t>(fits));
+  } else if (took <= longest_answer / 2) {
+    max_bytes_ =
+      max_bytes_ > options_.max_bytes / 2 ? options_.max_bytes : 2 * max_bytes_;
+  }
+}
+
+/// After an answer that did not come whole.
+void stream_cursor::ask_for_less() {
+  max_bytes_ = std::max(least_bytes_, max_bytes_ / 2);
 }
 
 log_offset stream_cursor::log_end(const records_answer& answer) const {
@@ -128,6 +157,21 @@ void stream_cursor::on_failure(time_point now, error why) {
     if (resets_ > 1)
       not_before_ = now + backoff(options_.retry, resets_ - 1, random_);
     return;
+  }
+  if (state_ == state::reads) {
+    switch (why.code) {
+    case error_code::timed_out:
+    case error_code::outcome_unknown:
+    case error_code::disconnected: ask_for_less(); break;
+    case error_code::message_too_large:
+      // An old broker, which sends no batch that is larger than the limit.
+      if (max_bytes_ < options_.max_bytes) {
+        max_bytes_ = least_bytes_ = options_.max_bytes;
+        return;
+      }
+      break;
+    default: break;
+    }
   }
   const auto since = trouble_since_.value_or(asked_at_);
   const auto again = now + backoff(options_.retry, ++failures_, random_);

@@ -45,6 +45,8 @@ struct stream_cursor_options {
   /// How long the broker may wait before it answers that nothing is there. One that does
   /// not wait is asked again after so long all the same, from 5 to 100 ms.
   std::chrono::milliseconds wait_time{0};
+  /// Most bytes of records that one question asks for.
+  std::int32_t max_bytes = 1'000'000;
   /// Pauses before something is asked again.
   backoff_options retry{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
@@ -56,8 +58,9 @@ struct stream_cursor_options {
 /// handed to its consumer, what it commits, and when it is over.
 ///
 /// One question at a time is open, and one batch at most waits for credit: it is fetched
-/// while the consumer deals with the one before. An offset is committed once the consumer
-/// is done with every record before it, and never before.
+/// while the consumer deals with the one before. How much is asked for follows the pace
+/// at which answers come, down to one batch. An offset is committed once the consumer is
+/// done with every record before it, and never before.
 class stream_cursor {
 public:
   /// Which offset the group has committed. Kafka: OffsetFetch.
@@ -73,6 +76,8 @@ public:
   struct ask_records {
     log_offset from;
     std::chrono::milliseconds deadline;
+    /// One batch larger than that still comes.
+    std::int32_t max_bytes = 0;
   };
   using question = std::variant<ask_committed, ask_offset, ask_records>;
 
@@ -84,6 +89,8 @@ public:
     log_offset high_watermark = -1;
     /// -1 where the broker does not say.
     log_offset last_stable_offset = -1;
+    /// Of all batches in it.
+    std::size_t bytes = 0;
   };
 
   explicit stream_cursor(const stream_cursor_options& options);
@@ -140,6 +147,8 @@ private:
   enum class state : std::uint8_t { asks_committed, asks_offset, reads };
 
   void go_to(time_point now, log_offset offset);
+  void note_pace(time_point now, std::size_t bytes);
+  void ask_for_less();
   void ask_for(std::int64_t time);
   void answered();
   void end(error why);
@@ -160,6 +169,8 @@ private:
   bool open_ = false;      // A question is.
   bool held_ = false;      // A batch is.
   bool has_read_ = false;
+  std::int32_t max_bytes_ = 0;   // Of the next question.
+  std::int32_t least_bytes_ = 0; // It may go down to.
   std::uint32_t empty_answers_ = 0;
   std::uint32_t resets_ = 0; // Since records came, or the position moved.
   std::optional<error> outcome_;

@@ -84,6 +84,9 @@ public:
   /// The batches that hold the records; the first may begin before them.
   [[nodiscard]] const std::vector<record_batch>& batches() const { return batches_; }
 
+  /// Bytes that it was read from, those of an incomplete last batch too.
+  [[nodiscard]] std::size_t wire_size() const { return raw_.size(); }
+
   /// Travels to another node as the bytes it was read from.
   template <class Inspector>
   friend bool inspect(Inspector& f, fetched_records& x) {

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <dirent.h>
 #include <fcntl.h>
+#include <new>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -44,6 +45,7 @@ struct freed_by {
 };
 using bio_ptr = std::unique_ptr<BIO, freed_by<BIO, &BIO_free_all>>;
 using certificate_ptr = std::unique_ptr<X509, freed_by<X509, &X509_free>>;
+using crl_ptr = std::unique_ptr<X509_CRL, freed_by<X509_CRL, &X509_CRL_free>>;
 using key_ptr = std::unique_ptr<EVP_PKEY, freed_by<EVP_PKEY, &EVP_PKEY_free>>;
 using context_ptr = std::unique_ptr<ssl_ctx_st, detail::tls_free>;
 
@@ -70,7 +72,7 @@ std::string stamp_of(const char* path) {
 std::string stamps_of(const ssl_options& options) {
   std::string text;
   for (const auto* path : {&options.cacertfile, &options.cacertdir, &options.certfile,
-         &options.keyfile, &options.password_file})
+         &options.keyfile, &options.password_file, &options.crlfile})
     text += path->empty() ? "" : stamp_of(path->c_str());
   if (options.cacertfile.empty() && options.cacertdir.empty()) {
     text += stamp_of(X509_get_default_cert_file());
@@ -223,6 +225,38 @@ error find_password(ssl_options& options) {
   return {};
 }
 
+/// Refuses what the CAs have revoked.
+error heed_revocations(ssl_ctx_st* context, const ssl_options& options) {
+  const auto& path = options.crlfile;
+  if (path.empty())
+    return {};
+  if (options.verify == ssl_verify::verify_none)
+    return wrong("crlfile", path, "nothing is looked up in it with verify_none");
+  const auto text = text_of("crlfile", path);
+  if (!text)
+    return text.error();
+  const auto in = reader_of(*text);
+  auto* store = SSL_CTX_get_cert_store(context);
+  std::size_t count = 0;
+  ERR_clear_error();
+  while (const crl_ptr one{PEM_read_bio_X509_CRL(in.get(), nullptr, nullptr, nullptr)}) {
+    if (X509_STORE_add_crl(store, one.get()) != 1)
+      return wrong("crlfile", path, "is not taken by OpenSSL");
+    ++count;
+  }
+  const auto last = ERR_peek_last_error();
+  ERR_clear_error();
+  if (ERR_GET_LIB(last) != ERR_LIB_PEM || ERR_GET_REASON(last) != PEM_R_NO_START_LINE)
+    return wrong("crlfile", path,
+      "its revocation list " + std::to_string(count + 1) + " is damaged");
+  if (count == 0)
+    return wrong("crlfile", path, "holds no revocation list in PEM (BEGIN X509 CRL)");
+  X509_STORE_set_flags(store,
+    X509_V_FLAG_CRL_CHECK
+      | (options.crl_check == ssl_crl_check::chain ? X509_V_FLAG_CRL_CHECK_ALL : 0));
+  return {};
+}
+
 /// Takes the client's own certificate and key.
 error identify(ssl_ctx_st* context, const ssl_options& options) {
   if (options.certfile.empty()) {
@@ -277,8 +311,13 @@ int on_certificate(int fine, X509_STORE_CTX* what) {
   auto* ssl = static_cast<SSL*>(
     X509_STORE_CTX_get_ex_data(what, SSL_get_ex_data_X509_STORE_CTX_idx()));
   auto& findings = *static_cast<tls_findings*>(SSL_get_app_data(ssl));
-  if (findings.certificate.empty())
-    findings.certificate = certificate_words(what, findings.host);
+  // OpenSSL knows no exceptions.
+  try {
+    if (findings.certificate.empty())
+      findings.certificate = certificate_words(what, findings.host);
+  } catch (const std::bad_alloc&) {
+    findings.certificate.clear();
+  }
   return 0;
 }
 
@@ -312,6 +351,8 @@ result<context_ptr> make_context(const ssl_options& options) {
     return wrong("ciphers", options.ciphers,
       "names no cipher of TLS 1.2 that OpenSSL allows: see openssl ciphers");
   if (auto failed = trust(context, options); failed.code != error_code::none)
+    return failed;
+  if (auto failed = heed_revocations(context, options); failed.code != error_code::none)
     return failed;
   if (auto failed = identify(context, options); failed.code != error_code::none)
     return failed;

@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <array>
 #include <ctime>
+#include <memory>
 #include <string_view>
 
 namespace cafka::actors {
@@ -77,6 +78,36 @@ std::string hosts_of(const X509* certificate) {
     add("...");
   GENERAL_NAMES_free(names);
   return result.empty() ? name_text(X509_get_subject_name(certificate)) : result;
+}
+
+/// Whether it has the host's number, but as a name.
+bool has_number_as_name(const X509* certificate, const std::string& host) {
+  const std::unique_ptr<GENERAL_NAMES, decltype(&GENERAL_NAMES_free)> names{
+    static_cast<GENERAL_NAMES*>(
+      X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)),
+    &GENERAL_NAMES_free};
+  for (int i = 0; i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const auto* name = sk_GENERAL_NAME_value(names.get(), i);
+    if (name->type == GEN_DNS
+      && std::string_view{reinterpret_cast<const char*>(
+                            ASN1_STRING_get0_data(name->d.dNSName)),
+           static_cast<std::size_t>(ASN1_STRING_length(name->d.dNSName))}
+        == host)
+      return true;
+  }
+  return false;
+}
+
+/// When the CA says that it revoked a certificate.
+std::string revocation_time(const X509_CRL* list, const X509* certificate) {
+  X509_REVOKED* entry = nullptr;
+  if (list == nullptr
+    || X509_CRL_get0_by_cert(
+         const_cast<X509_CRL*>(list), &entry, const_cast<X509*>(certificate))
+      == 0
+    || entry == nullptr)
+    return "?";
+  return time_text(X509_REVOKED_get0_revocationDate(entry));
 }
 
 std::string version_words(const ssl_options& options) {
@@ -158,8 +189,33 @@ std::string certificate_words(X509_STORE_CTX* refused, const std::string& host) 
   case X509_V_ERR_CERT_NOT_YET_VALID:
     return which + " is not valid before " + time_text(X509_get0_notBefore(certificate))
       + ": wait, or correct this machine's clock";
-  case X509_V_ERR_HOSTNAME_MISMATCH:
+  case X509_V_ERR_CERT_REVOKED:
+    return which + " was revoked by its CA (" + issuer + ") on "
+      + revocation_time(X509_STORE_CTX_get0_current_crl(refused), certificate)
+      + ", as crlfile says: the broker needs a new one";
+  case X509_V_ERR_UNABLE_TO_GET_CRL:
+    return "crlfile has no revocation list of the CA (" + issuer + ") of " + which
+      + ": add that list";
+  case X509_V_ERR_CRL_HAS_EXPIRED:
+    return "the revocation list that crlfile has of the CA (" + issuer + ") of " + which
+      + " expired on "
+      + time_text(X509_CRL_get0_nextUpdate(X509_STORE_CTX_get0_current_crl(refused)))
+      + ": fetch the present one, unless this machine's clock is wrong";
+  case X509_V_ERR_CRL_NOT_YET_VALID:
+    return "the revocation list that crlfile has of the CA (" + issuer + ") of " + which
+      + " is not valid before "
+      + time_text(X509_CRL_get0_lastUpdate(X509_STORE_CTX_get0_current_crl(refused)))
+      + ": wait, or correct this machine's clock";
+  case X509_V_ERR_CRL_SIGNATURE_FAILURE:
+    return "the revocation list that crlfile has of the CA (" + issuer + ") of " + which
+      + " is not signed by that CA: fetch the right one";
   case X509_V_ERR_IP_ADDRESS_MISMATCH:
+    if (has_number_as_name(certificate, host))
+      return "its certificate has " + printable(host) + " as a name (DNS:"
+        + printable(host) + "), where an address counts alone (IP:" + printable(host)
+        + "): it needs a new one with that in subjectAltName, or set verify_chain";
+    [[fallthrough]];
+  case X509_V_ERR_HOSTNAME_MISMATCH:
     return "its certificate is for " + hosts_of(certificate) + " and not for "
       + printable(host) + ": name the broker as the certificate does, or set server_name";
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -186,14 +242,13 @@ std::string failure_words(
   if (findings.speaks_no_tls)
     return "what answers there does not speak TLS: use the broker's TLS port, or set "
            "use_ssl to false";
+  // What OpenSSL noted before it, about a signature for instance, says less.
+  if (!findings.certificate.empty())
+    return findings.certificate;
   if (ERR_GET_LIB(error) == ERR_LIB_SSL) {
     if (reason > SSL_AD_REASON_OFFSET)
       return alert_words(reason - SSL_AD_REASON_OFFSET, findings, options);
     switch (reason) {
-    case SSL_R_CERTIFICATE_VERIFY_FAILED:
-      if (!findings.certificate.empty())
-        return findings.certificate;
-      break;
     case SSL_R_UNSUPPORTED_PROTOCOL:
     case SSL_R_VERSION_TOO_LOW:
     case SSL_R_WRONG_SSL_VERSION: return version_words(options);

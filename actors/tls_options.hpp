@@ -19,6 +19,14 @@ enum class ssl_verify : std::uint8_t {
   verify_none,
 };
 
+/// Which certificates are looked up in `crlfile`.
+enum class ssl_crl_check : std::uint8_t {
+  /// The broker's own.
+  peer,
+  /// Also those that vouch for it: `crlfile` needs a list of each of their CAs.
+  chain,
+};
+
 /// The oldest version of TLS that is spoken. Older ones than these are not (RFC 8996).
 enum class tls_version : std::uint8_t { tls_1_2, tls_1_3 };
 
@@ -53,6 +61,12 @@ struct ssl_options {
   /// The environment variable that holds the password, instead of `password`. It is read
   /// once, when a worker is created; empty: none.
   std::string password_env = {};
+  /// Revocation lists (CRLs) of the CAs, one or more in one file: what they name is
+  /// refused, and so is a certificate of a CA that has no list there, or an expired one.
+  /// Empty: none are looked at. librdkafka: `ssl.crl.location`.
+  std::string crlfile = {};
+  /// Of no effect without `crlfile`. Erlang: `crl_check`, whose `true` is `chain`.
+  ssl_crl_check crl_check = ssl_crl_check::peer;
 
   friend bool operator==(const ssl_options&, const ssl_options&) = default;
 };
@@ -63,6 +77,16 @@ bool inspect(Inspector& f, ssl_verify& x) {
   const auto set = [&x](std::uint8_t value) {
     x = static_cast<ssl_verify>(value);
     return value <= static_cast<std::uint8_t>(ssl_verify::verify_none);
+  };
+  return f.apply(get, set);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, ssl_crl_check& x) {
+  const auto get = [&x] { return static_cast<std::uint8_t>(x); };
+  const auto set = [&x](std::uint8_t value) {
+    x = static_cast<ssl_crl_check>(value);
+    return value <= static_cast<std::uint8_t>(ssl_crl_check::chain);
   };
   return f.apply(get, set);
 }
@@ -84,7 +108,8 @@ bool inspect(Inspector& f, ssl_options& x) {
     f.field("keyfile", x.keyfile), f.field("password", x.password),
     f.field("verify", x.verify), f.field("server_name", x.server_name),
     f.field("min_version", x.min_version), f.field("ciphers", x.ciphers),
-    f.field("password_file", x.password_file), f.field("password_env", x.password_env));
+    f.field("password_file", x.password_file), f.field("password_env", x.password_env),
+    f.field("crlfile", x.crlfile), f.field("crl_check", x.crl_check));
 }
 
 } // namespace cafka

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <sys/socket.h>
 #include <utility>
 
@@ -75,6 +76,8 @@ struct socket_bio {
   static const BIO_METHOD* method() {
     static const auto* const made = [] {
       auto* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cafka socket");
+      if (m == nullptr)
+        throw std::bad_alloc{};
       BIO_meth_set_read(m, &read);
       BIO_meth_set_write(m, &write);
       BIO_meth_set_ctrl(m, &control);
@@ -89,6 +92,8 @@ tls_stream::tls_stream(std::unique_ptr<ssl_st, detail::tls_free> ssl, int fd,
   : options_(std::move(options)), fd_(fd), ssl_(std::move(ssl)) {
   findings_.host = std::move(host);
   auto* bio = BIO_new(socket_bio::method());
+  if (bio == nullptr)
+    throw std::bad_alloc{};
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);

@@ -103,6 +103,35 @@ identity authority::issue(const certificate_content& content) const {
     pem_of(key)};
 }
 
+std::string authority::revoke(
+  const std::vector<identity>& whom, int valid_from, int valid_until) const {
+  const std::unique_ptr<X509_CRL, decltype(&X509_CRL_free)> list{
+    made(X509_CRL_new()), &X509_CRL_free};
+  X509_CRL_set_version(list.get(), 1);
+  X509_CRL_set_issuer_name(list.get(), X509_get_subject_name(certificate_.get()));
+  const std::unique_ptr<ASN1_TIME, decltype(&ASN1_TIME_free)> time{
+    made(ASN1_TIME_new()), &ASN1_TIME_free};
+  X509_time_adj_ex(time.get(), valid_from, 0, nullptr);
+  X509_CRL_set1_lastUpdate(list.get(), time.get());
+  X509_time_adj_ex(time.get(), valid_until, 0, nullptr);
+  X509_CRL_set1_nextUpdate(list.get(), time.get());
+  ASN1_TIME_set_string(time.get(), "20260101000000Z");
+  for (const auto& who : whom) {
+    const std::unique_ptr<BIO, decltype(&BIO_free)> in{
+      BIO_new_mem_buf(who.certificate.data(), static_cast<int>(who.certificate.size())),
+      &BIO_free};
+    const certificate_ptr certificate{
+      made(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr)), &X509_free};
+    auto* entry = made(X509_REVOKED_new());
+    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate.get()));
+    X509_REVOKED_set_revocationDate(entry, time.get());
+    X509_CRL_add0_revoked(list.get(), entry);
+  }
+  if (X509_CRL_sign(list.get(), key_.get(), EVP_sha256()) == 0)
+    throw std::runtime_error("OpenSSL does not sign");
+  return pem([&](BIO* out) { return PEM_write_bio_X509_CRL(out, list.get()); });
+}
+
 std::string authority::certificate() const {
   return pem_of(certificate_);
 }

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 struct evp_pkey_st;
 struct x509_st;
@@ -33,6 +34,9 @@ public:
   authority(const std::string& name, const authority& above);
 
   [[nodiscard]] identity issue(const certificate_content& content = {}) const;
+  /// A list of those that it has revoked, all on the 1st of January 2026; PEM.
+  [[nodiscard]] std::string revoke(
+    const std::vector<identity>& whom, int valid_from = -1, int valid_until = 30) const;
   /// Its own certificate.
   [[nodiscard]] std::string certificate() const;
   /// What a file with its certificate is called in a directory of CAs.

@@ -71,7 +71,11 @@ TEST_CASE("a name in a certificate is no address, and an address no name") {
   stage s;
   tls_peer by_name{
     {.who = s.ca.issue({.hosts = "DNS:localhost,DNS:127.0.0.1"})}, tls_peer::silent()};
-  CHECK(s.reason(by_name.address()).code == error_code::tls_failed);
+  const auto as_name = s.reason(by_name.address());
+  CHECK(as_name.code == error_code::tls_failed);
+  CHECK_THAT(as_name.detail,
+    ContainsSubstring("its certificate has 127.0.0.1 as a name (DNS:127.0.0.1), where an "
+                      "address counts alone (IP:127.0.0.1): "));
   tls_peer by_number{{.who = s.ca.issue({.hosts = "IP:127.0.0.1"})}, tls_peer::silent()};
   CHECK(s.reason(by_number.by_name()).code == error_code::tls_failed);
 }

@@ -4,7 +4,7 @@
 
 #include <catch2/generators/catch_generators.hpp>
 
-#include <future>
+#include <atomic>
 #include <stdexcept>
 
 using namespace cafka;
@@ -19,25 +19,11 @@ application_options logging_to(const kept_log& log, log_level from = log_level::
   return options;
 }
 
-/// A fetch that rests at the end of the log.
-auto resting_fetch(application& app, const std::string& topic) {
-  return std::async(std::launch::async, [&app, topic] {
-    cafka::fetch request;
-    request.topic = topic;
-    request.partition = 0;
-    request.offset = 0;
-    request.wait_time = milliseconds{60'000};
-    request.deadline = patience;
-    return app.fetch(request, "w");
-  });
-}
-
 } // namespace
 
 TEST_CASE("a broker that is away is logged once, and once when it is back") {
   const kept_log log;
   mock_cluster cluster{1};
-  const auto topic = cluster.create_topic("topic");
   cluster.set_down(1);
   auto options = logging_to(log);
   options.disable_default_worker = false;
@@ -49,22 +35,6 @@ TEST_CASE("a broker that is away is logged once, and once when it is back") {
   INFO(log.text());
   CHECK(log.count("warning") == 1);
   CHECK(log.count("info worker w: 127.0.0.1:") == 1);
-  SECTION("and lost, when it goes with a request on its connection") {
-    auto fetch = resting_fetch(*s.app, topic);
-    REQUIRE(eventually([&] { return REQUIRE_VALUE(s.app->status("w")).pending == 1; }));
-    REQUIRE(eventually([&] {
-      const auto status = REQUIRE_VALUE(s.app->status("w"));
-      return std::ranges::any_of(
-        status.connections, [](const auto& c) { return c.connected && c.in_flight > 0; });
-    }));
-    cluster.set_down(1);
-    REQUIRE(log.wait_for("warning worker w: connection to broker 1 at "));
-    CHECK(log.count(", with 1 request on it") == 1);
-    cluster.set_up(1);
-    REQUIRE(log.wait_for(" answers again, after ", 2));
-    REQUIRE(s.app->stop(patience));
-    CHECK_FALSE(fetch.get());
-  }
 }
 
 TEST_CASE("a leader that moves is logged once") {

@@ -58,6 +58,8 @@ struct producer_options {
   /// `max.message.bytes` (1 MiB unless changed) after compression is refused there, and
   /// sent in smaller ones.
   std::size_t batch_size = 1'000'000;
+  /// Records at which a batch is full as well; zero: its bytes alone decide.
+  std::size_t batch_records = 0;
   /// Bytes of batches in one request, and of the largest record before compression.
   std::size_t max_request_size = 4 * 1024 * 1024;
   /// Requests on the way to one broker at a time, from 1 to 5 with idempotence.

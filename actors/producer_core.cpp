@@ -14,6 +14,8 @@ namespace {
 protocol::accumulator_options accumulator_options_of(const producer_options& o) {
   protocol::accumulator_options result;
   result.batch_size = o.batch_size;
+  if (o.batch_records > 0)
+    result.batch_records = o.batch_records;
   result.sticky_size = o.sticky_size;
   result.max_record_size = o.max_request_size;
   result.buffer_memory = o.buffer_memory;

@@ -62,7 +62,8 @@ accumulator::appended accumulator::append(
     auto& builder = p->open.builder;
     const auto size = builder.size();
     if (!builder.empty() && builder.capacity() - size >= bound
-      && size + bound <= t.batch_size.load(std::memory_order_relaxed) && !is_closed()) {
+      && size + bound <= t.batch_size.load(std::memory_order_relaxed)
+      && has_place(builder) && !is_closed()) {
       builder.append_within(r.key, r.value, r.time.value_or(now));
       if (keyless) {
         p->sticky_bytes += builder.size() - size;
@@ -207,7 +208,8 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
   auto& builder = p.open.builder;
   const auto size = builder.size();
   if (builder.capacity() - size < bound
-    || size + bound > p.topic.batch_size.load(std::memory_order_relaxed)) {
+    || size + bound > p.topic.batch_size.load(std::memory_order_relaxed)
+    || !has_place(builder)) {
     if (!make_room(p, bound, forced)) {
       outcome.status = error_code::queue_full;
     } else {
@@ -242,7 +244,7 @@ bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced
   auto& builder = p.open.builder;
   const auto batch_size = p.topic.batch_size.load(std::memory_order_relaxed);
   const auto largest = buffer_pool::rounded(batch_size);
-  if (!builder.empty() && builder.size() + bound <= batch_size) {
+  if (!builder.empty() && builder.size() + bound <= batch_size && has_place(builder)) {
     auto larger = pool_->take(
       std::min(std::max(builder.size() + bound, builder.capacity() * 4), largest),
       forced);

@@ -122,6 +122,8 @@ struct topic_buffers {
 struct accumulator_options {
   /// Bytes, before compression, at which a batch is closed.
   std::size_t batch_size = 1'000'000;
+  /// Records at which it is closed as well.
+  std::size_t batch_records = SIZE_MAX;
   /// Bytes of keyless records for one partition before another is chosen.
   std::size_t sticky_size = 64 * 1024;
   /// Bytes of the largest record, with what surrounds it; less if the memory is less.
@@ -274,6 +276,9 @@ private:
   appended put(partition_buffers& p, const outgoing_record& r, timestamp now,
     record_callback* done, std::size_t bound, bool& long_enough, bool forced = false);
   void starve();
+  [[nodiscard]] bool has_place(const batch_builder& b) const {
+    return static_cast<std::size_t>(b.count()) < options_.batch_records;
+  }
   bool make_room(partition_buffers& p, std::size_t bound, bool forced);
   void close_open(partition_buffers& p);
   void tell(partition_buffers& p);

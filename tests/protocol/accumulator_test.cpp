@@ -104,6 +104,20 @@ TEST_CASE("a record larger than a batch goes alone") {
   CHECK(f.taken() == std::vector<std::string>{"a", large, "b"});
 }
 
+TEST_CASE("a batch is full at its records as well as at its bytes") {
+  accumulator_options o;
+  o.batch_records = 3;
+  fixture f{o};
+  for (int i = 0; i != 8; ++i)
+    REQUIRE(f.add("x").status == error_code::none);
+  auto& buffers = *f.topic().ever.at(0);
+  CHECK(accumulator::peek(buffers).closed);
+  std::vector<std::int32_t> counts;
+  while (const auto filled = f.batches.take(buffers, true))
+    counts.push_back(filled->builder.count());
+  CHECK(counts == std::vector<std::int32_t>{3, 3, 2});
+}
+
 TEST_CASE("keyless records are spread evenly, in runs, and rather over short queues") {
   accumulator_options o;
   o.sticky_size = 1'000;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/actors/interfaces.hpp>
+#include <cafka/actors/worker.hpp>
 #include <cafka/app/cli/record_format.hpp>
 #include <cafka/protocol/machines/partitioner.hpp>
 
@@ -88,7 +89,7 @@ struct describe_topics_arguments {
 
 struct produce_arguments {
   std::string topic;
-  /// Nothing: by its key where a record has one, else 0.
+  /// Nothing: by its key where a record has one, else as a producer chooses.
   std::optional<partition_id> partition;
   /// Empty: standard input.
   std::vector<std::string> files;
@@ -107,9 +108,16 @@ struct produce_arguments {
   std::vector<record::header> headers;
   codec compression = codec::none;
   std::int16_t required_acks = -1;
-  /// Chooses by the key; what the configuration file says.
+  /// Most records in a batch; nothing: as many as its bytes allow.
+  std::optional<std::size_t> batch_size;
+  /// Neither progress nor a summary.
+  bool quiet = false;
+  // What the configuration file says, and `--timeout`.
+  /// Chooses by the key.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
-  std::size_t batch_size = 10'000;
+  /// From a record's reading to its outcome.
+  milliseconds timeout{60'000};
+  bool allow_auto_topic_creation = true;
 };
 
 struct fetch_arguments {
@@ -150,6 +158,12 @@ struct stream_arguments {
   /// Whether null is `NULL` in a format.
   bool name_nulls = false;
   isolation_level isolation = isolation_level::read_uncommitted;
+  // What the configuration file says, and `--timeout`.
+  actors::offset_reset auto_offset_reset = actors::offset_reset::none;
+  milliseconds commit_interval{5'000};
+  std::size_t commit_threshold = 100;
+  /// For each request, and for how long a partition may be out of reach.
+  milliseconds timeout{10'000};
 };
 
 struct offsets_arguments {

@@ -138,13 +138,13 @@ void add_isolation(option_adder& in, isolation_level& to) {
 void add_produce(CLI::App& root, parsed_arguments& all) {
   const auto to = std::make_shared<produce_arguments>();
   option_adder in{root, "produce",
-    "Produce the lines of standard input or of files, or whole files, in batches: what "
-    "is there is sent, without waiting for more. Prints where each batch went"};
+    "Produce the lines of standard input or of files, or whole files: what is there is "
+    "sent, without waiting for more. Prints one line about all of it at the end"};
   in.command().footer(produce_epilogue);
   in.topic(to->topic);
   in.partition(to->partition,
     "The partition; unless told a record's key decides as in Kafka's own clients, and "
-    "records without a key go to 0");
+    "records without a key go to all of them in turn, some at a time");
   auto* files = in.command().add_option(
     "FILE", to->files, "Files to produce; standard input without them");
   in.command()
@@ -177,8 +177,9 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
     "How many replicas must have a batch before the broker answers: 0 (no answer), 1 "
     "(the leader) or all in sync; all unless told",
     "0|1|all", "0, 1 or all", parse_acks, to->required_acks);
-  in.parsed("--batch-size", "Most records in a batch; 10000 unless told", "NUMBER",
-    "a number from 1 to 1000000", parse_batch_size, to->batch_size);
+  in.parsed("--batch-size", "Most records in a batch; unless told its bytes decide",
+    "NUMBER", "a number from 1 to 1000000", parse_batch_size, to->batch_size);
+  in.command().add_flag("-q,--quiet", to->quiet, "Print no progress and no last line");
   in.common(all.common);
   in.command().callback([&all, to, delimiter, key_delimiter] {
     for (const auto* option : {delimiter, key_delimiter}) {
@@ -232,8 +233,8 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
     "beginning, end, stored, an offset, -NUMBER, or a time such as "
     "@2024-05-01T12:30:00Z",
     parse_beginning, to->from);
-  in.command().add_flag(
-    "-e,--exit", to->exit_at_end, "End where the log does instead of waiting for more");
+  in.command().add_flag("-e,--exit", to->exit_at_end,
+    "End where the log ends at the start instead of waiting for more");
   in.parsed("-c,-n,--count", "Stop after so many records, all partitions together",
     "NUMBER", "a number of records", parse_number, to->count);
   in.command()

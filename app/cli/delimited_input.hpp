@@ -2,6 +2,7 @@
 
 #include <cafka/protocol/result.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -16,8 +17,9 @@ public:
   /// Reads from the descriptor `fd`, which stays the caller's. `delimiter` is not empty.
   delimited_input(int fd, std::string delimiter);
 
-  /// Whether `next` answers now, without waiting for somebody to write.
-  [[nodiscard]] bool ready();
+  /// Whether `next` answers without waiting for somebody to write; waits for that so
+  /// long, after each piece of what is written.
+  [[nodiscard]] bool ready(std::chrono::milliseconds patience = {});
 
   /// The next piece without its delimiter, valid until the next call; nothing at the end.
   ///

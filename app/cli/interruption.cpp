@@ -39,7 +39,6 @@ interruption::interruption(std::function<void()> on_end) : on_end_(std::move(on_
   if (event_fd < 0)
     throw std::system_error{errno, std::generic_category(), "eventfd"};
   thread_ = std::thread{[this] { watch(); }};
-  std::signal(SIGPIPE, SIG_IGN);
   for (const auto signal : {SIGINT, SIGTERM})
     set_handler(signal, [](int) { wake(by_signal); });
 }
@@ -47,7 +46,6 @@ interruption::interruption(std::function<void()> on_end) : on_end_(std::move(on_
 interruption::~interruption() {
   for (const auto signal : {SIGINT, SIGTERM})
     set_handler(signal, SIG_DFL);
-  std::signal(SIGPIPE, SIG_DFL);
   wake(by_owner);
   thread_.join();
   ::close(event_fd);

@@ -8,8 +8,7 @@ namespace cafka::cli {
 /// Tells once when the program should come to its end: on SIGINT and SIGTERM, and when
 /// nobody reads standard output any more. A second signal ends it at once.
 ///
-/// There is one at a time. While it lives, writing to a pipe that nobody reads is an
-/// error instead of a signal.
+/// There is one at a time. SIGPIPE must be ignored.
 class interruption {
 public:
   /// Calls `on_end` in a thread of its own.

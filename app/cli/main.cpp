@@ -2,15 +2,35 @@
 #include <cafka/app/cli/demo.hpp>
 #include <cafka/app/cli/session.hpp>
 
+#include <csignal>
 #include <cstdio>
 
 namespace {
 
 using namespace cafka::cli;
 
+/// What the configuration file and `--timeout` say, for the commands that do not ask the
+/// worker alone.
+void add_settings(client_arguments& command, const settings& from) {
+  const auto& options = from.options;
+  if (auto* produce = std::get_if<produce_arguments>(&command)) {
+    produce->partitioner = options.partitioner;
+    produce->allow_auto_topic_creation = options.allow_auto_topic_creation;
+    if (from.names_timeout)
+      produce->timeout = options.request_timeout;
+  } else if (auto* stream = std::get_if<stream_arguments>(&command)) {
+    stream->auto_offset_reset = options.auto_offset_reset;
+    stream->commit_interval = options.commit_interval;
+    stream->commit_threshold = options.commit_threshold;
+    stream->timeout = options.request_timeout;
+  }
+}
+
 exit_code run_command(client_arguments command, output_format format, settings from) {
-  if (auto* produce = std::get_if<produce_arguments>(&command))
-    produce->partitioner = from.options.partitioner;
+  // A reader that goes is an error of what is printed, not the program's end by a signal,
+  // to its last moment: what is left is printed then.
+  std::signal(SIGPIPE, SIG_IGN);
+  add_settings(command, from);
   printer out{format};
   session with{std::move(from)};
   if (const auto connected = with.connect(); !connected) {

@@ -186,17 +186,36 @@ void printer::print(const topic_info& t) {
       p.status == error_code::none ? "" : "  " + name(p.status)));
 }
 
-void printer::print(const produced& where, std::size_t count) {
+void printer::print(const produce_summary& written) {
+  const auto seconds = std::chrono::duration<double>(written.elapsed).count();
   if (json()) {
-    line(dump({{"topic", where.topic}, {"partition", where.partition.value()},
-      {"base_offset", json_of(where.base_offset)}, {"count", count},
-      {"log_append_time", json_of(where.log_append_time)}}));
-  } else {
-    line(fmt::format("{}/{}  {} record{} {}", escaped(where.topic),
-      where.partition.value(), count, count == 1 ? "" : "s",
-      where.base_offset ? "from offset " + number_or_dash(where.base_offset)
-                        : "sent, and no answer was asked for"));
+    json_value all{{"topic", written.topic}, {"records", written.records},
+      {"bytes", written.bytes}, {"seconds", seconds},
+      {"not_written", written.not_written}, {"unknown", written.unknown},
+      {"partitions", json_value::array()}};
+    const auto or_null = [](log_offset o) {
+      return o.value() < 0 ? json_value(nullptr) : json_value(o.value());
+    };
+    for (const auto& [id, part] : written.partitions)
+      all["partitions"].push_back({{"partition", id.value()}, {"records", part.records},
+        {"base_offset", or_null(part.base_offset)},
+        {"last_offset", or_null(part.last_offset)}});
+    line(dump(all));
+    return;
   }
+  auto text = escaped(written.topic);
+  const auto& all = written.partitions;
+  if (all.size() == 1)
+    text += '/' + std::to_string(all.begin()->first.value());
+  text += "  " + counted(written.records, "record");
+  if (all.size() == 1 && all.begin()->second.base_offset.value() >= 0)
+    text += " from offset " + std::to_string(all.begin()->second.base_offset.value());
+  if (all.size() > 1)
+    text += "  " + counted(all.size(), "partition");
+  text += fmt::format("  {}  {:.2f} s", counted(written.bytes, "byte"), seconds);
+  if (!written.answered)
+    text += "  no answer was asked for";
+  line(std::move(text));
 }
 
 void printer::print(
@@ -226,9 +245,8 @@ void printer::print_with_partition(
 
 void printer::print(const record_format& format, const std::string& topic,
   partition_id partition, const protocol::record_view& record) {
-  std::string text;
-  format.append(text, topic, partition, record);
-  append(text);
+  format.append(buffer_, topic, partition, record);
+  append({});
 }
 
 void printer::print(const listed_offset& found, const std::string& at) {

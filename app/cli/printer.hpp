@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cafka/app/cli/arguments.hpp>
+#include <cafka/app/cli/produce_tally.hpp>
 
 #include <cerrno>
 #include <string>
@@ -24,7 +25,7 @@ public:
   /// `done` says in text what worked; what did not is a line in JSON only.
   void print(const topic_result& topic, const std::string& done);
 
-  void print(const produced& where, std::size_t count);
+  void print(const produce_summary& written);
   void print(const std::string& topic, partition_id partition,
     const protocol::record_view& record);
   /// The same with the partition in front, in text too.

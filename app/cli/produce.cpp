@@ -1,6 +1,7 @@
 #include <cafka/app/cli/commands.hpp>
 #include <cafka/app/cli/delimited_input.hpp>
 #include <cafka/app/cli/progress.hpp>
+#include <cafka/app/cli/record_sink.hpp>
 #include <cafka/app/cli/session.hpp>
 #include <cafka/app/cli/text.hpp>
 
@@ -9,18 +10,17 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <limits>
-#include <map>
 #include <sys/stat.h>
 #include <system_error>
 #include <unistd.h>
+#include <vector>
 
 namespace cafka::cli {
 
 namespace {
 
-/// Bytes of records that are collected for one batch: well below a broker's limit of
-/// 1 MB.
-constexpr std::size_t batch_bytes = 500'000;
+/// How often what became of records is looked at while there is nothing to read.
+constexpr milliseconds look_around{100};
 
 /// Kafka counts the bytes of a value in 31 bits.
 constexpr std::size_t most_bytes = std::numeric_limits<std::int32_t>::max();
@@ -66,82 +66,85 @@ std::optional<std::uint64_t> bytes_ahead(const produce_arguments& what) {
   return total;
 }
 
-/// Where a record comes from, in words: `line 3`, `line 3 of a.txt` or `a.txt`.
-struct origin {
-  std::string file = {};  ///< Empty: standard input.
-  std::uint64_t line = 0; ///< Zero: all of the file.
-
-  [[nodiscard]] std::string text() const {
-    if (line == 0)
-      return file;
-    return fmt::format("line {}{}", line, file.empty() ? "" : " of " + file);
-  }
-};
-
-/// One run: collects records by partition and sends them in batches.
+/// One run: reads records and hands them on, until one of them fails.
 class producing {
 public:
   producing(const produce_arguments& what, application& app, printer& out)
     : what_(what),
-      app_(app),
       out_(out),
-      progress_(bytes_ahead(what)),
-      prints_to_terminal_(::isatty(STDOUT_FILENO) == 1) {}
+      progress_(bytes_ahead(what), !what.quiet),
+      sink_(make_producer_sink(what, app, tally_, [this] { show_progress(); })) {
+    for (const auto& [key, value] : what_.headers)
+      headers_.push_back(
+        {key, value ? std::optional{protocol::as_bytes(*value)} : std::nullopt});
+  }
 
   [[nodiscard]] bool run() {
+    const auto read_all = read();
+    const auto written_all = sink_->finish();
+    progress_.hide();
+    if (!what_.quiet && (tally_.summary().records > 0 || (read_all && written_all)))
+      print_summary();
+    if (const auto& failed = tally_.first_failure())
+      tell(*failed);
+    else if (!read_all)
+      tell_of_input();
+    return read_all && written_all;
+  }
+
+private:
+  /// False when there is no use in reading on.
+  bool read() {
     if (what_.files.empty())
-      return produce_lines(STDIN_FILENO, {}) && send_all();
+      return read_lines(STDIN_FILENO, {});
     for (const auto& path : what_.files) {
       const open_file file{path};
       if (!file.why().empty())
         return fail("cannot open " + path, file.why());
-      if (!(what_.lines ? produce_lines(file.fd(), path) : produce_file(file.fd(), path)))
+      if (!(what_.lines ? read_lines(file.fd(), path) : read_file(file.fd(), path)))
         return false;
     }
-    return send_all();
+    return true;
   }
 
-private:
-  struct batch {
-    produce request;
-    std::size_t bytes = 0;       // Of keys and values.
-    std::size_t input_bytes = 0; // That were read for them.
-    origin first;
-    origin last;
-  };
-
-  bool produce_lines(int fd, const std::string& file) {
+  bool read_lines(int fd, const std::string& file) {
+    origins_.begin(count_, file, true);
     delimited_input in{fd, what_.delimiter};
-    origin from{file, 0};
     while (true) {
       // What is there is sent before waiting for more.
-      if (!in.ready() && !send_all())
-        return false;
-      ++from.line;
+      if (!in.ready()) {
+        do {
+          if (!sink_->idle())
+            return false;
+          show_progress();
+        } while (!in.ready(look_around));
+      }
       const auto line = in.next();
       if (!line)
-        return fail("cannot read " + from.text(), line.error().detail);
+        return fail("cannot read " + origins_.text(count_), line.error().detail);
       if (!*line)
         return true;
-      record next;
-      next.key = what_.key;
+      protocol::outgoing_record next;
+      if (what_.key)
+        next.key = protocol::as_bytes(*what_.key);
       if (what_.key_delimiter.empty()) {
-        next.value = **line;
+        next.value = protocol::as_bytes(**line);
       } else if (const auto at = (*line)->find(what_.key_delimiter);
                  at != std::string_view::npos) {
-        next.key = (*line)->substr(0, at);
-        next.value = (*line)->substr(at + what_.key_delimiter.size());
+        next.key = protocol::as_bytes((*line)->substr(0, at));
+        next.value = protocol::as_bytes((*line)->substr(at + what_.key_delimiter.size()));
       } else {
-        return fail("cannot produce " + from.text(),
+        return fail("cannot produce " + origins_.text(count_),
           fmt::format(
             "it has no key: \"{}\" is not in it", escaped(what_.key_delimiter)));
       }
-      if (!add(std::move(next), from, (*line)->size() + what_.delimiter.size()))
+      if (!add(next, (*line)->size() + what_.delimiter.size()))
         return false;
     }
   }
 
-  bool produce_file(int fd, const std::string& file) {
+  bool read_file(int fd, const std::string& file) {
+    origins_.begin(count_, file, false);
     std::string content;
     char buffer[64 * 1024];
     while (content.size() <= most_bytes) {
@@ -157,130 +160,87 @@ private:
     if (content.size() > most_bytes)
       return fail("cannot produce " + file,
         fmt::format("a record holds {} bytes at most", most_bytes));
-    const auto size = content.size();
-    record next;
-    next.key = what_.key;
-    next.value = std::move(content);
-    return add(std::move(next), {file, 0}, size);
+    protocol::outgoing_record next;
+    if (what_.key)
+      next.key = protocol::as_bytes(*what_.key);
+    next.value = protocol::as_bytes(content);
+    return add(next, content.size());
   }
 
-  bool add(record next, const origin& from, std::size_t input_bytes) {
+  bool add(protocol::outgoing_record& next, std::size_t input_bytes) {
     if (what_.empty_is_null) {
       if (next.key && next.key->empty())
         next.key.reset();
       if (next.value && next.value->empty())
         next.value.reset();
     }
-    next.headers = what_.headers;
+    next.headers = headers_;
     next.time = what_.time;
-    const auto partition = partition_of(next);
-    if (!partition)
-      return fail("cannot find the partitions of " + what_.topic, partition.error());
-    const auto bytes = next.key.value_or("").size() + next.value.value_or("").size();
-    auto& to = open_[*partition];
-    if (!to.request.records.empty() && to.bytes + bytes > batch_bytes && !send(to))
-      return false;
-    if (to.request.records.empty()) {
-      to.request.topic = what_.topic;
-      to.request.partition = *partition;
-      to.request.required_acks = what_.required_acks;
-      to.request.compression = what_.compression;
-      to.first = from;
-    }
-    to.last = from;
-    to.bytes += bytes;
-    to.input_bytes += input_bytes;
-    to.request.records.push_back(std::move(next));
-    // A topic that nobody knows yet has partitions once there is a record in it.
-    const auto full = to.request.records.size() >= what_.batch_size
-      || to.bytes >= batch_bytes || !*partition;
-    return !full || send(to);
+    next.partition = what_.partition.value_or(-1);
+    input_bytes_ += input_bytes;
+    return sink_->add(next, count_++);
   }
 
-  /// Nothing while the topic is not there: its partitioner finds the way for one record.
-  result<std::optional<partition_id>> partition_of(const record& r) {
-    if (what_.partition)
-      return what_.partition;
-    if (!r.key)
-      return std::optional{partition_id{0}};
-    if (partitions_ == 0) {
-      const auto all = partitions_of(app_, what_.topic);
-      if (!all && all.error().code == error_code::unknown_topic_or_partition)
-        return std::optional<partition_id>{};
-      if (!all)
-        return all.error();
-      partitions_ = static_cast<std::int32_t>(all->size());
-    }
-    return std::optional{what_.partitioner({.topic = what_.topic,
-      .key = protocol::as_bytes(*r.key),
-      .partitions = partitions_})};
+  void show_progress() {
+    // What has its outcome is as good as its share of what was read.
+    const auto settled = tally_.settled();
+    const auto bytes = static_cast<double>(input_bytes_) * static_cast<double>(settled)
+      / static_cast<double>(std::max<std::uint64_t>(count_, 1));
+    progress_.reach(settled, static_cast<std::uint64_t>(bytes));
   }
 
-  bool send_all() {
-    for (auto& [partition, b] : open_) {
-      if (!b.request.records.empty() && !send(b))
-        return false;
-    }
-    return true;
-  }
-
-  bool send(batch& b) {
-    const auto count = b.request.records.size();
-    const auto where = app_.produce(b.request);
-    if (!where) {
-      const auto to =
-        b.request.partition ? place(what_.topic, *b.request.partition) : what_.topic;
-      const auto from = b.first.text() + (count == 1 ? "" : " to " + b.last.text());
-      b.request.records.clear(); // Nobody knows whether they were written.
-      tell(fmt::format("cannot produce {} to {}, {}", counted(count, "record"), to, from),
-        where.error());
-      return false;
-    }
-    out_.print(*where, count);
-    if (prints_to_terminal_)
-      progress_.hide();
-    out_.flush();
-    written_ += count;
-    progress_.advance(count, b.input_bytes);
-    b = {};
-    return true;
-  }
-
-  /// Sends what came before, and says what goes no further.
-  bool fail(const std::string& what, const error& why) {
-    if (send_all())
-      tell(what, why);
+  bool fail(std::string what, std::string why) {
+    failed_ = {std::move(what), {error_code::invalid_argument, std::move(why)}};
     return false;
   }
 
-  bool fail(const std::string& what, const std::string& why) {
-    return fail(what, error{error_code::invalid_argument, why});
+  void print_summary() {
+    auto summary = tally_.summary();
+    summary.topic = what_.topic;
+    summary.elapsed =
+      std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began_);
+    summary.answered = what_.required_acks != 0;
+    out_.print(summary);
+    out_.flush(); // Before what goes to standard error.
   }
 
-  /// Says what is wrong, what was written, and what was read for nothing.
-  void tell(const std::string& what, error why) {
-    std::uint64_t unsent = 0;
-    for (const auto& [partition, b] : open_)
-      unsent += b.request.records.size();
-    const auto were = [](std::uint64_t n) { return n == 1 ? "was" : "were"; };
+  /// The first record that failed, and what became of all.
+  void tell(const produce_tally::failure& first) const {
+    const auto& s = tally_.summary();
+    auto why = first.why;
+    why.detail += fmt::format("{}{} written, {} not", why.detail.empty() ? "" : "; ",
+      were(s.records), s.not_written);
+    if (s.unknown > 0)
+      why.detail += fmt::format(", {} perhaps", s.unknown);
+    report("cannot produce " + origins_.text(first.record) + " to "
+        + (first.partition.value() < 0 ? what_.topic
+                                       : place(what_.topic, first.partition)),
+      why);
+  }
+
+  void tell_of_input() const {
+    auto [what, why] = failed_;
+    const auto written = tally_.summary().records;
     why.detail += fmt::format("{}{} before it {} written", why.detail.empty() ? "" : "; ",
-      counted(written_, "record"), were(written_));
-    if (unsent > 0)
-      why.detail += fmt::format(", and {} that {} read {} not", counted(unsent, "record"),
-        were(unsent), were(unsent));
-    progress_.hide();
-    out_.flush();
+      counted(written, "record"), written == 1 ? "was" : "were");
     report(what, why);
   }
 
+  static std::string were(std::uint64_t n) {
+    return counted(n, "record") + (n == 1 ? " was" : " were");
+  }
+
   const produce_arguments& what_;
-  application& app_;
   printer& out_;
+  produce_tally tally_;
+  record_origins origins_;
   progress progress_;
-  const bool prints_to_terminal_;
-  std::map<std::optional<partition_id>, batch> open_;
-  std::uint64_t written_ = 0;
-  std::int32_t partitions_ = 0;
+  std::unique_ptr<record_sink> sink_;
+  std::vector<protocol::header_view> headers_;
+  std::uint64_t count_ = 0; ///< Records that were handed on.
+  std::uint64_t input_bytes_ = 0;
+  std::pair<std::string, error> failed_; ///< What is wrong with the input.
+  const std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
 };
 
 } // namespace

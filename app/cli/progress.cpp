@@ -65,14 +65,14 @@ std::string progress_line(const work_done& work, std::size_t width) {
   return result.substr(0, width);
 }
 
-progress::progress(std::optional<std::uint64_t> total_bytes)
-  : on_terminal_(::isatty(STDERR_FILENO) == 1), next_(began_ + patience) {
+progress::progress(std::optional<std::uint64_t> total_bytes, bool wanted)
+  : on_terminal_(wanted && ::isatty(STDERR_FILENO) == 1), next_(began_ + patience) {
   work_.total_bytes = total_bytes;
 }
 
-void progress::advance(std::uint64_t records, std::uint64_t bytes) {
-  work_.records += records;
-  work_.bytes += bytes;
+void progress::reach(std::uint64_t records, std::uint64_t bytes) {
+  work_.records = records;
+  work_.bytes = bytes;
   const auto now = clock::now();
   if (!on_terminal_ || now < next_)
     return;

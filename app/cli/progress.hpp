@@ -25,14 +25,16 @@ struct work_done {
 /// a second at most; never where standard error is no terminal.
 class progress {
 public:
-  explicit progress(std::optional<std::uint64_t> total_bytes = {});
+  /// Not `wanted`: it never shows anything.
+  explicit progress(std::optional<std::uint64_t> total_bytes = {}, bool wanted = true);
   progress(const progress&) = delete;
   progress& operator=(const progress&) = delete;
   ~progress() { hide(); }
 
-  void advance(std::uint64_t records, std::uint64_t bytes);
+  /// So much is done by now.
+  void reach(std::uint64_t records, std::uint64_t bytes);
 
-  /// Takes the line away, before something else is printed; the next `advance` brings it
+  /// Takes the line away, before something else is printed; the next `reach` brings it
   /// back.
   void hide();
 

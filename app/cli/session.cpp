@@ -49,8 +49,7 @@ std::string_view advice(error_code code) {
            "records, cafka topics list topics";
   case error_code::message_too_large:
   case error_code::record_list_too_large:
-    return "send less at a time with --batch-size, or raise the topic's "
-           "max.message.bytes";
+    return "raise the topic's max.message.bytes, or write smaller records";
   case error_code::batch_too_large:
     return "raise what the message names, in the file of --config, or read on behind the "
            "batch";
@@ -112,6 +111,17 @@ void report(std::string_view what, const error& why) {
   std::fputs(text.c_str(), stderr);
 }
 
+bool may_pass(error_code code) {
+  switch (code) {
+  case error_code::timed_out:
+  case error_code::outcome_unknown:
+  case error_code::disconnected:
+  case error_code::connection_failed:
+  case error_code::worker_down: return true;
+  default: return protocol::is_retriable(code);
+  }
+}
+
 result<settings> read_settings(const common_arguments& common) {
   settings result;
   result.config = std::make_unique<configuration>();
@@ -144,6 +154,7 @@ result<settings> read_settings(const common_arguments& common) {
         wrong.code != error_code::none)
       return wrong;
   }
+  result.names_timeout = timeout_is_set || common.timeout;
   if (const auto added = add_tls(common, result.options); !added)
     return added.error();
   if (common.timeout)

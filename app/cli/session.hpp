@@ -15,12 +15,17 @@ namespace cafka::cli {
 /// Says on standard error what failed, why, and what to try.
 void report(std::string_view what, const error& why);
 
+/// Whether what failed so may work a little later, without anybody doing anything.
+[[nodiscard]] bool may_pass(error_code code);
+
 /// The settings of a configuration file and the command line together.
 struct settings {
   std::unique_ptr<configuration> config;
   application_options options;
   /// Whether the configuration file says which brokers to ask.
   bool names_brokers = false;
+  /// Whether it or the command line says how long a request may take.
+  bool names_timeout = false;
 };
 
 /// Error `invalid_argument` names the file and what is wrong with it.

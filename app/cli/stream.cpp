@@ -1,166 +1,369 @@
 #include <cafka/app/cli/commands.hpp>
+#include <cafka/app/cli/committer.hpp>
 #include <cafka/app/cli/interruption.hpp>
+#include <cafka/app/cli/log_offsets.hpp>
 #include <cafka/app/cli/session.hpp>
 #include <cafka/app/cli/text.hpp>
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
+#include <atomic>
+#include <cstdio>
 #include <map>
-#include <mutex>
-#include <thread>
 
 namespace cafka::cli {
 
 namespace {
 
-/// How long a broker may hold a fetch at the log's end. Streams of one broker wait behind
-/// each other, so many of them wait the less.
-constexpr milliseconds longest_wait{100};
-constexpr milliseconds shortest_wait{10};
+using clock = std::chrono::steady_clock;
 
-result<log_offset> offset_at(
-  application& app, const stream_arguments& what, partition_id p, offset_time moment) {
-  list_offsets request;
-  request.topic = what.topic;
-  request.partition = p;
-  request.time = moment;
-  request.isolation = what.isolation;
-  const auto found = app.offset(request);
-  if (!found)
-    return found.error();
-  return found->offset.value_or(0);
+/// How long records are waited for before it is looked whether somebody wants an end.
+constexpr milliseconds look_around{100};
+/// The same where the end of the log is the end: what lies behind the last record to be
+/// printed (marks of transactions, gaps) is read without a word.
+constexpr milliseconds look_for_end{20};
+
+/// The partitions that are wanted, of those that there are.
+result<std::vector<partition_id>> wanted_partitions(
+  application& app, const stream_arguments& what) {
+  auto all = partitions_of(app, what.topic);
+  if (!all || !what.partition)
+    return all;
+  if (!std::ranges::binary_search(*all, *what.partition))
+    return error{error_code::unknown_topic_or_partition,
+      "there is no " + place(what.topic, *what.partition) + ": " + what.topic + " has "
+        + counted(all->size(), "partition")};
+  return std::vector{*what.partition};
 }
 
-/// Says in `options` where to begin.
-result<done> begin_at(application& app, const stream_arguments& what, partition_id p,
-  stream_options& options) {
-  if (!what.from) {
-    if (what.group.empty())
-      options.time = offset_time::earliest();
-  } else if (const auto* offset = std::get_if<log_offset>(&*what.from)) {
-    options.offset = *offset;
-  } else if (const auto* moment = std::get_if<offset_time>(&*what.from)) {
-    options.time = *moment;
-  } else if (const auto* before = std::get_if<before_end>(&*what.from)) {
-    const auto first = offset_at(app, what, p, offset_time::earliest());
-    const auto end = first ? offset_at(app, what, p, offset_time::latest()) : first;
-    if (!end)
-      return end.error();
-    options.offset = std::max(*first, *end + -before->count);
+/// Where a group goes on in each of the partitions.
+result<std::vector<start_at>> stored_starts(application& app,
+  const stream_arguments& what, const std::vector<partition_id>& partitions) {
+  offset_fetch request;
+  request.group = what.group;
+  request.topics.emplace().push_back({what.topic, partitions});
+  const auto stored = app.offset_fetch(request);
+  if (!stored)
+    return stored.error();
+  // Where it has committed nothing.
+  const auto fresh = what.auto_offset_reset == actors::offset_reset::latest
+    ? start_at::latest()
+    : start_at::earliest();
+  std::map<partition_id, start_at> found;
+  for (const auto& o : stored->offsets) {
+    if (o.topic == what.topic && o.offset)
+      found[o.partition] = start_at::offset(*o.offset);
   }
-  return done{};
+  std::vector<start_at> result;
+  for (const auto p : partitions) {
+    const auto known = found.find(p);
+    result.push_back(known == found.end() ? fresh : known->second);
+  }
+  return result;
 }
 
-/// Streams side by side, each in a thread of its own, and what they print.
+start_at start_of(offset_time moment) {
+  if (moment.value == offset_time::latest().value)
+    return start_at::latest();
+  if (moment.value == offset_time::earliest().value)
+    return start_at::earliest();
+  return start_at::time(timestamp{milliseconds{moment.value}});
+}
+
+/// Where reading goes on that began beyond the end, as the settings say.
+result<start_at> within_log(
+  const stream_arguments& what, partition_id p, start_at where, log_offset end) {
+  if (where.is_moment() || where.value() <= end.value())
+    return where;
+  switch (what.auto_offset_reset) {
+  case actors::offset_reset::earliest: return start_at::earliest();
+  case actors::offset_reset::latest: return start_at::latest();
+  case actors::offset_reset::none: break;
+  }
+  return error{error_code::offset_out_of_range,
+    fmt::format("{} ends at offset {}, and {} is wanted", place(what.topic, p),
+      end.value(), where.value())};
+}
+
+/// One run: reads partitions with one consumer, and prints what comes.
 class streaming {
 public:
   streaming(const stream_arguments& what, application& app, printer& out)
     : what_(what), app_(app), out_(out), left_(what.count) {}
 
-  /// Makes the streams; nothing is read yet.
-  result<done> open(const std::vector<partition_id>& partitions) {
-    stream_options options;
-    options.no_wait_at_logend = what_.exit_at_end;
-    options.isolation = what_.isolation;
-    options.wait_time = std::max(
-      shortest_wait, longest_wait / static_cast<std::int64_t>(partitions.size()));
-    if (!what_.group.empty())
-      options.consumer_group = what_.group;
-    for (const auto p : partitions) {
-      auto of_partition = options;
-      if (const auto known = begin_at(app_, what_, p, of_partition); !known)
-        return error{
-          known.error().code, place(what_.topic, p) + ": " + known.error().detail};
-      streams_.emplace_back(p, app_.stream(what_.topic, p, std::move(of_partition)));
-    }
-    return done{};
-  }
-
   exit_code run() {
-    const interruption interrupted{[this] { cancel(); }};
-    std::vector<std::thread> threads;
-    for (const auto& [partition, records] : streams_)
-      threads.emplace_back([this, p = partition, &records] { read(p, records); });
-    for (auto& t : threads)
-      t.join();
+    const interruption interrupted{[this] { over_ = true; }};
+    if (const auto opened = open(); !opened) {
+      report("cannot stream " + what_.topic, opened.error());
+      return exit_failed;
+    }
+    while (!over_ && !(what_.exit_at_end && open_.empty()))
+      step();
+    // What the last batches had to say.
+    if (const auto rest = consumer_.poll(milliseconds{0}); rest && !over_)
+      on_errors(rest->errors);
+    if (commits_) {
+      if (const auto failed = commits_->finish(); failed.code != error_code::none)
+        fail("cannot commit for " + what_.group, failed);
+    }
+    static_cast<void>(consumer_.close(look_around));
     return code_;
   }
 
 private:
-  using named_stream = std::pair<partition_id, cafka::stream>;
+  /// A partition that is read.
+  struct partition_state {
+    /// Where it ends; of no meaning without `exit_at_end`.
+    log_offset end = -1;
+    /// All before it has been dealt with; -1: nobody knows yet.
+    log_offset read_to = -1;
+    /// What keeps it from being read, and since when that is known.
+    std::optional<std::pair<clock::time_point, error>> trouble = {};
+  };
 
-  void read(partition_id p, const cafka::stream& records) {
-    {
-      auto at = records.begin();
-      while (at != records.end() && print(p, *at)) {
-        // Only now it counts as handed over, and may be committed.
-        ++at;
-        if (is_over())
-          break;
-      }
-    } // The iteration ends here, with its last commit.
-    const auto outcome = records.outcome();
-    const std::lock_guard guard{mutex_};
-    if (outcome || (over_ && outcome.error().code == error_code::closed))
-      return;
-    report("cannot stream " + place(what_.topic, p), outcome.error());
-    code_ = exit_failed;
-    cancel_locked();
-  }
-
-  /// False when the record was not printed and nothing more is wanted.
-  bool print(partition_id p, const stream_record& record) {
-    const std::lock_guard guard{mutex_};
-    if (over_)
-      return false;
-    if (what_.format)
-      out_.print(*what_.format, what_.topic, p, record);
-    else
-      out_.print_with_partition(what_.topic, p, record);
-    if (left_ && --*left_ == 0)
-      cancel_locked();
-    // A record that may be committed must be out; others go when no more of them are
-    // here.
-    auto& seen = seen_[p];
-    if (seen.batch != record.batch)
-      seen = {record.batch, record.batch->size()};
-    const auto last_of_batch = --seen.left == 0;
-    if ((!what_.group.empty() || last_of_batch || over_) && !out_.flush()) {
-      cancel_locked();
-      return false;
+  result<done> open() {
+    const auto partitions = wanted_partitions(app_, what_);
+    if (!partitions)
+      return partitions.error();
+    if (what_.exit_at_end) {
+      // Before anything is read: what comes later is not waited for.
+      const auto ends = ask(*partitions, offset_time::latest());
+      if (!ends)
+        return ends.error();
+      for (std::size_t i = 0; i != partitions->size(); ++i)
+        open_[(*partitions)[i]].end = (*ends)[i];
+    } else {
+      for (const auto p : *partitions)
+        open_[p] = {};
     }
-    return true;
+    auto starts = find_starts(*partitions);
+    if (!starts)
+      return starts.error();
+    for (std::size_t i = 0; i != partitions->size(); ++i) {
+      const auto p = (*partitions)[i];
+      auto& start = (*starts)[i];
+      if (what_.exit_at_end) {
+        const auto found = within_log(what_, p, start, open_[p].end);
+        if (!found)
+          return found.error();
+        start = *found;
+      }
+      if (!start.is_moment())
+        open_[p].read_to = start.value();
+    }
+    consumer_options options;
+    options.name = "cafka-stream";
+    options.isolation = what_.isolation;
+    options.auto_offset_reset = what_.auto_offset_reset;
+    options.request_timeout = std::max(options.request_timeout, what_.timeout);
+    auto started = app_.consumer(options);
+    if (!started)
+      return started.error();
+    consumer_ = *std::move(started);
+    std::vector<assigned_partition> all;
+    for (std::size_t i = 0; i != partitions->size(); ++i)
+      all.push_back({what_.topic, (*partitions)[i], (*starts)[i]});
+    if (const auto assigned = consumer_.assign(all); !assigned)
+      return assigned.error();
+    if (!what_.group.empty())
+      commits_.emplace(commit_options{what_.group, what_.topic, what_.commit_interval,
+                         what_.commit_threshold, what_.timeout},
+        app_);
+    return done{};
   }
 
-  bool is_over() {
-    const std::lock_guard guard{mutex_};
-    return over_;
+  result<std::vector<log_offset>> ask(
+    const std::vector<partition_id>& partitions, offset_time moment) {
+    return log_offsets(
+      app_, what_.topic, partitions, moment, what_.isolation, what_.timeout);
   }
 
-  void cancel() {
-    const std::lock_guard guard{mutex_};
-    cancel_locked();
+  result<std::vector<start_at>> find_starts(const std::vector<partition_id>& partitions) {
+    const auto everywhere = [&](start_at where) {
+      return std::vector<start_at>(partitions.size(), where);
+    };
+    if (!what_.from)
+      return what_.group.empty() ? everywhere(start_at::earliest())
+                                 : stored_starts(app_, what_, partitions);
+    if (const auto* offset = std::get_if<log_offset>(&*what_.from))
+      return everywhere(start_at::offset(*offset));
+    if (const auto* moment = std::get_if<offset_time>(&*what_.from))
+      return everywhere(start_of(*moment));
+    const auto* before = std::get_if<before_end>(&*what_.from);
+    if (before == nullptr)
+      return stored_starts(app_, what_, partitions);
+    const auto firsts = ask(partitions, offset_time::earliest());
+    if (!firsts)
+      return firsts.error();
+    const auto lasts = ask(partitions, offset_time::latest());
+    if (!lasts)
+      return lasts.error();
+    std::vector<start_at> result;
+    for (std::size_t i = 0; i != partitions.size(); ++i) {
+      // The end that this run goes to, if it goes to one.
+      const auto end = what_.exit_at_end ? open_[partitions[i]].end : (*lasts)[i];
+      result.push_back(start_at::offset(std::max((*firsts)[i], end + -before->count)));
+    }
+    return result;
   }
 
-  void cancel_locked() {
+  void step() {
+    const auto got = consumer_.poll(what_.exit_at_end ? look_for_end : look_around);
+    if (!got) {
+      fail("cannot stream " + what_.topic, got.error());
+      return;
+    }
+    on_errors(got->errors);
+    for (const auto& batch : got->batches) {
+      if (over_)
+        break;
+      print(batch);
+    }
+    const auto out = got->batches.empty() || out_.flush();
+    if (!out)
+      over_ = true; // Nobody takes it.
+    if (!over_) {
+      pass_gaps(got->batches.empty());
+      if (what_.exit_at_end)
+        close_those_at_end();
+      look_at_troubles();
+    }
+    note_printed(out);
+  }
+
+  void print(const consumed_batch& batch) {
+    const auto p = batch.partition();
+    const auto of = open_.find(p);
+    if (of == open_.end())
+      return; // It came to its end before.
+    of->second.trouble.reset();
+    const auto& end = of->second.end;
+    auto& printed = printed_[p];
+    for (const auto& record : batch) {
+      if (what_.exit_at_end && record.offset >= end)
+        break;
+      if (over_)
+        return;
+      if (what_.format)
+        out_.print(*what_.format, what_.topic, p, record);
+      else
+        out_.print_with_partition(what_.topic, p, record);
+      printed.next = record.offset + 1;
+      ++printed.records;
+      if (left_ && --*left_ == 0) {
+        over_ = true;
+        return;
+      }
+    }
+    printed.next = what_.exit_at_end ? std::min(batch.next(), end) : batch.next();
+    of->second.read_to = printed.next;
+  }
+
+  /// What is no record (marks of transactions, gaps) is dealt with, too, once all that
+  /// was handed out is printed.
+  void pass_gaps(bool idle) {
+    if (!commits_ || (!idle && !what_.exit_at_end))
+      return;
+    for (auto& [p, state] : open_) {
+      if (state.read_to.value() < 0)
+        continue;
+      auto at = consumer_.position(what_.topic, p).value_or(-1);
+      if (what_.exit_at_end)
+        at = std::min(at, state.end);
+      if (at > state.read_to)
+        state.read_to = printed_[p].next = at;
+    }
+  }
+
+  void close_those_at_end() {
+    std::vector<topic_partition> ended;
+    for (const auto& [p, state] : open_) {
+      if (const auto at = consumer_.position(what_.topic, p); at && *at >= state.end)
+        ended.push_back({what_.topic, p});
+    }
+    if (ended.empty())
+      return;
+    static_cast<void>(consumer_.unassign(ended));
+    for (const auto& e : ended)
+      open_.erase(e.partition);
+  }
+
+  /// Only what is out may be committed.
+  void note_printed(bool out) {
+    for (const auto& [p, printed] : printed_) {
+      if (commits_ && out && printed.next.value() >= 0)
+        commits_->note(p, printed.next, printed.records);
+    }
+    printed_.clear();
+  }
+
+  // -- what goes wrong ------------------------------------------------------------------
+
+  void on_errors(const std::vector<partition_error>& errors) {
+    const partition_error* waits = nullptr;
+    std::size_t waiting = 0;
+    for (const auto& e : errors) {
+      const auto found = open_.find(e.partition);
+      if (found == open_.end())
+        continue;
+      auto& trouble = found->second.trouble;
+      if (e.why.code == error_code::none) {
+        trouble.reset();
+      } else if (e.why.code == error_code::invalid_record && !e.halted) {
+        report("in " + place(what_.topic, e.partition), e.why);
+        code_ = exit_failed;
+      } else if (e.halted || !may_pass(e.why.code)) {
+        fail("cannot stream " + place(what_.topic, e.partition), e.why);
+        return;
+      } else if (!trouble) {
+        trouble.emplace(clock::now(), e.why);
+        waits = waits == nullptr ? &e : waits;
+        ++waiting;
+      }
+    }
+    if (waits == nullptr)
+      return;
+    std::fputs(fmt::format("cafka: nothing comes of {}{} for now: {}\n",
+                 place(what_.topic, waits->partition),
+                 waiting == 1 ? "" : " and " + counted(waiting - 1, "other"),
+                 to_string(waits->why))
+                 .c_str(),
+      stderr);
+  }
+
+  void look_at_troubles() {
+    const auto now = clock::now();
+    for (auto& [p, state] : open_) {
+      if (state.trouble && now - state.trouble->first >= what_.timeout) {
+        fail("cannot stream " + place(what_.topic, p), state.trouble->second);
+        return;
+      }
+    }
+  }
+
+  void fail(const std::string& what, const error& why) {
+    report(what, why);
+    code_ = exit_failed;
     over_ = true;
-    for (const auto& [partition, records] : streams_)
-      records.cancel();
   }
 
-  /// How many records of a batch are still to come.
-  struct progress_in_batch {
-    std::shared_ptr<const protocol::fetched_records> batch;
-    std::size_t left = 0;
+  struct printed_part {
+    log_offset next = -1;
+    std::uint64_t records = 0;
   };
 
   const stream_arguments& what_;
   application& app_;
   printer& out_;
-  std::vector<named_stream> streams_;
-  std::mutex mutex_; // For all below, and for `out_`.
+  consumer consumer_;
+  std::optional<committer> commits_;
+  /// What is still to be read.
+  std::map<partition_id, partition_state> open_;
+  /// What was printed and is not noted for a commit yet.
+  std::map<partition_id, printed_part> printed_;
   std::optional<std::int64_t> left_;
-  std::map<partition_id, progress_in_batch> seen_;
-  bool over_ = false;
+  std::atomic<bool> over_ = false;
   exit_code code_ = exit_ok;
 };
 
@@ -169,23 +372,7 @@ private:
 exit_code run(const stream_arguments& what, application& app, printer& out) {
   if (what.count == 0)
     return exit_ok;
-  std::vector<partition_id> partitions;
-  if (what.partition) {
-    partitions.push_back(*what.partition);
-  } else {
-    auto all = partitions_of(app, what.topic);
-    if (!all) {
-      report("cannot find the partitions of " + what.topic, all.error());
-      return exit_failed;
-    }
-    partitions = *std::move(all);
-  }
-  streaming all{what, app, out};
-  if (const auto opened = all.open(partitions); !opened) {
-    report("cannot find where to begin", opened.error());
-    return exit_failed;
-  }
-  return all.run();
+  return streaming{what, app, out}.run();
 }
 
 } // namespace cafka::cli

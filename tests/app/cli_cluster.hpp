@@ -34,6 +34,8 @@ public:
     return result;
   }
 
+  [[nodiscard]] cafka::cli::embedded_broker& brokers() const { return *broker_; }
+
 private:
   std::unique_ptr<cafka::cli::embedded_broker> broker_;
 };

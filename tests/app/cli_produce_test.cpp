@@ -4,10 +4,10 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <set>
 
+using cafka::protocol::broker_id;
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::StartsWith;
 using nlohmann::json;
@@ -64,7 +64,8 @@ TEST_CASE("a file is one record, whole, and a fixed key and time go with it") {
   const auto run = c.run({"produce", "-t", "orders", "-p", "1", "--record-key", "cat",
     "--timestamp", "2024-05-01T12:30:00Z", picture.path(), text.path()});
   REQUIRE(run.exit_code == 0);
-  CHECK(run.out == "orders/1  2 records from offset 0\n");
+  // Two values, and twice their key.
+  CHECK_THAT(run.out, StartsWith("orders/1  2 records from offset 0  30 bytes  "));
   const auto records = all_records(c);
   REQUIRE(records.size() == 2);
   CHECK(records[0]["value"] == std::string("two\nlines\0and a null", 20));
@@ -122,41 +123,117 @@ TEST_CASE("what is wrong in a file is told with its line and what was written") 
     ContainsSubstring("cannot read /") && ContainsSubstring("0 records before it were"));
 }
 
-TEST_CASE("a batch that the cluster refuses is told with its lines") {
+TEST_CASE("the first record that the cluster refuses is told with its line") {
   const cluster c;
   const auto run =
     c.run({"produce", "-t", "orders", "-p", "7", "--timeout", "2s"}, "one\ntwo\nthree\n");
   CHECK(run.exit_code == 1);
   CHECK(run.out.empty());
   CHECK_THAT(run.err,
-    StartsWith("cafka: cannot produce 3 records to orders/7, line 1 to line 3: ")
-      && ContainsSubstring("0 records before it were written"));
+    StartsWith("cafka: cannot produce line 1 to orders/7: UNKNOWN_TOPIC_OR_PARTITION")
+      && ContainsSubstring("0 records were written, 1 not"));
 }
 
 TEST_CASE("a line is sent before the next one is there") {
   const cluster c;
-  running_cafka program{c.args({"produce", "-t", "orders"})};
+  running_cafka program{c.args({"produce", "-t", "orders", "-p", "0"})};
+  const auto so_far = [&](const std::string& count) {
+    return c.run({"stream", "-t", "orders", "-p", "0", "-c", count, "-f", "%s "}).out;
+  };
   program.write("first\n");
-  CHECK(program.read_lines(1)[0] == "orders/0  1 record from offset 0");
+  CHECK(so_far("1") == "first ");
   program.write("second\nhalf");
-  CHECK(program.read_lines(2)[1] == "orders/0  1 record from offset 1");
+  CHECK(so_far("2") == "first second ");
   const auto end = program.wait();
   CHECK(end.exit_code == 0);
-  CHECK(end.lines().back() == "orders/0  1 record from offset 2");
+  REQUIRE(end.lines().size() == 1);
+  CHECK_THAT(end.lines()[0], StartsWith("orders/0  3 records from offset 0  15 bytes  "));
+}
+
+TEST_CASE("records without a key go to all partitions") {
+  const cluster c;
+  std::string input;
+  for (int i = 0; i != 4'000; ++i)
+    input += std::string(100, 'x') + std::to_string(i) + '\n';
+  const auto run = c.run({"produce", "-t", "orders", "-o", "json"}, input);
+  REQUIRE(run.exit_code == 0);
+  const auto summary = objects(run);
+  REQUIRE(summary.size() == 1);
+  CHECK(summary[0]["topic"] == "orders");
+  CHECK(summary[0]["records"] == 4'000);
+  CHECK(summary[0]["not_written"] == 0);
+  const auto& parts = summary[0]["partitions"];
+  REQUIRE(parts.size() == 2);
+  std::int64_t sum = 0;
+  for (const auto& part : parts) {
+    CHECK(part["base_offset"] == 0);
+    const auto records = part["records"].get<std::int64_t>();
+    CHECK(part["last_offset"] == records - 1);
+    CHECK(records > 100);
+    sum += records;
+  }
+  CHECK(sum == 4'000);
+  const auto text = c.run({"produce", "-t", "orders"}, input);
+  CHECK_THAT(text.out, StartsWith("orders  4000 records  2 partitions  414890 bytes  "));
+}
+
+TEST_CASE("with -q nothing is printed that is no error") {
+  const cluster c;
+  const auto run = c.run({"produce", "-t", "orders", "-p", "0", "-q"}, numbered_lines(9));
+  CHECK(run.exit_code == 0);
+  CHECK(run.out.empty());
+  CHECK(run.err.empty());
+  CHECK(all_records(c).size() == 9);
+  const auto bad = c.run({"produce", "-t", "orders", "-q", "-K", ":"}, "no key\n");
+  CHECK(bad.exit_code == 1);
+  CHECK(bad.out.empty());
+  CHECK_THAT(bad.err, ContainsSubstring("cannot produce line 1"));
+}
+
+TEST_CASE("leaders that go and come back cost no record") {
+  const cluster c;
+  running_cafka program{c.args({"produce", "-t", "orders", "-K", ":"})};
+  std::string input;
+  for (int i = 0; i != 2'500; ++i)
+    input += std::to_string(i) + ":value\n";
+  program.write(input.substr(0, input.size() / 2));
+  // Some of it is written.
+  REQUIRE(c.run({"stream", "-t", "orders", "-c", "100", "-f", "%o "}).exit_code == 0);
+  for (const broker_id id : {1, 2})
+    REQUIRE(c.brokers().set_down(id));
+  program.write(input.substr(input.size() / 2));
+  program.read_errors("records"); // It goes on trying, and shows how far it is.
+  for (const broker_id id : {1, 2})
+    REQUIRE(c.brokers().set_up(id));
+  const auto end = program.wait();
+  INFO(end.err);
+  CHECK(end.exit_code == 0);
+  CHECK_THAT(end.out, ContainsSubstring("orders  2500 records  2 partitions"));
+  std::set<int> keys;
+  for (const auto& r : all_records(c))
+    keys.insert(std::stoi(r["key"].get<std::string>()));
+  CHECK(keys.size() == 2'500);
+}
+
+TEST_CASE("a file that is too large for a producer is one record all the same") {
+  const cluster c;
+  // The embedded cluster keeps 5 MiB of a partition.
+  const temporary_file large{std::string(4'300'000, 'x')};
+  const temporary_file first{"before"};
+  const temporary_file last{"after it"};
+  const auto run = c.run(
+    {"produce", "-t", "orders", "-p", "0", first.path(), large.path(), last.path()});
+  CHECK(run.exit_code == 0);
+  CHECK_THAT(run.out, StartsWith("orders/0  3 records from offset 0  4300014 bytes  "));
+  CHECK(c.run({"stream", "-t", "orders", "-p", "0", "-e", "-f", "%S "}).out
+    == "6 4300000 8 ");
 }
 
 TEST_CASE("long work shows how far it is, on a terminal only") {
   const cluster c;
   running_cafka program{c.args({"produce", "-t", "orders"})};
-  // Its first half a second is no long work yet; from then on each batch shows it.
-  std::size_t sent = 0;
-  std::string shown;
-  const std::string some = "some line\n";
-  const auto began = std::chrono::steady_clock::now();
-  while (std::chrono::steady_clock::now() - began < std::chrono::seconds{1}) {
-    program.write(some);
-    program.read_lines(++sent);
-  }
+  program.write("some line\n");
+  // Its first half a second is no long work yet.
   CHECK_THAT(program.read_errors("records"), ContainsSubstring("B/s"));
   const auto end = program.wait();
   CHECK(end.exit_code == 0);

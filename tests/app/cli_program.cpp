@@ -165,6 +165,14 @@ void running_cafka::signal(int number) const {
   REQUIRE(::kill(child_, number) == 0);
 }
 
+std::size_t running_cafka::threads() const {
+  std::size_t count = 0;
+  for ([[maybe_unused]] const auto& thread :
+    std::filesystem::directory_iterator{"/proc/" + std::to_string(child_) + "/task"})
+    ++count;
+  return count;
+}
+
 program_run running_cafka::wait() {
   close_input();
   std::array<pollfd, 2> all{pollfd{out_, POLLIN, 0}, pollfd{terminal_, POLLIN, 0}};

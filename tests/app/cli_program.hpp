@@ -39,6 +39,9 @@ public:
 
   void signal(int number) const;
 
+  /// How many threads it has now.
+  [[nodiscard]] std::size_t threads() const;
+
   /// Waits for its end; with all that it has printed.
   program_run wait();
 

@@ -112,6 +112,51 @@ TEST_CASE("a group goes on where it has stopped") {
   CHECK(offset_of_group(c, "orders/0") == "orders/0  10\n");
 }
 
+TEST_CASE("a thousand partitions cost no thread each, and a record comes at once") {
+  const cluster c;
+  REQUIRE(c.brokers().create_topic("many", 1'000, 1));
+  running_cafka few{c.args({"stream", "-t", "orders"})};
+  running_cafka many{c.args({"stream", "-t", "many", "-f", "%p %s\n"})};
+  for (const auto* p : {"0", "500", "999"})
+    REQUIRE(c.run({"produce", "-t", "many", "-p", p, "-q"}, "one\n").exit_code == 0);
+  CHECK(many.read_lines(3).size() == 3);
+  // It reads and rests now. A fresh one is there long before a thread's turn would come.
+  REQUIRE(c.run({"produce", "-t", "many", "-p", "700", "-q"}, "two\n").exit_code == 0);
+  CHECK(many.read_lines(4).back() == "700 two");
+  REQUIRE(c.run({"produce", "-t", "orders", "-q"}, "one\n").exit_code == 0);
+  few.read_lines(1);
+  CHECK(many.threads() == few.threads());
+}
+
+TEST_CASE("many partitions of which few hold records end where their logs do") {
+  const cluster c;
+  REQUIRE(c.brokers().create_topic("many", 300, 1));
+  for (const auto* p : {"7", "299"})
+    REQUIRE(
+      c.run({"produce", "-t", "many", "-p", p, "-q"}, numbered_lines(20)).exit_code == 0);
+  const auto all = c.run({"stream", "-t", "many", "-e"});
+  CHECK(all.exit_code == 0);
+  CHECK(all.lines().size() == 40);
+  const auto last = c.run({"stream", "-t", "many", "-e", "-o", "-1", "-f", "%p %s\n"});
+  CHECK(last.exit_code == 0);
+  CHECK(last.lines().size() == 2);
+}
+
+TEST_CASE("a reader that goes in the middle of much ends a stream well") {
+  const cluster c;
+  REQUIRE(
+    c.run({"produce", "-t", "orders", "-p", "0", "-q"}, numbered_lines(100'000)).exit_code
+    == 0);
+  for (int i = 0; i != 5; ++i) {
+    running_cafka program{c.args({"stream", "-t", "orders"})};
+    program.read_lines(1);
+    program.close_output();
+    const auto end = program.wait();
+    CHECK(end.exit_code == 0);
+    CHECK(end.err.empty());
+  }
+}
+
 TEST_CASE("a stream whose reader goes ends without a word") {
   const filled_cluster c;
   running_cafka program{c.args({"stream", "-t", "orders", "-p", "0"})};

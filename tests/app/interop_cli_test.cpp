@@ -5,6 +5,9 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <filesystem>
+#include <fstream>
+
 using namespace cafka;
 using namespace cafka::testing;
 using Catch::Matchers::ContainsSubstring;
@@ -137,6 +140,57 @@ TEST_CASE("a topic that is not there yet is made by the first key") {
   const auto topic = unique_name("made-by-produce");
   c.cafka({"produce", "-t", topic, "-K", ":"}, "a:1\nb:2\nc:3\n");
   CHECK(lines(c.cafka({"stream", "-t", topic, "-e", "-f", "%k\\n"})).size() == 3);
+}
+
+TEST_CASE("headers count as much as values in what a batch may hold") {
+  cli_service c;
+  const auto topic = c.kafka.create_topic("large-headers");
+  std::string input;
+  for (int i = 0; i != 20'000; ++i)
+    input += "line " + std::to_string(i) + '\n';
+  const auto header = "large=" + std::string(200, 'h');
+  CHECK_THAT(c.cafka({"produce", "-t", topic, "-H", header}, input),
+    StartsWith(topic + "/0  20000 records from offset 0  "));
+  CHECK(lines(c.cafka({"stream", "-t", topic, "-e", "-f", "%o\n"})).size() == 20'000);
+}
+
+TEST_CASE("a leader that is killed and comes back costs no line that is produced") {
+  cli_service c;
+  const auto topic = c.kafka.create_topic("leader-restarts");
+  const std::string script = CAFKA_KAFKA_SCRIPT;
+  const auto command = "set -o pipefail; (seq 1 1000; " + script
+    + " kill 1 >/dev/null; seq 1001 2500; " + script + " start 1 >/dev/null) | "
+    + CAFKA_CLI + " produce -t " + topic + " --timeout 60s --brokers "
+    + c.kafka.brokers();
+  const auto done = run_program({"bash", "-c", command});
+  INFO(done.out << done.err);
+  CHECK(done.status == 0);
+  CHECK_THAT(done.out, StartsWith(topic + "/0  2500 records from offset 0  "));
+  std::string expected;
+  for (int i = 1; i <= 2'500; ++i)
+    expected += std::to_string(i) + '\n';
+  CHECK(c.cafka({"stream", "-t", topic, "-e", "-f", "%s\n"}) == expected);
+}
+
+TEST_CASE(
+  "a stream that the cluster holds back comes to the end of the log all the same") {
+  cli_service c;
+  const auto topic = c.kafka.create_topic("held-back", 2);
+  c.cafka({"produce", "-t", topic, "-q"}, std::string(99, 'x') + '\n');
+  std::string input;
+  for (int i = 0; i != 3'000; ++i)
+    input += std::string(99, 'x') + '\n';
+  c.cafka({"produce", "-t", topic, "-q", "--batch-size", "100"}, input);
+  const auto client = unique_name("held-back");
+  c.tool({"kafka-configs", "--alter", "--add-config", "consumer_byte_rate=50000",
+    "--entity-type", "clients", "--entity-name", client});
+  const auto config =
+    std::filesystem::temp_directory_path() / (unique_name("held-back") + ".conf");
+  std::ofstream{config} << "cafka { client_id = \"" << client << "\" }";
+  const auto all =
+    c.cafka({"stream", "-t", topic, "-e", "-f", "%o\n", "--config", config.string()});
+  std::filesystem::remove(config);
+  CHECK(lines(all).size() == 3'001);
 }
 
 TEST_CASE("Kafka's tool finds the topics as they were made, and not those deleted") {

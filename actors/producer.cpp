@@ -77,7 +77,7 @@ sent producer::try_send(
 }
 
 sent producer::send(std::string_view t, const outgoing_record& r) const {
-  if (core_ == nullptr || t.empty() || t.size() > longest_name)
+  if (core_ == nullptr || protocol::check_topic_name(t).code != error_code::none)
     return {error_code::invalid_argument};
   const auto taken =
     core_->batches.append(t, r, actors::producer_core::coarse_now(), nullptr);

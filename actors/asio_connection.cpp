@@ -2,12 +2,15 @@
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/supervision/run_here.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
+#include <exception>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <new>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
@@ -55,6 +58,16 @@ bool is_tls_alert(std::int32_t length) {
   return length >> 8 >= 0x150300 && length >> 8 <= 0x150304;
 }
 
+/// The beginning of a text, where a frame's length should be: HTTP, SSH and SMTP greet
+/// so.
+std::string text_in(std::int32_t length) {
+  std::string text;
+  for (int shift = 24; shift >= 0; shift -= 8)
+    text += static_cast<char>(length >> shift & 0xff);
+  const auto printable = [](unsigned char c) { return c >= ' ' && c < 0x7f; };
+  return std::ranges::all_of(text, printable) ? text : std::string{};
+}
+
 using gather_array = std::array<iovec, IOV_MAX>;
 
 /// Whether the owner is done with a message in microseconds.
@@ -100,9 +113,11 @@ transport::sent connection::send(protocol::frame&& f) {
   if (writing_) {
     if (queued_bytes_ > 0 && queued_bytes_ + f.size > options_.write_queue_limit)
       return transport::sent::full;
-    queued_bytes_ += f.size;
-    taken_ += f.size;
-    queue_.push(std::move(f));
+    const auto all = f.size;
+    if (!keep(std::move(f), 0))
+      return broken_off(lock, ENOMEM);
+    queued_bytes_ += all;
+    taken_ += all;
     return transport::sent::queued;
   }
   // The caller writes itself: a request does not wait for the I/O thread to wake up.
@@ -111,12 +126,8 @@ transport::sent connection::send(protocol::frame&& f) {
   for (std::size_t i = 0; i != count; ++i)
     vectors[i] = write_queue::as_iovec(f.parts[i]);
   const auto written = write({vectors.data(), count});
-  if (written < 0) {
-    phase_ = phase::broken;
-    lock.unlock();
-    post([error = static_cast<int>(-written)](connection& c) { c.write_failed(error); });
-    return transport::sent::closed;
-  }
+  if (written < 0)
+    return broken_off(lock, static_cast<int>(-written));
   const auto size = static_cast<std::size_t>(written);
   const auto all = f.size;
   taken_ += all;
@@ -125,7 +136,8 @@ transport::sent connection::send(protocol::frame&& f) {
   if (size < all) {
     writing_ = true;
     queued_bytes_ = all - size;
-    queue_.push(std::move(f), size);
+    if (!keep(std::move(f), size))
+      return broken_off(lock, ENOMEM);
   }
   lock.unlock();
   if (size < all)
@@ -137,6 +149,22 @@ transport::sent connection::send(protocol::frame&& f) {
   else if (!watched)
     post([](connection& c) { c.watch(); });
   return transport::sent::queued;
+}
+
+bool connection::keep(protocol::frame&& f, std::size_t skip) {
+  try {
+    queue_.push(std::move(f), skip);
+    return true;
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+}
+
+transport::sent connection::broken_off(std::unique_lock<std::mutex>& lock, int error) {
+  phase_ = phase::broken;
+  lock.unlock();
+  post([error](connection& c) { c.write_failed(error); });
+  return transport::sent::closed;
 }
 
 void connection::grant(std::size_t bytes) {
@@ -175,13 +203,22 @@ void connection::reject() {
 
 // -- I/O thread: connecting -------------------------------------------------------------
 
-void connection::stop() {
-  end();
-  tell_owner(stopped(), true);
+void connection::stop() noexcept {
+  run([](connection& c) {
+    c.end();
+    c.tell_owner(c.stopped(), true);
+  });
 }
 
-void connection::begin(name_service& names) {
+void connection::begin(name_service& names) noexcept {
+  run([&](connection& c) { c.find_addresses(names); });
+}
+
+void connection::find_addresses(name_service& names) {
   loop_.open.insert(shared_from_this());
+  if (peer_.host.find('\0') != std::string::npos)
+    return fail(
+      protocol::error_code::invalid_argument, "a host name has no zero byte in it");
   if (const auto numeric = numeric_address(peer_.host, peer_.port)) {
     addresses_.push_back(asio_endpoint(*numeric));
     return connect_next();
@@ -189,18 +226,19 @@ void connection::begin(name_service& names) {
   timer_.expires_at(deadline_);
   timer_.async_wait([self = shared_from_this()](error_code ec) {
     if (!ec && !self->ended_ && self->addresses_.empty())
-      self->fail(protocol::error_code::timed_out, "name not resolved in time");
+      self->run([](connection& c) {
+        c.fail(protocol::error_code::timed_out, "name not resolved in time");
+      });
   });
   // The thread may outlive a stop that does not wait for it, so it owns nothing of
   // ours.
-  const auto no_thread = names.lookups.run(
-    [resolve = names.resolve, host = peer_.host, weak_self = weak_from_this(),
-      weak_loop = loop_.weak_from_this()] {
-      auto found = resolve(host);
+  const auto no_thread = names.lookups.look_up(peer_.host, names.resolve, deadline_,
+    [weak_self = weak_from_this(), weak_loop = loop_.weak_from_this()](
+      const lookup_threads::found& what) {
       if (const auto loop = weak_loop.lock())
-        loop->post([weak_self, found = std::move(found)] {
+        loop->post([weak_self, what] {
           if (const auto self = weak_self.lock(); self != nullptr && !self->ended_)
-            self->resolved(found);
+            self->run([&](connection& c) { c.resolved(what); });
         });
     });
   if (no_thread)
@@ -244,15 +282,19 @@ void connection::connect_next() {
     if (ec || self->ended_ || self->connected_ || self->next_ != attempt)
       return;
     const auto ms = std::chrono::ceil<milliseconds>(patience).count();
-    self->try_other(address, "no answer within " + std::to_string(ms) + " ms");
+    self->run([&](connection& c) {
+      c.try_other(address, "no answer within " + std::to_string(ms) + " ms");
+    });
   });
   socket_.async_connect(address, [=, self = shared_from_this()](error_code ec) {
     if (self->ended_ || self->next_ != attempt || ec == asio::error::operation_aborted)
       return;
-    if (ec)
-      self->try_other(address, reason_text(ec.value()));
-    else
-      self->connected(address);
+    self->run([&](connection& c) {
+      if (ec)
+        c.try_other(address, reason_text(ec.value()));
+      else
+        c.connected(address);
+    });
   });
 }
 
@@ -287,8 +329,9 @@ void connection::begin_tls() {
   timer_.expires_at(deadline_);
   timer_.async_wait([self = shared_from_this()](error_code ec) {
     if (!ec && !self->ended_ && !self->up_)
-      self->fail(
-        protocol::error_code::timed_out, "the TLS handshake was not done in time");
+      self->run([](connection& c) {
+        c.fail(protocol::error_code::timed_out, "the TLS handshake was not done in time");
+      });
   });
   shake_hands();
 }
@@ -338,7 +381,7 @@ void connection::read_more() {
     [self = shared_from_this()](error_code ec, std::size_t count) {
       self->reading_ = false;
       if (!self->ended_)
-        self->read_done(ec, count);
+        self->run([&](connection& c) { c.read_done(ec, count); });
     });
 }
 
@@ -393,7 +436,7 @@ void connection::read_tls() {
     return take_frames();
   }
   if (step.then == tls_stream::next::readable)
-    tell_progress();
+    note_progress();
   if (ended_)
     return;
   switch (step.then) {
@@ -412,8 +455,11 @@ void connection::take_frames() {
   transport_frames message{id_, {}};
   protocol::shared_bytes frame;
   auto step = frame_assembler::step::frame;
+  const auto admit = [this](std::size_t size) {
+    return !speaks_otherwise() && take_credit(size);
+  };
   while (true) {
-    step = assembler_.next(frame, [this](std::size_t size) { return take_credit(size); });
+    step = assembler_.next(frame, admit);
     if (step != frame_assembler::step::frame)
       break;
     message.frames.push_back(std::move(frame));
@@ -425,13 +471,11 @@ void connection::take_frames() {
   }
   if (step == frame_assembler::step::more) {
     if (assembler_.within_frame())
-      tell_progress();
+      note_progress();
     if (!ended_)
       read_more();
-  } else if (step == frame_assembler::step::bad_length && tls_ == nullptr
-    && is_tls_alert(assembler_.length()))
-    fail(protocol::error_code::tls_failed,
-      "the peer speaks TLS on this port: set use_ssl, or use its plaintext port");
+  } else if (speaks_otherwise())
+    is_no_broker();
   else if (step == frame_assembler::step::bad_length && assembler_.length() < 0)
     fail(protocol::error_code::malformed_response,
       "a frame of " + std::to_string(assembler_.length()) + " bytes");
@@ -439,6 +483,21 @@ void connection::take_frames() {
     fail(protocol::error_code::frame_too_large,
       "an answer of " + std::to_string(assembler_.length())
         + " bytes, receive_max_bytes is " + std::to_string(options_.max_frame_size));
+}
+
+bool connection::speaks_otherwise() const {
+  return !heard_
+    && ((tls_ == nullptr && is_tls_alert(assembler_.length()))
+      || !text_in(assembler_.length()).empty());
+}
+
+void connection::is_no_broker() {
+  if (tls_ == nullptr && is_tls_alert(assembler_.length()))
+    return fail(protocol::error_code::tls_failed,
+      "the peer speaks TLS on this port: set use_ssl, or use its plaintext port");
+  fail(protocol::error_code::malformed_response,
+    "what answers there is no Kafka broker: it begins with \""
+      + text_in(assembler_.length()) + '"');
 }
 
 bool connection::has_credit(std::size_t size) const {
@@ -464,15 +523,22 @@ void connection::watch() {
   progress_timer_.async_wait([self = shared_from_this()](error_code ec) {
     self->watching_ = false;
     if (!ec && !self->ended_)
-      self->look();
+      self->run([](connection& c) { c.look(); });
   });
 }
 
 void connection::look() {
   if (bytes_left() && !tell_owner(transport_progress{id_, 0, 0}))
     return;
-  progress_due_ = assembler_.within_frame() || std::exchange(record_begun_, false);
-  if (progress_due_ && awaited_ > 1) {
+  const bool record_begun = std::exchange(record_begun_, false);
+  const bool within = assembler_.within_frame() || record_begun;
+  if (within && std::exchange(arrived_, false))
+    tell_arrival();
+  else
+    progress_due_ = within;
+  if (ended_)
+    return;
+  if (within && awaited_ > 1) {
     // The kernel tells now of what has come, however little.
     awaited_ = 1;
     static_cast<void>(
@@ -483,15 +549,21 @@ void connection::look() {
     const std::lock_guard lock{outbound_};
     leaving = leaving_;
   }
-  if (progress_due_ || leaving)
+  if (within || leaving)
     watch();
 }
 
-void connection::tell_progress() {
+void connection::note_progress() {
   watch();
-  const auto [received, expected] = assembler_.arriving();
+  arrived_ = true;
   if (std::exchange(progress_due_, false))
-    tell_owner(transport_progress{id_, received, expected});
+    tell_arrival();
+}
+
+void connection::tell_arrival() {
+  arrived_ = false;
+  const auto [received, expected] = assembler_.arriving();
+  tell_owner(transport_progress{id_, received, expected});
 }
 
 bool connection::bytes_left() {
@@ -524,7 +596,7 @@ template <class F>
 void connection::when(stream_socket::wait_type what, F f) {
   socket_.async_wait(what, [f, self = shared_from_this()](error_code) {
     if (!self->ended_)
-      f(*self);
+      self->run(f);
   });
 }
 
@@ -582,16 +654,17 @@ transport_down connection::stopped() const {
 void connection::end() {
   if (std::exchange(ended_, true))
     return;
-  write_queue dropped;
   {
     const std::lock_guard lock{outbound_};
     end_tls();
     phase_ = phase::closed;
-    std::swap(dropped, queue_);
     error_code ignored;
     socket_.close(ignored);
   }
-  outgoing_ = {};
+  // Nobody queues any more. This must go on where there is no memory: it gives some back.
+  queue_.clear();
+  outgoing_.clear();
+  assembler_.drop();
   timer_.cancel();
   progress_timer_.cancel();
   loop_.open.erase(shared_from_this());
@@ -630,7 +703,46 @@ bool connection::tell_owner(Message&& message, bool last) {
 
 template <class F>
 void connection::post(F f) {
-  loop_.post([self = shared_from_this(), f] { f(*self); });
+  loop_.post([self = shared_from_this(), f] { self->run(f); });
+}
+
+template <class F>
+void connection::run(F f) noexcept {
+  // What is thrown while that is told is thrown where there is nobody left to tell.
+  try {
+    try {
+      f(*this);
+    } catch (const std::bad_alloc&) {
+      broken("out of memory");
+    } catch (const std::exception& e) {
+      broken(e.what());
+    }
+  } catch (...) {
+  }
+}
+
+void connection::broken(const std::string& why) {
+  // The answer that does not fit now would not fit the next time.
+  const auto [received, expected] = assembler_.arriving();
+  const bool too_large = expected > frame_assembler::trusted;
+  end();
+  tell_broken(
+    too_large ? why + " for an answer of " + std::to_string(expected) + " bytes" : why,
+    too_large ? protocol::error_code::frame_too_large
+              : protocol::error_code::disconnected);
+}
+
+void connection::tell_broken(const std::string& why, protocol::error_code code) {
+  try {
+    tell_owner(down(code, why), true);
+  } catch (const std::bad_alloc&) {
+    // Again when others may have given some back.
+    timer_.expires_after(least_attempt);
+    timer_.async_wait([=, self = shared_from_this()](error_code ec) {
+      if (!ec)
+        self->run([&](connection& c) { c.tell_broken(why, code); });
+    });
+  }
 }
 
 } // namespace cafka::actors

@@ -85,12 +85,19 @@ public:
 
   // -- I/O thread: connecting -----------------------------------------------------------
 
-  void stop();
-  void begin(name_service& names);
+  void stop() noexcept;
+  void begin(name_service& names) noexcept;
 
 private:
+  /// Queues what is not written yet; false, and part of it may be queued, for want of
+  /// memory.
+  bool keep(protocol::frame&& f, std::size_t skip);
+  /// Nothing can be written any more after a frame of which only a part was.
+  transport::sent broken_off(std::unique_lock<std::mutex>& lock, int error);
+
   enum class phase : std::uint8_t { connecting, up, broken, closed };
 
+  void find_addresses(name_service& names);
   void resolved(const protocol::result<std::vector<std::string>>& found);
   void connect_next();
   void try_other(const tcp::endpoint& address, const std::string& why);
@@ -110,6 +117,9 @@ private:
   void read_more_tls();
   void read_tls();
   void take_frames();
+  /// Whether what came first is another protocol's.
+  [[nodiscard]] bool speaks_otherwise() const;
+  void is_no_broker();
   [[nodiscard]] bool has_credit(std::size_t size) const;
   bool take_credit(std::size_t size);
 
@@ -118,7 +128,9 @@ private:
   /// Looks again and again whether bytes come or leave, as long as some are due.
   void watch();
   void look();
-  void tell_progress();
+  /// Bytes have come of what is not whole.
+  void note_progress();
+  void tell_arrival();
   /// Whether bytes have left since the last look; notes when none is left to look at.
   bool bytes_left();
 
@@ -148,6 +160,11 @@ private:
   bool tell_owner(Message&& message, bool last = false);
   template <class F>
   void post(F f);
+  /// Runs a step in the I/O thread: what it throws ends this connection and nothing else.
+  template <class F>
+  void run(F f) noexcept;
+  void broken(const std::string& why);
+  void tell_broken(const std::string& why, protocol::error_code code);
 
   io_loop& loop_;
   const endpoint peer_;
@@ -164,7 +181,8 @@ private:
   timer timer_;
   timer progress_timer_;
   bool watching_ = false;
-  bool progress_due_ = false; ///< What arrives next is told, whole frame or not.
+  bool arrived_ = false;      ///< Bytes have come that were not told of.
+  bool progress_due_ = false; ///< None had come at the last look: the next are told.
   bool record_begun_ = false; ///< Something of a TLS record has come, and not all.
   frame_assembler assembler_;
   write_queue outgoing_;

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <csignal>
+#include <exception>
 #include <pthread.h>
 #include <thread>
 
@@ -47,7 +48,15 @@ struct asio_transport_factory::impl {
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, nullptr);
         pthread_setname_np(pthread_self(), "cafka.io");
-        l->io.run();
+        // Connections contain what is thrown; what Asio itself throws for want of memory
+        // must not end the process either.
+        for (bool done = false; !done;) {
+          try {
+            l->io.run();
+            done = true;
+          } catch (const std::exception&) {
+          }
+        }
       });
     }
   }

@@ -12,8 +12,8 @@ namespace cafka::actors {
 /// full.
 class asio_transport_factory final : public transport_factory {
 public:
-  /// Starts `threads` I/O threads, at least one. `resolve` runs on other threads, one for
-  /// each look-up; numeric addresses are not looked up.
+  /// Starts `threads` I/O threads, at least one. `resolve` runs on other threads, of
+  /// which there are a few at a time; numeric addresses are not looked up.
   explicit asio_transport_factory(
     unsigned threads = 1, resolver resolve = system_resolver);
 

@@ -16,7 +16,9 @@ namespace cafka::actors {
 ///
 /// Small frames are copied out of a chunk that takes many of them in one read; the rest
 /// of a large one is read straight into its buffer. No memory is taken for a length
-/// before it has been checked and admitted.
+/// before it has been checked and admitted; and beyond `trusted` bytes, or twice what a
+/// frame before it has had, its buffer grows with what has come, and not with what was
+/// announced.
 class frame_assembler {
 public:
   enum class step : std::uint8_t {
@@ -36,7 +38,7 @@ public:
   /// Where the next bytes of the stream go. Never empty after `step::more`.
   [[nodiscard]] std::span<std::byte> space() {
     if (large_ != nullptr)
-      return {large_.get() + have_, want_ - have_};
+      return {large_.get() + have_, capacity_ - have_};
     return {chunk_.get() + end_, chunk_size - end_};
   }
 
@@ -66,17 +68,19 @@ public:
       if (have_ < want_ && want_ < large_frame)
         return compact();
       if (want_ > 0) {
-        large_ = want_ < frame_pool::smallest
-          ? std::make_shared_for_overwrite<std::byte[]>(want_)
-          : pool_->take(want_);
+        capacity_ = std::min(want_, allowed_);
+        large_ = buffer_of(capacity_);
         std::memcpy(large_.get(), chunk_.get() + begin_ + prefix_size, have_);
       }
       begin_ += prefix_size + have_;
       if (begin_ == end_)
         begin_ = end_ = 0;
     }
-    if (have_ < want_)
+    if (have_ < want_) {
+      if (have_ == capacity_)
+        grow();
       return step::more;
+    }
     const auto* data = large_.get();
     out = {std::move(large_), data, want_};
     large_ = nullptr;
@@ -87,10 +91,13 @@ public:
   /// The length prefix that `next` read last.
   [[nodiscard]] std::int32_t length() const { return length_; }
 
-  /// Bytes that the large frame at hand still lacks; zero: there is none.
+  /// Bytes that the buffer of the large frame at hand has room for; zero: there is none.
   [[nodiscard]] std::size_t missing() const {
-    return large_ != nullptr ? want_ - have_ : 0;
+    return large_ != nullptr ? capacity_ - have_ : 0;
   }
+
+  /// Gives the buffer of the frame at hand back; nothing is read any more.
+  void drop() { large_.reset(); }
 
   /// Bytes so far of the frame that has begun, and of the whole of it; both zero where
   /// nothing of it is known but that it has begun, or where none has.
@@ -104,6 +111,9 @@ public:
   /// Whether the stream would end within a frame if it ended here.
   [[nodiscard]] bool within_frame() const { return large_ != nullptr || begin_ != end_; }
 
+  /// Bytes that a frame gets before any of them has come.
+  static constexpr std::size_t trusted = 1024 * 1024;
+
 private:
   static constexpr std::size_t prefix_size = 4;
   static constexpr std::size_t chunk_size = 64 * 1024;
@@ -116,6 +126,20 @@ private:
     for (std::size_t i = 0; i != prefix_size; ++i)
       length = length << 8 | std::to_integer<std::uint32_t>(chunk_[begin_ + i]);
     return static_cast<std::int32_t>(length);
+  }
+
+  [[nodiscard]] std::shared_ptr<std::byte[]> buffer_of(std::size_t size) const {
+    return size < frame_pool::smallest ? std::make_shared_for_overwrite<std::byte[]>(size)
+                                       : pool_->take(size);
+  }
+
+  void grow() {
+    const auto capacity = std::min(want_, 2 * capacity_);
+    auto larger = buffer_of(capacity);
+    std::memcpy(larger.get(), large_.get(), have_);
+    large_ = std::move(larger);
+    capacity_ = capacity;
+    allowed_ = std::max(allowed_, capacity);
   }
 
   /// Makes room behind the beginning of a small frame.
@@ -133,8 +157,10 @@ private:
   std::shared_ptr<frame_pool> pool_;
   bool admitted_ = false;
   std::int32_t length_ = 0;
-  std::size_t want_ = 0; ///< Size of the frame at hand.
-  std::size_t have_ = 0; ///< Bytes of it in `large_`.
+  std::size_t want_ = 0;          ///< Size of the frame at hand.
+  std::size_t have_ = 0;          ///< Bytes of it in `large_`.
+  std::size_t capacity_ = 0;      ///< Of `large_`, as far as it is used.
+  std::size_t allowed_ = trusted; ///< What the next one gets at once.
   std::shared_ptr<std::byte[]> large_;
 };
 

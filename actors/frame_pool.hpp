@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -34,8 +35,13 @@ public:
       b.bytes = std::make_unique_for_overwrite<std::byte[]>(b.capacity);
     }
     return {b.bytes.release(),
-      [pool = shared_from_this(), capacity = b.capacity](std::byte* bytes) {
-        pool->give_back({std::unique_ptr<std::byte[]>{bytes}, capacity});
+      [pool = shared_from_this(), capacity = b.capacity](std::byte* bytes) noexcept {
+        buffer back{std::unique_ptr<std::byte[]>{bytes}, capacity};
+        try {
+          pool->give_back(std::move(back));
+        } catch (const std::bad_alloc&) {
+          // Then it is the allocator's again, which needs it.
+        }
       }};
   }
 
@@ -69,13 +75,14 @@ private:
     std::vector<buffer> dropped; // Given to the allocator after the lock.
     const std::lock_guard guard{lock_};
     while (unused_ + b.capacity > limit_) {
-      unused_ -= free_.front().capacity;
       dropped.push_back(std::move(free_.front()));
+      unused_ -= dropped.back().capacity;
       free_.erase(free_.begin());
     }
-    unused_ += b.capacity;
-    const auto at = std::ranges::lower_bound(free_, b.capacity, {}, &buffer::capacity);
+    const auto capacity = b.capacity;
+    const auto at = std::ranges::lower_bound(free_, capacity, {}, &buffer::capacity);
     free_.insert(at, std::move(b));
+    unused_ += capacity;
   }
 
   const std::size_t limit_;

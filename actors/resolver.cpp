@@ -1,13 +1,17 @@
 #include <cafka/actors/resolver.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
+#include <exception>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 namespace cafka::actors {
 
@@ -26,6 +30,16 @@ int look_up(const std::string& host, int flags, address_list& out) {
   return status;
 }
 
+lookup_threads::found outcome_of(const resolver& resolve, const std::string& host) {
+  try {
+    return resolve(host);
+  } catch (const std::bad_alloc&) {
+    return {protocol::error_code::connection_failed, "out of memory"};
+  } catch (const std::exception& e) {
+    return {protocol::error_code::connection_failed, e.what()};
+  }
+}
+
 } // namespace
 
 std::string reason_text(int error) {
@@ -36,6 +50,8 @@ std::string reason_text(int error) {
 }
 
 protocol::result<std::vector<std::string>> system_resolver(const std::string& host) {
+  if (host.find('\0') != std::string::npos)
+    return {protocol::error_code::invalid_argument, "a host name has no zero byte in it"};
   address_list found{nullptr, &::freeaddrinfo};
   // Without AI_ADDRCONFIG: a machine that has loopback alone still finds localhost.
   if (const auto status = look_up(host, 0, found); status != 0)
@@ -55,6 +71,8 @@ protocol::result<std::vector<std::string>> system_resolver(const std::string& ho
 std::optional<socket_address> numeric_address(std::string_view host, std::uint16_t port) {
   if (host.starts_with('[') && host.ends_with(']'))
     host = host.substr(1, host.size() - 2);
+  if (host.find('\0') != std::string_view::npos)
+    return std::nullopt;
   address_list found{nullptr, &::freeaddrinfo};
   if (look_up(std::string{host}, AI_NUMERICHOST, found) != 0)
     return std::nullopt;
@@ -68,31 +86,105 @@ std::optional<socket_address> numeric_address(std::string_view host, std::uint16
   return result;
 }
 
-void lookup_threads::counter::add(int n) {
-  const std::lock_guard lock{mutex};
-  running += n;
+std::optional<std::string> lookup_threads::look_up(const std::string& host,
+  const resolver& resolve, clock::time_point until,
+  std::function<void(const found&)> done) {
+  const std::lock_guard lock{state_->mutex};
+  auto& all = *state_;
+  const auto [at, first] = all.jobs.try_emplace(host);
+  try {
+    if (first) {
+      at->second.resolve = resolve;
+      all.queue.push_back(host);
+    }
+    at->second.waiters.push_back({until, std::move(done)});
+  } catch (...) {
+    // A job in no queue would never be done.
+    if (first) {
+      std::erase(all.queue, host);
+      all.jobs.erase(at);
+    }
+    throw;
+  }
+  // Also for one that has waited: since then another may have become slow.
+  if (all.queue.empty() || !all.may_begin())
+    return std::nullopt;
+  ++all.threads;
+  try {
+    std::thread{[s = state_] { s->work(); }}.detach();
+  } catch (const std::exception& e) {
+    if (--all.threads == 0) {
+      all.jobs.erase(host);
+      std::erase(all.queue, host);
+      return e.what();
+    }
+  }
+  return std::nullopt;
+}
+
+bool lookup_threads::state::may_begin() const {
+  if (threads >= bounds.all)
+    return false;
+  const auto before = clock::now() - bounds.slow;
+  const auto slow = static_cast<std::size_t>(
+    std::ranges::count_if(begun, [&](const auto& at) { return at < before; }));
+  return threads - std::min(threads, slow) < bounds.working;
+}
+
+std::optional<std::string> lookup_threads::state::next() {
+  const auto now = clock::now();
+  while (!queue.empty()) {
+    auto host = std::move(queue.front());
+    queue.pop_front();
+    const auto at = jobs.find(host);
+    std::erase_if(at->second.waiters, [&](const waiter& w) { return w.until <= now; });
+    try {
+      if (!at->second.waiters.empty()) {
+        begun.insert(now);
+        at->second.begun = now;
+        return host;
+      }
+    } catch (const std::bad_alloc&) {
+      // Who waits asks again after its own deadline.
+    }
+    jobs.erase(at);
+  }
+  return std::nullopt;
+}
+
+void lookup_threads::state::work() {
+  std::unique_lock lock{mutex};
+  while (const auto host = next()) {
+    // What it holds goes before the count says that the thread is done.
+    auto resolve = std::move(jobs.at(*host).resolve);
+    lock.unlock();
+    const auto result = outcome_of(resolve, *host);
+    resolve = nullptr;
+    lock.lock();
+    const auto at = jobs.find(*host);
+    auto waiters = std::move(at->second.waiters);
+    begun.erase(begun.find(at->second.begun));
+    jobs.erase(at);
+    lock.unlock();
+    for (const auto& w : waiters) {
+      try {
+        w.done(result);
+      } catch (const std::exception&) {
+        // Its own deadline ends it.
+      }
+    }
+    waiters.clear();
+    lock.lock();
+  }
+  --threads;
   changed.notify_all();
 }
 
-std::optional<std::string> lookup_threads::run(std::function<void()> f) {
-  counter_->add(1);
-  try {
-    std::thread{[f = std::move(f), c = counter_]() mutable {
-      f();
-      // What it holds goes before the count says that the thread is done.
-      f = nullptr;
-      c->add(-1);
-    }}.detach();
-    return std::nullopt;
-  } catch (const std::system_error& e) {
-    counter_->add(-1);
-    return e.what();
-  }
-}
-
-void lookup_threads::wait(std::chrono::steady_clock::time_point deadline) {
-  std::unique_lock lock{counter_->mutex};
-  counter_->changed.wait_until(lock, deadline, [this] { return counter_->running == 0; });
+void lookup_threads::wait(clock::time_point deadline) {
+  std::unique_lock lock{state_->mutex};
+  for (const auto& host : std::exchange(state_->queue, {}))
+    state_->jobs.erase(host);
+  state_->changed.wait_until(lock, deadline, [this] { return state_->threads == 0; });
 }
 
 } // namespace cafka::actors

@@ -5,23 +5,27 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <sys/socket.h>
 #include <vector>
 
 namespace cafka::actors {
 
-/// Finds the numeric addresses of a host, best first. May block, must not throw.
+/// Finds the numeric addresses of a host, best first. May block.
 using resolver =
   std::function<protocol::result<std::vector<std::string>>(const std::string& host)>;
 
 /// Asks the system: /etc/hosts, DNS, whatever it is set up for.
 ///
-/// Error `connection_failed` in the system's words.
+/// Errors: `connection_failed` in the system's words; `invalid_argument` for a name with
+/// a zero byte, of which the system would see the beginning alone.
 [[nodiscard]] protocol::result<std::vector<std::string>> system_resolver(
   const std::string& host);
 
@@ -39,27 +43,68 @@ struct socket_address {
 /// The system's words for an error number: "connection refused".
 [[nodiscard]] std::string reason_text(int error);
 
-/// Threads for look-ups, which block and cannot be interrupted: one each, so that none
-/// waits for another.
+/// Threads for look-ups, which block and cannot be interrupted.
+///
+/// A few work at a time, the rest waits in a queue. Look-ups of the same host are one, so
+/// that a name whose servers do not answer has one thread, however often it is asked for.
+/// One that takes very long does not count among the few any more.
 class lookup_threads {
 public:
-  /// Runs `f` in a thread of its own, which may outlive this object; an error when the
-  /// system gives no thread.
-  [[nodiscard]] std::optional<std::string> run(std::function<void()> f);
+  using found = protocol::result<std::vector<std::string>>;
+  using clock = std::chrono::steady_clock;
 
-  /// Waits until none runs, at most until `deadline`.
-  void wait(std::chrono::steady_clock::time_point deadline);
-
-private:
-  struct counter {
-    std::mutex mutex;
-    std::condition_variable changed;
-    int running = 0;
-
-    void add(int n);
+  struct limits {
+    /// Threads that work.
+    std::size_t working = 8;
+    /// Threads in all, with those whose look-up takes longer than `slow`.
+    std::size_t all = 64;
+    std::chrono::milliseconds slow{5'000};
   };
 
-  std::shared_ptr<counter> counter_ = std::make_shared<counter>();
+  lookup_threads() : lookup_threads(limits{}) {}
+  explicit lookup_threads(limits l) : state_(std::make_shared<state>()) {
+    state_->bounds = l;
+  }
+
+  /// Has `host` looked up by `resolve` in another thread, which may outlive this object,
+  /// and tells `done` there, unless that can only be after `until`; an error when the
+  /// system gives no thread.
+  [[nodiscard]] std::optional<std::string> look_up(const std::string& host,
+    const resolver& resolve, clock::time_point until,
+    std::function<void(const found&)> done);
+
+  /// Drops what waits in the queue and waits until none runs, at most until `deadline`.
+  void wait(clock::time_point deadline);
+
+private:
+  struct waiter {
+    clock::time_point until;
+    std::function<void(const found&)> done;
+  };
+
+  /// A host that is looked up, or waits for that.
+  struct job {
+    resolver resolve;
+    std::vector<waiter> waiters;
+    clock::time_point begun;
+  };
+
+  struct state {
+    limits bounds;
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::map<std::string, job> jobs;
+    std::deque<std::string> queue;          ///< Of `jobs` that have not begun.
+    std::multiset<clock::time_point> begun; ///< When those that run have.
+    std::size_t threads = 0;
+
+    void work();
+    /// The next host whose result somebody still waits for.
+    std::optional<std::string> next();
+    [[nodiscard]] bool may_begin() const;
+  };
+
+  std::shared_ptr<state> state_;
 };
 
 } // namespace cafka::actors

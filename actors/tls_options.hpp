@@ -56,17 +56,17 @@ struct ssl_options {
   /// The ciphers that may be used with TLS 1.2, as `openssl ciphers` spells them; empty:
   /// OpenSSL's choice. Those of TLS 1.3 are all strong and always allowed.
   std::string ciphers = {};
-  /// A file whose first line is the password, instead of `password`; empty: none.
-  std::string password_file = {};
-  /// The environment variable that holds the password, instead of `password`. It is read
-  /// once, when a worker is created; empty: none.
-  std::string password_env = {};
   /// Revocation lists (CRLs) of the CAs, one or more in one file: what they name is
   /// refused, and so is a certificate of a CA that has no list there, or an expired one.
   /// Empty: none are looked at. librdkafka: `ssl.crl.location`.
   std::string crlfile = {};
   /// Of no effect without `crlfile`. Erlang: `crl_check`, whose `true` is `chain`.
   ssl_crl_check crl_check = ssl_crl_check::peer;
+  /// A file whose first line is the password, instead of `password`; empty: none.
+  std::string password_file = {};
+  /// The environment variable that holds the password, instead of `password`. It is read
+  /// once, when a worker is created; empty: none.
+  std::string password_env = {};
 
   friend bool operator==(const ssl_options&, const ssl_options&) = default;
 };

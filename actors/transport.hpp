@@ -59,8 +59,10 @@ struct transport_down {
 struct transport_options {
   /// Time for name resolution, all addresses and TLS together.
   std::chrono::milliseconds connect_timeout{10'000};
-  /// Largest frame taken from the peer, in bytes; a larger one ends the connection.
-  std::size_t max_frame_size = 100'000'000;
+  /// Largest frame taken from the peer, in bytes; a larger one ends the connection. Users
+  /// know it as `receive_max_bytes`. By default whatever the protocol can express, as in
+  /// Kafka's Java client; memory is taken as bytes come.
+  std::size_t max_frame_size = INT32_MAX;
   /// Least time between two `transport_progress`; must be more than zero.
   std::chrono::milliseconds progress_interval{250};
   /// Most bytes that wait to be written; beyond it `send` says `full`.

@@ -12,6 +12,8 @@ namespace cafka::actors {
 class write_queue {
 public:
   [[nodiscard]] bool empty() const { return pieces_.empty(); }
+  /// Takes no memory, whatever happens.
+  void clear() noexcept { pieces_.clear(); }
 
   /// Appends a frame without its first `skip` bytes, which have been written.
   void push(protocol::frame&& f, std::size_t skip = 0) {

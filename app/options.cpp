@@ -248,6 +248,9 @@ private:
   error wrong_;
 };
 
+/// Less than that does not even agree on versions.
+constexpr std::int32_t least_receive_max_bytes = 1'024;
+
 void read(block_reader& in, ssl_options& out) {
   in.any_text("cacertfile", out.cacertfile);
   in.any_text("cacertdir", out.cacertdir);
@@ -263,6 +266,9 @@ void read(block_reader& in, ssl_options& out) {
   in.any_text("ciphers", out.ciphers);
   in.any_text("password_file", out.password_file);
   in.any_text("password_env", out.password_env);
+  in.any_text("crlfile", out.crlfile);
+  in.word("crl_check", out.crl_check,
+    {{"peer", ssl_crl_check::peer}, {"chain", ssl_crl_check::chain}});
 }
 
 } // namespace
@@ -346,6 +352,7 @@ result<worker_init> merged(
   use(result.auto_offset_reset, application.auto_offset_reset);
   use(result.partitioner, application.partitioner);
   use(result.kafka_version, application.kafka_version);
+  use(result.receive_max_bytes, application.receive_max_bytes);
   use(result.use_ssl, application.use_ssl);
   use(result.ssl_options, application.ssl_options);
   if (result.initial_topics.empty())
@@ -365,6 +372,12 @@ result<worker_init> merged(
     return wrong;
   if (*result.request_timeout <= milliseconds{0})
     return error{error_code::invalid_argument, "request_timeout must be more than zero"};
+  if (*result.receive_max_bytes < std::size_t{least_receive_max_bytes}
+    || *result.receive_max_bytes > INT32_MAX)
+    return error{error_code::invalid_argument,
+      "receive_max_bytes = " + std::to_string(*result.receive_max_bytes)
+        + ": must be from " + std::to_string(least_receive_max_bytes) + " to "
+        + std::to_string(INT32_MAX)};
   return result;
 }
 
@@ -402,6 +415,8 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);
   in.duration("max_throttle", options.max_throttle, true);
+  in.number(
+    "receive_max_bytes", options.receive_max_bytes, least_receive_max_bytes, INT32_MAX);
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
   in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
@@ -461,6 +476,10 @@ result<actors::worker_options> worker_options_from(
   result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
   result.log = application.log;
+  result.transport.max_frame_size = *all->receive_max_bytes;
+  // Bytes must be told of well before their broker would be considered dead.
+  result.transport.progress_interval =
+    std::clamp(application.socket_timeout / 4, milliseconds{1}, milliseconds{250});
   if (*all->use_ssl) {
     auto tls = actors::tls_context::make(*all->ssl_options);
     if (!tls)

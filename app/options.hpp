@@ -96,6 +96,7 @@ struct worker_init {
   /// Null: the application's.
   protocol::partitioner partitioner = {};
   std::optional<protocol::kafka_version> kafka_version = {};
+  std::optional<std::size_t> receive_max_bytes = {};
   std::optional<bool> use_ssl = {};
   /// All of them together take the place of the application's.
   std::optional<cafka::ssl_options> ssl_options = {};
@@ -139,11 +140,16 @@ struct application_options {
   milliseconds request_timeout{30'000};
   /// The deadline for one connection attempt.
   milliseconds connect_timeout{10'000};
-  /// How long a broker may owe an answer before its connection is held for dead.
+  /// How long a broker may owe an answer without a byte of it before its connection is
+  /// considered dead.
   milliseconds socket_timeout{10'000};
   /// The longest that requests are held back because of what one answer says of a
   /// broker's quota, `throttle_time_ms`; zero: they are not held back. Source: KIP-219.
   milliseconds max_throttle{300'000};
+  /// The largest answer that is taken from a broker, in bytes, from 1,024 on; the request
+  /// that it belongs to ends with `frame_too_large`. Default: 2^31 - 1, as much as
+  /// Kafka's protocol can express. librdkafka: `receive.message.max.bytes`.
+  std::size_t receive_max_bytes = INT32_MAX;
   /// How long a topic that brokers do not know is hoped for: it may be new.
   milliseconds unknown_topic_wait{2'000};
   /// Pause before a second attempt to connect, doubled up to a second. KafkaEx:

@@ -81,6 +81,11 @@ void option_adder::common(common_arguments& to, const std::string& output) {
       ->check(checked(
         "text or json", [](const std::string& t) { return t == "text" || t == "json"; }));
   }
+  command_
+    ->add_option("--receive-max-bytes", to.receive_max_bytes,
+      "The largest answer that is taken from a broker; all that Kafka's protocol can "
+      "express without it")
+    ->type_name("BYTES");
   command_->add_flag("-v,--verbose", to.verbose,
     "Log to standard error what happens to connections; twice (-vv): each request, too");
   tls(to);
@@ -103,6 +108,8 @@ void option_adder::tls(common_arguments& to) {
   file("--key", to.key, "Its key, PEM; in the file of --cert without it");
   file("--key-password-file", to.key_password_file,
     "A file whose first line is what the key is encrypted with");
+  file("--crl-file", to.crl_file,
+    "Revocation lists of the CAs, PEM: a broker's certificate that one names is refused");
   command_->add_flag("--tls-no-verify", to.tls_no_verify,
     "Take any certificate: whoever sits on the way can read and change everything");
 }

@@ -44,7 +44,10 @@ struct common_arguments {
   std::string cert;
   std::string key;
   std::string key_password_file;
+  std::string crl_file;
   bool tls_no_verify = false;
+  /// Nothing: what the configuration file says, else as much as the protocol can express.
+  std::optional<std::size_t> receive_max_bytes;
 };
 
 struct demo_arguments {

@@ -47,6 +47,8 @@ std::string_view advice(error_code code) {
   case error_code::outcome_unknown:
     return "see before trying again whether it was carried out: cafka fetch shows "
            "records, cafka topics list topics";
+  case error_code::frame_too_large:
+    return "raise --receive-max-bytes, or ask for less at a time";
   case error_code::message_too_large:
   case error_code::record_list_too_large:
     return "raise the topic's max.message.bytes, or write smaller records";
@@ -84,8 +86,13 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
   take(common.ca_dir, ssl.cacertdir);
   take(common.cert, ssl.certfile);
   take(common.key, ssl.keyfile);
-  if (common.tls_no_verify)
+  take(common.crl_file, ssl.crlfile);
+  if (common.tls_no_verify) {
     ssl.verify = ssl_verify::verify_none;
+    // Nothing of the configuration file is looked up then.
+    if (common.crl_file.empty())
+      ssl.crlfile = {};
+  }
   if (!common.key_password_file.empty()) {
     std::ifstream file{common.key_password_file};
     std::string line;
@@ -155,6 +162,8 @@ result<settings> read_settings(const common_arguments& common) {
       return wrong;
   }
   result.names_timeout = timeout_is_set || common.timeout;
+  if (common.receive_max_bytes)
+    result.options.receive_max_bytes = *common.receive_max_bytes;
   if (const auto added = add_tls(common, result.options); !added)
     return added.error();
   if (common.timeout)

@@ -239,13 +239,17 @@ TEST_CASE("stopping the factory ends all connections and tells their owners") {
 TEST_CASE("stopping does not wait longer than its deadline for a look-up") {
   auto give_up = std::make_shared<std::latch>(1);
   auto ended = std::make_shared<std::latch>(1);
+  // One that has not begun is dropped.
+  auto begun = std::make_shared<std::latch>(1);
   {
     transport_fixture f{1, [=](const std::string&) {
+                          begun->count_down();
                           give_up->wait();
                           ended->count_down();
                           return std::vector<std::string>{"127.0.0.1"};
                         }};
     wired_owner l{f, {"broker", 9092}};
+    begun->wait();
     const auto begin = clock_type::now();
     f.factory.stop(50ms);
     CHECK(clock_type::now() - begin < 5s);

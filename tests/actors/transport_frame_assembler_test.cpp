@@ -4,6 +4,8 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
+#include <algorithm>
+
 using cafka::actors::frame_assembler;
 using cafka::protocol::byte_view;
 using cafka::protocol::shared_bytes;
@@ -117,4 +119,35 @@ TEST_CASE("the end of the stream within a frame is seen at every byte") {
     feed(a, byte_view{stream}.first(cut), 4096, always);
     CHECK(a.within_frame() == (cut != 0));
   }
+}
+
+TEST_CASE("memory is taken for what has come, not for what was announced") {
+  frame_assembler a{INT32_MAX};
+  CHECK(feed(a, prefix(99'999'999), 1'000, always).last == step::more);
+  CHECK(a.space().size() <= frame_assembler::trusted);
+  // As much again as there is, each time it is full.
+  std::size_t have = 0;
+  for (int i = 0; i != 4; ++i) {
+    const auto space = a.space();
+    CHECK(space.size() <= std::max(have, frame_assembler::trusted));
+    have += space.size();
+    a.filled(space.size());
+    shared_bytes frame;
+    CHECK(a.next(frame, always) == step::more);
+  }
+}
+
+TEST_CASE("a frame whose buffer has grown is whole, and the next one has room at once") {
+  constexpr std::size_t size = 5'000'000;
+  bytes payload(size);
+  for (std::size_t i = 0; i != size; ++i)
+    payload[i] = static_cast<std::byte>(i * 31 + i / 251);
+  frame_assembler a{INT32_MAX};
+  for (int round = 0; round != 2; ++round) {
+    const auto result = feed(a, framed(payload), 300'000, always);
+    REQUIRE(result.frames.size() == 1);
+    CHECK(std::ranges::equal(result.frames[0].view(), payload));
+  }
+  CHECK(feed(a, prefix(size), 1'000, always).last == step::more);
+  CHECK(a.space().size() == size);
 }

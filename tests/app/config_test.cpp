@@ -86,6 +86,7 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
   CHECK(read.max_throttle == expected.max_throttle);
+  CHECK(read.receive_max_bytes == expected.receive_max_bytes);
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
   CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
@@ -177,13 +178,13 @@ TEST_CASE("the block of ssl_options says how TLS is spoken") {
     ssl_options {
       cacertfile = "ca.crt", cacertdir = "cas", certfile = "c.crt", keyfile = "c.key",
       password = "sesame", verify = "verify_none", server_name = "kafka",
-      min_version = "1.3", ciphers = "ECDHE"
+      min_version = "1.3", ciphers = "ECDHE", crlfile = "ca.crl", crl_check = "chain"
     }
   })"));
   CHECK(read.use_ssl);
   CHECK(read.ssl_options
     == ssl_options{"ca.crt", "cas", "c.crt", "c.key", "sesame", ssl_verify::verify_none,
-      "kafka", tls_version::tls_1_3, "ECDHE"});
+      "kafka", tls_version::tls_1_3, "ECDHE", "ca.crl", ssl_crl_check::chain});
 }
 
 TEST_CASE("the block of ssl_options says where the password of the key is") {
@@ -331,6 +332,10 @@ TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
     wrong{"io_threads = 65", "cafka.io_threads", "65", "a whole number from 1 to 64"},
     wrong{"io_threads = \"many\"", "cafka.io_threads", "many", "a whole number"},
     wrong{"max_restarts = -1", "cafka.max_restarts", "-1", "from 0 to 1000000"},
+    wrong{"receive_max_bytes = 1023", "cafka.receive_max_bytes", "1023",
+      "from 1024 to 2147483647"},
+    wrong{"ssl_options { crl_check = \"all\" }", "cafka.ssl_options.crl_check", "all",
+      "peer"},
     wrong{"request_timeout = 0s", "cafka.request_timeout", "0", "more than zero"},
     wrong{
       "request_timeout = 500us", "cafka.request_timeout", "500", "whole milliseconds"},

@@ -1,10 +1,10 @@
 #include <cafka/actors/calls_common.hpp>
-#include <cafka/actors/contained.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 #include <cafka/protocol/text.hpp>
+#include <cafka/protocol/thrown_by.hpp>
 
 namespace cafka::actors {
 
@@ -125,9 +125,9 @@ private:
   /// What the program's partitioner chooses; what it throws fails this request alone.
   result<partition_id> partition_among(std::int32_t partitions) override {
     result<partition_id> chosen{partition_id{}};
-    if (auto thrown =
-          contained("the partitioner", [&] { chosen = chosen_among(partitions); }))
-      return invalid(*std::move(thrown));
+    if (const auto thrown =
+          protocol::thrown_by([&] { chosen = chosen_among(partitions); }))
+      return invalid("the partitioner threw: " + *thrown);
     return chosen;
   }
 

@@ -402,12 +402,22 @@ private:
   void act(consumer_machine::report& x) {
     if (x.about)
       add_connection(x.why.detail, *x.about);
+    log_report(x);
     core_->report(x.slot, x.generation, x.offset, x.halted, x.why);
   }
 
   void act(const consumer_machine::stray& x) {
     core_->report(
       {x.topic == nullptr ? std::string{} : *x.topic, x.partition, -1, false, x.why});
+  }
+
+  void log_report(const consumer_machine::report& x) const {
+    if (connection_.log == nullptr)
+      return;
+    const bool is_over = x.why.code == error_code::none;
+    connection_.log->write(is_over ? log_level::info : log_level::warning, "consumer",
+      core_->options.name,
+      core_->name_of(x.slot) + ": " + (is_over ? x.why.detail : to_string(x.why)));
   }
 
   // -- how it is ------------------------------------------------------------------------

@@ -214,6 +214,12 @@ void consumer_core::report(std::uint32_t slot, std::uint64_t generation,
   report(std::move(what));
 }
 
+std::string consumer_core::name_of(std::uint32_t slot) const {
+  const std::lock_guard guard{mutex_};
+  const auto& e = *entries_[slot];
+  return *e.topic + '/' + std::to_string(e.partition.value());
+}
+
 void consumer_core::report(partition_error what) {
   bool wakes = false;
   {

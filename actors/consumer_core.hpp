@@ -72,6 +72,8 @@ public:
   void report(std::uint32_t slot, std::uint64_t generation, log_offset offset,
     bool halted, const error& why);
   void report(partition_error what);
+  /// `topic/partition`, for the log.
+  [[nodiscard]] std::string name_of(std::uint32_t slot) const;
   /// `deliver_to` can take more.
   void grant(std::uint32_t batches);
   /// What is to be sent to `deliver_to`.

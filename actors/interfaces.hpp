@@ -19,12 +19,13 @@ namespace cafka {
 // `deadline`     time from the worker's acceptance to the reply, whatever happens; zero
 //                means the worker's `request_timeout`.
 // `api_version`  pins the version of the Kafka API; without it the newest that both sides
-//                know. One that cafka lacks is the error `unsupported_api_version` at once;
-//                one that the broker lacks is, too, which names the supported range.
+//                know. One that cafka lacks is the error `unsupported_api_version` at
+//                once; one that the broker lacks is, too, which names the supported
+//                range.
 //
-// While a quota of the broker lasts, a request is held back, within its deadline; the worker's
-// status says how long. Names are checked first: topics have at most 255 bytes, other names
-// 32,767, all in UTF-8; others are `invalid_argument`.
+// While a quota of the broker lasts, a request is held back, within its deadline; the
+// worker's status says how long. Names are checked first: topics have at most 255 bytes,
+// other names 32,767, all in UTF-8; others are `invalid_argument`.
 //
 // Every reply is a `result`: the value, or an `error` with Kafka's code or one of cafka's
 // own (`timed_out`, `outcome_unknown`, `disconnected`, `closed`, ...). An actor that asks

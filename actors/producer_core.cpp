@@ -1,5 +1,6 @@
 #include <cafka/actors/producer_core.hpp>
 #include <cafka/actors/producer_metrics.hpp>
+#include <cafka/protocol/thrown_by.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <algorithm>
@@ -159,13 +160,8 @@ void producer_core::give_up(const error& why) {
 
 template <class Callback>
 void producer_core::contain(const char* which, Callback call) const noexcept {
-  try {
-    call();
-  } catch (const std::exception& e) {
-    note_thrown(which, e.what());
-  } catch (...) {
-    note_thrown(which, "an unknown exception");
-  }
+  if (const auto thrown = protocol::thrown_by(call))
+    note_thrown(which, *thrown);
 }
 
 void producer_core::note_thrown(
@@ -179,8 +175,7 @@ void producer_core::note_thrown(
     || !complained_at_.compare_exchange_strong(last, at))
     return;
   try {
-    on_trouble(
-      std::string{which} + " of producer " + options.name + " has thrown: " + what);
+    on_trouble(protocol::log_level::error, std::string{which} + " has thrown: " + what);
   } catch (...) {
     // There is nobody left to tell.
   }
@@ -219,15 +214,16 @@ void producer_core::tell(protocol::stall_report x) const noexcept {
     return;
   contain("on_trouble", [&] {
     const auto seconds = std::to_string(stall.waited.count() / 1'000) + " s";
-    auto text = "producer " + options.name + ": ";
+    std::string text;
     if (!stall.over)
-      text +=
+      text =
         "records for " + stall.topic + " wait for " + seconds + ": " + stall.why.detail;
     else if (stall.why.code == error_code::none)
-      text += "records for " + stall.topic + " go on after " + seconds;
+      text = "records for " + stall.topic + " go on after " + seconds;
     else
-      text += stall.topic + " after " + seconds + ": " + stall.why.detail;
-    on_trouble(text);
+      text = stall.topic + " after " + seconds + ": " + stall.why.detail;
+    on_trouble(
+      stall.over ? protocol::log_level::info : protocol::log_level::warning, text);
   });
 }
 

@@ -2,6 +2,7 @@
 
 #include <cafka/actors/producer.hpp>
 #include <cafka/actors/worker.hpp>
+#include <cafka/protocol/log_level.hpp>
 #include <cafka/protocol/machines/producer_machine.hpp>
 
 #include <atomic>
@@ -26,7 +27,7 @@ public:
   /// Set by the application, which then also calls `release`: ends the actor for good.
   std::function<void()> on_closed;
   /// Set by the application: told what went wrong where nobody else can be told.
-  std::function<void(const std::string&)> on_trouble;
+  std::function<void(protocol::log_level, const std::string&)> on_trouble;
 
   // -- the actor's side -----------------------------------------------------------------
 

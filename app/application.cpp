@@ -1,11 +1,11 @@
 #include <cafka/actors/asio_transport.hpp>
-#include <cafka/actors/contained.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
 #include <cafka/app/consumer_starter.hpp>
 #include <cafka/app/log.hpp>
 #include <cafka/app/producer_starter.hpp>
 #include <cafka/app/stream_starter.hpp>
+#include <cafka/protocol/thrown_by.hpp>
 #include <cafka/supervision/proxy.hpp>
 #include <cafka/supervision/run_here.hpp>
 
@@ -107,8 +107,9 @@ struct health {
     }
     if (!on_event)
       return;
-    if (const auto thrown = actors::contained("on_event", [&] { on_event(event); }))
-      log->write(log_level::error, "supervisor", event.supervisor, *thrown);
+    if (const auto thrown = protocol::thrown_by([&] { on_event(event); }))
+      log->write(
+        log_level::error, "supervisor", event.supervisor, "on_event threw: " + *thrown);
   }
 
   /// Why nothing works any more; `none` while it does.

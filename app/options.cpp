@@ -1,8 +1,8 @@
-#include <cafka/actors/contained.hpp>
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/log.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/protocol/names.hpp>
+#include <cafka/protocol/thrown_by.hpp>
 
 #include <caf/config_value.hpp>
 
@@ -287,9 +287,9 @@ namespace {
 result<std::vector<endpoint>> call(const broker_list::function& yields) {
   auto result = cafka::result<std::vector<endpoint>>{std::vector<endpoint>{}};
   if (yields) {
-    if (auto thrown = actors::contained(
-          "the function that yields the brokers", [&] { result = yields(); }))
-      return error{error_code::invalid_argument, *std::move(thrown)};
+    if (const auto thrown = protocol::thrown_by([&] { result = yields(); }))
+      return error{error_code::invalid_argument,
+        "the function that yields the brokers threw: " + *thrown};
   }
   return result;
 }

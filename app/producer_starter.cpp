@@ -54,8 +54,9 @@ result<producer> producer_starter::start_locked(producer_options options) {
   const auto tls = connection->transport.tls;
   auto core = std::make_shared<actors::producer_core>(sys_, std::move(options));
   core->on_closed = [children = children_, name] { children.end(name); };
-  core->on_trouble = [log = options_.log, name](const std::string& what) {
-    log->write(log_level::error, "producer", name, what);
+  core->on_trouble = [log = options_.log, name](
+                       log_level level, const std::string& what) {
+    log->write(level, "producer", name, what);
   };
   const auto outcome = children_.start(
     name,

@@ -1,6 +1,7 @@
 #include <cafka/protocol/machines/accumulator.hpp>
 #include <cafka/protocol/records/format.hpp>
 #include <cafka/protocol/records/record_batch.hpp>
+#include <cafka/protocol/thrown_by.hpp>
 
 #include <algorithm>
 #include <bit>
@@ -110,19 +111,15 @@ std::size_t accumulator::partition_by_key(
   const topic_buffers& t, byte_view key, std::int32_t partitions) const {
   if (!options_.partitioner)
     return (murmur2(key) & 0x7fffffff) % static_cast<std::size_t>(partitions);
-  const auto tell = [&](const std::string& what) {
-    if (when_thrown_)
-      when_thrown_(what);
-    return thrown;
-  };
-  try {
-    const auto chosen = options_.partitioner({t.name, key, partitions, draw()});
+  partition_id chosen;
+  const auto what = thrown_by([&] {
+    chosen = options_.partitioner({t.name, key, partitions, draw()});
+  });
+  if (!what)
     return static_cast<std::uint32_t>(chosen.value());
-  } catch (const std::exception& e) {
-    return tell(e.what());
-  } catch (...) {
-    return tell("an unknown exception");
-  }
+  if (when_thrown_)
+    when_thrown_(*what);
+  return thrown;
 }
 
 std::size_t accumulator::choose(const topic_buffers& t, const partition_table& table,

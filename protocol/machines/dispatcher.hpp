@@ -296,6 +296,7 @@ private:
   void tell_answered(time_point now, const link& from, const pending_call& c,
     std::size_t bytes, const error& outcome);
   void tell_unanswered(time_point now, const pending_call& c);
+  void tell_pause(time_point now, const link& from, std::chrono::milliseconds time);
   void tell_cluster_news();
   void tell_coordinator(const coordinator_of& what, broker_id& told, broker_id now);
 

@@ -132,6 +132,21 @@ void dispatcher::tell_unanswered(time_point now, const pending_call& c) {
         + " bytes out, no answer in " + text_of(now - c.sent_at));
 }
 
+void dispatcher::tell_pause(
+  time_point now, const link& from, std::chrono::milliseconds time) {
+  if (!tells(log_level::info) || (time.count() == 0 && !news_.any_pause()))
+    return;
+  switch (news_.paused(now, from.address(), time)) {
+  case connection_news::quota_change::begins:
+    return tell(log_level::warning,
+      "a quota of " + name_of(from) + " holds requests back, now for " + text_of(time));
+  case connection_news::quota_change::ends:
+    return tell(log_level::info,
+      "the quota of " + name_of(from) + " does not hold requests back any more");
+  case connection_news::quota_change::nothing: return;
+  }
+}
+
 void dispatcher::tell_cluster_news() {
   const auto news = cluster_.take_news();
   if (tells(log_level::info) && !news.leaders.empty())

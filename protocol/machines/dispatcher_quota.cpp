@@ -25,6 +25,7 @@ std::string dispatcher::quota_text(broker_id of, const throttle& what) {
 
 void dispatcher::heed_quota(
   time_point now, link& from, api_key key, const throttle& what) {
+  tell_pause(now, from, what.time);
   if (what.time <= std::chrono::milliseconds{0})
     return;
   quotas_.note(now, from.address(), key, what);

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace cafka::protocol {
+
+/// Calls a function of the program. What it throws goes no further: it is returned in
+/// words; nothing when it threw nothing.
+template <class F>
+std::optional<std::string> thrown_by(F&& call) {
+  try {
+    std::forward<F>(call)();
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    return e.what();
+  } catch (...) {
+    return "an unknown exception";
+  }
+}
+
+} // namespace cafka::protocol

@@ -146,7 +146,9 @@ void producer_machine::on_time(time_point now) {
   if (next_watch_ <= now) {
     next_watch_ = time_point::max();
     for (const auto& [id, r] : requests_) {
-      if (now - r.since >= options_.stall)
+      // One that a quota keeps from answering leads all the same.
+      const auto& b = broker(r.broker);
+      if (now - r.since >= options_.stall && !(b.throttled && now < b.not_before))
         want_metadata(r);
     }
   }
@@ -316,7 +318,9 @@ void producer_machine::on_answer(
   from.failures = 0;
   from.throttled = answer.throttle_time_ms > 0;
   if (from.throttled)
-    from.not_before = now + std::chrono::milliseconds{answer.throttle_time_ms};
+    from.not_before = now
+      + std::min(
+        std::chrono::milliseconds{answer.throttle_time_ms}, options_.delivery_timeout);
   for (const auto& t : answer.responses) {
     // Answered by name or, since version 13, by id.
     const auto is_topic = [&](const partition_state* p) {

@@ -209,6 +209,27 @@ TEST_CASE("a producer id that is none is asked for again with a growing pause") 
   says(s.machine.why_waiting(virtual_now), "MALFORMED_RESPONSE");
 }
 
+TEST_CASE("a quota silences no longer than records may wait") {
+  single s;
+  s.send();
+  s.ready();
+  const auto sent = s.next_batch();
+  REQUIRE(sent);
+  produce_response done;
+  done.throttle_time_ms = INT32_MAX;
+  done.responses.emplace_back().name = "t";
+  done.responses[0].partition_responses.emplace_back();
+  s.machine.on_answer(virtual_now, sent->request, done);
+  s.send();
+  says(s.machine.why_waiting(virtual_now), "for its quota");
+  const auto begun = virtual_now;
+  CHECK_FALSE(s.next_batch(119s));
+  virtual_now = begun + 121s;
+  s.machine.on_time(virtual_now);
+  s.send();
+  CHECK(s.next_batch(2s));
+}
+
 TEST_CASE("leaders that change with each question are asked with a growing pause") {
   single s;
   s.send();

@@ -224,6 +224,11 @@ void consumer_core::report(partition_error what) {
   bool wakes = false;
   {
     const std::lock_guard guard{mutex_};
+    // Where nobody polls the oldest are forgotten.
+    const auto most = 10'000 + 4 * entries_.size();
+    if (errors_.size() >= most)
+      errors_.erase(
+        errors_.begin(), errors_.begin() + static_cast<std::ptrdiff_t>(most / 2));
     errors_.push_back(std::move(what));
     wakes = waiting_ > 0;
   }

@@ -189,7 +189,7 @@ void consumer_machine::on_silence(
     p.left_out_since.reset();
     well(now, p);
     if (about.rested)
-      calm(b, p);
+      calm(p);
     return;
   }
   if (!p.left_out_since) {
@@ -284,7 +284,7 @@ bool consumer_machine::on_read(time_point now, const fetched& what, log_offset n
     }
     p->damages = 0;
     well(now, *p);
-    calm(brokers_[p->home], *p);
+    calm(*p);
     return true;
   }
   ++totals_.errors;

@@ -283,16 +283,24 @@ void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
     if (!mine.id.is_zero())
       topics_by_id_[mine.id] = &mine;
   }
+  // Most brokers sort them; of others' partitions there may be very many.
+  std::vector<const metadata_response_partition*> sorted;
+  const auto partition_of = [&](partition_id id) -> const metadata_response_partition* {
+    const auto index = static_cast<std::size_t>(id.value());
+    if (index < t.partitions.size() && t.partitions[index].partition_index == id)
+      return &t.partitions[index];
+    const auto number = [](const auto* x) { return x->partition_index; };
+    if (sorted.empty()) {
+      for (const auto& x : t.partitions)
+        sorted.push_back(&x);
+      std::ranges::stable_sort(sorted, {}, number);
+    }
+    const auto at = std::ranges::lower_bound(sorted, id, {}, number);
+    return at != sorted.end() && (*at)->partition_index == id ? *at : nullptr;
+  };
   for (auto* p : mine.partitions) {
-    // Most brokers sort them.
-    const auto index = static_cast<std::size_t>(p->id.value());
-    auto x = t.partitions.begin();
-    if (index < t.partitions.size() && t.partitions[index].partition_index == p->id)
-      x += p->id.value();
-    else
-      x = std::ranges::find(
-        t.partitions, p->id, &metadata_response_partition::partition_index);
-    if (x == t.partitions.end()) {
+    const auto* x = partition_of(p->id);
+    if (x == nullptr) {
       set_leader(now, *p, -1, -1);
       unknown(now, *p,
         {error_code::unknown_topic_or_partition,

@@ -288,7 +288,7 @@ private:
   void pause(time_point now, partition_state& p);
   void again(time_point now, partition_state& p);
   void well(time_point now, partition_state& p);
-  static void calm(broker_state& b, partition_state& p);
+  void calm(partition_state& p);
   void forget(partition_state& p);
   void look_for_stalled(time_point now);
   [[nodiscard]] bool waits_for_program(time_point now, const partition_state& p) const;

@@ -47,11 +47,13 @@ void consumer_machine::again(time_point now, partition_state& p) {
     : now + backoff(options_.retry, p.turns - free_turns, random_);
 }
 
-void consumer_machine::calm(broker_state& b, partition_state& p) {
+void consumer_machine::calm(partition_state& p) {
   p.attempts = 0;
   p.turns = 0;
-  b.failures = 0;
-  b.hasty = 0;
+  if (const auto b = brokers_.find(p.home); b != brokers_.end()) {
+    b->second.failures = 0;
+    b->second.hasty = 0;
+  }
 }
 
 // -- progress ---------------------------------------------------------------------------

@@ -173,3 +173,28 @@ TEST_CASE("topics and partitions that nobody asked for change nothing") {
   CHECK(f.m.view(f.now).size() == 1);
   CHECK(f.m.view(f.now)[0].leader == broker_id{0});
 }
+
+TEST_CASE("a topic's partitions are found in metadata however many there are") {
+  constexpr int many = 5'000;
+  fixture f;
+  for (std::uint32_t p = 0; p != many; ++p)
+    f.m.set(f.now, p,
+      {++f.generation, topic_t, static_cast<std::int32_t>(p), start_at::offset(0),
+        false});
+  f.turn();
+  REQUIRE(f.next<machine::ask_metadata>());
+  metadata_response r;
+  auto& t = r.topics.emplace_back();
+  t.name = *topic_t;
+  t.topic_id = id_of(1);
+  // Not where they would be if they were sorted and whole.
+  for (int p = -7; p != 200'000; ++p) {
+    auto& x = t.partitions.emplace_back();
+    x.partition_index = p;
+    x.leader_id = p % 3;
+    x.leader_epoch = 0;
+  }
+  f.m.on_metadata(f.now, r);
+  for (const auto& p : f.m.view(f.now))
+    REQUIRE(p.leader.value() == p.partition.value() % 3);
+}

@@ -244,13 +244,13 @@ struct supported_versions {
 
 /// Asks how the worker is; answered at once, or, with `wait_connected`, as soon as a
 /// broker has answered, at the latest by the deadline with `disconnected` and the
-/// reasons.
+/// reasons, and at once with `illegal_sasl_state` where the brokers want a login.
 struct get_status {
   bool wait_connected = false;
   milliseconds deadline{0};
   /// With `wait_connected`: whether `disconnected` is the answer already when each
   /// address has failed in a way that waiting does not mend: refused, not resolved,
-  /// without the TLS or the login that it wants.
+  /// without the TLS that it wants.
   bool until_refused = false;
 };
 

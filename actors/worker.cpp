@@ -457,10 +457,14 @@ private:
     if (waiters_.empty())
       return;
     const auto at = now();
+    const auto refused = dispatcher_.unreachable();
+    // That does not pass, however long somebody is ready to wait.
+    const auto login =
+      refused && why_disconnected().code == error_code::illegal_sasl_state;
     std::erase_if(waiters_, [&](waiter& w) {
       if (dispatcher_.connected())
         w.promise.deliver(result<worker_status>{status()});
-      else if (w.deadline <= at || (w.until_refused && dispatcher_.unreachable()))
+      else if (w.deadline <= at || login || (w.until_refused && refused))
         w.promise.deliver(result<worker_status>{why_disconnected()});
       else
         return false;

@@ -49,7 +49,7 @@ public:
 
   [[nodiscard]] protocol::endpoint bootstrap() const { return peers_[0].address(); }
 
-  void change_places() { swapped_ = !swapped_; }
+  void change_places() { ++changes_; }
 
   /// One more record.
   void append() {
@@ -66,7 +66,7 @@ public:
 
 private:
   [[nodiscard]] std::int32_t number_at(std::size_t place) const {
-    return static_cast<std::int32_t>(swapped_ ? 2 - place : 1 + place);
+    return static_cast<std::int32_t>(changes_ % 2 == 1 ? 2 - place : 1 + place);
   }
 
   void serve(scripted_peer::session& s, std::size_t place) {
@@ -133,7 +133,7 @@ private:
       topic.name = wanted.name;
       auto& partition = topic.partitions.emplace_back();
       partition.leader_id = 1;
-      partition.leader_epoch = swapped_ ? 1 : 0;
+      partition.leader_epoch = changes_.load();
       partition.replica_nodes = partition.isr_nodes = {1};
     }
     return response;
@@ -209,7 +209,7 @@ private:
   std::int64_t end_ = 0;
   bool stopping_ = false;
   std::atomic<int> refused_ = 0;
-  std::atomic<bool> swapped_ = false;
+  std::atomic<std::int32_t> changes_ = 0;
   std::atomic<bool> ready_ = false;
   std::array<scripted_peer, 2> peers_{
     scripted_peer{[this](scripted_peer::session& s) { serve(s, 0); }},

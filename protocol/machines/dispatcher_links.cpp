@@ -258,7 +258,8 @@ void dispatcher::lose(time_point now, link& l, const error& reason) {
     const auto at = calls_.find(o.call);
     if (at == calls_.end())
       continue;
-    if (caused)
+    // A produce has been done all the same, perhaps.
+    if (caused && at->second.what->what().repeatable)
       finish(at, why);
     else if (!at->second.what->repeatable())
       finish(at, {error_code::outcome_unknown, to_string(why)});

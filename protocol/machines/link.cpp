@@ -19,6 +19,9 @@ constexpr std::chrono::milliseconds silence{500};
 /// Smaller requests are not what a broker hangs up on for their size.
 constexpr std::size_t large_request = 64 * 1024;
 
+/// The transport's words for an end in the middle of an answer.
+constexpr std::string_view cut_short = "within a frame";
+
 /// How long after a hang-up a connection may go on with what was found out before.
 constexpr std::chrono::seconds doubt_lasts{10};
 
@@ -153,7 +156,8 @@ void link::hung_up_when_up(error& why) {
       why.detail += " (it has hung up on a request of " + std::to_string(size)
         + " bytes again: that may be more than its socket.request.max.bytes, which is "
           "104857600 unless it is set)";
-  } else if (!useful_ && !told_ && !old_) {
+  } else if (!useful_ && !told_ && !old_ && !arriving_
+    && why.detail.find(cut_short) == std::string::npos) {
     wants_login_ = true;
     why.detail += " (it agrees on versions and hangs up on the next request: it wants a "
                   "login by SASL, which cafka does not have)";

@@ -29,11 +29,14 @@ std::string why(const protocol::error& e) {
 }
 
 /// Whether a question that could not be answered ended as it may: at its deadline, or
-/// with the last failure where that left no time for another attempt.
+/// with the last failure where that left no time for another attempt, or where another
+/// would not help: an answer that is too large, or a hang-up after each handshake, as of
+/// a broker that wants a login.
 bool gave_up(const protocol::error& e) {
   return !e.detail.empty()
     && (e.code == error_code::timed_out || e.code == error_code::disconnected
-      || e.code == error_code::malformed_response);
+      || e.code == error_code::malformed_response || e.code == error_code::frame_too_large
+      || e.code == error_code::illegal_sasl_state);
 }
 
 /// Answers honestly until the given API is asked, then does something else and closes.

@@ -445,15 +445,7 @@ private:
     all.connected = dispatcher_.connected();
     if (!all.connected)
       all.why_disconnected = dispatcher_.why_disconnected();
-    for (const auto& l : dispatcher_.links()) {
-      auto& c = all.connections.emplace_back();
-      c.broker = l.broker;
-      c.address = l.address;
-      c.connected = l.up;
-      c.in_flight = static_cast<std::uint32_t>(l.in_flight);
-      if (l.last_error.code != error_code::none)
-        c.last_error = to_string(l.last_error);
-    }
+    all.connections = connections_of(dispatcher_, now());
     all.buffered_bytes = core_->budget->used();
     sync(false); // What was assigned just now is there.
     for (auto& v : machine_.view(now())) {

@@ -3,6 +3,7 @@
 
 #include <caf/sec.hpp>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -24,6 +25,18 @@ protocol::dispatcher_options dispatcher_options_of(
   result.seed = std::random_device{}();
   if (connection.log != nullptr)
     result.tell_from = connection.log->level_of(component);
+  return result;
+}
+
+std::vector<connection_status> connections_of(
+  const protocol::dispatcher& all, protocol::time_point now) {
+  std::vector<connection_status> result;
+  for (const auto& l : all.links()) {
+    const auto held = std::chrono::ceil<milliseconds>(l.held_until - now);
+    result.push_back({l.broker, l.address, l.up, static_cast<std::uint32_t>(l.in_flight),
+      l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error),
+      std::max(held, milliseconds{0})});
+  }
   return result;
 }
 

@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <string_view>
+#include <vector>
 
 namespace cafka::actors {
 
@@ -16,6 +17,10 @@ namespace cafka::actors {
 /// `component`: whose dispatcher it is, for the log.
 protocol::dispatcher_options dispatcher_options_of(
   const worker_options& connection, std::string_view component);
+
+/// How the dispatcher's connections are, for people.
+std::vector<connection_status> connections_of(
+  const protocol::dispatcher& all, protocol::time_point now);
 
 #ifdef CAF_ENABLE_EXCEPTIONS
 /// Why an actor ends that has thrown.

@@ -351,11 +351,7 @@ private:
     result.connected = dispatcher_.connected();
     if (!result.connected)
       result.why_disconnected = dispatcher_.why_disconnected();
-    for (const auto& l : dispatcher_.links()) {
-      result.connections.push_back({l.broker, l.address, l.up,
-        static_cast<std::uint32_t>(l.in_flight),
-        l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error)});
-    }
+    result.connections = connections_of(dispatcher_, now());
     result.buffered_bytes = core_->batches.pool().used();
     result.outstanding_batches = machine_.outstanding();
     result.requests_in_flight = machine_.in_flight();

@@ -418,13 +418,7 @@ private:
     result.consumer_group = options_.consumer_group;
     result.connected = dispatcher_.connected();
     result.pending = dispatcher_.pending();
-    for (const auto& l : dispatcher_.links()) {
-      result.connections.push_back(
-        {l.broker, l.address, l.up, static_cast<std::uint32_t>(l.in_flight),
-          l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error),
-          std::max(
-            std::chrono::ceil<milliseconds>(l.held_until - now()), milliseconds{0})});
-    }
+    result.connections = connections_of(dispatcher_, now());
     return result;
   }
 

@@ -217,7 +217,6 @@ std::vector<lie> other_lies() {
     auto& x = add("each broker says that the other leads, by a higher epoch", how);
     x.consumer = {.others = false};
     x.worker = {.told = gave_up};
-    x.state = mending::pending;
   }
   {
     lies how;
@@ -227,11 +226,10 @@ std::vector<lie> other_lies() {
     };
     auto& x = add("each broker says that the other is the closer replica", how);
     x.consumer = {.others = false};
-    x.state = mending::pending;
+
     auto& y = add("the same, and the client has a rack", how);
     y.consumer = {.others = false};
     y.reads = [](auto& o) { o.client_rack = std::string(3, 'r'); };
-    y.state = mending::pending;
   }
   {
     auto& x = add("no offset is in range, and ListOffsets says that it is",
@@ -239,7 +237,6 @@ std::vector<lie> other_lies() {
     x.consumer = must{};
     x.reads = [](auto& o) { o.auto_offset_reset = actors::offset_reset::earliest; };
     x.worker = {.told = {error_code::offset_out_of_range}};
-    x.state = mending::pending;
   }
   // -- how long
   {
@@ -251,14 +248,13 @@ std::vector<lie> other_lies() {
     };
     auto& x = add("there is nothing, and the broker does not wait", how);
     x.consumer = must{};
-    x.state = mending::pending;
+
     how.fetch = [](auto& part, const auto&, int) {
       part.records = protocol::shared_bytes{};
     };
     auto& y =
       add("there is something, it does not come, and the broker does not wait", how);
     y.consumer = must{};
-    y.state = mending::pending;
   }
   {
     lies how;
@@ -268,7 +264,6 @@ std::vector<lie> other_lies() {
     x.consumer = {.told = {error_code::throttling_quota_exceeded}};
     x.producer = {.told = {error_code::none}};
     x.worker = {.told = {error_code::none}};
-    x.state = mending::pending;
   }
   // -- whose answer
   {
@@ -277,12 +272,11 @@ std::vector<lie> other_lies() {
       add("a fetch's answer has another number", frames_are(api_key::fetch, changed));
     x.consumer = {.nothing = true};
     x.worker = {.told = gave_up};
-    x.state = mending::pending;
+
     auto& y =
       add("a produce's answer has another number", frames_are(api_key::produce, changed));
     y.producer = y.worker = {.told = {error_code::outcome_unknown}};
     y.worker_produces = true;
-    y.state = mending::pending;
   }
   {
     lies how;
@@ -298,14 +292,12 @@ std::vector<lie> other_lies() {
     auto& x = add("a produce's answer leaves the partition out", how);
     x.producer = x.worker = {.told = {error_code::outcome_unknown}};
     x.worker_produces = true;
-    x.state = mending::pending;
   }
   {
     auto& x = add("an error that nobody knows, for a produce",
       produce_fails_with(static_cast<error_code>(9'999)));
     x.producer = x.worker = {.told = {error_code::outcome_unknown}};
     x.worker_produces = true;
-    x.state = mending::pending;
   }
   {
     std::string text;
@@ -316,14 +308,12 @@ std::vector<lie> other_lies() {
       produce_fails_with(error_code::policy_violation, text));
     x.producer = x.worker = {.told = {error_code::policy_violation}};
     x.worker_produces = true;
-    x.state = mending::pending;
   }
   {
     lies how;
     how.producer_id = [](auto& r) { r.producer_id = -1; };
     auto& x = add("a producer's id is -1", how);
     x.producer = {.told = gave_up, .others = false};
-    x.state = mending::pending;
   }
   // -- what the cluster is like
   {
@@ -337,7 +327,6 @@ std::vector<lie> other_lies() {
     };
     auto& x = add("a topic has a partition 2^31 - 1", how);
     x.consumer = x.producer = x.worker = {.told = {error_code::none}};
-    x.state = mending::pending;
   }
   {
     lies how;
@@ -349,7 +338,6 @@ std::vector<lie> other_lies() {
     x.producer =
       x.worker = {.told = {error_code::timed_out, error_code::disconnected,
                     error_code::connection_failed, error_code::malformed_response}};
-    x.state = mending::pending;
   }
   return all;
 }

@@ -36,15 +36,12 @@ struct must {
   bool nothing = false;
 };
 
-enum class mending : std::uint8_t { done, pending };
-
 struct lie {
   std::string name;
   lies how;
   std::optional<must> consumer = {};
   std::optional<must> producer = {};
   std::optional<must> worker = {};
-  mending state = mending::done;
   /// What is special about the consumer.
   std::function<void(consumer_options&)> reads = {};
   /// What the worker is asked for: to produce, or to fetch.

@@ -234,7 +234,7 @@ private:
     if (joined_.size() < joined_limit_)
       return;
     const auto at = now();
-    const auto idle = dispatcher_options_of(options_).topic_idle;
+    const auto idle = dispatcher_options_of(options_, "worker").topic_idle;
     std::erase_if(joined_, [&](const auto& entry) {
       const auto& g = entry.second;
       return at - g.used > std::max({g.rebalance, g.session, idle});

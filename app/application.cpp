@@ -2,6 +2,7 @@
 #include <cafka/actors/tls.hpp>
 #include <cafka/app/application.hpp>
 #include <cafka/app/consumer_starter.hpp>
+#include <cafka/app/isolated_workers.hpp>
 #include <cafka/app/log.hpp>
 #include <cafka/app/producer_starter.hpp>
 #include <cafka/app/stream_starter.hpp>
@@ -36,9 +37,6 @@ constexpr milliseconds grace{1'000};
 
 /// The longest wait before a restart.
 constexpr milliseconds longest_delay{10'000};
-
-/// What a worker without a name is called in events.
-const std::string no_name_id = "(no name)";
 
 /// Beyond this no group's rebalance is waited for unless a deadline says so.
 constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
@@ -127,68 +125,6 @@ struct health {
       ? std::string{}
       : " (all workers were ended: " + workers_escalated + ')';
   }
-};
-
-/// The workers that have a supervisor of their own each, by its name. Any thread.
-class isolated_workers {
-public:
-  struct known {
-    explicit known(std::string n) : name(std::move(n)) {}
-
-    /// The supervisor's; the worker's as well, if it has one.
-    const std::string name;
-
-    void set(const caf::strong_actor_ptr& worker) {
-      const std::lock_guard guard{mutex};
-      now = caf::actor_cast<caf::weak_actor_ptr>(worker);
-    }
-    [[nodiscard]] caf::strong_actor_ptr current() {
-      const std::lock_guard guard{mutex};
-      return caf::actor_cast<caf::strong_actor_ptr>(now);
-    }
-
-  private:
-    std::mutex mutex;
-    caf::weak_actor_ptr now;
-  };
-
-  std::shared_ptr<known> add(const std::string& worker) {
-    const std::lock_guard guard{mutex_};
-    all_.push_back(std::make_shared<known>(
-      worker.empty() ? no_name_id + ' ' + std::to_string(++last_) : worker));
-    return all_.back();
-  }
-
-  void remove(const std::shared_ptr<known>& which) {
-    const std::lock_guard guard{mutex_};
-    std::erase(all_, which);
-  }
-
-  /// The worker under the supervisor of that name; null: none.
-  caf::strong_actor_ptr current(const std::string& name) {
-    const std::lock_guard guard{mutex_};
-    for (const auto& k : all_) {
-      // One that was refused because of its name is here for a moment, too.
-      if (auto now = k->current(); now != nullptr && k->name == name)
-        return now;
-    }
-    return nullptr;
-  }
-
-  /// The name of the supervisor that has this worker; nobody's: none.
-  std::string find(const caf::strong_actor_ptr& worker) {
-    const std::lock_guard guard{mutex_};
-    for (const auto& k : all_) {
-      if (k->current() == worker)
-        return k->name;
-    }
-    return {};
-  }
-
-private:
-  std::mutex mutex_;
-  std::vector<std::shared_ptr<known>> all_;
-  std::uint64_t last_ = 0;
 };
 
 } // namespace
@@ -465,7 +401,7 @@ struct application::impl {
         [known, all = isolated](const error&) { all->remove(known); }, name);
     }
     supervision::child_spec spec;
-    spec.id = name.empty() ? no_name_id : name;
+    spec.id = name.empty() ? isolated_workers::no_name : name;
     spec.name = name;
     spec.restart_delay = restart_delay();
     spec.start = std::move(start);

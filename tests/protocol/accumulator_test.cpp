@@ -110,7 +110,7 @@ TEST_CASE("a batch is full at its records as well as at its bytes") {
   fixture f{o};
   for (int i = 0; i != 8; ++i)
     REQUIRE(f.add("x").status == error_code::none);
-  auto& buffers = *f.topic().ever.at(0);
+  auto& buffers = *accumulator::partition_of(f.topic(), 0);
   CHECK(accumulator::peek(buffers).closed);
   std::vector<std::int32_t> counts;
   while (const auto filled = f.batches.take(buffers, true))

@@ -36,7 +36,8 @@ public:
   std::optional<coordinator_of> looks_up() const override { return about_; }
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto found = decode_lookup(about_, version, payload);
+    const auto found = decode_lookup(
+      about_, version, read_answer<find_coordinator_response>(payload, version));
     if (found)
       known.learn_coordinator(about_, found->id, found->address);
     return found.error();

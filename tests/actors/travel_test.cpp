@@ -24,69 +24,69 @@ namespace {
 // All members of a type: a number that is not theirs does not compile, so that no member
 // can be forgotten here when one is added there.
 #define MEMBERS(type, ...)                                                               \
-  [[maybe_unused]] auto members(type& x) {                                               \
+  [[maybe_unused]] auto all_of(type& x) {                                                \
     auto& [__VA_ARGS__] = x;                                                             \
     return std::tie(__VA_ARGS__);                                                        \
   }
 
-MEMBERS(error, a, b)
-MEMBERS(endpoint, a, b)
-MEMBERS(record, a, b, c, d)
-MEMBERS(produce, a, b, c, d, e, f, g, h)
-MEMBERS(produced, a, b, c, d, e)
-MEMBERS(fetch, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
-MEMBERS(fetched, a, b, c, d, e, f, g, h)
-MEMBERS(list_offsets, a, b, c, d, e, f)
-MEMBERS(listed_offset, a, b, c, d, e)
-MEMBERS(metadata, a, b, c, d)
-MEMBERS(broker_info, a, b, c)
-MEMBERS(partition_info, a, b, c, d, e, f, g)
-MEMBERS(topic_info, a, b, c, d, e)
-MEMBERS(cluster_metadata, a, b, c, d)
-MEMBERS(api_versions, a, b, c)
-MEMBERS(api_version_range, a, b, c)
-MEMBERS(supported_versions, a)
-MEMBERS(get_status, a, b)
-MEMBERS(connection_status, a, b, c, d, e, f)
-MEMBERS(worker_status, a, b, c, d, e, f)
-MEMBERS(offset_to_commit, a, b, c, d, e)
-MEMBERS(offset_commit, a, b, c, d, e, f, g, h)
-MEMBERS(topic_partitions, a, b)
-MEMBERS(offset_fetch, a, b, c, d, e)
-MEMBERS(fetched_offset, a, b, c, d, e)
-MEMBERS(fetched_offsets, a, b)
-MEMBERS(find_coordinator, a, b, c, d)
-MEMBERS(found_coordinator, a, b, c)
-MEMBERS(group_protocol, a, b)
-MEMBERS(join_group, a, b, c, d, e, f, g, h, i, j)
-MEMBERS(group_member, a, b, c)
-MEMBERS(joined_group, a, b, c, d, e, f, g, h)
-MEMBERS(member_assignment, a, b)
-MEMBERS(sync_group, a, b, c, d, e, f, g, h, i)
-MEMBERS(synced_group, a, b, c)
-MEMBERS(heartbeat, a, b, c, d, e, f)
-MEMBERS(leaving_member, a, b, c)
-MEMBERS(leave_group, a, b, c, d)
-MEMBERS(left_member, a, b, c)
-MEMBERS(left_group, a)
-MEMBERS(new_topic, a, b, c, d, e)
-MEMBERS(create_topics, a, b, c, d, e)
-MEMBERS(topic_result, a, b, c)
-MEMBERS(topic_results, a)
-MEMBERS(delete_topics, a, b, c, d)
-MEMBERS(stream_credit, a, b)
-MEMBERS(stream_batch, a, b, c, d, e)
-MEMBERS(stream_end, a, b, c, d, e, f)
-MEMBERS(stream_stop, a)
-MEMBERS(delivery, a, b, c, d, e, f)
-MEMBERS(waiting_records, a, b, c, d, e)
-MEMBERS(producer_status, a, b, c, d, e, f, g, h)
-MEMBERS(partition_status, a, b, c, d, e, f, g, h, i)
-MEMBERS(consumer_status, a, b, c, d, e, f)
-MEMBERS(flush_producer, a)
-MEMBERS(close_producer, a)
-MEMBERS(partition_error, a, b, c, d, e)
-MEMBERS(consumer_credit, a)
+MEMBERS(cafka::error, a, b)
+MEMBERS(cafka::endpoint, a, b)
+MEMBERS(cafka::record, a, b, c, d)
+MEMBERS(cafka::produce, a, b, c, d, e, f, g, h)
+MEMBERS(cafka::produced, a, b, c, d, e)
+MEMBERS(cafka::fetch, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)
+MEMBERS(cafka::fetched, a, b, c, d, e, f, g, h)
+MEMBERS(cafka::list_offsets, a, b, c, d, e, f)
+MEMBERS(cafka::listed_offset, a, b, c, d, e)
+MEMBERS(cafka::metadata, a, b, c, d)
+MEMBERS(cafka::broker_info, a, b, c)
+MEMBERS(cafka::partition_info, a, b, c, d, e, f, g)
+MEMBERS(cafka::topic_info, a, b, c, d, e)
+MEMBERS(cafka::cluster_metadata, a, b, c, d)
+MEMBERS(cafka::api_versions, a, b, c)
+MEMBERS(cafka::api_version_range, a, b, c)
+MEMBERS(cafka::supported_versions, a)
+MEMBERS(cafka::get_status, a, b, c)
+MEMBERS(cafka::connection_status, a, b, c, d, e, f)
+MEMBERS(cafka::worker_status, a, b, c, d, e, f)
+MEMBERS(cafka::offset_to_commit, a, b, c, d, e)
+MEMBERS(cafka::offset_commit, a, b, c, d, e, f, g, h)
+MEMBERS(cafka::topic_partitions, a, b)
+MEMBERS(cafka::offset_fetch, a, b, c, d, e)
+MEMBERS(cafka::fetched_offset, a, b, c, d, e)
+MEMBERS(cafka::fetched_offsets, a, b)
+MEMBERS(cafka::find_coordinator, a, b, c, d)
+MEMBERS(cafka::found_coordinator, a, b, c)
+MEMBERS(cafka::group_protocol, a, b)
+MEMBERS(cafka::join_group, a, b, c, d, e, f, g, h, i, j)
+MEMBERS(cafka::group_member, a, b, c)
+MEMBERS(cafka::joined_group, a, b, c, d, e, f, g, h)
+MEMBERS(cafka::member_assignment, a, b)
+MEMBERS(cafka::sync_group, a, b, c, d, e, f, g, h, i)
+MEMBERS(cafka::synced_group, a, b, c)
+MEMBERS(cafka::heartbeat, a, b, c, d, e, f)
+MEMBERS(cafka::leaving_member, a, b, c)
+MEMBERS(cafka::leave_group, a, b, c, d)
+MEMBERS(cafka::left_member, a, b, c)
+MEMBERS(cafka::left_group, a)
+MEMBERS(cafka::new_topic, a, b, c, d, e)
+MEMBERS(cafka::create_topics, a, b, c, d, e)
+MEMBERS(cafka::topic_result, a, b, c)
+MEMBERS(cafka::topic_results, a)
+MEMBERS(cafka::delete_topics, a, b, c, d)
+MEMBERS(cafka::stream_credit, a, b)
+MEMBERS(cafka::stream_batch, a, b, c, d, e)
+MEMBERS(cafka::stream_end, a, b, c, d, e, f)
+MEMBERS(cafka::stream_stop, a)
+MEMBERS(cafka::delivery, a, b, c, d, e, f)
+MEMBERS(cafka::waiting_records, a, b, c, d, e)
+MEMBERS(cafka::producer_status, a, b, c, d, e, f, g, h)
+MEMBERS(cafka::partition_status, a, b, c, d, e, f, g, h, i)
+MEMBERS(cafka::consumer_status, a, b, c, d, e, f)
+MEMBERS(cafka::flush_producer, a)
+MEMBERS(cafka::close_producer, a)
+MEMBERS(cafka::partition_error, a, b, c, d, e)
+MEMBERS(cafka::consumer_credit, a)
 MEMBERS(supervision::restart_delay, a, b)
 MEMBERS(supervision::child_spec, a, b, c, d, e, f, g, h, i)
 MEMBERS(supervision::start_child, a)
@@ -131,7 +131,7 @@ protocol::fetched_records some_records() {
 
 template <class T>
 concept has_members = requires(T& x) {
-  members(x);
+  all_of(x);
 };
 
 // These have none.
@@ -142,6 +142,12 @@ concept is_empty =
 /// Something else than before, as far as its type allows.
 template <class T>
 void scramble(T& x);
+template <class T>
+void scramble(std::optional<T>& x);
+template <class A, class B>
+void scramble(std::pair<A, B>& x);
+template <class T>
+void scramble(std::vector<T>& x);
 
 template <class Rep, class Period>
 void scramble(std::chrono::duration<Rep, Period>& x) {
@@ -176,7 +182,7 @@ void scramble(T& x) {
   if constexpr (is_empty<T>)
     return;
   else if constexpr (has_members<T>)
-    std::apply([](auto&... m) { (scramble(m), ...); }, members(x));
+    std::apply([](auto&... m) { (scramble(m), ...); }, all_of(x));
   else if constexpr (std::is_same_v<T, bool>)
     x = !x;
   else if constexpr (std::is_same_v<T, error_code>)
@@ -210,11 +216,11 @@ bool same(T& a, T& b) {
     return true;
   } else if constexpr (has_members<T>) {
     return [&]<std::size_t... I>(std::index_sequence<I...>) {
-      auto left = members(a);
-      auto right = members(b);
+      auto left = all_of(a);
+      auto right = all_of(b);
       return (same(std::get<I>(left), std::get<I>(right)) && ...);
     }
-    (std::make_index_sequence<std::tuple_size_v<decltype(members(a))>>{});
+    (std::make_index_sequence<std::tuple_size_v<decltype(all_of(a))>>{});
   } else if constexpr (requires { a.has_value(); }) {
     return a.has_value() == b.has_value() && (!a.has_value() || same(*a, *b));
   } else if constexpr (std::is_same_v<T, protocol::fetched_records>) {
@@ -242,7 +248,7 @@ bool same(T& a, T& b) {
 
 /// What another node reads, or why it refuses to.
 template <class T>
-caf::error sent(caf::actor_system& sys, T& what, T& arrived) {
+caf::error carried(caf::actor_system& sys, T& what, T& arrived) {
   // In a message, as it travels: its type decides how it is written.
   caf::byte_buffer bytes;
   caf::binary_serializer sink{sys, bytes};
@@ -265,7 +271,7 @@ void travels(caf::actor_system& sys) {
     T what{};
     scramble(what);
     T arrived{};
-    const auto refused = sent(sys, what, arrived);
+    const auto refused = carried(sys, what, arrived);
     INFO(to_string(refused));
     REQUIRE(refused.empty());
     CHECK(same(what, arrived));
@@ -280,11 +286,11 @@ void travels_as_result(caf::actor_system& sys) {
   scramble(what);
   protocol::result<T> reply{std::move(what)};
   protocol::result<T> arrived{error_code::closed};
-  REQUIRE(sent(sys, reply, arrived).empty());
+  REQUIRE(carried(sys, reply, arrived).empty());
   REQUIRE(arrived);
   CHECK(same(*reply, *arrived));
   reply = error{error_code::outcome_unknown, some_text()};
-  REQUIRE(sent(sys, reply, arrived).empty());
+  REQUIRE(carried(sys, reply, arrived).empty());
   CHECK(reply.error() == arrived.error());
 }
 
@@ -293,7 +299,7 @@ void stays(caf::actor_system& sys) {
   INFO(caf::type_name_v<T>);
   T what{};
   T arrived{};
-  CHECK(sent(sys, what, arrived) == caf::sec::load_callback_failed);
+  CHECK(carried(sys, what, arrived) == caf::sec::load_callback_failed);
 }
 
 } // namespace
@@ -365,7 +371,7 @@ TEST_CASE("the supervisors' messages travel, without functions and arguments") {
   what.start = [](const start_context&) -> start_result { return ignore{}; };
   what.arguments = caf::make_message(17);
   child_spec arrived;
-  REQUIRE(sent(sys, what, arrived).empty());
+  REQUIRE(carried(sys, what, arrived).empty());
   CHECK_FALSE(arrived.start);
   CHECK(arrived.arguments.empty());
   CHECK(check_childspec(arrived) == errc::invalid_child_spec);

@@ -27,7 +27,7 @@ TEST_CASE("a broker that is away is logged once, and once when it is back") {
   cluster.set_down(1);
   auto options = logging_to(log);
   options.disable_default_worker = false;
-  options.default_worker = "w";
+  options.default_worker = std::string{"w"};
   service s{cluster.brokers(), options};
   REQUIRE(log.wait_for("warning worker w: cannot connect to "));
   cluster.set_up(1);

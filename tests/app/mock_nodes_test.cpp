@@ -80,7 +80,7 @@ TEST_CASE(
         });
   }
   SECTION("a batch that was read here is lost, and nothing else is") {
-    post(*far_worker, consumed_batch{});
+    post(caf::actor_cast<caf::strong_actor_ptr>(*far_worker), consumed_batch{});
   }
   SECTION("a consumer here refuses to deliver there") {
     consumer_options to_there;

@@ -201,8 +201,12 @@ void dispatcher::connect_seed(time_point now) {
 // One hang-up may be chance; a broker that has done so twice will again.
 error dispatcher::judged(link& l, const error& why) {
   auto result = why;
-  if (l.wants_login() && ++logins_[l.address()] >= logins_that_count)
+  // The first time it may have been something else.
+  if (l.wants_login() && ++logins_[l.address()] >= logins_that_count) {
     result.code = error_code::illegal_sasl_state;
+    result.detail += " (it agrees on versions and hangs up on the next request: it wants "
+                     "a login by SASL, which cafka does not have)";
+  }
   return result;
 }
 

@@ -156,11 +156,9 @@ void link::hung_up_when_up(error& why) {
       why.detail += " (it has hung up on a request of " + std::to_string(size)
         + " bytes again: that may be more than its socket.request.max.bytes, which is "
           "104857600 unless it is set)";
-  } else if (!useful_ && !told_ && !old_ && !arriving_
-    && why.detail.find(cut_short) == std::string::npos) {
-    wants_login_ = true;
-    why.detail += " (it agrees on versions and hangs up on the next request: it wants a "
-                  "login by SASL, which cafka does not have)";
+  } else {
+    wants_login_ = !useful_ && !told_ && !old_ && !arriving_
+      && why.detail.find(cut_short) == std::string::npos;
   }
 }
 

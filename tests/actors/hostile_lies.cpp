@@ -261,7 +261,7 @@ std::vector<lie> other_lies() {
     how.whole_fetch = [](auto& r) { r.throttle_time_ms = INT32_MAX; };
     how.whole_produce = [](auto& r) { r.throttle_time_ms = INT32_MAX; };
     auto& x = add("the client is to be silent for 24 days", how);
-    x.consumer = {.told = {error_code::throttling_quota_exceeded}};
+    x.consumer = {.told = {error_code::timed_out}};
     x.producer = {.told = {error_code::none}};
     x.worker = {.told = {error_code::none}};
   }
@@ -300,11 +300,12 @@ std::vector<lie> other_lies() {
     x.worker_produces = true;
   }
   {
+    const std::string escapes = "\x1b[2J\x1b]0;owned\x07 \xc2\x9b"
+                                "31m \xe2\x80\xae";
     std::string text;
-    while (text.size() < megabyte)
-      text += "\x1b[2J\x1b]0;owned\x07 \xc2\x9b"
-              "31m \xe2\x80\xae";
-    auto& x = add("an error's text is a megabyte of escape sequences",
+    while (text.size() + escapes.size() <= INT16_MAX)
+      text += escapes;
+    auto& x = add("an error's text is as long as can be, of escape sequences",
       produce_fails_with(error_code::policy_violation, text));
     x.producer = x.worker = {.told = {error_code::policy_violation}};
     x.worker_produces = true;

@@ -379,6 +379,7 @@ TEST_CASE("callbacks that throw harm nobody: all is told, logged and counted") {
     return 0;
   };
   const auto p = REQUIRE_VALUE(local.app->producer(options));
+  REQUIRE(eventually([&] { return static_cast<bool>(p.actor()); }));
   const auto before = p.actor();
   const auto to = p.to(cluster.create_topic("throwing", 3));
   const outgoing_record bad{.key = protocol::as_bytes("bad")};

@@ -165,13 +165,18 @@ void link::hung_up_when_up(error& why) {
 void link::hung_up(time_point now, error& why) {
   if (state_ == state::up)
     hung_up_when_up(why);
+  // A broker that wants a login says so at once.
+  if (wants_login_ && now - sent_.front().sent_at > silence)
+    wants_login_ = false;
   if (state_ != state::negotiating || now - asked_at_ > silence)
     return;
   const bool on_trial = asked_ == 0;
   if (on_trial && approach_ == approach::try_heartbeat) {
     next_ = approach::try_list_offsets;
   } else if (on_trial) {
-    why.detail += " (it hangs up on every request: it may want TLS or a login)";
+    // TLS says for itself what it is about.
+    if (why.code == error_code::disconnected)
+      why.detail += " (it hangs up on every request: it may want TLS or a login)";
   } else if (handshake_version_ == api_versions_request::versions.max) {
     if (old_)
       next_ = approach::assume_old;

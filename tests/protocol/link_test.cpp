@@ -251,6 +251,12 @@ TEST_CASE("a broker that hangs up on the first request after the handshake may w
     l.connect();
     CHECK_FALSE(l.machine.wants_login());
   }
+  SECTION("not when it comes late") {
+    l.send(11);
+    l.now += 501ms;
+    CHECK(text(l) == "reset");
+    CHECK_FALSE(l.machine.wants_login());
+  }
   SECTION("not in the middle of an answer") {
     l.send(11);
     error why{error_code::disconnected, "host:9092: closed by the peer within a frame"};

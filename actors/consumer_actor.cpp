@@ -250,7 +250,17 @@ private:
     after_event();
   }
 
+  void tell_moves() {
+    if (!machine_.has_moves())
+      return;
+    const auto moves = machine_.take_moves();
+    if (connection_.log != nullptr)
+      connection_.log->write(
+        log_level::info, "consumer", core_->options.name, moves.text());
+  }
+
   void after_event() {
+    tell_moves();
     turn_left_ = turn;
     sync(false);
     do {

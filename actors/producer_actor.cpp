@@ -271,7 +271,17 @@ private:
 
   // -- what the machine wants done ------------------------------------------------------
 
+  void tell_moves() {
+    if (!machine_.has_moves())
+      return;
+    const auto moves = machine_.take_moves();
+    if (connection_.log != nullptr)
+      connection_.log->write(
+        log_level::info, "producer", core_->options.name, moves.text());
+  }
+
   void after_event() {
+    tell_moves();
     while (machine_.has_actions()) {
       // Before anybody is told of it.
       update_metrics();

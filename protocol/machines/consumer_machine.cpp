@@ -183,6 +183,7 @@ void consumer_machine::leave_replica(time_point now, broker_id id) {
 void consumer_machine::set_leader(
   time_point now, partition_state& p, broker_id leader, leader_epoch e) {
   p.epoch = e;
+  moves_.note(p.told, leader, *p.topic->name, p.id);
   if (p.leader != leader) {
     p.leader = leader;
     if (leader.value() >= 0)

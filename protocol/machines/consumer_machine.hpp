@@ -4,6 +4,7 @@
 #include <cafka/protocol/machines/byte_budget.hpp>
 #include <cafka/protocol/machines/fetch_pace.hpp>
 #include <cafka/protocol/machines/fetch_session.hpp>
+#include <cafka/protocol/machines/leader_moves.hpp>
 #include <cafka/protocol/machines/start_at.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/metadata.hpp>
@@ -229,6 +230,9 @@ public:
 
   [[nodiscard]] std::vector<action> take_actions() { return std::exchange(actions_, {}); }
   [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
+  /// Which leaders have moved since the last time, for the log.
+  [[nodiscard]] bool has_moves() const { return !moves_.empty(); }
+  [[nodiscard]] leader_moves take_moves() { return std::exchange(moves_, {}); }
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const { return next_time_; }
   /// Whether a partition waits for `on_taken`.
@@ -312,6 +316,7 @@ private:
   std::minstd_rand random_;
   std::vector<action> actions_;
   counters totals_;
+  leader_moves moves_;
 
   std::map<std::string, topic_state> topics_;
   std::map<uuid, topic_state*> topics_by_id_;

@@ -36,6 +36,7 @@ struct consumer_machine::partition_state {
   log_offset log_end = -1;
 
   broker_id leader = -1;
+  broker_id told = leader_moves::never; ///< For the log.
   leader_epoch epoch = -1;
   std::uint32_t rewinds = 0; ///< Answers in a row with an earlier epoch.
   broker_id replica = -1;    ///< That the leader named.

@@ -2,6 +2,7 @@
 
 #include <cafka/protocol/machines/accumulator.hpp>
 #include <cafka/protocol/machines/backoff.hpp>
+#include <cafka/protocol/machines/leader_moves.hpp>
 #include <cafka/protocol/machines/produce_verdict.hpp>
 #include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/messages/produce.hpp>
@@ -187,6 +188,9 @@ public:
 
   [[nodiscard]] std::vector<action> take_actions() { return std::exchange(actions_, {}); }
   [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
+  /// Which leaders have moved since the last time, for the log.
+  [[nodiscard]] bool has_moves() const { return !moves_.empty(); }
+  [[nodiscard]] leader_moves take_moves() { return std::exchange(moves_, {}); }
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const;
   /// When `on_time` may say why something waits: `on_reachability` comes before it.
@@ -285,6 +289,7 @@ private:
   std::minstd_rand random_;
   std::vector<action> actions_;
   counters totals_;
+  leader_moves moves_;
 
   std::unordered_map<topic_buffers*, std::unique_ptr<topic_state>> topics_;
   std::map<broker_id, broker_state> brokers_;

@@ -223,6 +223,7 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
 }
 
 void producer_machine::set_leader(time_point now, partition_state& p, broker_id leader) {
+  moves_.note(p.told, leader, p.topic->buffers->name, p.buffers->id);
   if (p.leader != leader) {
     leave(now, p);
     p.leader = leader;

@@ -36,6 +36,7 @@ struct producer_machine::partition_state {
   partition_buffers* buffers = nullptr;
   topic_state* topic = nullptr;
   broker_id leader = -1;
+  broker_id told = leader_moves::never; ///< For the log.
   /// What to send next, in order: what came back, then what a flush took early.
   std::list<std::unique_ptr<batch>> queue;
   /// What is on its way, in order.

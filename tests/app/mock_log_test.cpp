@@ -53,6 +53,32 @@ TEST_CASE("a leader that moves is logged once") {
   CHECK(log.count("warning") == 0);
 }
 
+TEST_CASE("a leader that moves is logged once by a producer and a consumer, too") {
+  const kept_log log;
+  mock_cluster cluster{2};
+  const auto topic = cluster.create_topic("topic");
+  cluster.set_leader(topic, 0, 1);
+  service s{cluster.brokers(), logging_to(log)};
+  const auto producer = REQUIRE_VALUE(s.app->producer(producer_options{.name = "p"}));
+  const auto consumer = REQUIRE_VALUE(s.app->consumer({.name = "c"}));
+  static_cast<void>(REQUIRE_VALUE(consumer.assign({{topic, 0}})));
+  const auto write_and_read = [&] {
+    REQUIRE(producer.send(topic, "x"));
+    REQUIRE(producer.flush(patience));
+    REQUIRE(eventually(
+      [&] { return REQUIRE_VALUE(consumer.poll(milliseconds{100})).records() > 0; }));
+  };
+  write_and_read();
+  CHECK(log.count("leader moved") == 0);
+  cluster.set_leader(topic, 0, 2);
+  write_and_read();
+  INFO(log.text());
+  CHECK(
+    log.count("info producer p: leader moved: " + topic + "/0 from broker 1 to 2") == 1);
+  CHECK(
+    log.count("info consumer c: leader moved: " + topic + "/0 from broker 1 to 2") == 1);
+}
+
 TEST_CASE("nothing is logged per request or connection at info, everything at trace") {
   const auto level = GENERATE(log_level::info, log_level::debug, log_level::trace);
   const kept_log log;

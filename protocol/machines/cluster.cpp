@@ -77,8 +77,11 @@ void cluster::update(const metadata_response& answer, bool complete) {
     }
     std::ranges::stable_sort(fresh.partitions, {}, &partition::id);
     // One that is told twice counts once.
-    const auto twice = std::ranges::unique(fresh.partitions, {}, &partition::id);
-    fresh.partitions.erase(twice.begin(), twice.end());
+    // Not by std::ranges, whose unique clang 14 does not compile with this library.
+    fresh.partitions.erase(
+      std::unique(fresh.partitions.begin(), fresh.partitions.end(),
+        [](const partition& a, const partition& b) { return a.id == b.id; }),
+      fresh.partitions.end());
     topics_[*t.name] = std::move(fresh);
   }
 }

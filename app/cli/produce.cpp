@@ -19,7 +19,7 @@ namespace cafka::cli {
 
 namespace {
 
-/// How often what became of records is looked at while there is nothing to read.
+/// How often delivery results are looked at while there is nothing to read.
 constexpr milliseconds look_around{100};
 
 /// Kafka counts the bytes of a value in 31 bits.
@@ -204,7 +204,7 @@ private:
     out_.flush(); // Before what goes to standard error.
   }
 
-  /// The first record that failed, and what became of all.
+  /// Prints the first record that failed, and how many of all were written.
   void tell(const produce_tally::failure& first) const {
     const auto& s = tally_.summary();
     auto why = first.why;

@@ -54,8 +54,8 @@ struct produce_summary {
   bool answered = true;
 };
 
-/// Knows of each record of a run what became of it, by its number in the partition that
-/// took it, and which of those that failed came first.
+/// Keeps the delivery result of each record of a run, by its number in the partition that
+/// took it, and which of the failed records came first.
 ///
 /// Neighbours that went to one partition cost as much as one of them.
 class produce_tally {

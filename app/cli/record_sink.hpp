@@ -27,8 +27,8 @@ public:
   virtual bool finish() = 0;
 };
 
-// Both tell `tally` what became of each record, and call `on_news` after that, in the
-// thread that calls them.
+// Both give `tally` the delivery result of each record, and call `on_news` after that, in
+// the thread that calls them.
 
 /// By the default worker, a batch after the other; for every Kafka.
 [[nodiscard]] std::unique_ptr<record_sink> make_worker_sink(const produce_arguments& what,

@@ -40,8 +40,8 @@ public:
   /// Something changed that a caller may wait for: room, metadata, the actor.
   void notify() { changes_->notify(); }
 
-  /// Hands a report to `deliver_to`, `on_delivery` and the records' callbacks. What one of
-  /// them throws goes no further: it is told to `on_trouble` and counted.
+  /// Hands a report to `deliver_to`, `on_delivery` and the records' callbacks. What one
+  /// of them throws goes no further: it is told to `on_trouble` and counted.
   void tell(protocol::delivery_report report) const noexcept;
   void tell_all(std::vector<protocol::delivery_report> reports) const noexcept;
   /// The one place where stalls are told: to `on_stalled`, and as text to `on_trouble`.

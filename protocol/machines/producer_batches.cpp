@@ -1,5 +1,4 @@
-// The producer machine's other half: what becomes of a batch, and of the sequence that it
-// is part of.
+// The producer machine's part about batches: what becomes of each.
 
 #include <cafka/protocol/machines/producer_state.hpp>
 
@@ -7,16 +6,6 @@
 #include <utility>
 
 namespace cafka::protocol {
-
-namespace {
-
-constexpr std::int32_t sequence_after(std::int32_t first, std::int32_t count) {
-  // From the largest number on it goes on at 0 (KIP-98).
-  return static_cast<std::int32_t>(
-    (static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(count)) & 0x7fffffff);
-}
-
-} // namespace
 
 // -- from the accumulator to the broker -------------------------------------------------
 
@@ -110,8 +99,12 @@ void producer_machine::count_resolved(std::uint64_t born) {
   std::erase_if(flushes_, [](const flush_state& f) { return f.remaining == 0; });
 }
 
-// Back to its place, to be sent again.
+// Back to its place, to be sent again, unless that is known to be needless.
 void producer_machine::requeue(partition_state& p, std::unique_ptr<batch> b) {
+  if (is_written(p, *b)) {
+    resolve(p, *b, {}, -1);
+    return;
+  }
   b->request = 0;
   const auto at = std::ranges::lower_bound(
     p.queue, b->first_number, {}, [](const auto& each) { return each->first_number; });
@@ -123,6 +116,8 @@ void producer_machine::conclude(time_point now, partition_state& p,
   const auto verdict = produce_verdict_for(why.code);
   // Its outcome was told before; what is learnt now is whether the sequence is whole.
   if (b->resolved) {
+    if (verdict.what == produce_action::deliver)
+      note_written(p, *b);
     p.broken_sequence = p.broken_sequence
       || (options_.idempotent && verdict.what != produce_action::deliver
         && verdict.what != produce_action::deliver_late);
@@ -136,8 +131,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
   switch (verdict.what) {
   case produce_action::deliver:
     progress(p, now);
-    p.confirmed =
-      p.confirmed || (b->producer_id == p.producer_id && b->epoch == p.producer_epoch);
+    note_written(p, *b);
     resolve(p, *b, {}, offset);
     break;
   case produce_action::deliver_late:
@@ -147,6 +141,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
     if (!written_before && options_.idempotent) {
       p.broken_sequence = true;
       p.confirmed = false;
+      doubt(p);
     }
     resolve(p, *b,
       written_before || !options_.idempotent
@@ -188,20 +183,6 @@ void producer_machine::conclude(time_point now, partition_state& p,
   activate(p);
 }
 
-// A batch that was refused has not used its numbers. The next one takes them, unless
-// others have the numbers behind them already: brokers refuse those as well, and all go
-// on in the next epoch (KIP-360), without a pause.
-void producer_machine::leave_numbers(partition_state& p, const batch& b) {
-  if (!options_.idempotent)
-    return;
-  const auto last = b.producer_id == p.producer_id && b.epoch == p.producer_epoch
-    && sequence_after(b.base_sequence, b.count) == p.next_sequence;
-  if (last && !b.maybe_written && !p.broken_sequence)
-    p.next_sequence = b.base_sequence;
-  else
-    p.broken_sequence = true;
-}
-
 // Two that are half as large take its place, if it can be read.
 bool producer_machine::split(partition_state& p, std::unique_ptr<batch>& b) {
   auto halves = batches_.split(*p.topic->buffers, b->content, *b->bytes);
@@ -241,94 +222,6 @@ void producer_machine::conclude_all(time_point now, request_state& r, const erro
     p->flying.erase(at);
     conclude(now, *p, std::move(b), why, -1);
   }
-}
-
-// The broker misses the batch before this one, or has forgotten the producer.
-void producer_machine::resequence(time_point now, partition_state& p,
-  std::unique_ptr<batch> b, const error& why, bool new_identity) {
-  if (!options_.idempotent) {
-    resolve(p, *b, why);
-    return;
-  }
-  const auto behind = [&](const auto& each) {
-    return each->first_number < b->first_number && !each->resolved;
-  };
-  // That a batch before it is missing is no news, and nothing to wait for.
-  const auto expected = p.broken_sequence && !new_identity;
-  const auto waits = p.broken_sequence || std::ranges::any_of(p.flying, behind)
-    || std::ranges::any_of(p.queue, behind);
-  if (!expected) {
-    pause(now, p);
-    p.confirmed = false;
-  }
-  if (waits && !new_identity) {
-    // It comes behind another that is still to be written, or to be numbered anew.
-    requeue(p, std::move(b));
-    return;
-  }
-  p.broken_sequence = true;
-  if (new_identity && p.producer_id == identity_)
-    identity_ = -1;
-  requeue(p, std::move(b));
-}
-
-// Nothing is in flight. What may be in the log under its old number must not get another.
-void producer_machine::restart_sequence(partition_state& p) {
-  p.broken_sequence = false;
-  if (p.producer_id != identity_) {
-    p.producer_id = identity_;
-    p.producer_epoch = identity_epoch_;
-    p.confirmed = false;
-  } else if (p.producer_epoch < INT16_MAX) {
-    // Epochs of a producer without transactions are its own business.
-    ++p.producer_epoch;
-  } else {
-    identity_ = -1;
-    p.broken_sequence = true;
-    return;
-  }
-  ++totals_.epoch_bumps;
-  // A broker that knows the producer takes nothing else first than number 0 of the epoch.
-  p.next_sequence = 0;
-  for (auto& b : p.queue) {
-    if (b->bytes && b->maybe_written)
-      resolve(p, *b,
-        {error_code::outcome_unknown,
-          "an earlier attempt may have been written; then: " + to_string(p.last_error)});
-    b->stale = b->bytes.has_value();
-  }
-  std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
-}
-
-// -- the producer's id ------------------------------------------------------------------
-
-void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t epoch) {
-  if (id < 0 || epoch < 0) {
-    on_identity_failed(now,
-      {error_code::malformed_response,
-        "a producer id of " + std::to_string(id) + " in epoch " + std::to_string(epoch)});
-    return;
-  }
-  identity_ = id;
-  identity_epoch_ = epoch;
-  identity_wanted_ = identity_asked_ = false;
-  identity_attempts_ = 0;
-  identity_error_ = {};
-  pump(now);
-}
-
-void producer_machine::on_identity_failed(time_point now, const error& why) {
-  identity_asked_ = false;
-  identity_error_ = why;
-  identity_not_before_ = now + backoff(options_.retry, ++identity_attempts_, random_);
-  const auto passes = is_retriable(why.code) || why.code == error_code::timed_out
-    || why.code == error_code::disconnected || why.code == error_code::malformed_response;
-  if (!passes) {
-    // Later records ask again: what is forbidden now may be allowed then.
-    identity_wanted_ = false;
-    fail_all({why.code, "no producer id, which idempotence needs: " + why.detail});
-  }
-  pump(now);
 }
 
 // -- giving up --------------------------------------------------------------------------

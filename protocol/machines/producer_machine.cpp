@@ -255,15 +255,8 @@ std::vector<producer_machine::item> producer_machine::fill(
     to.ring.pop_front();
     p.active = false;
     if (may_send(now, p)) {
-      if (p.broken_sequence)
-        restart_sequence(p);
-      if (p.queue.empty() && !p.broken_sequence) {
-        if (auto content = batches_.take(*p.buffers, true))
-          create(p, *std::move(content), next_flush_);
-        p.waiting = accumulator::peek(*p.buffers);
-      }
-      if (!p.queue.empty() && !p.broken_sequence) {
-        auto& b = *p.queue.front();
+      if (const auto at = next_of(p); at != p.queue.end()) {
+        auto& b = **at;
         const auto more = b.bytes ? b.bytes->size() : b.content.builder.size();
         full = size > 0 && size + more > options_.max_request_size;
         if (!full && seal(p, b)) {
@@ -271,8 +264,9 @@ std::vector<producer_machine::item> producer_machine::fill(
           totals_.retries += b.attempts > 0 ? 1 : 0;
           ++b.attempts;
           b.request = request;
-          p.flying.push_back(std::move(p.queue.front()));
-          p.queue.pop_front();
+          b.out_of_order = false;
+          p.flying.push_back(std::move(*at));
+          p.queue.erase(at);
           r.partitions.push_back(&p);
         }
       }

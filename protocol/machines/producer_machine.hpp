@@ -7,6 +7,7 @@
 #include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 
+#include <list>
 #include <map>
 #include <memory>
 #include <random>
@@ -213,6 +214,7 @@ public:
 
 private:
   struct batch;
+  using batch_queue = std::list<std::unique_ptr<batch>>;
   struct topic_state;
   struct partition_state;
   struct broker_state;
@@ -238,6 +240,13 @@ private:
   void leave_numbers(partition_state& p, const batch& b);
   bool split(partition_state& p, std::unique_ptr<batch>& b);
   void restart_sequence(partition_state& p);
+  static bool is_of_epoch(const partition_state& p, const batch& b);
+  static void doubt(partition_state& p);
+  static bool is_written(const partition_state& p, const batch& b);
+  void note_written(partition_state& p, const batch& written);
+  static bool is_whole(const partition_state& p);
+  static batch_queue::iterator last_to_try(partition_state& p);
+  batch_queue::iterator next_of(partition_state& p);
   void conclude(time_point now, partition_state& p, std::unique_ptr<batch> b, error why,
     log_offset offset);
   void conclude_all(time_point now, request_state& r, const error& why);

@@ -191,8 +191,10 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
     auto& kept = state.leaders[static_cast<std::size_t>(p.partition_index.value())];
     auto* made = accumulator::partition_of(buffers, p.partition_index);
     auto* mine = made == nullptr ? nullptr : &state_of(*made);
-    if (mine != nullptr && other)
-      mine->confirmed = false; // Its log is new as well.
+    if (mine != nullptr && other) { // Its log is new as well.
+      mine->confirmed = false;
+      doubt(*mine);
+    }
     // Old metadata of the same topic must not undo what is known.
     if (!other && p.leader_epoch.value() >= 0 && p.leader_epoch < kept.epoch)
       continue;

@@ -3,10 +3,16 @@
 #include <cafka/protocol/machines/producer_machine.hpp>
 
 #include <deque>
-#include <list>
 
 /// What the producer machine keeps; of no concern to anybody else.
 namespace cafka::protocol {
+
+/// The number behind so many records.
+constexpr std::int32_t sequence_after(std::int32_t first, std::int32_t count) {
+  // From the largest number on it goes on at 0 (KIP-98).
+  return static_cast<std::int32_t>(
+    (static_cast<std::uint32_t>(first) + static_cast<std::uint32_t>(count)) & 0x7fffffff);
+}
 
 /// Records of one partition on their way to one outcome.
 struct producer_machine::batch {
@@ -30,6 +36,8 @@ struct producer_machine::batch {
   std::uint64_t born = 0;
   /// It has its outcome and is kept for its place in the sequence.
   bool resolved = false;
+  /// A leader refused its number, so that it tells no more about those before it.
+  bool out_of_order = false;
 };
 
 struct producer_machine::partition_state {
@@ -38,7 +46,7 @@ struct producer_machine::partition_state {
   broker_id leader = -1;
   broker_id told = leader_moves::never; ///< For the log.
   /// What to send next, in order: what came back, then what a flush took early.
-  std::list<std::unique_ptr<batch>> queue;
+  batch_queue queue;
   /// What is on its way, in order.
   std::vector<std::unique_ptr<batch>> flying;
   accumulator::waiting waiting;
@@ -56,6 +64,10 @@ struct producer_machine::partition_state {
   /// The broker has written a batch of this epoch. Until then it knows nothing that would
   /// tell it of a batch missing before another.
   bool confirmed = false;
+  /// Behind the last batch of this epoch that is written: its record's number, and its
+  /// number in the sequence; -1: none is known.
+  std::uint64_t written_records = 0;
+  std::int32_t written_sequence = -1;
   /// A number of the sequence will never be used: the next epoch begins once nothing is
   /// in flight.
   bool broken_sequence = false;

@@ -148,7 +148,7 @@ scripted_broker::scripted_broker(
 void scripted_broker::serve(session& s) {
   // The peer accepts before its own constructor, and with it its address, is done.
   ready_.wait(false);
-  if (s.number() < misbehaving_) {
+  if (s.number() < misbehaving_ && !honest_->reformed()) {
     script_(s, *honest_);
     return;
   }

@@ -35,8 +35,13 @@ public:
   [[nodiscard]] static protocol::api_key key_of(const bytes& request);
   [[nodiscard]] static std::int32_t correlation_id_of(const bytes& request);
 
+  /// From now on every session is honest, also one that has begun otherwise.
+  void reform() { reformed_ = true; }
+  [[nodiscard]] bool reformed() const { return reformed_; }
+
 private:
   protocol::endpoint address_;
+  std::atomic<bool> reformed_ = false;
 };
 
 /// A peer and the broker that it may play.
@@ -61,14 +66,14 @@ public:
   /// How many requests of an API came.
   [[nodiscard]] std::size_t asked(protocol::api_key key) const;
 
-  /// From now on it is honest, in sessions to come.
-  void reform() { misbehaving_ = 0; }
+  /// From now on it is honest: in sessions to come, and where the script asks.
+  void reform() { honest_->reform(); }
 
 private:
   void serve(session& s);
 
   script script_;
-  std::atomic<std::size_t> misbehaving_;
+  std::size_t misbehaving_;
   std::atomic<bool> ready_ = false;
   std::optional<honest_broker> honest_;
   scripted_peer peer_;

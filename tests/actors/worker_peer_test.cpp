@@ -39,12 +39,13 @@ bool gave_up(const protocol::error& e) {
       || e.code == error_code::illegal_sasl_state);
 }
 
-/// Answers honestly until the given API is asked, then does something else and closes.
+/// Answers honestly until the given API is asked, then does something else and closes,
+/// unless the broker has reformed.
 scripted_broker::script until(
   api_key key, std::function<void(session&, const bytes&, const honest_broker&)> then) {
   return [=](session& s, const honest_broker& honest) {
     while (const auto request = s.read_frame()) {
-      if (honest_broker::key_of(*request) == key) {
+      if (honest_broker::key_of(*request) == key && !honest.reformed()) {
         then(s, *request, honest);
         return;
       }

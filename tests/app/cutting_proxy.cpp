@@ -102,7 +102,10 @@ void cutting_proxy::pass_on(int client) {
       if (ends[i].revents == 0)
         continue;
       const auto n = ::recv(ends[i].fd, buffer.data(), buffer.size(), 0);
-      open = n > 0
+      open = n > 0;
+      if (i == 1 && loses_answers_)
+        continue;
+      open = open
         && write_all(ends[1 - i].fd, buffer.data(), static_cast<std::size_t>(n), until);
     }
   }
@@ -127,6 +130,12 @@ int cut_connections::cuts() const {
   for (const auto& [peer, proxy] : proxies_)
     all += proxy->cuts();
   return all;
+}
+
+void cut_connections::lose_answers(bool lose) {
+  const std::lock_guard guard{mutex_};
+  for (const auto& [peer, proxy] : proxies_)
+    proxy->lose_answers(lose);
 }
 
 } // namespace cafka::testing

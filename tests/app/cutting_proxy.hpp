@@ -1,7 +1,6 @@
 #pragma once
 
 #include "fixture.hpp"
-
 #include <cafka/actors/asio_transport.hpp>
 
 #include <atomic>
@@ -22,6 +21,8 @@ public:
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] int cuts() const { return cuts_; }
+  /// What the broker answers is lost from now on, or no longer.
+  void lose_answers(bool lose) { loses_answers_ = lose; }
 
 private:
   void run();
@@ -34,6 +35,7 @@ private:
   std::uint16_t port_ = 0;
   std::atomic<bool> stopping_ = false;
   std::atomic<int> cuts_ = 0;
+  std::atomic<bool> loses_answers_ = false;
   std::thread acceptor_;
   std::vector<std::thread> threads_;
 };
@@ -49,6 +51,8 @@ public:
     actors::connection_id id) override;
 
   [[nodiscard]] int cuts() const;
+  /// Of every broker that there is a connection to.
+  void lose_answers(bool lose);
 
 private:
   milliseconds shortest_;

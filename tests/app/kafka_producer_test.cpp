@@ -1,3 +1,4 @@
+#include "cutting_proxy.hpp"
 #include "fixture_kafka.hpp"
 #include <cafka/actors/producer.hpp>
 
@@ -60,4 +61,49 @@ TEST_CASE("records that a broker refuses cost those behind them no pause") {
   CHECK(outcomes
     == std::map<error_code, int>{
       {error_code::none, 270}, {error_code::invalid_timestamp, 30}});
+}
+
+// A broker that was killed knows the last batch of each producer alone when it is back,
+// and refuses those before it as out of order, although it has them.
+TEST_CASE("records whose answers are lost with all brokers are delivered, once") {
+  kafka_cluster kafka;
+  const auto topic = kafka.create_topic("answers-lost");
+  const auto cuts = std::make_shared<cut_connections>(milliseconds{1h}, milliseconds{1h});
+  auto settings = service::quiet();
+  settings.transports = cuts;
+  service s{kafka.brokers(), settings};
+  service reader{kafka.brokers()};
+  reader.connect("reader");
+  const auto records = [&] {
+    const auto end = reader.app->latest_offset(topic, 0, "reader");
+    return end && end->offset ? end->offset->value() : -1;
+  };
+  std::mutex mutex;
+  std::map<error_code, int> outcomes;
+  producer_options options;
+  options.linger = 0ms;
+  options.batch_size = 1; // One record each.
+  options.on_delivery = [&](const delivery& d) {
+    const std::lock_guard lock{mutex};
+    outcomes[d.error.code] += d.count;
+  };
+  const auto p = REQUIRE_VALUE(s.app->producer(options));
+  const auto to = p.to(topic);
+  REQUIRE(p.partitions(to, patience));
+  REQUIRE(p.send(to, "0"));
+  REQUIRE(p.flush(patience));
+  cuts->lose_answers(true);
+  for (int n = 1; n <= 5; ++n) {
+    REQUIRE(p.send(to, std::to_string(n)));
+    REQUIRE(eventually([&] { return records() == n + 1; }));
+  }
+  kafka.kill_all();
+  cuts->lose_answers(false);
+  kafka.start_all();
+  REQUIRE(p.flush(2 * patience));
+  REQUIRE(p.send(to, "6"));
+  REQUIRE(p.flush(patience));
+  const std::lock_guard lock{mutex};
+  CHECK(outcomes == std::map<error_code, int>{{error_code::none, 7}});
+  CHECK(eventually([&] { return records() == 7; }));
 }

@@ -101,7 +101,7 @@ public:
 
 std::unique_ptr<protocol::call> make_call(
   metadata request, reply_function<cluster_metadata> reply) {
-  for (const auto& name : request.topics.value_or(std::vector<std::string>{})) {
+  for (const auto& name : request.topics.value_or(name_list{})) {
     if (auto wrong = protocol::check_topic_name(name); wrong.code != error_code::none) {
       reply(std::move(wrong));
       return nullptr;

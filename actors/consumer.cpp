@@ -33,6 +33,10 @@ result<done> consumer::assign(const std::vector<assigned_partition>& partitions)
   return outcome_of(core_ == nullptr ? nothing_behind() : core_->assign(partitions));
 }
 
+result<done> consumer::add(const std::vector<assigned_partition>& partitions) const {
+  return outcome_of(core_ == nullptr ? nothing_behind() : core_->add(partitions));
+}
+
 result<done> consumer::unassign(const std::vector<topic_partition>& partitions) const {
   return outcome_of(core_ == nullptr ? nothing_behind() : core_->unassign(partitions));
 }

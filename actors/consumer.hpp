@@ -85,9 +85,9 @@ struct partition_error {
   partition_id partition = {};
   /// Where reading stands.
   log_offset offset = -1;
-  /// Whether it is read no further until `seek`, `resume` or `assign` names it: when the
-  /// offset is out of range and `auto_offset_reset` is `none`, and when a batch is
-  /// damaged. Otherwise it is tried again and again, and told once.
+  /// Whether it is read no further until `seek`, `resume`, `assign` or `add` names it:
+  /// when the offset is out of range and `auto_offset_reset` is `none`, and when a batch
+  /// is damaged. Otherwise it is tried again and again, and told once.
   bool halted = false;
   /// Code `none`: what was told before is over, and the partition is read again.
   error why = {};
@@ -177,7 +177,7 @@ enum class reading_state : std::uint8_t {
   waiting, ///< For something that it needs first: `why`.
   full,    ///< For the program to take what lies there.
   paused,
-  halted ///< By an error, until `seek`, `resume` or `assign` names it.
+  halted ///< By an error, until `seek`, `resume`, `assign` or `add` names it.
 };
 
 /// The state's name, as `waiting`.
@@ -240,8 +240,11 @@ public:
   // `invalid_argument`, `not_found` for a partition that is not assigned; then nothing
   // has changed.
 
-  /// Reads these partitions as well; one that is read already goes on at its new start.
+  /// Reads these partitions and no others; one that is read already goes on at its new
+  /// start. None: reads nothing.
   result<done> assign(const std::vector<assigned_partition>& partitions) const;
+  /// Reads these partitions as well; one that is read already goes on at its new start.
+  result<done> add(const std::vector<assigned_partition>& partitions) const;
   /// Reads them no more.
   result<done> unassign(const std::vector<topic_partition>& partitions) const;
   /// Goes on at another place.

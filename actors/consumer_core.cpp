@@ -399,7 +399,7 @@ void consumer_core::change_entry(entry& e) {
     changed_.push_back(&e);
 }
 
-error consumer_core::assign(const std::vector<assigned_partition>& partitions) {
+error consumer_core::read(const std::vector<assigned_partition>& partitions, bool alone) {
   for (const auto& p : partitions) {
     // One that cannot even be asked about would keep all others from being.
     if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
@@ -417,6 +417,10 @@ error consumer_core::assign(const std::vector<assigned_partition>& partitions) {
     const std::lock_guard guard{mutex_};
     if (closed_)
       return missing({});
+    for (const auto& e : entries_) {
+      if (alone && std::exchange(e->assigned, false))
+        change_entry(*e);
+    }
     for (const auto& p : partitions) {
       auto& at = by_name_[{p.topic, p.partition}];
       if (at == nullptr) {

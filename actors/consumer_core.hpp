@@ -91,7 +91,12 @@ public:
   /// closed or by then.
   [[nodiscard]] consumer_actor wait_for_actor(
     std::chrono::steady_clock::time_point until) const;
-  error assign(const std::vector<assigned_partition>& partitions);
+  error assign(const std::vector<assigned_partition>& partitions) {
+    return read(partitions, true);
+  }
+  error add(const std::vector<assigned_partition>& partitions) {
+    return read(partitions, false);
+  }
   error unassign(const std::vector<topic_partition>& partitions);
   error seek(const topic_partition& which, start_at where);
   error set_paused(const std::vector<topic_partition>& partitions, bool paused);
@@ -126,6 +131,8 @@ private:
   entry* find(std::uint32_t slot, std::uint64_t generation) const;
   error missing(const topic_partition& which) const;
   [[nodiscard]] error why_closed() const;
+  /// `alone`: and no others.
+  error read(const std::vector<assigned_partition>& partitions, bool alone);
   void change_entry(entry& e);
   void advance(entry& e, start_at next);
   polled take(std::size_t most);

@@ -134,7 +134,9 @@ struct offset_time {
   std::int64_t value = -1;
 
   constexpr offset_time() = default;
-  constexpr offset_time(timestamp t) : value(t.time_since_epoch().count()) {}
+  template <class Duration>
+  constexpr offset_time(std::chrono::sys_time<Duration> t)
+    : value(protocol::timestamp_from(t).time_since_epoch().count()) {}
 
   /// The offset that the next record will have.
   static constexpr offset_time latest() { return mark(-1); }
@@ -180,7 +182,7 @@ struct listed_offset {
 /// Asks which brokers lead which partitions. Kafka: MetadataRequest, key 3.
 struct metadata {
   /// The topics wanted; nothing means all, an empty list none (brokers only).
-  std::optional<std::vector<std::string>> topics = {};
+  std::optional<name_list> topics = {};
   /// Whether the broker may create a topic that does not exist, if it is set up to.
   bool allow_auto_topic_creation = false;
   milliseconds deadline{0};

@@ -58,7 +58,7 @@ struct topic_results {
 
 /// Removes topics, by way of the controller. Kafka: DeleteTopicsRequest, key 20.
 struct delete_topics {
-  std::vector<std::string> topics = {};
+  name_list topics = {};
   /// How long the broker may wait until the topics are gone; zero means what the deadline
   /// leaves.
   milliseconds timeout{0};

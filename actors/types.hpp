@@ -4,6 +4,7 @@
 
 #include <cafka/actors/type_ids.hpp>
 #include <cafka/protocol/endpoint.hpp>
+#include <cafka/protocol/name_list.hpp>
 #include <cafka/protocol/records/compression.hpp>
 #include <cafka/protocol/records/record.hpp>
 #include <cafka/protocol/result.hpp>
@@ -17,6 +18,7 @@
 
 namespace cafka {
 
+using protocol::bad_result;
 using protocol::broker_id;
 using protocol::codec;
 using protocol::done;
@@ -25,6 +27,7 @@ using protocol::error;
 using protocol::error_code;
 using protocol::leader_epoch;
 using protocol::log_offset;
+using protocol::name_list;
 using protocol::partition_id;
 using protocol::record;
 using protocol::result;

@@ -2,6 +2,7 @@
 
 #include <cafka/actors/consumer.hpp>
 #include <cafka/actors/producer.hpp>
+#include <cafka/app/application_messages.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/app/stream.hpp>
 #include <cafka/app/worker_ref.hpp>
@@ -9,12 +10,15 @@
 
 #include <caf/fwd.hpp>
 
+#include <concepts>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace cafka {
+
+struct application_core;
 
 /// For `create_worker`: a worker without a name, known by its handle alone.
 struct no_name_t {};
@@ -39,7 +43,7 @@ struct produce_options {
 ///
 /// Every function may be called from any thread, blocks until its deadline at most, and
 /// must not be called from an actor: an actor sends the same messages to `worker(name)`
-/// or `worker_by_name(name)`.
+/// or `worker_by_name(name)`, and asks `actor()` to start and end workers.
 /// A deadline of zero means `request_timeout`.
 class application {
 public:
@@ -123,6 +127,10 @@ public:
   /// has the name. The handle ends with the application. Error `closed`.
   [[nodiscard]] result<worker_actor> worker_by_name(const std::string& name = {});
 
+  /// The actor that starts and ends workers for actors, which must not block: see
+  /// `start_worker` and `stop_worker`. It ends with the application.
+  [[nodiscard]] application_actor actor() const;
+
   /// The names of all workers, sorted.
   [[nodiscard]] std::vector<std::string> workers() const;
 
@@ -143,7 +151,10 @@ public:
   result<cafka::producer> producer(producer_options options);
 
   /// The producer of that name; one with the defaults if there is none yet.
-  result<cafka::producer> producer(const std::string& name);
+  template <std::convertible_to<std::string> Name>
+  result<cafka::producer> producer(const Name& name) {
+    return producer_named(name);
+  }
 
   // -- consumers ------------------------------------------------------------------------
 
@@ -167,6 +178,9 @@ public:
 
   /// KafkaEx: `fetch/3`.
   result<fetched> fetch(const cafka::fetch& request, const worker_ref& worker = {});
+  /// The same, with the rest as `{.offset = 5, .wait_time = 1s}`.
+  result<fetched> fetch(std::string topic, partition_id partition,
+    cafka::fetch options = {}, const worker_ref& worker = {});
 
   /// The first offset at or after a moment. KafkaEx: `offset/4`.
   result<listed_offset> offset(std::string topic, partition_id partition,
@@ -245,11 +259,11 @@ public:
     const cafka::leave_group& request, const worker_ref& worker = {});
 
 private:
-  struct impl;
+  result<cafka::producer> producer_named(const std::string& name);
 
-  explicit application(std::unique_ptr<impl> content);
+  explicit application(std::shared_ptr<application_core> core);
 
-  std::unique_ptr<impl> impl_;
+  std::shared_ptr<application_core> core_;
 };
 
 } // namespace cafka

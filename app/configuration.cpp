@@ -2,6 +2,7 @@
 #include <cafka/actors/interfaces.hpp>
 #include <cafka/actors/producer.hpp>
 #include <cafka/actors/type_ids.hpp>
+#include <cafka/app/application_messages.hpp>
 #include <cafka/app/configuration.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
@@ -50,6 +51,7 @@ void init_global_meta_objects() {
   caf::init_global_meta_objects<caf::id_block::cafka_producer>();
   caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
+  caf::init_global_meta_objects<caf::id_block::cafka_application>();
 }
 
 caf::settings redacted(caf::settings content) {

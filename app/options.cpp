@@ -276,9 +276,12 @@ void read(block_reader& in, ssl_options& out) {
 bool broker_list::empty() const {
   if (const auto* yields = std::get_if<function>(&content_))
     return *yields == nullptr;
-  if (const auto* text = std::get_if<std::string>(&content_))
-    return text->empty();
-  return std::get<std::vector<endpoint>>(content_).empty();
+  const auto& items = std::get<std::vector<item>>(content_);
+  const auto is_empty = [](const item& i) {
+    const auto* text = std::get_if<std::string>(&i.content_);
+    return text != nullptr && text->empty();
+  };
+  return items.empty() || (items.size() == 1 && is_empty(items.front()));
 }
 
 namespace {
@@ -297,8 +300,6 @@ result<std::vector<endpoint>> call(const broker_list::function& yields) {
 } // namespace
 
 result<std::vector<endpoint>> broker_list::endpoints() const {
-  if (const auto* text = std::get_if<std::string>(&content_))
-    return protocol::parse_endpoints(*text);
   auto all = std::vector<endpoint>{};
   if (const auto* yields = std::get_if<function>(&content_)) {
     auto yielded = call(*yields);
@@ -306,7 +307,16 @@ result<std::vector<endpoint>> broker_list::endpoints() const {
       return yielded.error();
     all = *std::move(yielded);
   } else {
-    all = std::get<std::vector<endpoint>>(content_);
+    for (const auto& i : std::get<std::vector<item>>(content_)) {
+      if (const auto* known = std::get_if<endpoint>(&i.content_)) {
+        all.push_back(*known);
+        continue;
+      }
+      const auto read = protocol::parse_endpoints(std::get<std::string>(i.content_));
+      if (!read)
+        return read.error();
+      all.insert(all.end(), read->begin(), read->end());
+    }
   }
   if (all.empty())
     return error{error_code::invalid_argument, "there are no brokers in the list"};

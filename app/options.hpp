@@ -20,21 +20,38 @@ namespace cafka {
 
 using protocol::log_level;
 
-/// The brokers to ask first: endpoints, text as `"host:port,host:port"`, or a function
-/// that yields them.
+/// The brokers to ask first: endpoints, text as `"host:port,host:port"`, several of both
+/// within braces, or a function that yields them.
 class broker_list {
 public:
   /// Called at each start and restart of a worker, in whatever thread starts it; it
   /// should return soon.
   using function = std::function<result<std::vector<endpoint>>()>;
 
+  /// What stands within braces: text, an endpoint, or a host and a port.
+  class item {
+  public:
+    item(const char* text) : content_(std::string{text}) {}
+    item(std::string text) : content_(std::move(text)) {}
+    item(endpoint broker) : content_(std::move(broker)) {}
+    item(std::string host, std::uint16_t port)
+      : content_(endpoint{std::move(host), port}) {}
+    item(std::nullptr_t) = delete;
+
+  private:
+    friend class broker_list;
+    std::variant<endpoint, std::string> content_;
+  };
+
   broker_list() = default;
-  broker_list(const char* text) : content_(std::string{text}) {}
-  broker_list(std::string text) : content_(std::move(text)) {}
-  broker_list(std::vector<endpoint> brokers) : content_(std::move(brokers)) {}
-  broker_list(std::initializer_list<endpoint> brokers)
-    : content_(std::vector<endpoint>{brokers}) {}
+  broker_list(const char* text) : content_(std::vector<item>{text}) {}
+  broker_list(std::string text) : content_(std::vector<item>{std::move(text)}) {}
+  broker_list(const std::vector<endpoint>& brokers)
+    : content_(std::vector<item>(brokers.begin(), brokers.end())) {}
+  broker_list(std::initializer_list<item> brokers)
+    : content_(std::vector<item>{brokers}) {}
   broker_list(function yields) : content_(std::move(yields)) {}
+  broker_list(std::nullptr_t) = delete;
 
   /// Nothing was given.
   [[nodiscard]] bool empty() const;
@@ -43,7 +60,7 @@ public:
   [[nodiscard]] result<std::vector<endpoint>> endpoints() const;
 
 private:
-  std::variant<std::vector<endpoint>, std::string, function> content_;
+  std::variant<std::vector<item>, function> content_;
 };
 
 /// For a worker that belongs to no consumer group. KafkaEx: `:no_consumer_group`.
@@ -60,6 +77,7 @@ public:
   consumer_group_setting(no_consumer_group_t) : content_(no_consumer_group) {}
   consumer_group_setting(const char* name) : content_(std::string{name}) {}
   consumer_group_setting(std::string name) : content_(std::move(name)) {}
+  consumer_group_setting(std::nullptr_t) = delete;
 
   /// Nothing was given.
   [[nodiscard]] bool empty() const { return content_.index() == 0; }
@@ -91,7 +109,7 @@ struct worker_init {
   std::optional<milliseconds> metadata_update_interval = {};
   std::optional<milliseconds> consumer_group_update_interval = {};
   std::optional<milliseconds> request_timeout = {};
-  std::vector<std::string> initial_topics = {};
+  name_list initial_topics = {};
   std::optional<actors::offset_reset> auto_offset_reset = {};
   /// Null: the application's.
   protocol::partitioner partitioner = {};
@@ -135,7 +153,7 @@ struct application_options {
   /// Chooses the partition of a produce that names none. Default: `murmur2`.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
   /// Topics whose metadata workers ask for from the start.
-  std::vector<std::string> initial_topics = {};
+  name_list initial_topics = {};
   /// The deadline of a request that names none. KafkaEx: `sync_timeout`.
   milliseconds request_timeout{30'000};
   /// The deadline for one connection attempt.

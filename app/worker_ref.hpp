@@ -2,6 +2,7 @@
 
 #include <cafka/actors/interfaces.hpp>
 
+#include <cstddef>
 #include <string>
 #include <utility>
 
@@ -16,6 +17,7 @@ public:
   worker_ref() = default;
   worker_ref(const char* name) : name_(name) {}
   worker_ref(std::string name) : name_(std::move(name)) {}
+  worker_ref(std::nullptr_t) = delete;
   worker_ref(worker_actor handle) : handle_(std::move(handle)) {}
 
   /// Empty for the default worker and for a handle.

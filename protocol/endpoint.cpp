@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ostream>
 
 namespace cafka::protocol {
 
@@ -26,6 +27,10 @@ std::string to_string(const endpoint& e) {
   if (e.host.find(':') != std::string::npos)
     return '[' + e.host + "]:" + port;
   return e.host + ':' + port;
+}
+
+std::ostream& operator<<(std::ostream& out, const endpoint& e) {
+  return out << to_string(e);
 }
 
 result<endpoint> parse_endpoint(std::string_view text) {

@@ -3,6 +3,8 @@
 #include <cafka/protocol/result.hpp>
 
 #include <cstdint>
+#include <functional>
+#include <iosfwd>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +26,7 @@ struct endpoint {
 
 /// `host:port`, an IPv6 host in brackets.
 [[nodiscard]] std::string to_string(const endpoint& e);
+std::ostream& operator<<(std::ostream& out, const endpoint& e);
 
 /// Reads `host`, `host:port` or `[v6]:port`; without a port it is 9092.
 ///
@@ -41,3 +44,10 @@ struct endpoint {
 [[nodiscard]] result<endpoint> told_endpoint(std::string_view host, std::int32_t port);
 
 } // namespace cafka::protocol
+
+template <>
+struct std::hash<cafka::protocol::endpoint> {
+  std::size_t operator()(const cafka::protocol::endpoint& e) const noexcept {
+    return std::hash<std::string>{}(e.host) * 31 + e.port;
+  }
+};

@@ -1,6 +1,7 @@
 #include <cafka/protocol/error_code.hpp>
 
 #include <algorithm>
+#include <ostream>
 
 namespace cafka::protocol {
 
@@ -377,6 +378,10 @@ remedy remedy_for(error_code e) {
 
 std::string to_string(error_code e) {
   return name(e);
+}
+
+std::ostream& operator<<(std::ostream& out, error_code e) {
+  return out << name(e);
 }
 
 std::string_view to_string(remedy r) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <span>
 #include <string>
 #include <string_view>
@@ -212,6 +213,7 @@ struct error_info {
 
 /// The same as `name`.
 [[nodiscard]] std::string to_string(error_code e);
+std::ostream& operator<<(std::ostream& out, error_code e);
 
 /// The remedy's name, as `refresh_metadata`.
 [[nodiscard]] std::string_view to_string(remedy r);

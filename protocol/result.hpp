@@ -2,6 +2,9 @@
 
 #include <cafka/protocol/error_code.hpp>
 
+#include <functional>
+#include <iosfwd>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <variant>
@@ -24,6 +27,22 @@ struct error {
 
 /// The code's name and the detail: `NOT_LEADER_OR_FOLLOWER: foo/0`.
 [[nodiscard]] std::string to_string(const error& e);
+std::ostream& operator<<(std::ostream& out, const error& e);
+
+/// Thrown by `result::value`: its words are the error's.
+class bad_result : public std::runtime_error {
+public:
+  explicit bad_result(protocol::error why);
+
+  [[nodiscard]] const protocol::error& error() const { return why_; }
+
+private:
+  protocol::error why_;
+};
+
+/// Ends the program with the error's words on standard error: the value of a result was
+/// used that has none.
+[[noreturn]] void no_value(const error& why);
 
 /// A `T`, or the error that stands in its place.
 template <class T>
@@ -41,12 +60,18 @@ public:
   [[nodiscard]] bool has_value() const { return content_.index() == 0; }
   explicit operator bool() const { return has_value(); }
 
-  /// The value; without one, the behaviour is undefined as with `std::expected`.
-  [[nodiscard]] T& operator*() & { return *std::get_if<0>(&content_); }
-  [[nodiscard]] const T& operator*() const& { return *std::get_if<0>(&content_); }
-  [[nodiscard]] T&& operator*() && { return std::move(*std::get_if<0>(&content_)); }
-  [[nodiscard]] T* operator->() { return std::get_if<0>(&content_); }
-  [[nodiscard]] const T* operator->() const { return std::get_if<0>(&content_); }
+  /// The value. Without one, the program ends with the error's words on standard error:
+  /// ask `has_value` first, or use `value`.
+  [[nodiscard]] T& operator*() & { return held(*this); }
+  [[nodiscard]] const T& operator*() const& { return held(*this); }
+  [[nodiscard]] T&& operator*() && { return std::move(held(*this)); }
+  [[nodiscard]] T* operator->() { return &held(*this); }
+  [[nodiscard]] const T* operator->() const { return &held(*this); }
+
+  /// The value; throws `bad_result` without one.
+  [[nodiscard]] T& value() & { return checked(*this); }
+  [[nodiscard]] const T& value() const& { return checked(*this); }
+  [[nodiscard]] T&& value() && { return std::move(checked(*this)); }
 
   /// The error; without one, an error with code `none`.
   [[nodiscard]] protocol::error error() const {
@@ -62,6 +87,19 @@ public:
   }
 
 private:
+  static auto& held(auto& self) {
+    auto* value = std::get_if<0>(&self.content_);
+    if (value == nullptr)
+      no_value(self.error());
+    return *value;
+  }
+  static auto& checked(auto& self) {
+    auto* value = std::get_if<0>(&self.content_);
+    if (value == nullptr)
+      throw bad_result{self.error()};
+    return *value;
+  }
+
   std::variant<T, protocol::error> content_;
 };
 
@@ -76,3 +114,11 @@ struct done {
 };
 
 } // namespace cafka::protocol
+
+template <>
+struct std::hash<cafka::protocol::error> {
+  std::size_t operator()(const cafka::protocol::error& e) const noexcept {
+    return std::hash<std::string>{}(e.detail) * 31
+      + static_cast<std::size_t>(static_cast<std::uint16_t>(e.code));
+  }
+};

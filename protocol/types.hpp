@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iosfwd>
 #include <span>
 
 namespace cafka::protocol {
@@ -14,6 +15,12 @@ using byte_view = std::span<const std::byte>;
 
 /// Timestamps on the wire: milliseconds since the Unix epoch, UTC.
 using timestamp = std::chrono::sys_time<std::chrono::milliseconds>;
+
+/// The first whole millisecond that is not before a moment.
+template <class Duration>
+constexpr timestamp timestamp_from(std::chrono::sys_time<Duration> moment) {
+  return std::chrono::ceil<std::chrono::milliseconds>(moment);
+}
 
 /// An integer with a meaning: built from a plain integer in silence, turned back into one
 /// by `value()` only, so that a partition never passes for an offset.
@@ -37,6 +44,12 @@ public:
   constexpr strong_int& operator++() {
     ++value_;
     return *this;
+  }
+
+  template <class Traits>
+  friend std::basic_ostream<char, Traits>& operator<<(
+    std::basic_ostream<char, Traits>& out, strong_int x) {
+    return out << x.value_;
   }
 
   template <class Inspector>

@@ -14,8 +14,9 @@ public:
   /// Behind the last record that is there when the broker is asked.
   static constexpr start_at latest() { return {true, -1}; }
   /// The first record at or after a moment; behind the last one where there is none.
-  static constexpr start_at time(timestamp t) {
-    return {true, t.time_since_epoch().count()};
+  template <class Duration>
+  static constexpr start_at time(std::chrono::sys_time<Duration> t) {
+    return {true, timestamp_from(t).time_since_epoch().count()};
   }
 
   constexpr start_at() = default;

@@ -108,6 +108,27 @@ TEST_CASE("a consumer begins where it is told: offset, earliest, latest, unassig
     c.handle.pause({{c.topic, 0}, {c.topic, 1}}).error().code == error_code::not_found);
 }
 
+TEST_CASE("assign replaces what is read, and add adds to it") {
+  mock_consumer c;
+  const auto one = [&](partition_id p) { return topic_partition{c.topic, p}; };
+  const auto from_start = [&](partition_id p) {
+    return std::vector<assigned_partition>{{c.topic, p, start_at::earliest()}};
+  };
+  static_cast<void>(REQUIRE_VALUE(c.handle.assign(from_start(0))));
+  static_cast<void>(REQUIRE_VALUE(c.handle.add(from_start(1))));
+  CHECK(c.handle.assignment() == std::vector{one(0), one(1)});
+  REQUIRE(c.seen->poll_until(200));
+  c.seen->forget();
+  static_cast<void>(REQUIRE_VALUE(c.handle.assign(from_start(2))));
+  CHECK(c.handle.assignment() == std::vector{one(2)});
+  c.append(10);
+  REQUIRE(c.seen->poll_until(110));
+  CHECK(c.seen->values[2].size() == 110);
+  CHECK(c.seen->records() == 110);
+  static_cast<void>(REQUIRE_VALUE(c.handle.assign({})));
+  CHECK(c.handle.assignment().empty());
+}
+
 TEST_CASE("a seek, a pause and a resume hold from when they return") {
   mock_consumer c;
   c.assign();

@@ -260,7 +260,8 @@ TEST_CASE("workers that crash too often are ended, and nobody else; the default 
   CHECK(REQUIRE_VALUE(consumer.poll(patience)).batches.size() == 1);
 }
 
-TEST_CASE("a producer or consumer that crashes too often ends alone, and its handles say why") {
+TEST_CASE(
+  "a producer or consumer that crashes too often ends alone, and its handles say why") {
   mock_cluster cluster;
   const auto topic = cluster.create_topic("alone");
   auto options = service::quiet();
@@ -280,8 +281,8 @@ TEST_CASE("a producer or consumer that crashes too often ends alone, and its han
   };
   crash_twice(victim, "victim");
   crash_twice(reader, "reader");
-  REQUIRE(eventually(
-    [&] { return victim.send(topic, "x").status == error_code::closed; }));
+  REQUIRE(
+    eventually([&] { return victim.send(topic, "x").status == error_code::closed; }));
   const auto refused = victim.flush(patience).error();
   INFO(to_string(refused));
   CHECK(refused.detail.find("restart 2 of 1") != std::string::npos);
@@ -355,7 +356,8 @@ TEST_CASE("what on_event throws ends nobody") {
   CHECK(told >= 3);
 }
 
-TEST_CASE("workers that crash too often a second time end the application, which says so") {
+TEST_CASE(
+  "workers that crash too often a second time end the application, which says so") {
   const kept_log log;
   mock_cluster cluster;
   auto options = service::quiet();
@@ -403,4 +405,17 @@ TEST_CASE("workers that crash too often a second time end the application, which
     INFO(line);
     REQUIRE(at != std::string::npos);
   }
+}
+
+TEST_CASE("an actor that asks for a worker gets one that a broker has answered") {
+  mock_cluster cluster;
+  service s{cluster.brokers()};
+  caf::scoped_actor self{s.system};
+  result<worker_actor> started;
+  ask(self, s.app->actor(), patience, start_worker{.name = "w"})
+    .receive([&](result<worker_actor>& r) { started = std::move(r); },
+      [&](const caf::error& e) { FAIL(to_string(e)); });
+  REQUIRE(started);
+  CHECK(REQUIRE_VALUE(s.app->status("w")).connected);
+  CHECK(REQUIRE_VALUE(s.app->worker("w")) == *started);
 }

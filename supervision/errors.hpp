@@ -18,7 +18,7 @@ enum class errc : std::uint8_t {
   already_started = 1,
   /// No child has this id, name or handle.
   not_found,
-  /// The specification has no id or no start function.
+  /// The specification has no id or no start function, or a time in it makes no sense.
   invalid_child_spec,
   /// The start function failed, or the child ended before it had started; the error says
   /// how.

@@ -117,6 +117,7 @@ void log_event(actors::log_sink& log, const supervision::supervision_event& even
   case event_kind::start_failed:
   case event_kind::restarted:
   case event_kind::restart_failed:
+  case event_kind::observer_failed:
   case event_kind::killed: level = log_level::warning; break;
   case event_kind::ignored:
   case event_kind::auto_shutdown:

@@ -184,8 +184,14 @@ inline caf::message concat(const caf::message& front, const caf::message& back) 
   return back.empty() ? front : caf::message::concat(front, back);
 }
 
-/// Sends an exit message from no actor: `kill` always ends the receiver, any other reason
-/// ends it unless it traps exits.
+/// Sends an exit message from no actor: `exit_reason::kill` always ends the receiver, any
+/// other reason ends it unless it traps exits. A null or dead receiver drops it.
+template <class Dest>
+void post_exit(const Dest& dest, caf::error reason) {
+  const auto to = caf::actor_cast<caf::strong_actor_ptr>(dest);
+  post(to, caf::exit_msg{caf::actor_cast<caf::actor_addr>(to), std::move(reason)});
+}
+
 template <class Dest>
 void post_exit(const Dest& dest, caf::exit_reason reason) {
   caf::anon_send_exit(detail::receiver(dest), reason);

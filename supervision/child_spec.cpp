@@ -36,7 +36,13 @@ caf::error check_childspec(const child_spec& spec, auto_shutdown when, strategy 
   if (spec.id.empty() && how != strategy::simple_one_for_one)
     return caf::make_error(errc::invalid_child_spec, std::string{"no id"});
   if (!spec.start)
-    return caf::make_error(errc::invalid_child_spec, std::string{"no start function, which does not travel from another node"});
+    return caf::make_error(errc::invalid_child_spec,
+      std::string{"no start function, which does not travel from another node"});
+  if (spec.shutdown && !spec.shutdown->is_brutal_kill()
+    && spec.shutdown->time() < caf::timespan::zero())
+    return caf::make_error(errc::invalid_child_spec,
+      "'" + spec.id + "' has a shutdown of "
+        + std::to_string(spec.shutdown->time().count()) + " ns; it must not be negative");
   const auto& delay = spec.restart_delay;
   if (delay.initial.count() < 0 || delay.max < delay.initial)
     return caf::make_error(errc::invalid_child_spec,

@@ -7,6 +7,7 @@
 #include <caf/message.hpp>
 #include <caf/timespan.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -18,17 +19,19 @@ namespace cafka::supervision {
 ///
 /// A child is sent an exit message with the reason `user_shutdown`, and after the time
 /// given, if it still runs, with `kill`. CAF cannot interrupt a running handler: a child
-/// that never returns from one outlives its kill, and the supervisor waits for it.
+/// that never returns from one outlives its kill, and the supervisor waits for it; for
+/// one on another node it waits `supervisor_options::kill_patience`.
 class shutdown {
 public:
-  /// Kills at once.
+  /// Kills without asking.
   static constexpr shutdown brutal_kill() noexcept {
-    return shutdown{caf::timespan::zero()};
+    return shutdown{caf::timespan::min()};
   }
 
-  /// Asks, and kills when `time` is over. Zero or less kills at once.
+  /// Asks, and kills when `time` is over. Zero: it is asked, and killed at once.
+  /// Negative: `check_childspec` refuses it. `caf::infinite`: the same as `infinity`.
   static constexpr shutdown timeout(caf::timespan time) noexcept {
-    return shutdown{time > caf::timespan::zero() ? time : caf::timespan::zero()};
+    return shutdown{std::max(time, caf::timespan::min() + caf::timespan{1})};
   }
 
   /// Asks, and waits however long it takes. OTP's default for supervisors.
@@ -37,13 +40,12 @@ public:
   /// OTP's default for workers: five seconds.
   constexpr shutdown() noexcept : time_(std::chrono::seconds{5}) {}
 
-  constexpr bool is_brutal_kill() const noexcept {
-    return time_ == caf::timespan::zero();
-  }
+  constexpr bool is_brutal_kill() const noexcept { return time_ == caf::timespan::min(); }
 
   constexpr bool is_infinity() const noexcept { return time_ == caf::timespan::max(); }
 
-  /// The time given; `caf::timespan::max()` for infinity.
+  /// The time given; `caf::timespan::max()` for infinity, `caf::timespan::min()` for
+  /// `brutal_kill`.
   constexpr caf::timespan time() const noexcept { return time_; }
 
   friend constexpr bool operator==(shutdown, shutdown) noexcept = default;

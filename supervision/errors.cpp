@@ -18,6 +18,7 @@ const char* to_string(errc x) noexcept {
   case errc::duplicate_child_name: return "duplicate_child_name";
   case errc::bad_combination: return "bad_combination";
   case errc::invalid_options: return "invalid_options";
+  case errc::killed: return "killed";
   }
   return "unknown";
 }
@@ -27,7 +28,7 @@ exit_class classify(const caf::error& reason) {
     return exit_class::normal;
   if (reason == caf::exit_reason::user_shutdown || reason == errc::shutdown)
     return exit_class::shutdown;
-  if (reason == caf::exit_reason::kill)
+  if (reason == caf::exit_reason::kill || reason == errc::killed)
     return exit_class::killed;
   return exit_class::error;
 }

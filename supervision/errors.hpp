@@ -18,7 +18,7 @@ enum class errc : std::uint8_t {
   already_started = 1,
   /// No child has this id, name or handle.
   not_found,
-  /// The specification has no id or no start function.
+  /// The specification has no id or no start function, or a time in it makes no sense.
   invalid_child_spec,
   /// The start function failed, or the child ended before it had started; the error says
   /// how.
@@ -44,20 +44,24 @@ enum class errc : std::uint8_t {
   bad_combination,
   /// The supervisor's own options make no sense.
   invalid_options,
+  /// No answer, but an exit reason: an actor's supervisor was killed. Unlike
+  /// `exit_reason::kill` it can be trapped. OTP: `killed`.
+  killed,
 };
 
 const char* to_string(errc) noexcept;
 
 template <class Inspector>
 bool inspect(Inspector& f, errc& x) {
-  return inspect_enum(f, x, errc::invalid_options);
+  return inspect_enum(f, x, errc::killed);
 }
 
 /// Says how an actor that ended with `reason` ended.
 ///
 /// No reason: normal. `exit_reason::user_shutdown` and `errc::shutdown`: shutdown.
-/// `exit_reason::kill`: killed. Everything else, among it what CAF makes of an exception,
-/// a lost connection to another node and an actor nobody referred to any more: error.
+/// `exit_reason::kill` and `errc::killed`: killed. Everything else, among it what CAF
+/// makes of an exception, a lost connection to another node and an actor nobody referred
+/// to any more: error.
 exit_class classify(const caf::error& reason);
 
 /// The child that is in the way, from an `errc::already_started`; null if there is none.

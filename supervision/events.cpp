@@ -17,6 +17,7 @@ const char* to_string(event_kind x) noexcept {
   case event_kind::stopped: return "stopped";
   case event_kind::ignored: return "ignored";
   case event_kind::auto_shutdown: return "auto_shutdown";
+  case event_kind::observer_failed: return "observer_failed";
   }
   return "unknown";
 }

@@ -24,6 +24,9 @@ enum class event_kind : std::uint8_t {
   stopped,        ///< the supervisor ends and has no child left
   ignored,        ///< a start function wanted no child; the specification may stay
   auto_shutdown,  ///< a significant child ended, and so the supervisor ends
+  /// The observer threw, which ends nothing: `reason` says what. It is told to
+  /// subscribers.
+  observer_failed,
 };
 
 const char* to_string(event_kind) noexcept;
@@ -58,7 +61,7 @@ std::string to_string(const supervision_event&);
 
 template <class Inspector>
 bool inspect(Inspector& f, event_kind& x) {
-  return inspect_enum(f, x, event_kind::auto_shutdown);
+  return inspect_enum(f, x, event_kind::observer_failed);
 }
 
 template <class Inspector>

@@ -1,12 +1,12 @@
 #include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/errors.hpp>
 #include <cafka/supervision/start.hpp>
+#include <cafka/supervision/thrown_by.hpp>
 
 #include <caf/event_based_actor.hpp>
 #include <caf/spawn_options.hpp>
 
 #include <atomic>
-#include <exception>
 #include <string>
 
 namespace cafka::supervision {
@@ -60,17 +60,13 @@ void start_later::ignored() const {
 }
 
 start_result call_start(const start_function& start, const start_context& context) {
-  try {
-    auto result = start(context);
-    if (auto* child = std::get_if<caf::strong_actor_ptr>(&result);
-        child != nullptr && *child == nullptr)
-      return start_failed("no actor was started");
-    return result;
-  } catch (const std::exception& e) {
-    return start_failed(e.what());
-  } catch (...) {
-    return start_failed("an exception of unknown type");
-  }
+  start_result result;
+  if (auto thrown = detail::thrown_by([&] { result = start(context); }))
+    return start_failed(std::move(*thrown));
+  if (auto* child = std::get_if<caf::strong_actor_ptr>(&result);
+      child != nullptr && *child == nullptr)
+    return start_failed("no actor was started");
+  return result;
 }
 
 start_function start_elsewhere(start_function slow) {

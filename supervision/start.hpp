@@ -34,7 +34,7 @@ using start_result = std::variant<caf::strong_actor_ptr, caf::error, ignore, sta
 /// dropped without one, the start has failed.
 class start_later {
 public:
-  /// Told `starting` results only by mistake; everything else once.
+  /// Told once, in any thread; `starting` means the actor named so. It must not throw.
   using receiver = std::function<void(start_result)>;
 
   start_later() = default;

@@ -29,6 +29,10 @@ caf::error check_options(const supervisor_options& options) {
     return wrong("max_children is for simple_one_for_one");
   if (!simple && !options.extra_arguments.empty())
     return wrong("extra_arguments are for simple_one_for_one");
+  if (simple && options.auto_shutdown != auto_shutdown::never)
+    return caf::make_error(errc::bad_combination,
+      std::string{"auto_shutdown is "} + to_string(options.auto_shutdown)
+        + ", and the strategy is simple_one_for_one");
   return check_childspecs(options.children, options.auto_shutdown, options.strategy);
 }
 

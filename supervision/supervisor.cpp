@@ -1,3 +1,5 @@
+#include <cafka/supervision/child_table.hpp>
+#include <cafka/supervision/reasons.hpp>
 #include <cafka/supervision/subscribers.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
@@ -5,7 +7,6 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
-#include <deque>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -34,6 +35,7 @@ public:
   supervisor_state(supervisor_impl::pointer self, supervisor_options options)
     : self_(self),
       options_(std::move(options)),
+      subscribers_(std::move(options_.observer)),
       machine_({options_.strategy, options_.intensity, options_.auto_shutdown,
                  options_.max_children},
         *this) {}
@@ -45,7 +47,7 @@ public:
   virtual ~supervisor_state() {
     for (auto& c : children_) {
       if (c.alive)
-        post_exit(c.handle, caf::exit_reason::kill);
+        post_exit(c.handle, caf::make_error(errc::killed));
       release_name(c);
     }
   }
@@ -93,7 +95,7 @@ public:
 
   machine::start_outcome start(machine::incarnation which) override {
     auto& c = children_[which.where];
-    drop_handle(which.where);
+    children_.keep_last(which.where);
     if (auto taken = reserve_name(c); !taken.empty()) {
       c.why = std::move(taken);
       return machine::start_outcome::failed;
@@ -118,6 +120,15 @@ public:
   }
 
   bool kill(machine::incarnation child) override {
+    const auto& c = children_[child.where];
+    // A supervisor that is killed leaves its children time, and here is none.
+    if (c.alive && machine_.out_of_time() && c.spec.type == child_type::supervisor)
+      post(c.handle, stop{caf::timespan::zero()});
+    if (c.alive && c.handle->node() != self_->node())
+      tell_after(self_, self_handle(),
+        std::max(options_.kill_patience, caf::timespan::zero()),
+        child_down{child.where, child.number,
+          caf::make_error(caf::exit_reason::remote_link_unreachable), c.second});
     return send_exit(child, caf::exit_reason::kill);
   }
 
@@ -126,7 +137,7 @@ public:
   }
 
   void taken_in(machine::request from, machine::place where) override {
-    auto& c = child_at(where);
+    auto& c = children_.at(where);
     if (from == current_)
       c.spec = std::move(*incoming_);
     else
@@ -153,7 +164,8 @@ public:
 
   void undefined(machine::place where) override {
     release_name(children_[where]);
-    drop_handle(where);
+    children_.drop_handle(where);
+    children_.forget_last(where);
   }
 
   void forget(machine::place where, bool quietly) override {
@@ -169,14 +181,15 @@ public:
     case event_kind::restarted: ++c.restarts; [[fallthrough]];
     case event_kind::started:
       c.why = {};
+      children_.forget_last(where);
       set_name(c, c.handle);
       return report(kind, &c, {}, c.handle);
     case event_kind::escalated: {
       const auto& intensity = options_.intensity;
-      stop_reason_ = caf::make_error(errc::shutdown,
+      stop_reason_ = because_of(errc::shutdown, shown(c),
         "more than " + std::to_string(intensity.max_restarts) + " restarts within "
-          + std::to_string(intensity.max_seconds.count()) + " s; the last to end was '"
-          + shown(c) + "': " + to_string(c.why));
+          + std::to_string(intensity.max_seconds.count()) + " s",
+        c.why);
       return report(kind, &c, c.why);
     }
     case event_kind::auto_shutdown:
@@ -189,6 +202,7 @@ public:
     case event_kind::exited:
     case event_kind::removed:
     case event_kind::stopped:
+    case event_kind::observer_failed:
     case event_kind::ignored: return report(kind, &c);
     }
   }
@@ -196,9 +210,8 @@ public:
   void ready() override { options_.ready.started(); }
 
   void not_ready(machine::place where) override {
-    stop_reason_ = caf::make_error(errc::shutdown,
-      "failed to start child '" + shown(children_[where])
-        + "': " + to_string(children_[where].why));
+    const auto& c = children_[where];
+    stop_reason_ = because_of(errc::shutdown, shown(c), "failed to start", c.why);
   }
 
   void ended() override {
@@ -210,16 +223,7 @@ public:
   }
 
 private:
-  struct entry {
-    child_spec spec;
-    caf::strong_actor_ptr handle; // also of an ended child, until it is replaced
-    std::uint64_t restarts = 0;
-    caf::error why;                            // it ended or could not be started
-    bool alive = false;                        // the handle's actor
-    bool told = false;                         // it was, to end
-    bool second = false;                       // it came from the one that was starting
-    registry::place named = registry::nowhere; // where our name is
-  };
+  using entry = child_table::entry;
 
   struct reply {
     caf::strong_actor_ptr child;
@@ -311,7 +315,7 @@ private:
   template <class Message>
   machine::place locate(const Message& msg, errc& error) const {
     if (msg.child != nullptr) {
-      return find(msg.child);
+      return children_.find(msg.child);
     }
     if (!msg.name.empty()) {
       if (is_simple())
@@ -319,7 +323,7 @@ private:
       // One that runs need not be looked for.
       if (options_.names != nullptr)
         if (const auto child = options_.names->look_up(msg.name))
-          if (const auto p = find(child); p != machine::nowhere)
+          if (const auto p = children_.find(child); p != machine::nowhere)
             return p;
       for (auto p = machine_.first(); p != machine::nowhere; p = machine_.after(p))
         if (children_[p].spec.name == msg.name)
@@ -358,8 +362,8 @@ private:
   caf::result<void> on_stop(const stop& msg) {
     auto p = self_->make_response_promise<void>();
     waiting_for_stop_.push_back(p);
-    machine_.stop(now(),
-      msg.within == caf::infinite ? machine::time_point::max() : now() + msg.within);
+    const auto at = now();
+    machine_.stop(at, machine::deadline(at, msg.within));
     schedule();
     return p;
   }
@@ -384,7 +388,7 @@ private:
       return;
     set_name(c, nullptr);
     if (machine_.state(which.where) == child_state::starting) {
-      c.why = start_failed("it ended before it had started: " + to_string(msg.reason));
+      c.why = start_failed_by(msg.reason, "it ended before it had started");
     } else {
       c.why = msg.reason;
       report(event_kind::exited, &c, msg.reason, c.handle);
@@ -404,7 +408,7 @@ private:
     if (auto& c = children_[which.where]; how != machine::start_outcome::running) {
       if (c.alive)
         post_exit(c.handle, caf::exit_reason::kill);
-      drop_handle(which.where);
+      children_.drop_handle(which.where);
     }
     machine_.on_start(now(), which, how);
     schedule();
@@ -425,9 +429,7 @@ private:
   machine::start_outcome take_over(machine::incarnation which, start_result result) {
     auto& c = children_[which.where];
     if (auto* error = std::get_if<caf::error>(&result)) {
-      c.why = *error == errc::already_started || *error == errc::start_failed
-        ? std::move(*error)
-        : start_failed(to_string(*error));
+      c.why = start_failed_by(*error);
       return machine::start_outcome::failed;
     }
     if (std::holds_alternative<ignore>(result))
@@ -449,17 +451,18 @@ private:
   // any other.
   bool adopt(machine::incarnation which, caf::strong_actor_ptr handle) {
     auto& c = children_[which.where];
-    if (find(handle) != machine::nowhere) {
+    if (handle == self_->ctrl()) {
+      c.why = start_failed("this is the supervisor itself");
+      return false;
+    }
+    if (children_.find_current(handle) != machine::nowhere) {
       c.why = start_failed("this actor is a child already");
       return false;
     }
     c.second = c.alive;
     if (c.second)
       post_exit(c.handle, caf::exit_reason::kill);
-    drop_handle(which.where);
-    by_handle_.insert(place_index::tag_of(handle->id()), which.where);
-    c.handle = std::move(handle);
-    c.alive = true;
+    children_.set_handle(which.where, std::move(handle));
     if (!c.second)
       watch(self_, c.handle, [which](const caf::error& reason) {
         return child_down{which.where, which.number, reason};
@@ -471,31 +474,11 @@ private:
     return true;
   }
 
-  void drop_handle(machine::place where) {
-    auto& c = children_[where];
-    if (c.handle != nullptr)
-      by_handle_.erase(place_index::tag_of(c.handle->id()), where);
-    c.handle = nullptr;
-    c.alive = false;
-    c.told = false;
-  }
-
-  machine::place find(const caf::strong_actor_ptr& handle) const {
-    return by_handle_.find(place_index::tag_of(handle->id()),
-      [&](auto p) { return children_[p].handle == handle; });
-  }
-
   bool send_exit(machine::incarnation which, caf::exit_reason reason) {
     const auto& c = children_[which.where];
     if (c.alive)
       post_exit(c.handle, reason);
     return c.alive;
-  }
-
-  entry& child_at(machine::place where) {
-    if (where >= children_.size())
-      children_.resize(where + 1);
-    return children_[where];
   }
 
   // -- names ----------------------------------------------------------------------------
@@ -529,14 +512,11 @@ private:
   // Observers are told what has happened, so each change is made before it is reported.
   void report(event_kind kind, const entry* c, const caf::error& reason = {},
     const caf::strong_actor_ptr& handle = {}) {
-    if (!options_.observer && subscribers_.empty())
+    if (subscribers_.empty())
       return;
-    const supervision_event event{kind, options_.name,
-      c != nullptr ? shown(*c) : std::string{}, handle, reason,
-      machine_.policy().restarts(now()), machine_.policy().intensity().max_restarts};
-    if (options_.observer)
-      options_.observer(event);
-    subscribers_.tell(event);
+    subscribers_.tell(
+      {kind, options_.name, c != nullptr ? shown(*c) : std::string{}, handle, reason,
+        machine_.policy().restarts(now()), machine_.policy().intensity().max_restarts});
   }
 
   // -- small things ---------------------------------------------------------------------
@@ -548,14 +528,19 @@ private:
     }
     for (auto& spec : std::exchange(options_.children, {})) {
       const auto where = machine_.add(rules_of(spec, options_.strategy));
-      child_at(where).spec = std::move(spec);
+      children_.at(where).spec = std::move(spec);
     }
     machine_.begin(now());
     schedule();
   }
 
-  // One timer at a time: an earlier one is added when the next deadline comes nearer.
+  // Called last by whatever may have changed something.
   void schedule() {
+    // While it stops nobody need refer to it.
+    myself_ = machine_.stopping() && !machine_.ended()
+      ? caf::actor_cast<caf::strong_actor_ptr>(self_)
+      : nullptr;
+    // One timer at a time: an earlier one is added when the next deadline comes nearer.
     const auto next = machine_.next_time();
     if (next >= wake_at_)
       return;
@@ -572,9 +557,9 @@ private:
 
   supervisor_impl::pointer self_;
   supervisor_options options_;
+  subscribers subscribers_;
   machine machine_;
-  std::deque<entry> children_; // at the machine's places
-  place_index by_handle_;
+  child_table children_;
   machine::request last_request_ = 0;
   machine::request current_ = 0; // being brought to the machine
   std::optional<reply> answered_;
@@ -584,7 +569,7 @@ private:
     std::variant<promise<void>, promise<caf::strong_actor_ptr>>>
     promises_;
   std::vector<promise<void>> waiting_for_stop_;
-  subscribers subscribers_;
+  caf::strong_actor_ptr myself_;
   caf::error stop_reason_ = caf::make_error(caf::exit_reason::user_shutdown);
   machine::time_point wake_at_ = machine::time_point::max();
 };

@@ -58,8 +58,11 @@ struct start_child {
 /// Ends a child; answered when it has ended. Its specification stays, unless it is
 /// temporary or its supervisor `simple_one_for_one`. OTP: `terminate_child/2`.
 ///
-/// The child is named by its id, or by its current handle, or by the name it is
-/// registered under. Children of a `simple_one_for_one` supervisor have no id, as in OTP.
+/// The child is named by its id, or by its handle, or by the name it is registered under.
+/// Its handle is its last one until it has been restarted. Children of a
+/// `simple_one_for_one` supervisor have no id, as in OTP. A start that is under way is
+/// given up at once, also in the very first start and the restart of a group, which go on
+/// without the child.
 ///
 /// Errors: `not_found`, `simple_one_for_one` for an id there, `shutdown`.
 struct terminate_child {
@@ -117,8 +120,9 @@ struct unsubscribe {
 /// The last started is ended first, one after the other; with `simple_one_for_one` all
 /// are told at once.
 struct stop {
-  /// When this time is over the children that are left are killed; zero: at once;
-  /// `caf::infinite`: never.
+  /// When this time is over the children that are left are killed, and with a supervisor
+  /// all below it, whatever their `shutdown`; zero or less: at once; `caf::infinite`:
+  /// never.
   caf::timespan within = caf::infinite;
 };
 
@@ -176,8 +180,8 @@ struct supervisor_options {
   supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
   /// Started in this order at first; none for `simple_one_for_one`.
   std::vector<child_spec> children = {};
-  /// For `simple_one_for_one`: how many children at most, those included that start or
-  /// end just now; zero: none. Elixir: `max_children`.
+  /// For `simple_one_for_one`: how many children at most; zero: none. One that starts
+  /// counts, one that `terminate_child` has told to end does not. Elixir: `max_children`.
   std::size_t max_children = std::numeric_limits<std::size_t>::max();
   /// For `simple_one_for_one`: put before each child's own arguments. Elixir:
   /// `extra_arguments`.
@@ -185,7 +189,13 @@ struct supervisor_options {
   /// Where children are registered under their names; null: nowhere. May be shared among
   /// supervisors: a name that another's child has is `already_started`.
   std::shared_ptr<registry> names = {};
-  /// Called with each event, inside the supervisor: it must not block and must not throw.
+  /// How long to wait for the end of a child on another node that was killed: a node that
+  /// hangs never tells of it. Then the child counts as lost, with
+  /// `exit_reason::remote_link_unreachable`. Zero or less: not at all.
+  caf::timespan kill_patience = std::chrono::seconds{5};
+  /// Called with each event, inside the supervisor: it must not block and should not
+  /// throw. What it throws is an `observer_failed` event for subscribers and ends
+  /// nothing.
   std::function<void(const supervision_event&)> observer = {};
   /// Told when all children have started, or why they have not. OTP:
   /// `proc_lib:init_ack/2`.
@@ -197,16 +207,18 @@ struct supervisor_options {
 ///
 /// It ends on `stop`, on an exit message (gracefully, with that reason), when the restart
 /// intensity is exceeded and by `auto_shutdown` (gracefully, with `errc::shutdown`), when
-/// a child of `options.children` cannot be started (those that were are ended first),
-/// and, killing its children, when it is killed or its last handle is dropped.
+/// a child of `options.children` cannot be started (those that were are ended first), and
+/// at once when it is killed or its last handle is dropped: then its children are sent an
+/// exit message with `errc::killed`, on which supervisors end their own children in
+/// order.
 supervisor_actor spawn_supervisor(
   caf::actor_system& sys, supervisor_options options = {});
 
 /// The same, waiting until all children have started, however long they take; not for
 /// actors, which must not block. OTP: `start_link/3`.
 ///
-/// Errors: `invalid_options`, what `check_childspecs` says, `shutdown` with the child
-/// that could not be started and why.
+/// Errors: `invalid_options`, `bad_combination`, what `check_childspecs` says, `shutdown`
+/// with the child that could not be started and why.
 caf::expected<supervisor_actor> start_supervisor(
   caf::actor_system& sys, supervisor_options options = {});
 
@@ -223,7 +235,7 @@ template <class Inspector>
 bool inspect(Inspector& f, shutdown& x) {
   const auto get = [&x] { return x.time(); };
   const auto set = [&x](caf::timespan time) {
-    x = time == caf::timespan::max() ? shutdown::infinity() : shutdown::timeout(time);
+    x = time == caf::timespan::min() ? shutdown::brutal_kill() : shutdown::timeout(time);
     return true;
   };
   return f.apply(get, set);

@@ -57,13 +57,7 @@ void supervisor_machine::start_child(time_point now, request from, child_rules r
 }
 
 void supervisor_machine::terminate_child(time_point now, request from, std::string key) {
-  const auto where = find(key);
-  // A start that never comes to its end must not keep its own end waiting.
-  if (where != nowhere && state(where) == child_state::starting
-    && group_.now == group::phase::none && !stopping_)
-    terminate(now, from, where);
-  else
-    take(now, key_request{key_request::wish::terminate, from, std::move(key)});
+  take(now, key_request{key_request::wish::terminate, from, std::move(key)});
   take_up(now);
 }
 
@@ -87,6 +81,8 @@ void supervisor_machine::stop(time_point now, time_point deadline) {
   stop_deadline_ = std::min(stop_deadline_, deadline);
   if (!stopping_)
     begin_stop(now);
+  if (stop_deadline_ <= now)
+    on_time(now);
 }
 
 // -- events -----------------------------------------------------------------------------
@@ -157,6 +153,7 @@ void supervisor_machine::on_time(time_point now) {
   };
   if (stop_deadline_ <= now) {
     stop_deadline_ = time_point::max();
+    out_of_time_ = true;
     std::vector<incarnation> left;
     for (auto p = first_; p != nowhere; p = children_[p].after)
       if (is_alive(children_[p]))
@@ -186,7 +183,7 @@ supervisor_machine::time_point supervisor_machine::next_time() const {
 // -- what comes, and what has to wait ---------------------------------------------------
 
 void supervisor_machine::take(time_point now, waiting what) {
-  if (stopping_ || busy())
+  if (stopping_ || (busy() && !ends_a_start(what)))
     waiting_.push_back(std::move(what));
   else
     std::visit([&](auto& w) { handle(now, w); }, what);
@@ -194,13 +191,37 @@ void supervisor_machine::take(time_point now, waiting what) {
 
 // Called last by whatever may have changed something.
 void supervisor_machine::take_up(time_point now) {
-  while (!stopping_ && !busy() && !waiting_.empty()) {
-    auto what = std::move(waiting_.front());
-    waiting_.pop_front();
+  while (!stopping_ && !waiting_.empty()) {
+    const auto next = busy() ? end_of_a_start() : waiting_.begin();
+    if (next == waiting_.end())
+      break;
+    auto what = std::move(*next);
+    waiting_.erase(next);
     std::visit([&](auto& w) { handle(now, w); }, what);
   }
   if (stopping_)
     refuse_all();
+}
+
+// A start that never comes to its end must not keep its own end waiting.
+bool supervisor_machine::ends_a_start(const waiting& what) const {
+  auto where = nowhere;
+  if (const auto* by_key = std::get_if<key_request>(&what)) {
+    if (by_key->wanted == key_request::wish::terminate)
+      where = find(by_key->key);
+  } else if (const auto* by_handle = std::get_if<terminate_request>(&what)) {
+    if (is_current(by_handle->child))
+      where = by_handle->child.where;
+  }
+  return where != nowhere && state(where) == child_state::starting;
+}
+
+// The first of those that had to wait for the start of the child whose end they want.
+std::deque<supervisor_machine::waiting>::iterator supervisor_machine::end_of_a_start() {
+  if (!std::exchange(starts_later_, false))
+    return waiting_.end();
+  return std::ranges::find_if(
+    waiting_, [this](const waiting& w) { return ends_a_start(w); });
 }
 
 void supervisor_machine::wait_for(place where, waiting what) {
@@ -229,7 +250,8 @@ void supervisor_machine::refuse_all() {
 }
 
 void supervisor_machine::handle(time_point now, start_request& what) {
-  if (is_simple() && size_ >= options_.max_children)
+  // In OTP those that are told to end are gone by the time the next request is read.
+  if (is_simple() && size_ - terminators_.size() >= options_.max_children)
     return out_.answer(what.from, errc::max_children, nowhere);
   if (const auto where = find(what.rules.key); where != nowhere) {
     switch (children_[where].state) {
@@ -364,6 +386,7 @@ void supervisor_machine::begin_start(
   const auto how = out_.start(at(where));
   if (how != start_outcome::later)
     return finish_start(now, where, how, from);
+  starts_later_ = true;
   if (from != 0)
     starters_.emplace(where, from);
 }
@@ -424,62 +447,6 @@ void supervisor_machine::finish_start(
   }
 }
 
-// -- groups -----------------------------------------------------------------------------
-
-void supervisor_machine::begin_group(place from) {
-  group_ = {group::phase::ending, from, last_, false};
-}
-
-// Goes on as far as it can without waiting for a child.
-void supervisor_machine::advance(time_point now) {
-  while (group_.now != group::phase::none && in_transition_ == 0) {
-    if (group_.now == group::phase::ending)
-      end_next_of_group(now);
-    else
-      start_next_of_group(now);
-  }
-}
-
-void supervisor_machine::end_next_of_group(time_point now) {
-  const auto where = group_.next;
-  auto& c = children_[where];
-  if (c.state != child_state::running || c.dead || tell(now, where))
-    on_group_child_ended(where);
-}
-
-void supervisor_machine::on_group_child_ended(place where) {
-  auto& c = children_[where];
-  const auto before = c.before;
-  const auto was_last = where == group_.from;
-  if (leaves_nothing(c)) {
-    remove(where);
-  } else {
-    // Its name is kept: it is about to be started again.
-    set_state(where, child_state::undefined);
-    c.number = ++last_number_;
-    settled(where);
-  }
-  group_.next = before;
-  if (was_last) {
-    group_.now = group::phase::starting;
-    // The first of all may have been temporary.
-    group_.next = options_.strategy == strategy::one_for_all ? first_ : group_.from;
-  }
-}
-
-void supervisor_machine::start_next_of_group(time_point now) {
-  const auto where = group_.next;
-  if (where == nowhere) {
-    const auto very_first = group_.very_first;
-    group_ = {};
-    if (very_first)
-      out_.ready();
-    return;
-  }
-  group_.next = children_[where].after;
-  begin_start(now, where, group_.very_first ? cause::first : cause::group);
-}
-
 // -- ending -----------------------------------------------------------------------------
 
 void supervisor_machine::terminate(time_point now, request from, place where) {
@@ -511,7 +478,7 @@ bool supervisor_machine::tell(time_point now, place where) {
     return !out_.kill(at(where));
   out_.tell_to_end(at(where));
   if (!how.is_infinity())
-    set_kill_time(where, now + how.time());
+    set_kill_time(where, deadline(now, how.time()));
   return false;
 }
 

@@ -52,7 +52,8 @@ child_rules rules_of(const child_spec& spec, strategy how);
 /// OTP's supervisor blocks while children start and end; this one remembers what has to
 /// wait. With `one_for_one` and `simple_one_for_one` that is what concerns a child that
 /// is starting or ending; with the other two, and during the very first start, everything
-/// but looking. It is taken up in the order in which it came.
+/// but looking, stopping and ending a child that is starting. It is taken up in the order
+/// in which it came.
 class supervisor_machine {
 public:
   using time_point = restart_policy::time_point;
@@ -148,6 +149,11 @@ public:
   void on_retry(time_point now, incarnation child);
   void on_time(time_point now);
 
+  /// The end of a time that begins now; the end of all times if it is longer.
+  [[nodiscard]] static time_point deadline(time_point now, caf::timespan time) {
+    return time < time_point::max() - now ? now + time : time_point::max();
+  }
+
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const;
 
@@ -176,6 +182,10 @@ public:
   [[nodiscard]] std::size_t active() const { return active_; }
   [[nodiscard]] std::size_t supervisors() const { return supervisors_; }
   [[nodiscard]] bool stopping() const { return stopping_; }
+  /// Whether the stop's deadline has passed: whoever is left is killed.
+  [[nodiscard]] bool out_of_time() const { return out_of_time_; }
+  /// Whether the stop is over.
+  [[nodiscard]] bool ended() const { return ended_; }
   /// Whether nothing is under way that others may have to wait for.
   [[nodiscard]] bool settled() const {
     return group_.now == group::phase::none && in_transition_ == 0 && waiting_.empty();
@@ -267,6 +277,8 @@ private:
   void handle(time_point now, exit_event& what);
   void handle(time_point now, retry_event& what);
   void take_up(time_point now);
+  [[nodiscard]] bool ends_a_start(const waiting& what) const;
+  [[nodiscard]] std::deque<waiting>::iterator end_of_a_start();
   void wait_for(place where, waiting what);
   void refuse_all();
 
@@ -323,8 +335,10 @@ private:
   std::unordered_map<place, request> terminators_;
   kill_times kill_times_;
   std::unordered_map<place, restart_row> rows_;
-  kill_times resume_times_; // of children that wait for their restart
+  kill_times resume_times_;   // of children that wait for their restart
+  bool starts_later_ = false; // since those that wait were last looked through
   bool stopping_ = false;
+  bool out_of_time_ = false;
   bool ended_ = false;
   time_point stop_deadline_ = time_point::max();
 };

@@ -166,7 +166,7 @@ struct fixture {
   }
 
   ~fixture() {
-    post_exit(supervisor, caf::exit_reason::kill);
+    post(supervisor, stop{caf::timespan::zero()});
     supervisor = nullptr;
     self.reset();
     sys.reset(); // waits for all actors

@@ -1,5 +1,7 @@
 #include "fixture.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 using namespace cafka;
 using namespace cafka::supervision;
 using namespace cafka::supervision::test;
@@ -235,4 +237,67 @@ TEST_CASE_METHOD(slow_fixture, "a start elsewhere may block, and may fail") {
   CHECK(answers(wait_for(std::move(good)).value));
   const auto failed = wait_for(std::move(bad));
   CHECK(to_string(failed.error).find("no luck") != std::string::npos);
+}
+
+TEST_CASE_METHOD(
+  slow_fixture, "a child without a name in a restart loop is ended by its old handle") {
+  const auto how = GENERATE(strategy::simple_one_for_one, strategy::one_for_one);
+  INFO(to_string(how));
+  supervisor = spawn({.strategy = how, .intensity = {1'000'000'000, 3600s}});
+  std::atomic<int> starts = 0;
+  const auto begin = [&](start_function restart) {
+    starts = 0;
+    const auto started = request<caf::strong_actor_ptr>(supervisor,
+      start_child{{.id = "a", .start = [&starts, restart](const start_context& c) {
+                     return ++starts == 1 ? start_of(obedient)(c) : restart(c);
+                   }}});
+    REQUIRE(started.ok);
+    return started.value;
+  };
+  const auto fails = [](const start_context&) -> start_result {
+    return caf::make_error(caf::sec::cannot_open_file);
+  };
+  const auto is_known = [&](const caf::strong_actor_ptr& child) {
+    return request<child_spec>(supervisor, get_childspec{.child = child}).ok;
+  };
+  SECTION("while it fails again and again") {
+    const auto old = begin(fails);
+    post(old, crash_atom_v);
+    REQUIRE(log.wait_for(event_kind::restart_failed, 3));
+    CHECK(is_known(old));
+    CHECK(request<bool>(supervisor, terminate_child{.child = old}).ok);
+    CHECK_FALSE(is_known(old));
+  }
+  SECTION("while it hangs") {
+    const auto old = begin(slow.function());
+    post(old, crash_atom_v);
+    const auto later = slow.take(0);
+    // The one that is starting is known as well.
+    CHECK(is_known(children().front().handle));
+    CHECK(is_known(old));
+    CHECK(request<bool>(supervisor, terminate_child{.child = old}).ok);
+  }
+  SECTION("and not once it has another") {
+    const auto old = begin(start_of(obedient));
+    post(old, crash_atom_v);
+    REQUIRE(log.wait_for(event_kind::restarted, 1));
+    CHECK_FALSE(is_known(old));
+    CHECK(
+      request<bool>(supervisor, terminate_child{.child = old}).error == errc::not_found);
+    return;
+  }
+  CHECK(request<child_counts>(supervisor, count_children{}).value.active == 0);
+  const auto all = children();
+  CHECK(all.size() == (how == strategy::one_for_one ? 1U : 0U));
+}
+
+TEST_CASE_METHOD(
+  slow_fixture, "a hanging start is ended in the very first start, which goes on") {
+  auto root = spawn({.strategy = strategy::rest_for_one,
+    .children = {{.id = "slow", .start = slow.function()},
+      {.id = "after", .start = start_of(obedient)}}});
+  const auto later = slow.take(0);
+  CHECK(request<bool>(root, terminate_child{.id = "slow"}).ok);
+  CHECK(log.wait_for(event_kind::started, 1, "after"));
+  CHECK(request<bool>(root, stop{}).ok);
 }

@@ -453,3 +453,120 @@ TEST_CASE("the significant children that run are counted through restarts and en
   b.m.on_exit(b.now, b.at("c"), exit_class::normal);
   CHECK(b.took() == lines{"forget c", "forget b", "tell a"});
 }
+
+TEST_CASE("no time to end means told and killed at once, and brutal_kill not told") {
+  bench b;
+  b.begin(std::vector<child_rules>{{.key = "a", .shutdown = shutdown::timeout(0s)},
+    {.key = "b", .shutdown = shutdown::brutal_kill()},
+    {.key = "c", .shutdown = shutdown::timeout(caf::timespan::max() - 1ns)}});
+  b.took();
+  b.m.stop(b.now);
+  // However long: it is not too long for the clock.
+  CHECK(b.took() == lines{"tell c"});
+  CHECK(b.m.next_time() == machine::time_point::max());
+  b.ends("c");
+  CHECK(b.took() == lines{"forget c", "kill b"});
+  b.ends("b");
+  CHECK(b.took() == lines{"forget b", "tell a"});
+  CHECK(b.m.next_time() == b.now);
+  b.m.on_time(b.now);
+  CHECK(b.took() == lines{"killed a", "kill a"});
+}
+
+TEST_CASE("a shutdown time must not be negative") {
+  child_spec spec;
+  spec.id = "a";
+  spec.start = [](const start_context&) -> start_result { return ignore{}; };
+  for (const auto good : {shutdown::timeout(0s), shutdown::timeout(caf::infinite),
+         shutdown::brutal_kill(), shutdown::infinity(), shutdown{}}) {
+    spec.shutdown = good;
+    CHECK(check_childspec(spec).empty());
+  }
+  for (const auto wrong : {caf::timespan{-1}, caf::timespan::min()}) {
+    spec.shutdown = shutdown::timeout(wrong);
+    CHECK_FALSE(spec.shutdown->is_brutal_kill());
+    CHECK(check_childspec(spec) == errc::invalid_child_spec);
+  }
+}
+
+TEST_CASE("max_children does not count those whose end has been asked for, as in OTP") {
+  bench b{{strategy::simple_one_for_one, {}, auto_shutdown::never, 2}};
+  b.begin(lines{});
+  b.start_child("a");
+  b.start_child("b");
+  b.start_child("c");
+  CHECK(b.took() == lines{"start a", "1 ok", "start b", "2 ok", "3 max_children"});
+  b.m.terminate_child(b.now, 10, "a");
+  b.m.terminate_child(b.now, 11, "a");
+  b.start_child("c");
+  b.start_child("d");
+  CHECK(b.took() == lines{"tell a", "start c", "4 ok", "5 max_children"});
+  b.ends("a");
+  b.start_child("d");
+  CHECK(b.took() == lines{"forget a", "10 ok", "11 not_found", "6 max_children"});
+}
+
+TEST_CASE("a start without end can be ended whatever else has to wait for it") {
+  bench b{bench::of(strategy::one_for_all)};
+  SECTION("in the very first start") {
+    b.starts["b"] = {bench::outcome::later};
+    b.begin(std::vector<child_rules>{{.key = "a"}, {.key = "b"}, {.key = "c"}});
+    CHECK(b.took() == lines{"start a", "start b"});
+    b.start_child("d");
+    b.m.terminate_child(b.now, 9, "a");
+    SECTION("by its key") {
+      b.m.terminate_child(b.now, 10, "b");
+    }
+    SECTION("by its handle") {
+      b.m.terminate_child(b.now, 10, b.at("b"));
+    }
+    CHECK(b.took() == lines{"tell b"});
+    b.ends("b");
+    // The rest goes on without it.
+    CHECK(b.took() == lines{"10 ok", "start c", "ready", "start d", "1 ok", "tell a"});
+    CHECK(b.state("b") == child_state::undefined);
+  }
+  SECTION("in the restart of a group") {
+    b.begin(lines{"a", "b", "c"});
+    b.starts["b"] = {bench::outcome::later};
+    b.crash("c");
+    b.ends("b");
+    // It was asked for before the start had begun.
+    b.m.terminate_child(b.now, 8, "c");
+    b.m.terminate_child(b.now, 9, "b");
+    b.took();
+    b.ends("a");
+    CHECK(b.took() == lines{"start a", "start b", "tell b"});
+    b.ends("b");
+    CHECK(b.took() == lines{"9 ok", "start c", "tell c"});
+    b.ends("c");
+    CHECK(b.took() == lines{"8 ok"});
+  }
+  SECTION("when it is a request's that waited, like its end, for another") {
+    b.begin(lines{});
+    b.starts["a"] = b.starts["b"] = {bench::outcome::later};
+    b.start_child("a");
+    b.start_child("b");
+    b.m.terminate_child(b.now, 9, "b");
+    CHECK(b.took() == lines{"start a"});
+    b.m.terminate_child(b.now, 8, "a");
+    b.ends("a");
+    CHECK(
+      b.took() == lines{"tell a", "1 shutdown", "forget a", "8 ok", "start b", "tell b"});
+    b.ends("b");
+    CHECK(b.took() == lines{"2 shutdown", "forget b", "9 ok"});
+  }
+  SECTION("and by a stop's deadline, which has come when it is zero") {
+    b.starts["b"] = {bench::outcome::later};
+    b.nobody["b"] = true;
+    b.begin(std::vector<child_rules>{
+      {.key = "a", .shutdown = shutdown::infinity()}, {.key = "b"}, {.key = "c"}});
+    b.took();
+    b.m.stop(b.now, b.now);
+    CHECK(b.took()
+      == lines{
+        "forget c", "tell b", "killed a", "kill a", "killed b", "kill b", "forget b"});
+    b.ends("a");
+    CHECK(b.took() == lines{"forget a", "ended"});
+  }
+}

@@ -179,7 +179,8 @@ private:
     result.intensity = {one_in(2) ? roll(4) : 1000, 1s};
     constexpr auto_shutdown when[] = {auto_shutdown::never,
       auto_shutdown::any_significant, auto_shutdown::all_significant};
-    result.auto_shutdown = auto_ = pick(when);
+    if (strategy_ != strategy::simple_one_for_one)
+      result.auto_shutdown = auto_ = pick(when);
     if (one_in(3))
       result.max_children = 1 + roll(4);
     return result;

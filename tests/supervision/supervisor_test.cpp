@@ -419,15 +419,26 @@ TEST_CASE_METHOD(fixture, "the shutdown time of an ended child is not its succes
   CHECK(log.count(event_kind::killed) == 0);
 }
 
-TEST_CASE_METHOD(fixture, "brutal_kill does not ask") {
-  start({.id = "a", .start = start_of(stubborn), .shutdown = shutdown::brutal_kill()});
-  start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::timeout(-1s)});
+TEST_CASE_METHOD(
+  fixture, "brutal_kill does not ask, no time at all does, and kills at once") {
+  std::atomic<int> told = 0;
+  const auto stubborn_start = start_of(
+    [&](caf::event_based_actor* me) { return stubborn_that_tells(me, [&] { ++told; }); });
+  start({.id = "a", .start = stubborn_start, .shutdown = shutdown::brutal_kill()});
+  start({.id = "b", .start = stubborn_start, .shutdown = shutdown::timeout(0s)});
+  start({.id = "c", .start = start_of(obedient), .shutdown = shutdown::timeout(0s)});
   CHECK(request<bool>(supervisor, terminate_child{.name = "a"}).value);
+  CHECK(told == 0);
   CHECK(request<bool>(supervisor, terminate_child{.name = "b"}).value);
+  CHECK(told == 1);
+  CHECK(request<bool>(supervisor, terminate_child{.name = "c"}).value);
+  std::vector<exit_class> ends;
   for (const auto& e : log.events())
     if (e.kind == event_kind::exited)
-      CHECK(classify(e.reason) == exit_class::killed);
-  CHECK(log.count(event_kind::exited) == 2);
+      ends.push_back(classify(e.reason));
+  CHECK(ends
+    == std::vector<exit_class>{
+      exit_class::killed, exit_class::killed, exit_class::shutdown});
 }
 
 TEST_CASE_METHOD(
@@ -481,19 +492,6 @@ TEST_CASE_METHOD(
   CHECK(log.count(event_kind::killed) == 3);
   CHECK(log.count(event_kind::exited) == 3);
   CHECK(all_gone());
-}
-
-TEST_CASE_METHOD(fixture, "a supervisor that is killed takes its children along") {
-  start("a");
-  start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
-  SECTION("when it is sent a kill") {
-    post_exit(supervisor, caf::exit_reason::kill);
-  }
-  SECTION("when nobody refers to it any more") {
-    supervisor = nullptr;
-  }
-  CHECK(all_gone());
-  CHECK(names->size() == 0);
 }
 
 TEST_CASE_METHOD(fixture, "a supervisor can be a child of another") {

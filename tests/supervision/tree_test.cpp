@@ -74,7 +74,7 @@ TEST_CASE_METHOD(
     REQUIRE_FALSE(root);
     CHECK(root.error() == errc::shutdown);
     const auto text = to_string(root.error());
-    for (const auto* part : {"failed to start child 'left'", "'c'", "no luck"})
+    for (const auto* part : {"\"left/c\"", "failed to start", "no luck"})
       CHECK(text.find(part) != std::string::npos);
     CHECK(log.children(event_kind::removed).back() == "a");
   }
@@ -87,6 +87,13 @@ TEST_CASE_METHOD(
     top.strategy = strategy::simple_one_for_one;
     top.children = {worker("a")};
     CHECK(start_supervisor(*sys, top).error() == errc::invalid_options);
+    // As OTP since 26.
+    top.children.clear();
+    for (const auto when :
+      {auto_shutdown::any_significant, auto_shutdown::all_significant}) {
+      top.auto_shutdown = when;
+      CHECK(start_supervisor(*sys, top).error() == errc::bad_combination);
+    }
   }
   SECTION("because its specifications make no sense") {
     top.children = {worker("a"), worker("a")};
@@ -151,7 +158,7 @@ TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its resta
   CHECK(answers(names->wait_for("b", b, registry::clock::now() + patience)));
   post(names->look_up("b"), release_atom_v);
   REQUIRE(log.wait_for(event_kind::restarted, 2, "b"));
-  post_exit(*root, caf::exit_reason::kill);
+  post(*root, stop{caf::timespan::zero()});
 }
 
 TEST_CASE_METHOD(

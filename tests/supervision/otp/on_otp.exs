@@ -5,11 +5,15 @@
 
 # Keeps the trace, in the order in which things happened; monitors whoever starts.
 defmodule Trace do
-  def new, do: spawn_link(fn -> loop(%{lines: [], refs: %{}, pids: %{}, left: %{}}) end)
+  def new do
+    spawn_link(fn -> loop(%{lines: [], refs: %{}, pids: %{}, last: %{}, left: %{}}) end)
+  end
 
   def log(trace, line), do: call(trace, {:log, line})
   def watch(trace, name, pid), do: call(trace, {:watch, name, pid})
   def pid(trace, name), do: call(trace, {:pid, name})
+  # Also of one that has ended.
+  def last_pid(trace, name), do: call(trace, {:last_pid, name})
   def count(trace), do: call(trace, :count)
   def take(trace), do: call(trace, :take)
   # The next outcome of a child's start: the last of the list is for ever.
@@ -42,10 +46,13 @@ defmodule Trace do
 
   defp handle({:watch, name, pid}, state) do
     ref = Process.monitor(pid)
-    {:ok, %{state | refs: Map.put(state.refs, ref, name), pids: Map.put(state.pids, name, pid)}}
+    refs = Map.put(state.refs, ref, name)
+    pids = Map.put(state.pids, name, pid)
+    {:ok, %{state | refs: refs, pids: pids, last: Map.put(state.last, name, pid)}}
   end
 
   defp handle({:pid, name}, state), do: {state.pids[name], state}
+  defp handle({:last_pid, name}, state), do: {state.last[name], state}
   # Counts what was ever logged, so that `take` hides nothing from who waits for silence.
   defp handle(:count, state), do: {length(state.lines), state}
   defp handle(:take, state), do: {Enum.reverse(state.lines), %{state | lines: []}}
@@ -207,7 +214,17 @@ defmodule Scenario do
         steps = for {:step, text, words} <- lines, do: {text, words}
         [{root, _}] = Enum.filter(nodes, fn {_, node} -> node.in == nil end)
         unordered = Enum.any?(lines, &match?(:unordered, &1))
-        context = %{trace: trace, nodes: nodes, root: root, unordered: unordered, runner: me}
+        loops = Enum.any?(lines, &match?(:loops, &1))
+
+        context = %{
+          trace: trace,
+          nodes: nodes,
+          root: root,
+          unordered: unordered,
+          loops: loops,
+          runner: me
+        }
+
         Enum.reduce(steps ++ [{"end", ["end"]}], context, &step/2)
       end)
 
@@ -221,7 +238,8 @@ defmodule Scenario do
     {answer, context} = act(words, context)
     settle(context)
     IO.puts("> #{text}")
-    for line <- sorted(Trace.take(context.trace), context.unordered), do: IO.puts(line)
+    lines = sorted(Trace.take(context.trace), context.unordered)
+    for line <- without_loops(lines, context.loops), do: IO.puts(line)
     if answer, do: IO.puts("= #{answer}")
     context
   end
@@ -238,8 +256,24 @@ defmodule Scenario do
     end)
   end
 
+  # How often a restart fails before the next step is a matter of chance.
+  defp without_loops(lines, true), do: Enum.reject(lines, &String.starts_with?(&1, "fail "))
+  defp without_loops(lines, false), do: lines
+
   # Until every supervisor has handled all that happened to it.
-  defp settle(context, before \\ -1, quiet \\ 0) do
+  defp settle(context, before \\ -1, quiet \\ 0)
+
+  # But a restart that fails for ever comes to no end.
+  defp settle(%{loops: true} = context, _, _) do
+    for _ <- 1..20,
+        {name, %{kind: "sup"}} <- context.nodes,
+        pid = Trace.pid(context.trace, name),
+        do: children(pid)
+
+    :ok
+  end
+
+  defp settle(context, before, quiet) do
     busy =
       for {name, %{kind: "sup"}} <- context.nodes,
           pid = Trace.pid(context.trace, name),
@@ -312,7 +346,7 @@ defmodule Scenario do
     answer =
       with_sup(context, sup, fn pid, dynamic ->
         if dynamic,
-          do: DynamicSupervisor.terminate_child(pid, Trace.pid(context.trace, name) || self()),
+          do: DynamicSupervisor.terminate_child(pid, Trace.last_pid(context.trace, name) || self()),
           else: :supervisor.terminate_child(pid, name)
       end)
 
@@ -452,6 +486,7 @@ defmodule Reader do
   end
 
   defp line(["unordered"], _, _), do: :unordered
+  defp line(["loops"], _, _), do: :loops
 
   defp line([kind, name, "in", sup | rest], _, at) when kind in ["sup", "child"],
     do: {:node, name, %{kind: kind, in: sup, options: options(rest), line: at}}

@@ -99,6 +99,8 @@ std::vector<scenario> read_scenarios(std::istream& from) {
     auto& current = result.back();
     if (words[0] == "unordered") {
       current.unordered = true;
+    } else if (words[0] == "loops") {
+      current.loops = true;
     } else if (words[0] == "sup" || words[0] == "child") {
       const auto below = words.size() > 3 && words[2] == "in";
       if (words.size() < 2 || (words[0] == "child" && !below))

@@ -36,6 +36,7 @@ struct scenario {
   std::vector<node> nodes;
   std::vector<std::vector<std::string>> steps;
   bool unordered = false;
+  bool loops = false; ///< restarts fail for ever, and are not waited for
 };
 
 /// Reads scenarios; throws `std::runtime_error` naming a line that cannot be read.

@@ -515,7 +515,7 @@ TEST_CASE("what asks for a topic that is not there does not make it") {
     INFO(why(refused));
     CHECK(refused.error().code == error_code::unknown_topic_or_partition);
   };
-  const metadata ask{.topics = {{k.topic}}};
+  const metadata ask{.topics = std::vector<std::string>{k.topic}};
   const auto told = REQUIRE_VALUE(k.app.metadata(ask, "w"));
   REQUIRE(told.topics.size() == 1);
   CHECK(told.topics[0].status == error_code::unknown_topic_or_partition);

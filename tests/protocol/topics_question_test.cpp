@@ -28,8 +28,9 @@ metadata_response about(std::initializer_list<const char*> names) {
 
 TEST_CASE(
   "what must not be made is not asked about by name before version 4", "[machines]") {
-  const topics_question careful{{{"b", "a"}}, false};
-  const topics_question creating{{{"b", "a"}}, true};
+  const std::vector<std::string> two{"b", "a"};
+  const topics_question careful{two, false};
+  const topics_question creating{two, true};
   for (std::int16_t v = 0; v != 4; ++v) {
     INFO(v);
     CHECK(asked(careful, v) == "all");
@@ -62,7 +63,7 @@ TEST_CASE("all topics are asked about, and none where a version can", "[machines
 }
 
 TEST_CASE("a topic that is not among all topics is unknown", "[machines]") {
-  const topics_question careful{{{"a", "gone", "b"}}, false};
+  const topics_question careful{std::vector<std::string>{"a", "gone", "b"}, false};
   auto answer = about({"other", "b", "a"});
   CHECK_FALSE(careful.keep_asked(answer, 1));
   REQUIRE(answer.topics.size() == 3);

@@ -39,6 +39,11 @@ std::unique_ptr<protocol::call> make_call(
 std::unique_ptr<protocol::call> make_call(
   api_versions request, reply_function<supported_versions> reply);
 
+/// Offsets are fetched from where they are committed to: version 0 of both is about
+/// ZooKeeper, and all others about Kafka. A pin that is left out becomes 0 if the other
+/// is.
+void pair_pins(
+  std::optional<std::int16_t>& offset_fetch, std::optional<std::int16_t>& offset_commit);
 /// Error `unsupported_api_version` for a pin that no broker can serve, of what is asked
 /// beside a fetch.
 [[nodiscard]] error check_pins(

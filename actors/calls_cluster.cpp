@@ -1,4 +1,5 @@
 #include <cafka/actors/calls_common.hpp>
+#include <cafka/protocol/machines/topics_question.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/metadata.hpp>
 
@@ -14,22 +15,11 @@ public:
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
-    protocol::metadata_request out;
     if (version == 0 && request_.topics && request_.topics->empty())
       return {error_code::unsupported_api_version,
         "Metadata version 0 cannot ask for no topics"};
-    // In version 0 an empty list means all topics.
-    if (request_.topics || version == 0)
-      out.topics.emplace();
-    else
-      out.topics.reset();
-    if (request_.topics) {
-      for (const auto& name : *request_.topics)
-        out.topics->emplace_back().name = name;
-    }
-    // Before version 4 the broker's own settings decide.
-    out.allow_auto_topic_creation = request_.allow_auto_topic_creation || version < 4;
-    return encode_request(out, version, correlation_id, client_id);
+    return encode_request(
+      question().request(version), version, correlation_id, client_id);
   }
 
   error receive(
@@ -37,11 +27,10 @@ public:
     auto answer = read_answer<protocol::metadata_response>(payload, version);
     if (!answer)
       return answer.error();
-    if (request_.topics)
-      protocol::keep_asked(*answer, *request_.topics);
+    const bool all = question().keep_asked(*answer, version);
     // An old version would take away what a newer one has told, such as topic ids.
     if (!request_.api_version)
-      known.update(*answer, !request_.topics);
+      known.update(*answer, all);
     answer_.cluster_id = answer->cluster_id;
     answer_.controller = answer->controller_id;
     for (auto& b : answer->brokers) {
@@ -64,6 +53,11 @@ public:
     std::ranges::sort(answer_.brokers, {}, &broker_info::id);
     std::ranges::sort(answer_.topics, {}, &topic_info::name);
     return {};
+  }
+
+private:
+  [[nodiscard]] protocol::topics_question question() const {
+    return {request_.topics, request_.allow_auto_topic_creation};
   }
 };
 
@@ -101,6 +95,9 @@ public:
 
 std::unique_ptr<protocol::call> make_call(
   metadata request, reply_function<cluster_metadata> reply) {
+  // As KafkaEx has it.
+  if (request.topics && *request.topics == name_list{""})
+    request.topics.reset();
   for (const auto& name : request.topics.value_or(name_list{})) {
     if (auto wrong = protocol::check_topic_name(name); wrong.code != error_code::none) {
       reply(std::move(wrong));

@@ -255,6 +255,14 @@ protocol::version_range by_name(protocol::version_range versions) {
 
 } // namespace
 
+void pair_pins(
+  std::optional<std::int16_t>& offset_fetch, std::optional<std::int16_t>& offset_commit) {
+  if (!offset_fetch && offset_commit == 0)
+    offset_fetch = 0;
+  else if (!offset_commit && offset_fetch == 0)
+    offset_commit = 0;
+}
+
 error check_pins(
   std::optional<std::int16_t> offset_fetch, std::optional<std::int16_t> offset_commit) {
   return first_of({

@@ -342,7 +342,8 @@ public:
     topic.name = request_.topic;
     auto& partition = topic.partitions.emplace_back();
     partition.partition_index = request_.partition;
-    partition.timestamp = request_.time.value;
+    partition.timestamp =
+      before_all_ ? offset_time::earliest().value : request_.time.value;
     out.timeout_ms = in_milliseconds(request_.deadline);
     return encode_request(out, version, correlation_id, client_id);
   }
@@ -361,11 +362,8 @@ public:
       return {part->error_code, at(request_.topic, request_.partition)};
     answer_.topic = request_.topic;
     answer_.partition = request_.partition;
-    if (version == 0) {
-      if (!part->old_style_offsets.empty())
-        answer_.offset = part->old_style_offsets.front();
-      return {};
-    }
+    if (version == 0)
+      return receive(part->old_style_offsets);
     if (part->offset.value() >= 0)
       answer_.offset = part->offset;
     if (part->timestamp >= 0)
@@ -373,6 +371,21 @@ public:
     answer_.epoch = part->leader_epoch;
     return {};
   }
+
+private:
+  /// No file is so old: every record is at or after the moment, and the first is meant.
+  error receive(const std::vector<log_offset>& offsets) {
+    if (!offsets.empty())
+      answer_.offset = offsets.front();
+    else if (request_.time.value >= 0 && !std::exchange(before_all_, true))
+      return {error_code::offset_not_available,
+        at(request_.topic, request_.partition)
+          + ": all its files were written after the moment; its first offset is asked "
+            "for"};
+    return {};
+  }
+
+  bool before_all_ = false;
 };
 
 } // namespace

@@ -76,8 +76,9 @@ enum class isolation_level : std::int8_t {
 struct fetch {
   std::string topic = {};
   partition_id partition = {};
-  /// The first offset wanted; nothing: where the group goes on that has committed, or
-  /// where `auto_offset_reset` says if it has not.
+  /// The first offset wanted; nothing: where the group goes on that has committed, or,
+  /// if it has not or there is no group, where `auto_offset_reset` says: with `none`, at
+  /// the first record there is.
   std::optional<log_offset> offset = {};
   /// How long the broker may wait for `min_bytes`.
   milliseconds wait_time{10};
@@ -96,7 +97,9 @@ struct fetch {
   std::string group = {};
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
-  /// Pins for what a group's fetch asks beside its records.
+  /// Pins for what a group's fetch asks beside its records. One that is left out follows
+  /// the other: with version 0 old brokers keep a group's offsets in ZooKeeper, with all
+  /// others in Kafka.
   std::optional<std::int16_t> offset_fetch_api_version = {};
   std::optional<std::int16_t> offset_commit_api_version = {};
   /// Most bytes that one batch may decompress to; nothing: the worker's. More is the
@@ -157,7 +160,8 @@ private:
 ///
 /// Brokers before 0.10.1 know of times only when their files were last written: they
 /// answer with the start of the newest file that was last written before the moment, or
-/// with the end of the log if the moment is yet to come.
+/// with the end of the log if the moment is yet to come. Where all files are newer, the
+/// answer is the first offset.
 struct list_offsets {
   std::string topic = {};
   partition_id partition = {};
@@ -181,9 +185,11 @@ struct listed_offset {
 
 /// Asks which brokers lead which partitions. Kafka: MetadataRequest, key 3.
 struct metadata {
-  /// The topics wanted; nothing means all, an empty list none (brokers only).
+  /// The topics wanted; nothing, and one whose name is empty, means all, an empty list
+  /// none (brokers only).
   std::optional<name_list> topics = {};
   /// Whether the broker may create a topic that does not exist, if it is set up to.
+  /// Brokers before 0.11 cannot be told not to: they are asked for all topics.
   bool allow_auto_topic_creation = false;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};

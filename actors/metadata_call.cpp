@@ -1,4 +1,5 @@
 #include <cafka/actors/metadata_call.hpp>
+#include <cafka/protocol/machines/topics_question.hpp>
 
 #include <utility>
 
@@ -14,20 +15,12 @@ class topics_call final : public protocol::call {
 public:
   topics_call(metadata_events& to, std::vector<std::string> topics, bool create,
     protocol::target where)
-    : call(wanted(std::move(where))),
-      to_(to),
-      topics_(std::move(topics)),
-      create_(create) {}
+    : call(wanted(std::move(where))), to_(to), question_(std::move(topics), create) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
-    protocol::metadata_request out;
-    for (const auto& name : topics_)
-      out.topics->emplace_back().name = name;
-    // Before version 4 the broker's own settings decide.
-    out.allow_auto_topic_creation = create_ || version < 4;
     to_.asking(what().key);
-    return encode_request(out, version, correlation_id, client_id);
+    return encode_request(question_.request(version), version, correlation_id, client_id);
   }
 
   error receive(
@@ -35,7 +28,7 @@ public:
     auto answer = read_answer<protocol::metadata_response>(payload, version);
     if (!answer)
       return answer.error();
-    protocol::keep_asked(*answer, topics_);
+    question_.keep_asked(*answer, version);
     // The brokers' addresses are what the dispatcher wants to know of it.
     known.update_brokers(*answer);
     answer_ = *std::move(answer);
@@ -61,8 +54,7 @@ private:
   }
 
   metadata_events& to_;
-  std::vector<std::string> topics_;
-  bool create_;
+  protocol::topics_question question_;
   protocol::metadata_response answer_;
 };
 

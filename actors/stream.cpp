@@ -161,6 +161,18 @@ private:
         });
   }
 
+  void ask_worker_for(const stream_cursor::ask_group& q) {
+    get_status request;
+    request.deadline = q.deadline;
+    ask_worker<worker_status>(
+      std::move(request), [this](const result<worker_status>& reply) {
+        if (!reply)
+          return cursor_.on_failure(now(), reply.error());
+        settings_.group = reply->consumer_group.value_or("");
+        cursor_.on_group(now(), !settings_.group.empty());
+      });
+  }
+
   void ask_worker_for(const stream_cursor::ask_committed& q) {
     offset_fetch request;
     request.group = settings_.group;
@@ -222,7 +234,8 @@ private:
     if (!answer.any)
       return;
     held_ = {std::move(got.topic), got.partition, cursor_.start().value_or(-1),
-      cursor_.log_end(answer), std::move(got.records)};
+      cursor_.log_end(answer), std::move(got.records),
+      cursor_.commits() ? settings_.group : std::string{}};
   }
 
   void commit(log_offset offset) {

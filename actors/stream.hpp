@@ -20,7 +20,8 @@ using worker_finder =
 struct stream_settings {
   /// What each fetch asks for; offset and deadline are the stream's.
   fetch records;
-  /// The group that it starts and commits for; empty: none.
+  /// The group that it starts and commits for; empty: none, or the worker's where the
+  /// cursor asks for that.
   std::string group;
   std::optional<std::int16_t> offset_fetch_api_version;
   std::optional<std::int16_t> offset_commit_api_version;

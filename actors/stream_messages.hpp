@@ -33,6 +33,8 @@ struct stream_batch {
   log_offset log_end = -1;
   /// Views on the frame they came in; a copy costs a few reference counts.
   protocol::fetched_records records = {};
+  /// The group that what its consumer is done with is committed for; empty: none.
+  std::string group = {};
 
   /// The offset behind these records.
   [[nodiscard]] log_offset next() const { return records.next_offset(); }
@@ -78,7 +80,7 @@ template <class Inspector>
 bool inspect(Inspector& f, stream_batch& x) {
   return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
     f.field("start", x.start), f.field("log_end", x.log_end),
-    f.field("records", x.records));
+    f.field("records", x.records), f.field("group", x.group));
 }
 
 template <class Inspector>

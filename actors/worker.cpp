@@ -251,17 +251,17 @@ private:
     return submit_simple<joined_group>(request);
   }
 
-  // -- a fetch for a group --------------------------------------------------------------
+  // -- a fetch in steps -----------------------------------------------------------------
 
-  /// One on its way through its steps: where the group is, the records, the commit.
-  struct group_fetch {
+  /// One on its way: where it begins, the records, the commit.
+  struct stepwise_fetch {
     fetch request;
     time_point deadline;
-    bool by_group = false; // The offset is the group's, not the caller's.
-    bool reset = false;    // It has been replaced once.
+    bool finds_offset = false; // The caller names no offset.
+    bool reset = false;        // It has been replaced once.
     caf::typed_response_promise<result<fetched>> promise;
   };
-  using group_fetch_ptr = std::shared_ptr<group_fetch>;
+  using stepwise_fetch_ptr = std::shared_ptr<stepwise_fetch>;
 
   caf::typed_response_promise<result<fetched>> on_fetch(fetch& request) {
     if (!request.max_decompressed_bytes)
@@ -273,22 +273,20 @@ private:
       return submit_simple<fetched>(request);
     set_deadline(request.deadline);
     auto promise = self_->make_response_promise<result<fetched>>();
-    if (!request.offset && request.group.empty()) {
-      promise.deliver(result<fetched>{error_code::invalid_group_id,
-        "there is neither an offset nor a group that may have committed one"});
-      return promise;
-    }
+    pair_pins(request.offset_fetch_api_version, request.offset_commit_api_version);
     const auto pins = first_wrong(request);
     if (pins.code != error_code::none) {
       promise.deliver(result<fetched>{pins});
       return promise;
     }
-    const auto f = std::make_shared<group_fetch>(group_fetch{
+    const auto f = std::make_shared<stepwise_fetch>(stepwise_fetch{
       std::move(request), now() + request.deadline, !request.offset, false, promise});
-    if (f->by_group)
-      ask_committed(f);
-    else
+    if (!f->finds_offset)
       fetch_records(f);
+    else if (f->request.group.empty())
+      reset_offset(f);
+    else
+      ask_committed(f);
     after_event();
     return promise;
   }
@@ -302,7 +300,7 @@ private:
       : check_pins(request.offset_fetch_api_version, request.offset_commit_api_version);
   }
 
-  void ask_committed(const group_fetch_ptr& f) {
+  void ask_committed(const stepwise_fetch_ptr& f) {
     offset_fetch question;
     question.group = f->request.group;
     question.topics = {{{f->request.topic, {f->request.partition}}}};
@@ -319,7 +317,7 @@ private:
     });
   }
 
-  void reset_offset(const group_fetch_ptr& f) {
+  void reset_offset(const stepwise_fetch_ptr& f) {
     f->reset = true;
     list_offsets question;
     question.topic = f->request.topic;
@@ -336,20 +334,20 @@ private:
     });
   }
 
-  void fetch_records(const group_fetch_ptr& f) {
+  void fetch_records(const stepwise_fetch_ptr& f) {
     submit_step<fetched>(f, f->request, [this, f](result<fetched> got) {
       const bool out_of_range = got.error().code == error_code::offset_out_of_range;
-      if (out_of_range && f->by_group && !f->reset
+      if (out_of_range && f->finds_offset && !f->reset
         && options_.auto_offset_reset != offset_reset::none)
         return reset_offset(f);
-      if (!got || !f->request.auto_commit
+      if (!got || !f->request.auto_commit || f->request.group.empty()
         || got->records.next_offset() <= *f->request.offset)
         return f->promise.deliver(std::move(got));
       commit(f, *std::move(got));
     });
   }
 
-  void commit(const group_fetch_ptr& f, fetched got) {
+  void commit(const stepwise_fetch_ptr& f, fetched got) {
     offset_commit request;
     request.group = f->request.group;
     request.api_version = f->request.offset_commit_api_version;
@@ -366,7 +364,7 @@ private:
   /// Asks, within what is left of the fetch's time. The answer is taken after the event
   /// that brings it, as the dispatcher is in the midst of a decision then.
   template <class Reply, class Request, class F>
-  void submit_step(const group_fetch_ptr& f, Request request, F take) {
+  void submit_step(const stepwise_fetch_ptr& f, Request request, F take) {
     const auto left = std::chrono::ceil<milliseconds>(f->deadline - now());
     request.deadline = std::max(left, milliseconds{1});
     const auto deadline = request.deadline;

@@ -19,8 +19,7 @@ class log_sink;
 
 /// Where reading begins that has no offset to begin at. KafkaEx: `auto_offset_reset`.
 enum class offset_reset : std::uint8_t {
-  none, ///< At the first offset, for a group that has committed nothing; an offset out
-        ///< of range is an error.
+  none,     ///< At the first offset still in the log; an offset out of range is an error.
   earliest, ///< At the first offset still in the log.
   latest,   ///< At the end of the log.
 };
@@ -40,8 +39,8 @@ struct worker_options {
   /// How often the coordinators of the groups in use are asked for; zero means only when
   /// needed.
   milliseconds consumer_group_update_interval{30'000};
-  /// Where a group's fetch begins that has committed nothing, or what is not there any
-  /// more.
+  /// Where a fetch begins that is told no offset, without a group or of one that has
+  /// committed nothing, or what is not there any more.
   offset_reset auto_offset_reset = offset_reset::none;
   /// Chooses the partition of a produce that names none.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;

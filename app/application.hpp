@@ -182,9 +182,12 @@ public:
   result<fetched> fetch(std::string topic, partition_id partition,
     cafka::fetch options = {}, const worker_ref& worker = {});
 
-  /// The first offset at or after a moment. KafkaEx: `offset/4`.
+  /// The first offset at or after a moment; the log's end where no record is that late.
+  ///
+  /// KafkaEx: `offset/4`.
   result<listed_offset> offset(std::string topic, partition_id partition,
     offset_time time, const worker_ref& worker = {});
+  /// The same as Kafka has it: no offset where no record is that late.
   result<listed_offset> offset(
     const list_offsets& request, const worker_ref& worker = {});
 

@@ -382,6 +382,10 @@ result<worker_init> merged(
     return wrong;
   if (*result.request_timeout <= milliseconds{0})
     return error{error_code::invalid_argument, "request_timeout must be more than zero"};
+  if (*result.metadata_update_interval < milliseconds{0}
+    || *result.consumer_group_update_interval < milliseconds{0})
+    return error{error_code::invalid_argument,
+      "metadata_update_interval and consumer_group_update_interval must not be negative"};
   if (*result.receive_max_bytes < std::size_t{least_receive_max_bytes}
     || *result.receive_max_bytes > INT32_MAX)
     return error{error_code::invalid_argument,

@@ -143,14 +143,16 @@ struct application_options {
   milliseconds consumer_group_update_interval{30'000};
   /// The group of workers that name none; `no_consumer_group` unless it is told.
   consumer_group_setting consumer_group = no_consumer_group;
-  /// Where a group's fetch or stream begins that has committed nothing, and where a
-  /// stream goes on whose offset is out of range.
+  /// Where a fetch or a stream begins that is told no offset, of a group that has
+  /// committed nothing or without a group, and where it goes on when its offset is out of
+  /// range; see there.
   actors::offset_reset auto_offset_reset = actors::offset_reset::none;
   /// How often a stream commits while records are handed over: after so much time, or so
   /// many records, whichever comes first.
   milliseconds commit_interval{5'000};
   std::size_t commit_threshold = 100;
-  /// Chooses the partition of a produce that names none. Default: `murmur2`.
+  /// Chooses the partition of a produce that names none. Default: `murmur2`;
+  /// `protocol::partitioners()` has the others that a configuration file can name.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
   /// Topics whose metadata workers ask for from the start.
   name_list initial_topics = {};

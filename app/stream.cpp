@@ -224,6 +224,7 @@ private:
     (*self_)->receive(
       [this](stream_batch& msg) {
         source_->keep_start(msg.start);
+        commits_ = commits_ && !msg.group.empty();
         current_.batch =
           std::make_shared<const protocol::fetched_records>(std::move(msg.records));
         at_ = current_.batch->begin();

@@ -27,19 +27,19 @@ struct stream_options {
   bool no_wait_at_logend = false;
   /// Whom it asks; by name it follows the worker through restarts.
   worker_ref worker = {};
-  /// The group it starts and commits for; that of the worker does not matter.
-  consumer_group_setting consumer_group = no_consumer_group;
-  /// Where it starts; nothing: as `time` says, or where the group goes on, or, without a
-  /// group, at the log's end: with the next record that is written.
-  ///
-  /// A group that has committed nothing starts by `auto_offset_reset`; with `none`, at
-  /// the first record there is.
+  /// The group it starts and commits for; unless it is told, the worker's, if that one
+  /// has a group.
+  consumer_group_setting consumer_group = {};
+  /// Where it starts; nothing: as `time` says, or where the group goes on. Without a
+  /// group, or if that one has committed nothing, `auto_offset_reset` says; with `none`,
+  /// it starts at the first record there is.
   std::optional<log_offset> offset = {};
   /// Starts with the first record at or after a moment, or at an end of the log.
   std::optional<offset_time> time = {};
   /// Whether the offset behind the records that were handed over is committed for the
   /// group.
   bool auto_commit = true;
+  /// Of the two about offsets, one that is left out follows the other; see `fetch`.
   stream_api_versions api_versions = {};
   /// How long the broker may wait for `min_bytes` at the log's end. Until then other
   /// fetches of the same worker wait behind it, if they are for the same broker.
@@ -53,8 +53,8 @@ struct stream_options {
   std::optional<std::uint64_t> max_decompressed_bytes = {};
   std::optional<std::uint64_t> max_decompression_ratio = {};
   isolation_level isolation = isolation_level::read_uncommitted;
-  /// Where to go on when the offset is out of range; `none`: that is the end, an error.
-  /// Nothing: the application's.
+  /// Where to start without an offset, see there, and where to go on when the offset is
+  /// out of range; with `none` that is the end, an error. Nothing: the application's.
   std::optional<actors::offset_reset> auto_offset_reset = {};
   /// How long each request may take, and how long a cluster or a worker may be away
   /// before that is the stream's end; zero means `request_timeout`. Waiting at the log's

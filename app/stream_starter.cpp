@@ -107,12 +107,16 @@ result<actors::stream_settings> stream_starter::settings(
   all.group = options.consumer_group.name().value_or("");
   all.offset_fetch_api_version = options.api_versions.offset_fetch;
   all.offset_commit_api_version = options.api_versions.offset_commit;
+  actors::pair_pins(all.offset_fetch_api_version, all.offset_commit_api_version);
   auto& cursor = all.cursor;
   cursor.offset = options.offset;
   if (options.time)
     cursor.time = options.time->value;
-  cursor.committed = !all.group.empty();
-  cursor.commits = !all.group.empty() && options.auto_commit;
+  const bool of_worker = options.consumer_group.empty();
+  cursor.committed = of_worker || !all.group.empty();
+  cursor.commits = cursor.committed && options.auto_commit;
+  const bool needs_no_group = !cursor.commits && (options.offset || options.time);
+  cursor.asks_group = of_worker && !needs_no_group;
   cursor.reset = moment_of(options.auto_offset_reset.value_or(auto_offset_reset_));
   cursor.no_wait_at_logend = options.no_wait_at_logend;
   // With no bytes to wait for, the broker answers at once because it is told to.

@@ -97,7 +97,8 @@ exit_code run(const offsets_arguments& what, application& app, printer& out) {
   auto code = exit_ok;
   for (const auto partition : partitions) {
     for (const auto& [name, moment] : what.at) {
-      const auto found = app.offset(what.topic, partition, moment);
+      const auto found =
+        app.offset({.topic = what.topic, .partition = partition, .time = moment});
       if (!found) {
         report(
           "cannot ask for the " + name + " offset of " + place(what.topic, partition),

@@ -348,6 +348,7 @@ private:
 
   std::map<std::string, topic_use> topics_;
   bool metadata_wanted_ = false;
+  bool left_out_ = false; // By the last refresh: topics that it might have made.
   bool refreshing_ = false;
   std::optional<error> refresh_outcome_;
   std::uint64_t refreshes_ = 0; // Begun.

@@ -1,7 +1,7 @@
 #include <cafka/protocol/machines/coordinator_lookup.hpp>
 #include <cafka/protocol/machines/dispatcher.hpp>
+#include <cafka/protocol/machines/topics_question.hpp>
 #include <cafka/protocol/messages/find_coordinator.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -37,20 +37,11 @@ class dispatcher::metadata_call final : public call {
 public:
   metadata_call(std::vector<std::string> topics, bool create, bool elsewhere,
     std::optional<error>& outcome)
-    : call(wanted(elsewhere)),
-      topics_(std::move(topics)),
-      create_(create),
-      outcome_(outcome) {}
+    : call(wanted(elsewhere)), question_(std::move(topics), create), outcome_(outcome) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
-    metadata_request request;
-    request.topics.emplace();
-    for (const auto& name : topics_)
-      request.topics->emplace_back().name = name;
-    // Before version 4 the broker's own settings decide.
-    request.allow_auto_topic_creation = create_ || version < 4;
-    return encode_request(request, version, correlation_id, client_id);
+    return encode_request(question_.request(version), version, correlation_id, client_id);
   }
 
   error receive(
@@ -58,10 +49,7 @@ public:
     auto answer = read_answer<metadata_response>(payload, version);
     if (!answer)
       return answer.error();
-    // In version 0 an empty list asks for all topics.
-    const bool all = topics_.empty() && version == 0;
-    if (!all)
-      keep_asked(*answer, topics_);
+    const bool all = question_.keep_asked(*answer, version);
     known.update(*answer, all);
     return {};
   }
@@ -77,8 +65,7 @@ private:
     return what;
   }
 
-  std::vector<std::string> topics_;
-  bool create_;
+  topics_question question_;
   std::optional<error>& outcome_;
 };
 
@@ -141,15 +128,21 @@ bool dispatcher::refresh_due(time_point now) const {
 
 void dispatcher::refresh(time_point now) {
   drop_idle_topics(now);
+  // What may be made is not asked about together with what must not be, which is next.
+  const bool create = !left_out_
+    && std::ranges::any_of(topics_, [](const auto& t) { return t.second.create; });
   std::vector<std::string> names;
-  bool create = false;
+  metadata_wanted_ = false;
   for (auto& [name, use] : topics_) {
+    if (use.create != create && cluster_.partition_count(name) == 0) {
+      metadata_wanted_ = true;
+      continue;
+    }
     use.asked = true;
     names.push_back(name);
-    create = create || use.create;
     use.create = false;
   }
-  metadata_wanted_ = false;
+  left_out_ = create && metadata_wanted_;
   refreshing_ = true;
   ++refreshes_;
   submit_own(now,
@@ -163,8 +156,10 @@ void dispatcher::refreshed(time_point now) {
   refresh_not_before_ = now + refresh_pause;
   if (outcome.code == error_code::none) {
     refreshed_ = refreshes_;
-    if (options_.metadata_update_interval > std::chrono::milliseconds{0})
+    if (options_.metadata_update_interval > std::chrono::milliseconds{0}) {
       next_refresh_ = now + options_.metadata_update_interval;
+      refresh_not_before_ = std::min(refresh_not_before_, next_refresh_);
+    }
     adopt_seed();
   } else {
     want_metadata();

@@ -9,6 +9,7 @@ constexpr named_partitioner all[] = {
   {"murmur2", murmur2_partitioner},
   {"crc32", crc32_partitioner},
   {"random", random_partitioner},
+  {"legacy", legacy_partitioner},
 };
 
 partition_id within(std::uint32_t hash, const partition_choice& choice) {
@@ -56,6 +57,11 @@ partition_id crc32_partitioner(const partition_choice& choice) {
 
 partition_id random_partitioner(const partition_choice& choice) {
   return within(choice.random, choice);
+}
+
+partition_id legacy_partitioner(const partition_choice& choice) {
+  return choice.key ? within(murmur2(*choice.key), choice)
+                    : within(choice.random, choice);
 }
 
 std::span<const named_partitioner> partitioners() {

@@ -36,13 +36,17 @@ using partitioner = std::function<partition_id(const partition_choice&)>;
 /// Any partition, whatever the key.
 [[nodiscard]] partition_id random_partitioner(const partition_choice& choice);
 
+/// Murmur2 of the key with its sign, as KafkaEx had it before it followed Kafka's Java
+/// clients, and any partition without a key. KafkaEx: `LegacyPartitioner`.
+[[nodiscard]] partition_id legacy_partitioner(const partition_choice& choice);
+
 /// A partitioner as a configuration names it.
 struct named_partitioner {
   std::string_view name;
   partition_id (*choose)(const partition_choice&);
 };
 
-/// `murmur2`, `crc32`, `random`.
+/// `murmur2`, `crc32`, `random`, `legacy`.
 [[nodiscard]] std::span<const named_partitioner> partitioners();
 
 /// The hash that Kafka's Java clients take keys by: MurmurHash2 with their seed.

@@ -13,7 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Between two questions about topics when the first did not tell what was wanted.
-constexpr auto refresh_pause = 100ms;
+constexpr std::chrono::milliseconds refresh_pause{100};
 
 } // namespace
 
@@ -104,7 +104,10 @@ void producer_machine::ask(time_point now) {
 void producer_machine::on_metadata(time_point now, const metadata_response& answer) {
   metadata_asked_ = false;
   metadata_attempts_ = 0;
-  metadata_not_before_ = new_topic_ ? now : now + refresh_pause;
+  const auto pause = options_.metadata_update_interval > 0ms
+    ? std::min(refresh_pause, options_.metadata_update_interval)
+    : refresh_pause;
+  metadata_not_before_ = new_topic_ ? now : now + pause;
   // Questions about single topics must not put off that about all of them for ever.
   if (options_.metadata_update_interval > 0ms
     && (all_asked_ || next_refresh_ == time_point::max()))

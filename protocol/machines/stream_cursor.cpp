@@ -38,14 +38,21 @@ stream_cursor::stream_cursor(const stream_cursor_options& options)
     random_(static_cast<std::uint32_t>(options.seed)),
     max_bytes_(options.max_bytes),
     least_bytes_(std::min(options.max_bytes, least_question)) {
+  if (options_.asks_group)
+    state_ = state::asks_group;
+  else
+    begin({});
+}
+
+void stream_cursor::begin(time_point now) {
   if (options_.offset)
-    go_to({}, *options_.offset);
+    go_to(now, *options_.offset);
   else if (options_.time)
     ask_for(*options_.time);
   else if (options_.committed)
     state_ = state::asks_committed;
   else
-    ask_for(latest);
+    ask_for(options_.reset.value_or(earliest));
 }
 
 void stream_cursor::grant(std::uint32_t batches) {
@@ -65,11 +72,21 @@ std::optional<stream_cursor::question> stream_cursor::next_question(time_point n
     left -= std::chrono::floor<milliseconds>(now - *trouble_since_);
   left = std::max(left, milliseconds{1});
   switch (state_) {
+  case state::asks_group: return ask_group{left};
   case state::asks_committed: return ask_committed{left};
   case state::asks_offset: return ask_offset{wanted_time_, left};
   case state::reads: break;
   }
   return ask_records{position_, left, max_bytes_};
+}
+
+void stream_cursor::on_group(time_point now, bool any) {
+  answered();
+  if (outcome_)
+    return;
+  options_.committed = options_.committed && any;
+  options_.commits = options_.commits && any;
+  begin(now);
 }
 
 void stream_cursor::on_committed(time_point now, std::optional<log_offset> offset) {

@@ -15,7 +15,7 @@ namespace cafka::protocol {
 
 /// How a stream reads its partition.
 struct stream_cursor_options {
-  /// Where it starts; nothing: as `time` says, or `committed`, or at the log's end.
+  /// Where it starts; nothing: as `time` says, or `committed`, or `reset`.
   std::optional<log_offset> offset;
   /// The first record at or after this moment, as ListOffsets takes it; at the log's end
   /// where no record is that late.
@@ -24,9 +24,12 @@ struct stream_cursor_options {
   bool committed = false;
   /// Whether it commits what its consumer is done with.
   bool commits = false;
-  /// Where it goes on when its offset is out of range, and starts when its group has
-  /// committed nothing, as ListOffsets takes it; nothing: the first is an error, the
-  /// second the first record there is.
+  /// Whether it is to find out first if there is a group; without one it does not start
+  /// at what a group has committed, and does not commit.
+  bool asks_group = false;
+  /// Where it goes on when its offset is out of range, and starts without an offset, as
+  /// ListOffsets takes it; nothing: the first is an error, the second the first record
+  /// there is.
   std::optional<std::int64_t> reset;
   /// Whether it ends where the log does.
   bool no_wait_at_logend = false;
@@ -63,6 +66,10 @@ struct stream_cursor_options {
 /// done with every record before it, and never before.
 class stream_cursor {
 public:
+  /// Which group it is for, if any.
+  struct ask_group {
+    std::chrono::milliseconds deadline;
+  };
   /// Which offset the group has committed. Kafka: OffsetFetch.
   struct ask_committed {
     std::chrono::milliseconds deadline;
@@ -79,7 +86,7 @@ public:
     /// One batch larger than that still comes.
     std::int32_t max_bytes = 0;
   };
-  using question = std::variant<ask_committed, ask_offset, ask_records>;
+  using question = std::variant<ask_committed, ask_offset, ask_records, ask_group>;
 
   /// What a fetch has brought.
   struct records_answer {
@@ -101,11 +108,15 @@ public:
   /// What to ask now, if anything; its answer, or its failure, must be told.
   [[nodiscard]] std::optional<question> next_question(time_point now);
 
+  void on_group(time_point now, bool any);
   void on_committed(time_point now, std::optional<log_offset> offset);
   void on_offset(time_point now, std::optional<log_offset> offset);
   /// A batch with records is to be kept until `may_hand_over`.
   void on_records(time_point now, const records_answer& answer);
   void on_failure(time_point now, error why);
+
+  /// Whether it commits, as far as it knows.
+  [[nodiscard]] bool commits() const { return options_.commits; }
 
   /// Where the log ended for this stream when it was answered.
   [[nodiscard]] log_offset log_end(const records_answer& answer) const;
@@ -144,8 +155,9 @@ public:
   [[nodiscard]] const error& commit_error() const { return commit_error_; }
 
 private:
-  enum class state : std::uint8_t { asks_committed, asks_offset, reads };
+  enum class state : std::uint8_t { asks_group, asks_committed, asks_offset, reads };
 
+  void begin(time_point now);
   void go_to(time_point now, log_offset offset);
   void note_pace(time_point now, std::size_t bytes);
   void ask_for_less();

@@ -1,6 +1,7 @@
 #include <cafka/actors/calls.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
+#include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/offset_commit.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 
@@ -226,4 +227,54 @@ TEST_CASE("pins of a group's fetch that no broker can serve are known beforehand
       error_code::unsupported_api_version, "OffsetCommit v10: cafka knows 0 to 9"});
   CHECK(actors::check_fetch_pin(99)
     == error{error_code::unsupported_api_version, "Fetch v99: cafka knows 0 to 18"});
+}
+
+TEST_CASE("a moment before all files of an old broker's log means its first offset") {
+  list_offsets request;
+  request.topic = "t";
+  const auto answer = [](std::vector<log_offset> offsets) {
+    protocol::list_offsets_response response;
+    auto& topic = response.topics.emplace_back();
+    topic.name = "t";
+    topic.partitions.emplace_back().old_style_offsets = std::move(offsets);
+    return response;
+  };
+  request.time = timestamp{std::chrono::milliseconds{1'000}};
+  asked<listed_offset> moment{request, 0};
+  const auto again = moment.receive(answer({}));
+  CHECK(again.code == error_code::offset_not_available);
+  REQUIRE(moment.what->may_retry(again.code));
+  const auto bytes = moment.what->encode(0, 2, "c", moment.known);
+  REQUIRE(bytes);
+  protocol::reader in{shared_bytes::copy_of(
+    std::string_view{reinterpret_cast<const char*>(bytes->parts.front().data()) + 4,
+      bytes->parts.front().size() - 4})};
+  static_cast<void>(protocol::read_request_header(in));
+  protocol::list_offsets_request first;
+  protocol::decode(in, first, 0);
+  REQUIRE(in.ok());
+  CHECK(first.topics.at(0).partitions.at(0).timestamp == -2);
+  CHECK(moment.receive(answer({7})).code == error_code::none);
+  moment.what->finish({});
+  CHECK(moment.reply->offset == log_offset{7});
+  // Of an end of the log it is no answer.
+  request.time = offset_time::latest();
+  asked<listed_offset> end{request, 0};
+  CHECK(end.receive(answer({})).code == error_code::none);
+  end.what->finish({});
+  CHECK_FALSE(end.reply->offset);
+}
+
+TEST_CASE(
+  "a pin about offsets that is left out is 0 if the other is, and open otherwise") {
+  using pin = std::optional<std::int16_t>;
+  const auto paired = [](pin fetch, pin commit) {
+    actors::pair_pins(fetch, commit);
+    return std::pair{fetch, commit};
+  };
+  CHECK(paired({}, 0) == std::pair<pin, pin>{0, 0});
+  CHECK(paired(0, {}) == std::pair<pin, pin>{0, 0});
+  CHECK(paired({}, 2) == std::pair<pin, pin>{std::nullopt, 2});
+  CHECK(paired(3, {}) == std::pair<pin, pin>{3, std::nullopt});
+  CHECK(paired(0, 2) == std::pair<pin, pin>{0, 2});
 }

@@ -141,6 +141,8 @@ TEST_CASE(
   };
   CHECK(
     refusal("auto_offset_reset = \"newest\"").find("\"latest\"") != std::string::npos);
+  const auto legacy = options(parsed("cafka { partitioner = \"legacy\" }"));
+  CHECK(legacy.partitioner(choice) == protocol::legacy_partitioner(choice));
   CHECK(refusal("partitioner = \"md5\"").find("\"murmur2\"") != std::string::npos);
   CHECK(
     refusal("commit_threshold = 0").find("commit_threshold = 0") != std::string::npos);

@@ -7,6 +7,7 @@
 
 using namespace cafka;
 using namespace cafka::testing;
+using actors::offset_reset;
 
 namespace {
 
@@ -142,6 +143,9 @@ TEST_CASE("build_worker_options merges with the application's, and refuses a bad
   CHECK(merged.uris.endpoints() == protocol::parse_endpoints(k.kafka.brokers()));
   const auto refused = k.app.build_worker_options({.consumer_group = ""});
   CHECK(refused.error().code == error_code::invalid_group_id);
+  for (const auto& init : {worker_init{.metadata_update_interval = -1ms},
+         worker_init{.consumer_group_update_interval = -1ms}})
+    CHECK(k.app.build_worker_options(init).error().code == error_code::invalid_argument);
 }
 
 TEST_CASE("valid_consumer_group?") {
@@ -225,6 +229,13 @@ TEST_CASE(
   CHECK(first.partition == again.partition);
   CHECK(again.base_offset == log_offset{1});
   static_cast<void>(REQUIRE_VALUE(k.app.produce(topic, {}, "no key")));
+  // partitioner: KafkaEx.LegacyPartitioner
+  const worker_init legacy{.partitioner = protocol::legacy_partitioner};
+  static_cast<void>(REQUIRE_VALUE(k.app.create_worker("legacy", legacy)));
+  for (const auto& [key, partition] : {std::pair{"key", 3}, {"key2", 5}})
+    CHECK(REQUIRE_VALUE(k.app.produce(topic, {}, "x", {.key = key, .worker = "legacy"}))
+            .partition
+      == partition_id{partition});
 }
 
 TEST_CASE("a topic that does not exist is an error with a name") {
@@ -269,6 +280,26 @@ TEST_CASE("fetch without an offset goes on where the group has committed") {
   CHECK(REQUIRE_VALUE(k.app.fetch({.topic = topic})).records.empty());
 }
 
+TEST_CASE(
+  "fetch without an offset and without a group begins as auto_offset_reset says") {
+  kafka_ex k;
+  const auto topic = k.kafka.create_topic("some_topic");
+  for (const auto* value : {"1", "2"})
+    static_cast<void>(REQUIRE_VALUE(k.app.produce(topic, 0, value)));
+  const auto begun = [&](offset_reset where) {
+    const auto pid = REQUIRE_VALUE(k.app.create_worker(
+      no_name, {.consumer_group = no_consumer_group, .auto_offset_reset = where}));
+    // KafkaEx.fetch("some_topic", 0, worker_name: pid), whose auto_commit is true
+    const auto got = REQUIRE_VALUE(k.app.fetch({.topic = topic}, pid));
+    CHECK_FALSE(got.committed);
+    CHECK(got.commit_error.code == error_code::none);
+    return values(got);
+  };
+  CHECK(begun(offset_reset::none) == std::vector<std::string>{"1", "2"});
+  CHECK(begun(offset_reset::earliest) == std::vector<std::string>{"1", "2"});
+  CHECK(begun(offset_reset::latest).empty());
+}
+
 TEST_CASE("fetch with wait_time, min_bytes and max_bytes, and pinned versions") {
   kafka_ex k;
   const auto topic = k.kafka.create_topic("bytes");
@@ -309,6 +340,15 @@ TEST_CASE("earliest_offset, latest_offset, and offset at a date and time") {
     == log_offset{0});
   CHECK(
     REQUIRE_VALUE(k.app.offset(topic, 0, offset_time::latest())).offset == log_offset{3});
+  // Later than every record: the log's end, of which Kafka itself says nothing.
+  CHECK(REQUIRE_VALUE(k.app.offset(topic, 0, then + 3s)).offset == log_offset{3});
+  CHECK_FALSE(
+    REQUIRE_VALUE(k.app.offset({.topic = topic, .partition = 0, .time = then + 3s}))
+      .offset);
+  // An empty log has no newest record, however long one looks.
+  const auto empty = k.kafka.create_topic("empty");
+  CHECK(REQUIRE_VALUE(k.app.offset(empty, 0, then)).offset == log_offset{0});
+  CHECK_FALSE(REQUIRE_VALUE(k.app.offset(empty, 0, offset_time::max_timestamp())).offset);
 }
 
 TEST_CASE("offset_commit, offset_fetch and consumer_group_metadata") {
@@ -397,8 +437,12 @@ TEST_CASE("metadata(topic: \"foo\", worker_name: :mt), of all topics, and of non
   REQUIRE(one.topics[0].partitions.size() == 1);
   CHECK(one.topics[0].partitions[0].leader == kafka_cluster::first_leader(0));
   CHECK(one.topics[0].partitions[0].replicas.size() == 3);
-  const auto all = REQUIRE_VALUE(k.app.metadata({}, "mt"));
-  CHECK(std::ranges::count(all.topics, topic, &topic_info::name) == 1);
+  const metadata empty_name{.topics = std::vector<std::string>{""}};
+  for (const auto& of_all : {metadata{}, empty_name}) {
+    const auto all = REQUIRE_VALUE(k.app.metadata(of_all, "mt"));
+    CHECK(std::ranges::count(all.topics, topic, &topic_info::name) == 1);
+    CHECK(all.topics.size() > 1);
+  }
   const auto none =
     REQUIRE_VALUE(k.app.metadata({.topics = std::vector<std::string>{}}, "mt"));
   CHECK(none.topics.empty());

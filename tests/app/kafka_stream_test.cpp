@@ -57,12 +57,12 @@ std::vector<stream_record> some(const cafka::stream& records, int count) {
 // -- what the KafkaEx page shows --------------------------------------------------------
 
 // KafkaEx.stream("foo", 0); its options say that it starts at the log's end, and its
-// first example shows the beginning.
+// examples and its code begin with what is there.
 TEST_CASE("the page: two records are produced and taken") {
   kafka_streaming k;
   k.put("hey");
   k.put("hi");
-  const auto stream = k.app.stream(k.topic, 0, {.offset = 0});
+  const auto stream = k.app.stream(k.topic, 0);
   const auto two = some(stream, 2);
   REQUIRE(two.size() == 2);
   CHECK(two[0].offset == log_offset{0});
@@ -74,7 +74,7 @@ TEST_CASE("the page: two records are produced and taken") {
 TEST_CASE("the page: a stream is used again, from another offset") {
   kafka_streaming k;
   write(k.app, k.topic, numbered("Msg ", 1, 4));
-  auto stream = k.app.stream(k.topic, 0, {.offset = 0});
+  auto stream = k.app.stream(k.topic, 0);
   auto two = some(stream, 2);
   CHECK(values(two) == numbered("Msg ", 1, 2));
   two = some(stream, 2);
@@ -151,8 +151,42 @@ TEST_CASE("a stream starts at a time, at either end, and at the end for good") {
   k.put("Msg 6");
   CHECK(values(end) == numbered("Msg ", 6, 6));
   const auto by_default = k.app.stream(k.topic, 0, {.no_wait_at_logend = true});
-  CHECK(values(by_default).empty());
-  CHECK(by_default.start() == log_offset{6});
+  CHECK(values(by_default) == numbered("Msg ", 1, 6));
+  CHECK(by_default.start() == log_offset{0});
+  const auto by_policy = k.app.stream(k.topic, 0,
+    {.no_wait_at_logend = true, .auto_offset_reset = actors::offset_reset::latest});
+  CHECK(values(by_policy).empty());
+  CHECK(by_policy.start() == log_offset{6});
+}
+
+TEST_CASE("a stream reads for its worker's group unless it is told") {
+  kafka_streaming k;
+  write(k.app, k.topic, numbered("Msg ", 1, 5));
+  const auto group = unique_name("of_worker");
+  k.local.connect("pr", {.consumer_group = group});
+  const auto read = [&](stream_options options) {
+    options.no_wait_at_logend = true;
+    options.worker = "pr";
+    const auto stream = k.app.stream(k.topic, 0, options);
+    auto all = values(stream);
+    INFO(why(stream.outcome()));
+    CHECK(stream.outcome().has_value());
+    return all;
+  };
+  const auto first = k.app.stream(k.topic, 0, {.worker = "pr"});
+  CHECK(values(some(first, 2)) == numbered("Msg ", 1, 2));
+  CHECK(committed(k.app, group, k.topic) == 2);
+  CHECK(read({}) == numbered("Msg ", 3, 5));
+  CHECK(k.seen_by_kafka(group) == 5);
+  CHECK(read({}).empty());
+  CHECK(read({.consumer_group = no_consumer_group}) == numbered("Msg ", 1, 5));
+  CHECK(read({.consumer_group = unique_name("another")}) == numbered("Msg ", 1, 5));
+  // It commits where an offset is told, too, unless it is not to.
+  CHECK(read({.offset = 4, .auto_commit = false}) == numbered("Msg ", 5, 5));
+  CHECK(committed(k.app, group, k.topic) == 5);
+  const auto back = k.app.stream(k.topic, 0, {.worker = "pr", .offset = 1});
+  CHECK(values(some(back, 2)) == numbered("Msg ", 2, 3));
+  CHECK(committed(k.app, group, k.topic) == 3);
 }
 
 TEST_CASE("records deleted before a stream's offset are an error, or skipped by policy") {

@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <mutex>
+#include <ranges>
 
 using namespace cafka;
 using namespace cafka::testing;
@@ -87,8 +88,9 @@ struct on_kafka {
     return app.produce(request, "w");
   }
 
+  /// As Kafka has it.
   result<listed_offset> offset_at(offset_time time) {
-    return app.offset(topic, 0, time, "w");
+    return app.offset({.topic = topic, .time = time}, "w");
   }
 
   [[nodiscard]] std::vector<record> all(bool with_time = false) {
@@ -288,12 +290,16 @@ TEST_CASE("offsets are found at the ends of the log, and by time") {
     CHECK(third.time == at(2));
     CHECK_FALSE(REQUIRE_VALUE(k.offset_at(at(5))).offset);
   } else {
-    // Before, times are those of the files: none is older than the first record, and all
-    // are older than the far future.
-    CHECK_FALSE(REQUIRE_VALUE(k.offset_at(then)).offset);
-    const timestamp future{std::chrono::sys_days{std::chrono::year{2100} / 1 / 1}};
-    CHECK(REQUIRE_VALUE(k.offset_at(future)).offset == log_offset{5});
+    // Before, times are those of the files: none is so old that the first record was
+    // written later.
+    CHECK(REQUIRE_VALUE(k.offset_at(then)).offset == log_offset{0});
   }
+  // KafkaEx's: the end of the log where no record is that late.
+  const timestamp future{std::chrono::sys_days{std::chrono::year{2100} / 1 / 1}};
+  CHECK(REQUIRE_VALUE(k.app.offset(k.topic, 0, future, "w")).offset == log_offset{5});
+  const auto since_then =
+    k.app.stream(k.topic, 0, {.no_wait_at_logend = true, .worker = "w", .time = then});
+  CHECK(std::ranges::distance(since_then) == 5);
   const auto newest = k.offset_at(offset_time::max_timestamp());
   if (k.kafka.since(3, 0))
     CHECK(REQUIRE_VALUE(newest).offset == log_offset{4});
@@ -461,6 +467,73 @@ TEST_CASE("a group keeps offsets, and a fetch goes on from them") {
     check_since(all, "asking for all topics needs", {0, 10, 2});
   CHECK(
     REQUIRE_VALUE(k.app.consumer_group_metadata({.key = group}, "w")).id.value() >= 0);
+}
+
+TEST_CASE("a group goes on where it commits, wherever a version keeps that") {
+  on_kafka k{{.consumer_group = unique_name("old-pins")}};
+  static_cast<void>(REQUIRE_VALUE(k.put(std::vector<record>(5, {.value = "v"}))));
+  const auto check = [&](fetch request) {
+    request.topic = k.topic;
+    request.group = unique_name("old-pin");
+    INFO("offset_fetch " << request.offset_fetch_api_version.value_or(-1)
+                         << " offset_commit "
+                         << request.offset_commit_api_version.value_or(-1));
+    const auto first = REQUIRE_VALUE(k.app.fetch(request, "w"));
+    CHECK(first.records.size() == 5);
+    INFO(to_string(first.commit_error));
+    CHECK(first.committed == log_offset{5});
+    CHECK(REQUIRE_VALUE(k.app.fetch(request, "w")).records.empty());
+    // A stream goes on there, too.
+    const auto stream = k.app.stream(k.topic, 0,
+      {.no_wait_at_logend = true,
+        .worker = "w",
+        .consumer_group = request.group,
+        .api_versions = {.offset_fetch = request.offset_fetch_api_version,
+          .offset_commit = request.offset_commit_api_version}});
+    CHECK(std::ranges::distance(stream) == 0);
+    INFO(why(stream.outcome()));
+    CHECK(stream.outcome());
+  };
+  // Version 0 is about ZooKeeper, and the others about Kafka.
+  if (!k.kafka.since(3, 0)) {
+    check({.offset_commit_api_version = 0});
+    check({.offset_fetch_api_version = 0});
+  }
+  check({.offset_commit_api_version = k.kafka.since(0, 9) ? 2 : 1});
+  check({.offset_fetch_api_version = 1});
+}
+
+TEST_CASE("what asks for a topic that is not there does not make it") {
+  on_kafka k;
+  service impatient{k.kafka.address(), [] {
+                      auto options = service::quiet();
+                      options.unknown_topic_wait = 200ms;
+                      return options;
+                    }()};
+  impatient.connect("w");
+  const auto check_missing = [&](const auto& refused) {
+    INFO(why(refused));
+    CHECK(refused.error().code == error_code::unknown_topic_or_partition);
+  };
+  const metadata ask{.topics = std::vector<std::string>{k.topic}};
+  const auto told = REQUIRE_VALUE(k.app.metadata(ask, "w"));
+  REQUIRE(told.topics.size() == 1);
+  CHECK(told.topics[0].status == error_code::unknown_topic_or_partition);
+  check_missing(impatient.app->fetch({.topic = k.topic, .offset = 0}, "w"));
+  check_missing(impatient.app->latest_offset(k.topic, 0, "w"));
+  const auto c = REQUIRE_VALUE(impatient.app->consumer());
+  static_cast<void>(REQUIRE_VALUE(c.assign({{k.topic, 0, start_at::earliest()}})));
+  const auto polled = REQUIRE_VALUE(c.poll(patience));
+  REQUIRE(polled.errors.size() == 1);
+  CHECK(polled.errors[0].why.code == error_code::unknown_topic_or_partition);
+  const auto all = REQUIRE_VALUE(k.app.metadata({}, "w"));
+  CHECK(std::ranges::count(all.topics, k.topic, &topic_info::name) == 0);
+  // Which the broker does for whoever asks it to.
+  auto make = ask;
+  make.allow_auto_topic_creation = true;
+  CHECK(eventually([&] {
+    return REQUIRE_VALUE(k.app.metadata(make, "w")).topics.at(0).partitions.size() == 1;
+  }));
 }
 
 TEST_CASE("a member joins, syncs, beats and leaves") {

@@ -378,7 +378,9 @@ private:
     } else if (header.key == api_key::api_versions) {
       reply(id, header, versions_up_to());
     } else if (header.key == api_key::metadata) {
-      reply(id, header, view(request{id, header, payload}.topics()));
+      const auto names = request{id, header, payload}.topics();
+      // In version 0 an empty list asks for all topics.
+      reply(id, header, view(names.empty() && header.version == 0 ? all_names() : names));
     } else if (header.key == api_key::find_coordinator) {
       const auto what = coordinated(header, payload);
       const auto at = coordinator(what);
@@ -435,6 +437,13 @@ private:
     if (troubled_ && chance(1))
       return error_code::group_authorization_failed;
     return error_code::none;
+  }
+
+  [[nodiscard]] std::string all_names() const {
+    std::string all;
+    for (std::size_t t = 0; t != lead_.size(); ++t)
+      all += (t == 0 ? "" : ",") + topic(static_cast<int>(t));
+    return all;
   }
 
   metadata_response view(const std::string& names) {

@@ -316,6 +316,57 @@ TEST_CASE("only a call that may create its topic lets the broker do so", "[dispa
   CHECK_FALSE(b.take(api_key::metadata).metadata().allow_auto_topic_creation);
 }
 
+TEST_CASE("a topic that must not be made is not asked about with one that may be",
+  "[dispatcher]") {
+  bed b;
+  b.start(about(three, {}));
+  const auto next = [&b] {
+    while (b.count(api_key::metadata) == 0)
+      b.tick();
+    return b.take(api_key::metadata);
+  };
+  b.submit(asking_leader("other"), 10s);
+  auto asked = next();
+  CHECK(asked.topics() == "other");
+  // Both are new when the next question is asked.
+  b.submit(asking_leader("kept"), 10s);
+  const auto made = b.submit(asking(leader_of{"new", 0, true}), 10s);
+  b.answer(asked, about(three, {{"other", {1}}}));
+  b.answer_offsets(1);
+  asked = next();
+  CHECK(asked.topics() == "new,other");
+  CHECK(asked.metadata().allow_auto_topic_creation);
+  // It takes its time; meanwhile the other one has its turn.
+  const led_topic not_yet{"new", {}, 0, error_code::leader_not_available};
+  b.answer(asked, about(three, {not_yet, {"other", {1}}}));
+  asked = next();
+  CHECK(asked.topics() == "kept,other");
+  CHECK_FALSE(asked.metadata().allow_auto_topic_creation);
+  const led_topic unknown{"kept", {}, 0, error_code::unknown_topic_or_partition};
+  b.answer(asked, about(three, {unknown, {"other", {1}}}));
+  asked = next();
+  CHECK(asked.topics() == "new,other");
+  CHECK(asked.metadata().allow_auto_topic_creation);
+  b.answer(asked, about(three, {{"new", {2}}, {"other", {1}}}));
+  b.welcome(2);
+  b.answer_offsets(2);
+  CHECK(made->succeeded());
+}
+
+TEST_CASE(
+  "metadata is asked for again at every interval, however short", "[dispatcher]") {
+  auto options = bed::plain();
+  options.metadata_update_interval = 10ms;
+  bed b{options};
+  b.start(usual());
+  for (int i = 0; i != 5; ++i) {
+    b.pass(9ms);
+    CHECK(b.count(api_key::metadata) == 0);
+    b.pass(1ms);
+    b.answer_metadata(usual());
+  }
+}
+
 TEST_CASE("metadata is asked for again at every interval", "[dispatcher]") {
   ready_bed b;
   for (int i = 0; i < 3; ++i) {

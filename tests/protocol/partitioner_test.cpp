@@ -71,3 +71,14 @@ TEST_CASE("random does not look at keys", "[machines]") {
   CHECK(chosen(random_partitioner, "a", 7, 6) == partition_id{6});
   CHECK(chosen(random_partitioner, "b", 7, 6) == partition_id{6});
 }
+
+TEST_CASE("legacy sends keys where KafkaEx's LegacyPartitioner does", "[machines]") {
+  // By that module's own tests.
+  CHECK(chosen(legacy_partitioner, "key", 5) == partition_id{4});
+  CHECK(chosen(legacy_partitioner, "key", 6) == partition_id{3});
+  CHECK(chosen(legacy_partitioner, "key2", 5) == partition_id{1});
+  CHECK(chosen(legacy_partitioner, "key2", 6) == partition_id{5});
+  // And of its hash: 2,621,371,952, where the Java client has 473,888,304.
+  CHECK(chosen(legacy_partitioner, "rule", 1'000'000) == partition_id{371'952});
+  CHECK(chosen(murmur2_partitioner, "rule", 1'000'000) == partition_id{888'304});
+}

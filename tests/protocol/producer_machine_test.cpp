@@ -215,3 +215,22 @@ TEST_CASE("a new topic is asked about alone, and the others in their turn") {
   REQUIRE(refresh);
   CHECK(refresh->topics.size() == topics);
 }
+
+TEST_CASE("a producer asks for metadata at every interval, however short") {
+  producer_machine_options options;
+  options.metadata_update_interval = 10ms;
+  single s{options};
+  s.send();
+  s.ready();
+  const auto asked = [&s] { return s.next<producer_machine::ask_metadata>().size(); };
+  static_cast<void>(asked());
+  for (int i = 0; i != 5; ++i) {
+    virtual_now += 9ms;
+    s.machine.on_time(virtual_now);
+    CHECK(asked() == 0);
+    virtual_now += 1ms;
+    s.machine.on_time(virtual_now);
+    CHECK(asked() == 1);
+    s.metadata(error_code::none);
+  }
+}

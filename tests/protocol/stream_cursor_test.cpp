@@ -40,11 +40,13 @@ struct reading {
   time_point now = time_point{} + 1h;
   stream_cursor cursor;
 
-  /// The open question as `fetch 5`, `offset -1` or `committed`; `-` for none.
+  /// The open question as `fetch 5`, `offset -1`, `committed` or `group`; `-` for none.
   std::string asks() {
     const auto q = cursor.next_question(now);
     if (!q)
       return "-";
+    if (std::holds_alternative<stream_cursor::ask_group>(*q))
+      return "group";
     if (std::holds_alternative<ask_committed>(*q))
       return "committed";
     if (const auto* o = std::get_if<ask_offset>(&*q))
@@ -95,13 +97,57 @@ TEST_CASE("a stream asks nothing before somebody wants a batch", "[machines]") {
   CHECK(r.asks() == "-"); // It is open.
 }
 
-TEST_CASE("a stream without offset and group starts at the log's end", "[machines]") {
-  reading r{{}};
-  CHECK(r.asks() == "offset -1");
+TEST_CASE("a stream without offset and group starts by the reset policy", "[machines]") {
+  const auto [reset, asked] = GENERATE(table<std::optional<std::int64_t>, std::string>(
+    {{std::nullopt, "offset -2"}, {earliest, "offset -2"}, {latest, "offset -1"}}));
+  stream_cursor_options options;
+  options.reset = reset;
+  reading r{options};
+  CHECK(r.asks() == asked);
   CHECK_FALSE(r.cursor.start());
   r.cursor.on_offset(r.now, 17);
   CHECK(r.cursor.start() == log_offset{17});
   CHECK(r.asks() == "fetch 17");
+}
+
+TEST_CASE("a stream that does not know its group asks, and goes on with it or without",
+  "[machines]") {
+  auto options = in_group();
+  options.asks_group = true;
+  reading without{options};
+  CHECK(without.asks() == "group");
+  without.cursor.on_group(without.now, false);
+  CHECK(without.asks() == "offset -2");
+  without.cursor.on_offset(without.now, 3);
+  without.read(5, 5);
+  without.cursor.acknowledge(without.now, 5);
+  without.cursor.stop(without.now, {error_code::closed, {}});
+  CHECK(without.commits() == -1);
+  CHECK(without.cursor.finished());
+
+  reading with{options};
+  CHECK(with.asks() == "group");
+  with.fail(error_code::worker_down); // For a moment.
+  with.now += 1s;
+  CHECK(with.asks() == "group");
+  with.cursor.on_group(with.now, true);
+  CHECK(with.asks() == "committed");
+  with.cursor.on_committed(with.now, 3);
+  with.read(5, 5);
+  with.cursor.acknowledge(with.now, 5);
+  with.cursor.stop(with.now, {error_code::closed, {}});
+  CHECK(with.commits() == 5);
+}
+
+TEST_CASE("an offset that is told goes before the group, which is asked about to commit",
+  "[machines]") {
+  auto options = in_group();
+  options.asks_group = true;
+  options.offset = 2;
+  reading r{options};
+  CHECK(r.asks() == "group");
+  r.cursor.on_group(r.now, true);
+  CHECK(r.asks() == "fetch 2");
 }
 
 TEST_CASE(
@@ -117,7 +163,9 @@ TEST_CASE(
 }
 
 TEST_CASE("a stream that nobody tells where the log ends is over", "[machines]") {
-  reading r{{}};
+  stream_cursor_options options;
+  options.reset = latest;
+  reading r{options};
   CHECK(r.asks() == "offset -1");
   r.cursor.on_offset(r.now, std::nullopt);
   CHECK(r.cursor.over());

@@ -267,12 +267,12 @@ result<listed_offset> application::offset(
   request.topic = std::move(topic);
   request.partition = partition;
   request.time = time;
-  const auto until = steady_clock::now() + impl_->time_for({});
+  const auto until = steady_clock::now() + core_->time_for({});
   auto found = offset(request, worker);
   if (!found || found->offset || time.value < 0)
     return found;
   request.time = offset_time::latest();
-  request.deadline = std::max(left_until(until), milliseconds{1});
+  request.deadline = std::max(application_core::left_until(until), milliseconds{1});
   return offset(request, worker);
 }
 

@@ -1,9 +1,16 @@
+#include <cafka/app/cli/command_tree.hpp>
+#include <cafka/app/cli/completion.hpp>
+#include <cafka/app/cli/manual.hpp>
 #include <cafka/app/cli/option_adder.hpp>
 #include <cafka/app/cli/text.hpp>
+#include <cafka/app/cli/wrong_words.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/protocol/endpoint.hpp>
 
+#include <cerrno>
 #include <iostream>
+#include <span>
+#include <sstream>
 
 namespace cafka::cli {
 
@@ -13,8 +20,8 @@ constexpr auto description = "A Kafka client in which every moving part is a sup
                              "actor.";
 
 constexpr auto epilogue =
-  R"(Output is one line per record, partition, topic, broker or API; with --output json one
-JSON object per line.
+  R"(Output is one line per record, partition, topic, broker or API; with --json one JSON
+object per line.
 
 Exit codes: 0 it worked, 1 it did not, 2 wrong usage or configuration.
 
@@ -23,8 +30,8 @@ Examples:
   cafka metadata --brokers localhost:9092
   cafka topics create orders --partitions 3 --replication-factor 3
   echo 'key:value' | cafka produce --topic orders --key-delimiter :
-  cafka stream --topic orders -o beginning -e -f '%k: %s\n'
-  cafka fetch --topic orders --partition 0 --offset earliest --all --output json
+  cafka stream --topic orders -o @-1h -e -f '%k: %s\n'
+  cafka fetch --topic orders --partition 0 --offset -10 --all --json
   cafka offsets --topic orders)";
 
 /// `cafka topics create --help`, as far as the command line has got.
@@ -38,6 +45,87 @@ std::string help_of(const CLI::App& root) {
   return result + "--help";
 }
 
+/// Prints all of it; a reader that has gone is none of our failures.
+exit_code print_out(std::string_view text) {
+  std::cout << text << std::flush;
+  if (std::cout || errno == EPIPE)
+    return exit_ok;
+  std::cerr << "cafka: cannot print: standard output takes no more\n";
+  return exit_failed;
+}
+
+void add_completion(CLI::App& root, parsed_arguments& all) {
+  auto& command = *root.add_subcommand("completion",
+    "Print the script that completes cafka's command lines in a shell. An installation "
+    "puts it where the shell looks");
+  command.footer(R"(Without an installation:
+  source <(cafka completion bash)           bash and zsh, in this shell
+  cafka completion fish | source            fish)");
+  const auto shell = std::make_shared<std::string>();
+  command.add_option("SHELL", *shell, "bash, zsh or fish")
+    ->required()
+    ->type_name("bash|zsh|fish")
+    ->check(CLI::Validator{[](std::string& text) {
+                             return completion_script(text).empty()
+                               ? '"' + text + "\" is not bash, zsh or fish"
+                               : std::string{};
+                           },
+      ""});
+  command.callback([&all, shell] {
+    all.print = [shell] { return print_out(completion_script(*shell)); };
+  });
+}
+
+exit_code print_manual(const CLI::App& root, const std::vector<std::string>& of,
+  const std::string& directory) {
+  if (!directory.empty()) {
+    if (const auto written = write_manual(root, directory); !written) {
+      std::cerr << "cafka: " << written.error().detail << '\n';
+      return exit_failed;
+    }
+    return exit_ok;
+  }
+  const auto* at = &root;
+  for (const auto& name : of) {
+    const auto* below = command_of(*at, name);
+    if (below == nullptr) {
+      std::cerr << "cafka: \"" << name << "\" is no command of " << full_name(*at)
+                << "\n  try: " << full_name(*at) << " --help\n";
+      return exit_usage;
+    }
+    at = below;
+  }
+  return print_out(manual_page(*at));
+}
+
+void add_manual(CLI::App& root, parsed_arguments& all) {
+  auto& command = *root.add_subcommand("man",
+    "Print the manual page of cafka or of a command, for man to show. An installation "
+    "puts all of them where man looks");
+  command.footer(R"(Examples:
+  cafka man topics create | man -l -)");
+  const auto of = std::make_shared<std::vector<std::string>>();
+  const auto directory = std::make_shared<std::string>();
+  auto* const words = command.add_option("COMMAND", *of, "Of which command");
+  command
+    .add_option("--directory", *directory, "Write all pages to this directory instead")
+    ->type_name("DIR")
+    ->excludes(words);
+  command.callback([&root, &all, of, directory] {
+    all.print = [&root, of, directory] { return print_manual(root, *of, *directory); };
+  });
+}
+
+/// Says what is wrong with a command line, and what it may be meant to be.
+exit_code refuse(
+  const CLI::App& root, int argc, const char* const* argv, const CLI::ParseError& why) {
+  const std::span all{argv, static_cast<std::size_t>(argc)};
+  const auto word = find_wrong_word(root, all.subspan(all.empty() ? 0 : 1));
+  std::cerr << "cafka: " << (word ? word->says : std::string{why.what()})
+            << "\n  try: " << (word ? word->try_this : help_of(root)) << '\n';
+  return exit_usage;
+}
+
 } // namespace
 
 std::optional<partition_id> option_adder::parse_partition(std::string_view text) {
@@ -45,15 +133,35 @@ std::optional<partition_id> option_adder::parse_partition(std::string_view text)
   return number ? std::optional{partition_id{*number}} : std::nullopt;
 }
 
-void option_adder::common(common_arguments& to, const std::string& output) {
+void option_adder::common(common_arguments& to) {
+  const auto json = [&to](std::int64_t) { to.output = output_format::json; };
+  auto* const flag = command_->add_flag_function(
+    "-J,--json", json, "Print one JSON object per line: --output json");
+  command_
+    ->add_option_function<std::string>(
+      "--output",
+      [&to](const std::string& text) {
+        to.output = text == "json" ? output_format::json : output_format::text;
+      },
+      "How to print; text unless told")
+    ->type_name("text|json")
+    ->check(checked(
+      "text or json", [](const std::string& t) { return t == "text" || t == "json"; }))
+    ->excludes(flag);
+  common_but_output(to);
+}
+
+void option_adder::common_but_output(common_arguments& to) {
   command_
     ->add_option("-b,--brokers", to.brokers,
-      "Brokers to ask first, as host:port,host:port. Without them the configuration "
-      "file says, else localhost:9092")
+      "Brokers to ask first, as host:port,host:port. Without them the file of --config "
+      "says, else $CAFKA_BROKERS, else the default configuration file, else "
+      "localhost:9092")
     ->type_name("LIST");
   command_
     ->add_option("--config", to.config_file,
-      "A CAF configuration file with a block cafka { ... }; configs/ has examples")
+      "A CAF configuration file with a block cafka { ... }; configs/ has examples. "
+      "Without it $CAFKA_CONFIG, else ~/.config/cafka.conf where there is one")
     ->type_name("FILE");
   command_
     ->add_option("--kafka-version", to.kafka_version,
@@ -69,18 +177,6 @@ void option_adder::common(common_arguments& to, const std::string& output) {
     "Time for each request, connecting included, such as 500ms, 10s or 1min. Without it "
     "request_timeout of the configuration file, else 10s",
     "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration, to.timeout);
-  if (!output.empty()) {
-    command_
-      ->add_option_function<std::string>(
-        output,
-        [&to](const std::string& text) {
-          to.output = text == "json" ? output_format::json : output_format::text;
-        },
-        "How to print; text unless told")
-      ->type_name("text|json")
-      ->check(checked(
-        "text or json", [](const std::string& t) { return t == "text" || t == "json"; }));
-  }
   command_
     ->add_option("--receive-max-bytes", to.receive_max_bytes,
       "The largest answer that is taken from a broker; all that Kafka's protocol can "
@@ -110,8 +206,17 @@ void option_adder::tls(common_arguments& to) {
     "A file whose first line is what the key is encrypted with");
   file("--crl-file", to.crl_file,
     "Revocation lists of the CAs, PEM: a broker's certificate that one names is refused");
-  command_->add_flag("--tls-no-verify", to.tls_no_verify,
-    "Take any certificate: whoever sits on the way can read and change everything");
+  command_
+    ->add_option("--server-name", to.server_name,
+      "The name that brokers' certificates must have, and that brokers are called by; "
+      "without it the one that each is reached by")
+    ->type_name("NAME");
+  auto* const chain = command_->add_flag("--tls-verify-chain", to.tls_verify_chain,
+    "Take a certificate that a trusted CA has signed for whatever host it is");
+  command_
+    ->add_flag("--tls-no-verify", to.tls_no_verify,
+      "Take any certificate: whoever sits on the way can read and change everything")
+    ->excludes(chain);
 }
 
 void option_adder::topic(std::string& to) {
@@ -134,15 +239,22 @@ std::variant<arguments, exit_code> parse_arguments(int argc, const char* const* 
   add_cluster_commands(root, all);
   add_record_commands(root, all);
   add_group_commands(root, all);
+  add_completion(root, all);
+  add_manual(root, all);
+  if (argc > 1 && std::string_view{argv[1]} == complete_command)
+    return print_out(
+      completions(root, std::span{argv, static_cast<std::size_t>(argc)}.subspan(2)));
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& asked) {
-    root.exit(asked, std::cout, std::cerr);
-    return exit_ok;
+    std::ostringstream help;
+    root.exit(asked, help, help);
+    return print_out(help.str());
   } catch (const CLI::ParseError& wrong) {
-    std::cerr << "cafka: " << wrong.what() << "\n  try: " << help_of(root) << '\n';
-    return exit_usage;
+    return refuse(root, argc, argv, wrong);
   }
+  if (all.print)
+    return all.print();
   if (!all.common.brokers.empty()) {
     if (const auto read = protocol::parse_endpoints(all.common.brokers); !read) {
       std::cerr << "cafka: --brokers: " << read.error().detail

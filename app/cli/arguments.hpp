@@ -2,6 +2,7 @@
 
 #include <cafka/actors/interfaces.hpp>
 #include <cafka/actors/worker.hpp>
+#include <cafka/app/cli/position.hpp>
 #include <cafka/app/cli/record_format.hpp>
 #include <cafka/protocol/machines/partitioner.hpp>
 
@@ -24,9 +25,10 @@ enum class output_format { text, json };
 
 /// What every command can be told.
 struct common_arguments {
-  /// Empty: what the configuration file says, else `localhost:9092`.
+  /// Empty: what a configuration file named here says, else the environment, else the
+  /// default configuration file, else `localhost:9092`.
   std::string brokers;
-  /// A CAF configuration file; empty: none.
+  /// A CAF configuration file; empty: the default one, if there is one.
   std::string config_file;
   /// The brokers' release or `ask`; empty: what the configuration file says, else `ask`.
   std::string kafka_version;
@@ -45,7 +47,9 @@ struct common_arguments {
   std::string key;
   std::string key_password_file;
   std::string crl_file;
+  std::string server_name;
   bool tls_no_verify = false;
+  bool tls_verify_chain = false;
   /// Nothing: what the configuration file says, else as much as the protocol can express.
   std::optional<std::size_t> receive_max_bytes;
 };
@@ -126,30 +130,31 @@ struct produce_arguments {
 struct fetch_arguments {
   std::string topic;
   partition_id partition;
-  /// Where to begin: an offset, or a moment.
-  std::variant<log_offset, offset_time> from = offset_time::earliest();
+  position from = offset_time::earliest();
+  /// Nothing at or behind it is wanted. Nothing: one fetch, unless `all` or `count` want
+  /// more.
+  std::optional<position> until;
   /// Up to the end of the log as it was at the first answer.
   bool all = false;
   /// At most so many records.
   std::optional<std::int64_t> count;
   std::int32_t max_bytes = 1'000'000;
   isolation_level isolation = isolation_level::read_uncommitted;
+  /// For each request, as the configuration file or `--timeout` says.
+  milliseconds timeout{10'000};
 };
 
 /// A stream begins where its group has stopped.
 struct stored {};
-
-/// A stream begins so many offsets before the log's end.
-struct before_end {
-  std::int64_t count = 0;
-};
 
 struct stream_arguments {
   std::string topic;
   /// Nothing: all, side by side.
   std::optional<partition_id> partition;
   /// Nothing: `stored` with a group, else the beginning.
-  std::optional<std::variant<log_offset, offset_time, before_end, stored>> from;
+  std::optional<std::variant<position, stored>> from;
+  /// Nothing at or behind it is wanted, which ends the stream. Nothing: none.
+  std::optional<position> until;
   /// Whether the log's end is the end.
   bool exit_at_end = false;
   /// At most so many records, of all partitions together.
@@ -174,7 +179,9 @@ struct offsets_arguments {
   /// Nothing: all.
   std::optional<partition_id> partition;
   /// As the caller named them.
-  std::vector<std::pair<std::string, offset_time>> at;
+  std::vector<std::pair<std::string, position>> at;
+  /// As `fetch_arguments` has it.
+  milliseconds timeout{10'000};
 };
 
 // -- consumer groups --------------------------------------------------------------------
@@ -204,20 +211,29 @@ struct group_offsets_arguments {
   bool require_stable = false;
 };
 
+struct commit_arguments {
+  offset_commit request;
+  /// Where each of the request's offsets is to be.
+  std::vector<position> at;
+  /// As `fetch_arguments` has it.
+  milliseconds timeout{10'000};
+};
+
 /// What is asked of a running cluster; a message where it is the whole of it.
 using client_arguments = std::variant<metadata_arguments, api_versions_arguments,
   create_topics_arguments, delete_topics_arguments, list_topics_arguments,
   describe_topics_arguments, produce_arguments, fetch_arguments, stream_arguments,
   offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
-  heartbeat, leave_group, group_offsets_arguments, offset_commit>;
+  heartbeat, leave_group, group_offsets_arguments, commit_arguments>;
 
 struct arguments {
   common_arguments common;
   std::variant<demo_arguments, client_arguments> command;
 };
 
-/// Reads the command line, or prints the help that was asked for or what is wrong; then
-/// the code to end with stands in place of the arguments.
+/// Reads the command line, or prints the help, the manual or the completion that was
+/// asked for, or what is wrong; then the code to end with stands in place of the
+/// arguments.
 [[nodiscard]] std::variant<arguments, exit_code> parse_arguments(
   int argc, const char* const* argv);
 

@@ -50,11 +50,10 @@ std::optional<broker_id> parse_broker(std::string_view text) {
 void add_demo(CLI::App& root, parsed_arguments& all) {
   option_adder in{root, "demo",
     "Tell the story of a few workers on a cluster inside this process, or on a real one "
-    "that --brokers or the configuration file names (a topic cafka-demo-... stays "
-    "there)"};
+    "that --brokers or the file of --config names (a topic cafka-demo-... stays there)"};
   const auto to = std::make_shared<demo_arguments>();
   in.command().callback([&all, to] { all.command = *to; });
-  in.common(all.common, "");
+  in.common_but_output(all.common);
   in.command().add_flag(
     "--tree", to->tree, "Draw the tree of supervisors and workers after each chapter");
 }

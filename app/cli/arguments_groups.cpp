@@ -15,6 +15,7 @@ Examples:
   cafka groups join -G billing --topic orders
   cafka groups sync -G billing --generation 1 --member-id ID --assign ID=orders/0
   cafka groups commit -G billing orders/0=42
+  cafka groups commit -G billing orders/0=beginning orders/1=@-1h
   cafka groups offsets -G billing)";
 
 using place_in_topic = std::pair<std::string, std::optional<partition_id>>;
@@ -39,20 +40,19 @@ std::optional<place_in_topic> parse_topic_or_place(std::string_view text) {
   return std::nullopt;
 }
 
-/// `orders/0=42`.
-std::optional<offset_to_commit> parse_commit(std::string_view text) {
+/// `orders/0=42`, `orders/0=beginning`.
+std::optional<std::pair<offset_to_commit, position>> parse_commit(std::string_view text) {
   const auto equals = text.rfind('=');
   if (equals == std::string_view::npos)
     return std::nullopt;
   auto place = parse_place(text.substr(0, equals));
-  const auto offset = parse_number(text.substr(equals + 1));
-  if (!place || !offset)
+  const auto where = parse_position(text.substr(equals + 1));
+  if (!place || !where)
     return std::nullopt;
   offset_to_commit result;
   result.topic = std::move(place->first);
   result.partition = place->second;
-  result.offset = *offset;
-  return result;
+  return std::pair{std::move(result), *where};
 }
 
 /// `ID=orders/0,orders/1`.
@@ -274,28 +274,37 @@ void add_offsets(CLI::App& groups, parsed_arguments& all) {
 }
 
 void add_commit(CLI::App& groups, parsed_arguments& all) {
-  const auto to = std::make_shared<offset_commit>();
+  const auto to = std::make_shared<commit_arguments>();
+  auto& request = to->request;
   option_adder in{groups, "commit",
     "Let a group keep offsets: from outside while it has no members, or as a member"};
-  in.group(to->group);
-  in.each("OFFSET", "The offset of the next record to read, of each partition",
-      "TOPIC/PARTITION=OFFSET", "an offset as orders/0=42", parse_commit,
-      [to](offset_to_commit one) { to->offsets.push_back(std::move(one)); })
+  in.group(request.group);
+  in.command().footer(positions_epilogue);
+  in.each("OFFSET",
+      "The position of the next record to read, of each partition; see below",
+      "TOPIC/PARTITION=POSITION",
+      std::string{"an offset as orders/0=42, or another position: "} + position_words,
+      parse_commit,
+      [to](std::pair<offset_to_commit, position> one) {
+        to->request.offsets.push_back(std::move(one.first));
+        to->at.push_back(one.second);
+      })
     ->expected(-1)
     ->required();
   const auto metadata = std::make_shared<std::string>();
   in.command()
     .add_option("--metadata", *metadata, "Any text, kept with each offset")
     ->type_name("TEXT");
-  add_member(in, *to, false);
-  add_instance(in, to->group_instance_id);
+  add_member(in, request, false);
+  add_instance(in, request.group_instance_id);
   in.parsed("--retention",
     "How long the offsets are kept (Kafka 0.9 to 2.0); as the broker is set up unless "
     "told",
-    "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration, to->retention);
+    "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration,
+    request.retention);
   in.common(all.common);
   in.command().callback([&all, to, metadata] {
-    for (auto& o : to->offsets)
+    for (auto& o : to->request.offsets)
       o.metadata = *metadata;
     all.command = client_arguments{*to};
   });

@@ -40,60 +40,81 @@ Examples:
   cafka stream -t orders                                follow all partitions
   cafka stream -t orders -p 0 -o -10 -e                 the last ten records of one
   cafka stream -t orders -o @2024-05-01T12:30:00Z -c 5  five, from a moment on
+  cafka stream -t orders -o @-2h -u @-1h                an hour of them
   cafka stream -t orders -G billing -f '%p/%o %k: %s\n' as a group, which goes on there)";
 
-constexpr auto moments = "earliest, latest, max-timestamp, milliseconds since 1970, or a "
-                         "time such as 2024-05-01T12:30:00Z";
+using beginning = std::variant<position, stored>;
+using named_position = std::pair<std::string, position>;
 
-using place_in_log = std::variant<log_offset, offset_time>;
-using beginning = std::variant<log_offset, offset_time, before_end, stored>;
-using named_moment = std::pair<std::string, offset_time>;
-
-std::optional<offset_time> parse_moment(std::string_view text) {
-  if (text == "earliest")
-    return offset_time::earliest();
-  if (text == "latest")
-    return offset_time::latest();
-  if (text == "max-timestamp")
-    return offset_time::max_timestamp();
-  if (const auto t = parse_time(text))
-    return offset_time{*t};
-  return std::nullopt;
-}
-
-std::optional<named_moment> parse_named_moment(std::string_view text) {
-  const auto moment = parse_moment(text);
-  return moment ? std::optional{named_moment{text, *moment}} : std::nullopt;
-}
-
-std::optional<place_in_log> parse_from(std::string_view text) {
-  if (const auto number = parse_number(text))
-    return log_offset{*number};
-  if (const auto moment = parse_moment(text))
-    return *moment;
-  return std::nullopt;
+/// A number is a time, as in Kafka's own tool: nobody asks for the offset of an offset.
+std::optional<named_position> parse_named_position(std::string_view text) {
+  auto where = parse_position(text);
+  if (where && std::holds_alternative<log_offset>(*where))
+    where = offset_time{*parse_time(text)};
+  return where ? std::optional{named_position{text, *where}} : std::nullopt;
 }
 
 std::optional<beginning> parse_beginning(std::string_view text) {
-  if (text == "beginning")
-    return offset_time::earliest();
-  if (text == "end")
-    return offset_time::latest();
   if (text == "stored")
     return stored{};
-  // Before other numbers: -0 is the end.
-  if (text.starts_with('-')) {
-    if (const auto number = parse_number(text.substr(1)))
-      return before_end{*number};
-    return std::nullopt;
-  }
-  if (const auto number = parse_number(text))
-    return log_offset{*number};
-  if (text.starts_with('@')) {
-    if (const auto time = parse_time(text.substr(1)))
-      return offset_time{*time};
-  }
-  return std::nullopt;
+  const auto where = parse_position(text);
+  return where ? std::optional<beginning>{*where} : std::nullopt;
+}
+
+/// Where reading begins, or ends.
+struct bound {
+  bool is_end = false;
+  beginning where;
+};
+
+/// A place to begin at; kcat says `s@TIME` for it, and `e@TIME` for where to end.
+std::optional<bound> parse_bound(std::string_view text) {
+  const auto is_end = text.starts_with("e@");
+  if (is_end || text.starts_with("s@"))
+    text.remove_prefix(1);
+  const auto where = parse_beginning(text);
+  return where ? std::optional{bound{is_end, *where}} : std::nullopt;
+}
+
+std::optional<position> parse_until(std::string_view text) {
+  return parse_position(text);
+}
+
+/// A group's place is for commands that have a group.
+void set_beginning(position& from, const position& where) {
+  from = where;
+}
+void set_beginning(position&, stored) {
+}
+void set_beginning(std::optional<beginning>& from, const beginning& where) {
+  from = where;
+}
+
+/// Adds the options for where reading begins and ends. `stored_too`: a group may have
+/// stopped somewhere.
+template <class From>
+void add_range(option_adder& in, const std::string& begins, bool stored_too, From& from,
+  std::optional<position>& until) {
+  const auto words = std::string{stored_too ? "stored, " : ""} + position_words;
+  in.each(
+    "-o,--offset",
+    "Where to begin: a position, see below; " + begins
+      + ". As in kcat, s@TIME is where to begin and e@TIME where to end",
+    "POSITION", "a position: " + words,
+    [stored_too](std::string_view text) {
+      auto read = parse_bound(text);
+      if (read && !stored_too && std::holds_alternative<stored>(read->where))
+        read.reset();
+      return read;
+    },
+    [&from, &until](const bound& b) {
+      if (!b.is_end)
+        std::visit([&from](const auto& where) { set_beginning(from, where); }, b.where);
+      else
+        until = std::get<position>(b.where);
+    });
+  in.parsed("-u,--until", "Where to end: a position, which itself is left out",
+    "POSITION", std::string{"a position: "} + position_words, parse_until, until);
 }
 
 std::optional<record::header> parse_header(std::string_view text) {
@@ -166,10 +187,12 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
   in.each("-H,--header", "A header for every record; may be given several times",
     "NAME=VALUE", "a header as NAME=VALUE", parse_header,
     [to](record::header one) { to->headers.push_back(std::move(one)); });
-  in.parsed("--timestamp",
-    "The time of every record, in milliseconds since 1970 or as 2024-05-01T12:30:00Z; "
-    "the moment of sending unless told",
-    "TIME", "a time such as 2024-05-01T12:30:00Z", parse_time, to->time);
+  in.parsed(
+    "--timestamp",
+    "The time of every record, in milliseconds since 1970, as 2024-05-01T12:30:00Z or "
+    "as -1h, an hour ago; the moment of sending unless told",
+    "TIME", "a time such as 2024-05-01T12:30:00Z or -1h",
+    [](std::string_view text) { return parse_time(text); }, to->time);
   in.parsed("-z,--compression", "How batches are compressed; none unless told",
     "none|gzip|snappy|lz4|zstd", "none, gzip, snappy, lz4 or zstd",
     protocol::codec_from_name, to->compression);
@@ -197,15 +220,10 @@ void add_fetch(CLI::App& root, parsed_arguments& all) {
   option_adder in{root, "fetch",
     "Print records of one partition: those of one fetch, or all with --all or --count"};
   in.chooses(all, to);
-  in.command().footer(fetch_epilogue);
+  in.command().footer(std::string{fetch_epilogue} + "\n\n" + positions_epilogue);
   in.topic(to->topic);
   in.partition(to->partition, "The partition; 0 unless told");
-  in.parsed("-O,--offset",
-    "Where to begin: a number, earliest, latest, max-timestamp, or a time such as "
-    "2024-05-01T12:30:00Z (the first record at or after it); earliest unless told",
-    "OFFSET",
-    "an offset, earliest, latest, max-timestamp or a time such as 2024-05-01T12:30:00Z",
-    parse_from, to->from);
+  add_range(in, "the beginning unless told", false, to->from, to->until);
   in.command().add_flag("--all", to->all,
     "Fetch again and again up to the end that the log has at the first answer");
   in.parsed("-n,--count", "Stop after so many records, or at the end of the log",
@@ -222,17 +240,13 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
   option_adder in{root, "stream",
     "Print the records of one or all partitions as they come, until Ctrl-C. The order "
     "within a partition holds"};
-  in.command().footer(stream_epilogue);
+  in.command().footer(std::string{stream_epilogue} + "\n\n" + positions_epilogue);
   in.topic(to->topic);
   in.partition(to->partition, "Only this partition; all without it");
-  in.parsed("-o,--offset",
-    "Where to begin: beginning, end, a number, -NUMBER (so many before the end), @TIME "
-    "(the first record at or after it) or stored (where the group has stopped); "
-    "unless told stored with a group, else beginning",
-    "OFFSET",
-    "beginning, end, stored, an offset, -NUMBER, or a time such as "
-    "@2024-05-01T12:30:00Z",
-    parse_beginning, to->from);
+  add_range(in,
+    "or stored, where the group has stopped. Unless told it is stored with a group, else "
+    "the beginning",
+    true, to->from, to->until);
   in.command().add_flag("-e,--exit", to->exit_at_end,
     "End where the log ends at the start instead of waiting for more");
   in.parsed("-c,-n,--count", "Stop after so many records, all partitions together",
@@ -248,8 +262,8 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
     .add_flag("-Z,--null", to->name_nulls, "Print null keys and values as NULL")
     ->needs(format);
   add_isolation(in, to->isolation);
-  in.common(all.common, "--output");
-  format->excludes("--output");
+  in.common(all.common);
+  format->excludes("--output")->excludes("--json");
   in.command().callback([&all, to] {
     if (to->from && std::holds_alternative<stored>(*to->from) && to->group.empty())
       throw CLI::ValidationError{
@@ -266,10 +280,14 @@ void add_offsets(CLI::App& root, parsed_arguments& all) {
   in.topic(to->topic);
   in.partition(to->partition, "Only this partition; all without it");
   in.each("--at",
-    std::string{"Of which moment: "} + moments
-      + "; may be given several times. earliest and latest unless told",
-    "MOMENT", std::string{"a moment: "} + moments, parse_named_moment,
-    [to](named_moment one) { to->at.push_back(std::move(one)); });
+    "Of which position, see below; may be given several times. earliest and latest "
+    "unless told",
+    "POSITION",
+    std::string{"a position: "} + position_words
+      + ". A number alone is milliseconds since 1970",
+    parse_named_position, [to](named_position one) { to->at.push_back(std::move(one)); });
+  in.command().footer(std::string{positions_epilogue}
+    + "\n\nA number alone is milliseconds since 1970 here.");
   in.common(all.common);
   in.command().callback([&all, to] {
     if (to->at.empty())

@@ -27,7 +27,7 @@ exit_code run(const sync_group_arguments& what, application& app, printer& out);
 exit_code run(const heartbeat& what, application& app, printer& out);
 exit_code run(const leave_group& what, application& app, printer& out);
 exit_code run(const group_offsets_arguments& what, application& app, printer& out);
-exit_code run(const offset_commit& what, application& app, printer& out);
+exit_code run(const commit_arguments& what, application& app, printer& out);
 
 /// The partitions of a topic, by number; one at least.
 [[nodiscard]] result<std::vector<partition_id>> partitions_of(

@@ -1,8 +1,12 @@
 #include <cafka/app/cli/commands.hpp>
+#include <cafka/app/cli/offsets_of.hpp>
 #include <cafka/app/cli/session.hpp>
 #include <cafka/app/cli/text.hpp>
 
+#include <spdlog/fmt/fmt.h>
+
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 namespace cafka::cli {
@@ -28,6 +32,21 @@ result<std::string> assignment_of(
     topic->partitions.push_back(a.partition);
   }
   return to_assignment(result);
+}
+
+bool has_offset(const fetched_offset& o) {
+  return o.offset.has_value();
+}
+
+/// Whether a group has committed anything anywhere. Error: brokers before Kafka 0.10.2
+/// cannot tell.
+result<bool> has_any_offset(application& app, const std::string& group) {
+  offset_fetch request;
+  request.group = group;
+  const auto found = app.offset_fetch(request);
+  if (!found)
+    return found.error();
+  return std::ranges::any_of(found->offsets, has_offset);
 }
 
 } // namespace
@@ -126,15 +145,35 @@ exit_code run(const group_offsets_arguments& what, application& app, printer& ou
   const auto found = app.offset_fetch(request);
   if (!found)
     return failed("cannot ask for the offsets of " + what.group, found.error());
+  if (!std::ranges::any_of(found->offsets, has_offset)) {
+    // Brokers answer so for a group that they have never heard of, too.
+    if (const auto any = has_any_offset(app, what.group); any && !*any) {
+      std::fputs(fmt::format("cafka: no group {} is known to have committed anything\n"
+                             "  try: see that the name is right: capitals count\n",
+                   escaped(what.group))
+                   .c_str(),
+        stderr);
+      return exit_failed;
+    }
+  }
   for (const auto& o : found->offsets)
     out.print(o);
   return exit_ok;
 }
 
-exit_code run(const offset_commit& what, application& app, printer& out) {
-  if (const auto kept = app.offset_commit(what); !kept)
-    return failed("cannot commit for " + what.group, kept.error());
-  for (const auto& o : what.offsets)
+exit_code run(const commit_arguments& what, application& app, printer& out) {
+  auto request = what.request;
+  for (std::size_t i = 0; i != request.offsets.size(); ++i) {
+    auto& o = request.offsets[i];
+    const auto found = offsets_of(app, o.topic, {o.partition}, what.at[i],
+      isolation_level::read_uncommitted, what.timeout);
+    if (!found)
+      return failed("cannot find the offset to commit", found.error());
+    o.offset = found->front();
+  }
+  if (const auto kept = app.offset_commit(request); !kept)
+    return failed("cannot commit for " + request.group, kept.error());
+  for (const auto& o : request.offsets)
     out.print(o);
   return exit_ok;
 }

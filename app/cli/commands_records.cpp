@@ -1,4 +1,5 @@
 #include <cafka/app/cli/commands.hpp>
+#include <cafka/app/cli/offsets_of.hpp>
 #include <cafka/app/cli/session.hpp>
 #include <cafka/app/cli/text.hpp>
 
@@ -15,6 +16,28 @@ namespace {
 /// waits half a second.
 constexpr int most_empty_fetches = 10;
 
+/// With the time of the record there, where a time was asked for; no offset where no
+/// record is that late.
+result<listed_offset> offset_at(application& app, const offsets_arguments& what,
+  partition_id partition, const position& where) {
+  if (const auto* moment = std::get_if<offset_time>(&where)) {
+    list_offsets request;
+    request.topic = what.topic;
+    request.partition = partition;
+    request.time = *moment;
+    return app.offset(request);
+  }
+  const auto found = offsets_of(
+    app, what.topic, {partition}, where, isolation_level::read_uncommitted, what.timeout);
+  if (!found)
+    return found.error();
+  listed_offset result;
+  result.topic = what.topic;
+  result.partition = partition;
+  result.offset = found->front();
+  return result;
+}
+
 } // namespace
 
 exit_code run(const fetch_arguments& what, application& app, printer& out) {
@@ -29,24 +52,28 @@ exit_code run(const fetch_arguments& what, application& app, printer& out) {
   request.wait_time = milliseconds{500};
   // A group of the configuration file is none of this command's business.
   request.auto_commit = false;
-  log_offset from;
-  if (const auto* moment = std::get_if<offset_time>(&what.from)) {
-    list_offsets ask;
-    ask.topic = what.topic;
-    ask.partition = what.partition;
-    ask.time = *moment;
-    ask.isolation = what.isolation;
-    const auto found = app.offset(ask);
-    if (!found) {
-      report("cannot find where to begin in " + where, found.error());
+  const auto offset_of = [&](const position& place) {
+    return offsets_of(
+      app, what.topic, {what.partition}, place, what.isolation, what.timeout);
+  };
+  const auto begins = offset_of(what.from);
+  if (!begins) {
+    report("cannot find where to begin in " + where, begins.error());
+    return exit_failed;
+  }
+  auto from = begins->front();
+  auto until = log_offset{std::numeric_limits<std::int64_t>::max()};
+  if (what.until) {
+    const auto ends = offset_of(*what.until);
+    if (!ends) {
+      report("cannot find where to end in " + where, ends.error());
       return exit_failed;
     }
-    if (!found->offset)
-      return exit_ok; // No record is that late.
-    from = *found->offset;
-  } else {
-    from = std::get<log_offset>(what.from);
+    until = ends->front();
+    if (from >= until)
+      return exit_ok;
   }
+  const auto goes_on = what.all || what.count || what.until;
   std::optional<log_offset> end;
   int empty = 0;
   auto left = what.count.value_or(std::numeric_limits<std::int64_t>::max());
@@ -58,10 +85,11 @@ exit_code run(const fetch_arguments& what, application& app, printer& out) {
       return exit_failed;
     }
     if (!end)
-      end = what.isolation == isolation_level::read_committed ? got->last_stable_offset
-                                                              : got->high_watermark;
+      end = std::min(until,
+        what.isolation == isolation_level::read_committed ? got->last_stable_offset
+                                                          : got->high_watermark);
     for (const auto& record : got->records) {
-      if (left == 0 || ((what.all || what.count) && record.offset >= *end))
+      if (left == 0 || (goes_on && record.offset >= *end))
         break;
       out.print(what.topic, what.partition, record);
       --left;
@@ -78,7 +106,7 @@ exit_code run(const fetch_arguments& what, application& app, printer& out) {
             end->value())});
       return exit_failed;
     }
-  } while ((what.all || what.count) && left > 0 && from < *end);
+  } while (goes_on && left > 0 && from < *end);
   return exit_ok;
 }
 
@@ -96,9 +124,8 @@ exit_code run(const offsets_arguments& what, application& app, printer& out) {
   }
   auto code = exit_ok;
   for (const auto partition : partitions) {
-    for (const auto& [name, moment] : what.at) {
-      const auto found =
-        app.offset({.topic = what.topic, .partition = partition, .time = moment});
+    for (const auto& [name, where] : what.at) {
+      const auto found = offset_at(app, what, partition, where);
       if (!found) {
         report(
           "cannot ask for the " + name + " offset of " + place(what.topic, partition),

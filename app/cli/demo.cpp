@@ -538,6 +538,9 @@ exit_code run_demo(
     }
     broker = *std::move(started);
     options.brokers = broker->bootstrap();
+    // What a configuration file says is for brokers that are somewhere else.
+    options.use_ssl = false;
+    options.kafka_version.reset();
     tell.say("A cluster of three brokers, in this process: " + broker->bootstrap());
   } else {
     tell.say("The cluster that was named is asked");

@@ -23,13 +23,16 @@ void add_settings(client_arguments& command, const settings& from) {
     stream->commit_interval = options.commit_interval;
     stream->commit_threshold = options.commit_threshold;
     stream->timeout = options.request_timeout;
+  } else if (auto* fetch = std::get_if<fetch_arguments>(&command)) {
+    fetch->timeout = options.request_timeout;
+  } else if (auto* offsets = std::get_if<offsets_arguments>(&command)) {
+    offsets->timeout = options.request_timeout;
+  } else if (auto* commit = std::get_if<commit_arguments>(&command)) {
+    commit->timeout = options.request_timeout;
   }
 }
 
 exit_code run_command(client_arguments command, output_format format, settings from) {
-  // A reader that goes is an error of what is printed, not the program's end by a signal,
-  // to its last moment: what is left is printed then.
-  std::signal(SIGPIPE, SIG_IGN);
   add_settings(command, from);
   printer out{format};
   session with{std::move(from)};
@@ -49,7 +52,10 @@ exit_code run_command(client_arguments command, output_format format, settings f
 } // namespace
 
 int main(int argc, char** argv) {
-  // First of all: durations are read by CAF, whose errors are made of these.
+  // A reader that goes is an error of what is printed, not the program's end by a signal,
+  // from its first moment to its last: help is printed, too.
+  std::signal(SIGPIPE, SIG_IGN);
+  // Before arguments are read: durations are read by CAF, whose errors are made of these.
   cafka::init_global_meta_objects();
   const auto parsed = parse_arguments(argc, argv);
   if (const auto* code = std::get_if<exit_code>(&parsed))

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@ namespace cafka::cli {
 struct parsed_arguments {
   common_arguments common;
   std::variant<demo_arguments, client_arguments> command;
+  /// In place of a command that runs: prints what the table of commands says itself.
+  std::function<exit_code()> print;
 };
 
 /// Adds one command and its options; values land where they belong as they are read.
@@ -30,8 +33,10 @@ public:
     command_->callback([&all, to] { all.command = client_arguments{*to}; });
   }
 
-  /// What every command takes; `output` names the option for how to print, if any.
-  void common(common_arguments& to, const std::string& output = "-o,--output");
+  /// What every command takes.
+  void common(common_arguments& to);
+  /// The same for a command that prints no lines for programs.
+  void common_but_output(common_arguments& to);
 
   void topic(std::string& to);
 
@@ -101,6 +106,18 @@ private:
 
   CLI::App* command_;
 };
+
+/// What a position is, for the help of commands that take one.
+inline constexpr auto positions_epilogue =
+  R"(A position is one of:
+  beginning, earliest     the first record that the log still has
+  end, latest             behind the last one
+  NUMBER                  an offset
+  -NUMBER                 so many before the end
+  @TIME                   the first record at or after it, as @2024-05-01T12:30:00Z,
+                          @1714566600250 (milliseconds since 1970) or @-1h (an hour ago;
+                          ms, s, min, h and d are known). The end where none is that late
+  max-timestamp           the record with the latest time (Kafka 3.0 and later))";
 
 // Each adds a family of commands.
 

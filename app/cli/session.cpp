@@ -1,11 +1,16 @@
+#include <cafka/app/cli/flag_words.hpp>
 #include <cafka/app/cli/session.hpp>
 
 #include <caf/actor_system_config.hpp>
 #include <spdlog/fmt/fmt.h>
+#include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <unistd.h>
 
@@ -14,6 +19,51 @@ namespace cafka::cli {
 namespace {
 
 constexpr milliseconds default_timeout{10'000};
+
+/// How settings are called, once they are read; until then nobody logs.
+flag_words& words() {
+  static flag_words all;
+  return all;
+}
+
+/// Writes a line of the log in the words of the command line.
+class flag_words_formatter final : public spdlog::custom_flag_formatter {
+public:
+  void format(const spdlog::details::log_msg& message, const std::tm& /*time*/,
+    spdlog::memory_buf_t& out) override {
+    const auto text = words().in({message.payload.data(), message.payload.size()});
+    out.append(text.data(), text.data() + text.size());
+  }
+
+  [[nodiscard]] std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<flag_words_formatter>();
+  }
+};
+
+/// What was met last on the way to a broker is told behind what it led to, as
+/// `DISCONNECTED: no broker can be reached: TLS_FAILED: ...`.
+error_code cause_of(const error& why) {
+  auto cause = why.code;
+  auto last = std::string::npos;
+  for (const auto& known : protocol::error_table()) {
+    const auto at = why.detail.rfind(std::string{known.name} + ": ");
+    if (at == std::string::npos || (at != 0 && why.detail[at - 1] != ' ')
+      || (last != std::string::npos && at < last))
+      continue;
+    last = at;
+    cause = known.code;
+  }
+  return cause;
+}
+
+bool is_about_connections(error_code code) {
+  switch (code) {
+  case error_code::connection_failed:
+  case error_code::disconnected:
+  case error_code::timed_out: return true;
+  default: return false;
+  }
+}
 
 std::string_view advice(error_code code) {
   switch (code) {
@@ -24,7 +74,7 @@ std::string_view advice(error_code code) {
   case error_code::illegal_sasl_state:
     return "name a listener of the broker that wants no login, with --brokers HOST:PORT";
   case error_code::tls_failed:
-    return "see what is said of TLS above, and --tls, --ca-file, --cert and --key";
+    return "see what is said of TLS above; cafka metadata --help has the flags for it";
   case error_code::timed_out:
     return "give it more time with --timeout, or see with --verbose what it waits for";
   case error_code::unknown_topic_or_partition:
@@ -71,7 +121,8 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
       to.use_ssl = true;
     }
   };
-  to.use_ssl = to.use_ssl || common.tls || common.tls_no_verify;
+  to.use_ssl =
+    to.use_ssl || common.tls || common.tls_no_verify || common.tls_verify_chain;
   // Named here, a file or directory of CAs is all that is trusted.
   if (!common.ca_file.empty() || !common.ca_dir.empty())
     ssl.cacertfile = ssl.cacertdir = {};
@@ -87,6 +138,9 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
   take(common.cert, ssl.certfile);
   take(common.key, ssl.keyfile);
   take(common.crl_file, ssl.crlfile);
+  take(common.server_name, ssl.server_name);
+  if (common.tls_verify_chain)
+    ssl.verify = ssl_verify::verify_chain;
   if (common.tls_no_verify) {
     ssl.verify = ssl_verify::verify_none;
     // Nothing of the configuration file is looked up then.
@@ -106,14 +160,74 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
   return done{};
 }
 
+std::string environment(const char* name) {
+  const auto* value = std::getenv(name);
+  return value == nullptr ? std::string{} : std::string{value};
+}
+
+/// The configuration file to read; empty: none.
+std::string file_for(const common_arguments& common) {
+  if (!common.config_file.empty())
+    return common.config_file;
+  if (auto named = environment("CAFKA_CONFIG"); !named.empty())
+    return named;
+  auto directory = environment("XDG_CONFIG_HOME");
+  if (directory.empty()) {
+    const auto home = environment("HOME");
+    if (home.empty())
+      return {};
+    directory = home + "/.config";
+  }
+  auto usual = directory + "/cafka.conf";
+  std::error_code ignored;
+  return std::filesystem::exists(usual, ignored) ? usual : std::string{};
+}
+
+/// The names of what the block `cafka` sets, as `ssl_options.verify`.
+std::set<std::string> settings_of(const caf::settings& content) {
+  std::set<std::string> result;
+  if (const auto* block = caf::get_if<caf::settings>(&content, "cafka")) {
+    for (const auto& [name, value] : *block) {
+      result.emplace(name);
+      if (const auto* inner = caf::get_if<caf::settings>(&value)) {
+        for (const auto& each : *inner)
+          result.insert(std::string{name} + '.' + std::string{each.first});
+      }
+    }
+  }
+  return result;
+}
+
+/// Of what the file has set, what the command line leaves as it is.
+std::set<std::string> not_changed(
+  std::set<std::string> made, const common_arguments& common) {
+  const auto changed = [&](bool here, const char* name) {
+    if (here)
+      made.erase(name);
+  };
+  changed(!common.ca_file.empty() || !common.ca_dir.empty(), "ssl_options.cacertfile");
+  changed(!common.ca_file.empty() || !common.ca_dir.empty(), "ssl_options.cacertdir");
+  changed(!common.cert.empty(), "ssl_options.certfile");
+  changed(!common.cert.empty() || !common.key.empty(), "ssl_options.keyfile");
+  changed(!common.crl_file.empty(), "ssl_options.crlfile");
+  changed(!common.server_name.empty(), "ssl_options.server_name");
+  changed(!common.key_password_file.empty(), "ssl_options.password");
+  changed(common.tls_no_verify || common.tls_verify_chain, "ssl_options.verify");
+  changed(common.receive_max_bytes.has_value(), "receive_max_bytes");
+  changed(common.timeout.has_value(), "request_timeout");
+  changed(!common.kafka_version.empty(), "kafka_version");
+  return made;
+}
+
 } // namespace
 
 void report(std::string_view what, const error& why) {
-  auto text = fmt::format("cafka: {}: {}\n", what, to_string(why));
-  if (const auto meaning = protocol::text(why.code);
-      !meaning.empty() && why.code != error_code::invalid_argument)
+  auto text = fmt::format("cafka: {}: {}\n", what, words().in(to_string(why)));
+  const auto cause = is_about_connections(why.code) ? cause_of(why) : why.code;
+  if (const auto meaning = protocol::text(cause);
+      !meaning.empty() && cause != error_code::invalid_argument)
     text += fmt::format("  why: {}\n", meaning);
-  if (const auto hint = advice(why.code); !hint.empty())
+  if (const auto hint = advice(cause); !hint.empty())
     text += fmt::format("  try: {}\n", hint);
   std::fputs(text.c_str(), stderr);
 }
@@ -134,27 +248,31 @@ result<settings> read_settings(const common_arguments& common) {
   result.config = std::make_unique<configuration>();
   bool timeout_is_set = false;
   bool level_is_set = false;
-  if (!common.config_file.empty()) {
-    std::ifstream file{common.config_file};
+  if (const auto file_name = file_for(common); !file_name.empty()) {
+    std::ifstream file{file_name};
     if (!file.is_open())
-      return error{
-        error_code::invalid_argument, common.config_file + " cannot be opened"};
+      return error{error_code::invalid_argument, file_name + " cannot be opened"};
     if (const auto wrong = result.config->parse({}, file); !wrong.empty())
-      return error{
-        error_code::invalid_argument, common.config_file + ": " + to_string(wrong)};
+      return error{error_code::invalid_argument, file_name + ": " + to_string(wrong)};
     auto options = options_from(caf::content(*result.config));
     if (!options)
       return error{
-        error_code::invalid_argument, common.config_file + ": " + options.error().detail};
+        error_code::invalid_argument, file_name + ": " + options.error().detail};
     result.options = *std::move(options);
-    const auto* block =
-      caf::get_if<caf::settings>(&caf::content(*result.config), "cafka");
-    timeout_is_set = block != nullptr && block->contains("request_timeout");
-    level_is_set = block != nullptr && block->contains("log_level");
-    result.names_brokers = block != nullptr && block->contains("brokers");
+    const auto made = settings_of(caf::content(*result.config));
+    timeout_is_set = made.contains("request_timeout");
+    level_is_set = made.contains("log_level");
+    result.names_brokers = !common.config_file.empty() && made.contains("brokers");
+    words() = flag_words{not_changed(made, common)};
   }
-  if (!common.brokers.empty())
+  const auto of_environment = environment("CAFKA_BROKERS");
+  if (!common.brokers.empty()) {
     result.options.brokers = common.brokers;
+  } else if (!of_environment.empty() && !result.names_brokers) {
+    if (const auto read = protocol::parse_endpoints(of_environment); !read)
+      return error{error_code::invalid_argument, "CAFKA_BROKERS: " + read.error().detail};
+    result.options.brokers = of_environment;
+  }
   if (!common.kafka_version.empty()) {
     if (auto wrong =
           read_kafka_version(common.kafka_version, result.options.kafka_version);
@@ -184,7 +302,9 @@ void set_up_log() {
   logger->set_level(spdlog::level::trace);
   // On a terminal a line may meet the one that shows how far the work is.
   const std::string begin = ::isatty(STDERR_FILENO) == 1 ? "\r\033[K" : "";
-  logger->set_pattern(begin + "%H:%M:%S.%e %^%l%$ %v");
+  auto lines = std::make_unique<spdlog::pattern_formatter>();
+  lines->add_flag<flag_words_formatter>('*').set_pattern(begin + "%H:%M:%S.%e %^%l%$ %*");
+  logger->set_formatter(std::move(lines));
 }
 
 result<done> session::connect() {

@@ -1,7 +1,7 @@
 #include <cafka/app/cli/commands.hpp>
 #include <cafka/app/cli/committer.hpp>
 #include <cafka/app/cli/interruption.hpp>
-#include <cafka/app/cli/log_offsets.hpp>
+#include <cafka/app/cli/offsets_of.hpp>
 #include <cafka/app/cli/session.hpp>
 #include <cafka/app/cli/text.hpp>
 
@@ -98,7 +98,7 @@ public:
       report("cannot stream " + what_.topic, opened.error());
       return exit_failed;
     }
-    while (!over_ && !(what_.exit_at_end && open_.empty()))
+    while (!over_ && !(has_end_ && open_.empty()))
       step();
     // What the last batches had to say.
     if (const auto rest = consumer_.poll(milliseconds{0}); rest && !over_)
@@ -114,7 +114,7 @@ public:
 private:
   /// A partition that is read.
   struct partition_state {
-    /// Where it ends; of no meaning without `exit_at_end`.
+    /// Where reading ends; of no meaning without `has_end_`.
     log_offset end = -1;
     /// All before it has been dealt with; -1: nobody knows yet.
     log_offset read_to = -1;
@@ -126,25 +126,26 @@ private:
     const auto partitions = wanted_partitions(app_, what_);
     if (!partitions)
       return partitions.error();
+    for (const auto p : *partitions)
+      open_[p] = {};
+    // Before anything is read: what comes later is not waited for.
+    std::vector<log_offset> log_ends;
     if (what_.exit_at_end) {
-      // Before anything is read: what comes later is not waited for.
-      const auto ends = ask(*partitions, offset_time::latest());
+      auto ends = ask(*partitions, offset_time::latest());
       if (!ends)
         return ends.error();
-      for (std::size_t i = 0; i != partitions->size(); ++i)
-        open_[(*partitions)[i]].end = (*ends)[i];
-    } else {
-      for (const auto p : *partitions)
-        open_[p] = {};
+      log_ends = *std::move(ends);
     }
-    auto starts = find_starts(*partitions);
+    if (const auto found = find_ends(*partitions, log_ends); !found)
+      return found.error();
+    auto starts = find_starts(*partitions, log_ends);
     if (!starts)
       return starts.error();
     for (std::size_t i = 0; i != partitions->size(); ++i) {
       const auto p = (*partitions)[i];
       auto& start = (*starts)[i];
       if (what_.exit_at_end) {
-        const auto found = within_log(what_, p, start, open_[p].end);
+        const auto found = within_log(what_, p, start, log_ends[i]);
         if (!found)
           return found.error();
         start = *found;
@@ -174,42 +175,62 @@ private:
   }
 
   result<std::vector<log_offset>> ask(
-    const std::vector<partition_id>& partitions, offset_time moment) {
-    return log_offsets(
-      app_, what_.topic, partitions, moment, what_.isolation, what_.timeout);
+    const std::vector<partition_id>& partitions, const position& where) {
+    return offsets_of(
+      app_, what_.topic, partitions, where, what_.isolation, what_.timeout);
   }
 
-  result<std::vector<start_at>> find_starts(const std::vector<partition_id>& partitions) {
+  /// Where reading ends in each partition, if it does.
+  result<done> find_ends(const std::vector<partition_id>& partitions,
+    const std::vector<log_offset>& log_ends) {
+    auto ends = log_ends;
+    if (what_.until) {
+      const auto found = ask(partitions, *what_.until);
+      if (!found)
+        return found.error();
+      for (std::size_t i = 0; i != ends.size(); ++i)
+        ends[i] = std::min(ends[i], (*found)[i]);
+      if (ends.empty())
+        ends = *found;
+    }
+    has_end_ = !ends.empty();
+    for (std::size_t i = 0; i != ends.size(); ++i)
+      open_[partitions[i]].end = ends[i];
+    return done{};
+  }
+
+  result<std::vector<start_at>> find_starts(const std::vector<partition_id>& partitions,
+    const std::vector<log_offset>& log_ends) {
     const auto everywhere = [&](start_at where) {
       return std::vector<start_at>(partitions.size(), where);
     };
-    if (!what_.from)
-      return what_.group.empty() ? everywhere(start_at::earliest())
-                                 : stored_starts(app_, what_, partitions);
-    if (const auto* offset = std::get_if<log_offset>(&*what_.from))
-      return everywhere(start_at::offset(*offset));
-    if (const auto* moment = std::get_if<offset_time>(&*what_.from))
-      return everywhere(start_of(*moment));
-    const auto* before = std::get_if<before_end>(&*what_.from);
-    if (before == nullptr)
+    if (!what_.from && what_.group.empty())
+      return everywhere(start_at::earliest());
+    const auto* where = what_.from ? std::get_if<position>(&*what_.from) : nullptr;
+    if (where == nullptr)
       return stored_starts(app_, what_, partitions);
-    const auto firsts = ask(partitions, offset_time::earliest());
-    if (!firsts)
-      return firsts.error();
-    const auto lasts = ask(partitions, offset_time::latest());
-    if (!lasts)
-      return lasts.error();
+    // What needs no answer before the consumer asks.
+    const auto* moment = std::get_if<offset_time>(where);
+    if (moment != nullptr && moment->value != offset_time::max_timestamp().value)
+      return everywhere(start_of(*moment));
+    // Before the end that this run goes to, if it goes to one: the log may have grown.
+    const auto* before = std::get_if<before_end>(where);
+    const auto before_own = before != nullptr && !log_ends.empty();
+    const auto found = ask(partitions, before_own ? offset_time::earliest() : *where);
+    if (!found)
+      return found.error();
     std::vector<start_at> result;
     for (std::size_t i = 0; i != partitions.size(); ++i) {
-      // The end that this run goes to, if it goes to one.
-      const auto end = what_.exit_at_end ? open_[partitions[i]].end : (*lasts)[i];
-      result.push_back(start_at::offset(std::max((*firsts)[i], end + -before->count)));
+      auto at = (*found)[i];
+      if (before_own)
+        at = std::max(at, log_ends[i] + -before->count);
+      result.push_back(start_at::offset(at));
     }
     return result;
   }
 
   void step() {
-    const auto got = consumer_.poll(what_.exit_at_end ? look_for_end : look_around);
+    const auto got = consumer_.poll(has_end_ ? look_for_end : look_around);
     if (!got) {
       fail("cannot stream " + what_.topic, got.error());
       return;
@@ -225,7 +246,7 @@ private:
       over_ = true; // Nobody takes it.
     if (!over_) {
       pass_gaps(got->batches.empty());
-      if (what_.exit_at_end)
+      if (has_end_)
         close_those_at_end();
       look_at_troubles();
     }
@@ -241,7 +262,7 @@ private:
     const auto& end = of->second.end;
     auto& printed = printed_[p];
     for (const auto& record : batch) {
-      if (what_.exit_at_end && record.offset >= end)
+      if (has_end_ && record.offset >= end)
         break;
       if (over_)
         return;
@@ -256,20 +277,20 @@ private:
         return;
       }
     }
-    printed.next = what_.exit_at_end ? std::min(batch.next(), end) : batch.next();
+    printed.next = has_end_ ? std::min(batch.next(), end) : batch.next();
     of->second.read_to = printed.next;
   }
 
   /// What is no record (marks of transactions, gaps) is dealt with, too, once all that
   /// was handed out is printed.
   void pass_gaps(bool idle) {
-    if (!commits_ || (!idle && !what_.exit_at_end))
+    if (!commits_ || (!idle && !has_end_))
       return;
     for (auto& [p, state] : open_) {
       if (state.read_to.value() < 0)
         continue;
       auto at = consumer_.position(what_.topic, p).value_or(-1);
-      if (what_.exit_at_end)
+      if (has_end_)
         at = std::min(at, state.end);
       if (at > state.read_to)
         state.read_to = printed_[p].next = at;
@@ -358,6 +379,8 @@ private:
   printer& out_;
   consumer consumer_;
   std::optional<committer> commits_;
+  /// Whether reading ends somewhere of itself.
+  bool has_end_ = false;
   /// What is still to be read.
   std::map<partition_id, partition_state> open_;
   /// What was printed and is not noted for a commit yet.

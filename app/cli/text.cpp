@@ -43,6 +43,22 @@ bool take(std::string_view& text, char c) {
   return true;
 }
 
+/// `1h` before `now`.
+std::optional<timestamp> time_before(timestamp now, std::string_view text) {
+  static constexpr std::pair<std::string_view, milliseconds> units[] = {
+    {"ms", milliseconds{1}}, {"s", std::chrono::seconds{1}},
+    {"min", std::chrono::minutes{1}}, {"h", std::chrono::hours{1}},
+    {"d", std::chrono::days{1}}};
+  const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto number = parse_number(text.substr(0, digits));
+  const auto* unit = std::ranges::find(
+    units, text.substr(digits), &std::pair<std::string_view, milliseconds>::first);
+  if (!number || unit == std::end(units)
+    || *number > now.time_since_epoch() / unit->second)
+    return std::nullopt;
+  return now - *number * unit->second;
+}
+
 } // namespace
 
 std::string escaped(std::string_view bytes) {
@@ -142,9 +158,15 @@ std::string time_text(timestamp t) {
     time.subseconds().count());
 }
 
-std::optional<timestamp> parse_time(std::string_view text) {
+timestamp current_time() {
+  return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+}
+
+std::optional<timestamp> parse_time(std::string_view text, timestamp now) {
   if (const auto number = parse_number(text))
     return timestamp{milliseconds{*number}};
+  if (take(text, '-'))
+    return time_before(now, text);
   const auto year = take_number(text, 4);
   if (!year || !take(text, '-'))
     return std::nullopt;

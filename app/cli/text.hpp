@@ -31,9 +31,14 @@ using protocol::is_utf8;
 /// `2024-05-01T12:30:00.250Z`; years beyond four digits as milliseconds since the epoch.
 [[nodiscard]] std::string time_text(timestamp t);
 
-/// Reads milliseconds since the Unix epoch, or `2024-05-01T12:30:00Z` with at most three
-/// decimals of a second. Nothing for any other text.
-[[nodiscard]] std::optional<timestamp> parse_time(std::string_view text);
+/// The time now, to the millisecond.
+[[nodiscard]] timestamp current_time();
+
+/// Reads milliseconds since the Unix epoch, `2024-05-01T12:30:00Z` with at most three
+/// decimals of a second, or how long before `now` it was: `-` and a whole number of `ms`,
+/// `s`, `min`, `h` or `d`. Nothing for any other text, and for a time before 1970.
+[[nodiscard]] std::optional<timestamp> parse_time(
+  std::string_view text, timestamp now = current_time());
 
 /// Reads `500ms`, `10s` or `1min`, more than zero, as a configuration file spells it.
 [[nodiscard]] std::optional<milliseconds> parse_duration(const std::string& text);

@@ -12,7 +12,7 @@ namespace {
 /// The member that has just joined `billing`, alone.
 json joined(const cluster& c) {
   const auto run = c.run({"groups", "join", "-G", "billing", "--topic", "orders",
-    "--session-timeout", "10s", "-o", "json"});
+    "--session-timeout", "10s", "-J"});
   REQUIRE(run.exit_code == 0);
   const auto all = objects(run);
   REQUIRE(all.size() == 1);
@@ -28,7 +28,7 @@ TEST_CASE("topics are listed and described") {
   const auto list = c.run({"topics", "list"});
   CHECK(list.exit_code == 0);
   CHECK(list.out == "orders  2 partitions\n");
-  CHECK(objects(c.run({"topics", "list", "--internal", "-o", "json"}))
+  CHECK(objects(c.run({"topics", "list", "--internal", "-J"}))
     == std::vector<json>{{{"name", "orders"}, {"partitions", 2}, {"internal", false}}});
   const auto described = c.run({"topics", "describe", "orders"});
   CHECK(described.exit_code == 0);
@@ -36,7 +36,7 @@ TEST_CASE("topics are listed and described") {
   CHECK(described.lines()[0] == "topic orders  2 partitions");
   CHECK_THAT(described.lines()[2], StartsWith("  partition 1  leader 2  replicas "));
   CHECK(c.run({"topics", "describe"}).out == described.out);
-  const auto as_json = objects(c.run({"topics", "describe", "orders", "-o", "json"}));
+  const auto as_json = objects(c.run({"topics", "describe", "orders", "-J"}));
   REQUIRE(as_json.size() == 1);
   CHECK(as_json[0]["partitions"][1]["leader"] == 2);
 }
@@ -59,7 +59,7 @@ TEST_CASE("the coordinator of a group is found") {
   CHECK(text.exit_code == 0);
   CHECK_THAT(text.out, StartsWith("billing  broker ") && ContainsSubstring("127.0.0.1:"));
   const auto found =
-    objects(c.run({"groups", "coordinator", "--transactional-id", "t", "-o", "json"}));
+    objects(c.run({"groups", "coordinator", "--transactional-id", "t", "-J"}));
   REQUIRE(found.size() == 1);
   CHECK(found[0]["key"] == "t");
   CHECK(found[0]["broker"].get<int>() >= 1);
@@ -68,6 +68,7 @@ TEST_CASE("the coordinator of a group is found") {
 
 TEST_CASE("a group keeps the offsets that are committed for it") {
   const cluster c;
+  // The embedded cluster cannot tell whether a group is known.
   const auto none = c.run({"groups", "offsets", "-G", "billing", "orders"});
   CHECK(none.exit_code == 0);
   CHECK(none.out == "orders/0  -\norders/1  -\n");
@@ -75,12 +76,28 @@ TEST_CASE("a group keeps the offsets that are committed for it") {
     "orders/1=7", "--metadata", "by hand"});
   CHECK(kept.exit_code == 0);
   CHECK(kept.out == "orders/0  42  by hand\norders/1  7  by hand\n");
-  const auto one =
-    c.run({"groups", "offsets", "-G", "billing", "orders/1", "-o", "json"});
+  const auto one = c.run({"groups", "offsets", "-G", "billing", "orders/1", "-J"});
   CHECK(one.exit_code == 0);
   CHECK(objects(one)
     == std::vector<json>{
       {{"topic", "orders"}, {"partition", 1}, {"offset", 7}, {"metadata", "by hand"}}});
+}
+
+TEST_CASE("a group is set to any position") {
+  const cluster c;
+  REQUIRE(
+    c.run({"produce", "-t", "orders", "-p", "0"}, numbered_lines(10)).exit_code == 0);
+  struct commit {
+    std::string position;
+    std::string offset;
+  };
+  const auto f = GENERATE(commit{"beginning", "0"}, commit{"latest", "10"},
+    commit{"-3", "7"}, commit{"4", "4"});
+  const auto kept =
+    c.run({"groups", "commit", "-G", "billing", "orders/0=" + f.position});
+  CHECK(kept.exit_code == 0);
+  CHECK(kept.out == "orders/0  " + f.offset + '\n');
+  CHECK(c.run({"groups", "offsets", "-G", "billing", "orders/0"}).out == kept.out);
 }
 
 TEST_CASE("a member joins, is told what to read, stays, commits and leaves") {
@@ -101,7 +118,7 @@ TEST_CASE("a member joins, is told what to read, stays, commits and leaves") {
     return c.run(args);
   };
   const auto synced =
-    run({"groups", "sync", "--assign", id + "=orders/0,orders/1", "-o", "json"});
+    run({"groups", "sync", "--assign", id + "=orders/0,orders/1", "-J"});
   REQUIRE(synced.exit_code == 0);
   CHECK(objects(synced)[0]["partitions"] == json::array({"orders/0", "orders/1"}));
   const auto alive = run({"groups", "heartbeat"});
@@ -126,7 +143,8 @@ TEST_CASE("wrong usage of topics and groups ends with 2 and a word of what is al
     std::string says;
     std::string help;
   };
-  const auto w = GENERATE(wrong{{"topics"}, "subcommand", "cafka topics --help"},
+  const auto w = GENERATE(
+    wrong{{"topics"}, "a command is missing", "cafka topics --help"},
     wrong{{"topics", "create"}, "NAME", "cafka topics create --help"},
     wrong{{"topics", "create", "x", "--partitions", "0"}, "from 1", "create --help"},
     wrong{{"topics", "create", "x", "--replication-factor", "40000"}, "from 1 to 32767",

@@ -1,5 +1,6 @@
 #include "cli_program.hpp"
 #include <cafka/app/cli/delimited_input.hpp>
+#include <cafka/app/cli/position.hpp>
 #include <cafka/app/cli/progress.hpp>
 #include <cafka/app/cli/record_format.hpp>
 #include <cafka/app/cli/text.hpp>
@@ -179,4 +180,42 @@ TEST_CASE("progress of a known length has a bar, a percentage and the time left"
 TEST_CASE("progress of an unknown length has counts and rates") {
   CHECK(progress_line({12, 999, {}, 1'000ms}, 80) == "999 B  12 records  999 B/s");
   CHECK(progress_line({1, 1'500, {}, 500ms}, 80) == "1.5 kB  1 records  3.0 kB/s");
+}
+
+TEST_CASE("a time is a number, a date, or how long ago it was") {
+  const timestamp now{milliseconds{1'700'000'000'000}};
+  CHECK(parse_time("0", now) == timestamp{});
+  CHECK(parse_time("1970-01-01T00:00:01.5Z", now) == timestamp{1'500ms});
+  CHECK(parse_time("-250ms", now) == now - 250ms);
+  CHECK(parse_time("-90s", now) == now - 90s);
+  CHECK(parse_time("-5min", now) == now - 5min);
+  CHECK(parse_time("-1h", now) == now - 1h);
+  CHECK(parse_time("-2d", now) == now - 48h);
+  for (const auto* wrong : {"-1", "-h", "-1w", "--1h", "-1.5h", "1h", "-", "",
+         "-99999999999999999d", "-9223372036854775807h"})
+    CHECK_FALSE(parse_time(wrong, now));
+}
+
+TEST_CASE("a position is named in the same words everywhere") {
+  const timestamp now{milliseconds{1'700'000'000'000}};
+  const auto moment = [&](const char* text) {
+    const auto read = parse_position(text, now);
+    REQUIRE(read);
+    return std::get<offset_time>(*read).value;
+  };
+  CHECK(moment("beginning") == -2);
+  CHECK(moment("earliest") == -2);
+  CHECK(moment("end") == -1);
+  CHECK(moment("latest") == -1);
+  CHECK(moment("max-timestamp") == -3);
+  CHECK(moment("@-1h") == 1'699'996'400'000);
+  CHECK(moment("-1h") == 1'699'996'400'000);
+  CHECK(moment("@1500") == 1'500);
+  CHECK(moment("@1970-01-01T00:00:02Z") == 2'000);
+  CHECK(moment("1970-01-01T00:00:02Z") == 2'000);
+  CHECK(std::get<log_offset>(*parse_position("42", now)) == log_offset{42});
+  CHECK(std::get<before_end>(*parse_position("-10", now)).count == 10);
+  CHECK(std::get<before_end>(*parse_position("-0", now)).count == 0);
+  for (const auto* wrong : {"", "@", "middle", "@soon", "--5", "@@5", "stored", "-0x1"})
+    CHECK_FALSE(parse_position(wrong, now));
 }

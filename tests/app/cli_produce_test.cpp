@@ -16,10 +16,8 @@ namespace {
 
 /// All records of the topic, both partitions.
 std::vector<json> all_records(const cluster& c) {
-  auto result =
-    objects(c.run({"fetch", "-t", "orders", "-p", "0", "--all", "-o", "json"}));
-  const auto more =
-    objects(c.run({"fetch", "-t", "orders", "-p", "1", "--all", "-o", "json"}));
+  auto result = objects(c.run({"fetch", "-t", "orders", "-p", "0", "--all", "-J"}));
+  const auto more = objects(c.run({"fetch", "-t", "orders", "-p", "1", "--all", "-J"}));
   result.insert(result.end(), more.begin(), more.end());
   return result;
 }
@@ -155,7 +153,7 @@ TEST_CASE("records without a key go to all partitions") {
   std::string input;
   for (int i = 0; i != 4'000; ++i)
     input += std::string(100, 'x') + std::to_string(i) + '\n';
-  const auto run = c.run({"produce", "-t", "orders", "-o", "json"}, input);
+  const auto run = c.run({"produce", "-t", "orders", "-J"}, input);
   REQUIRE(run.exit_code == 0);
   const auto summary = objects(run);
   REQUIRE(summary.size() == 1);

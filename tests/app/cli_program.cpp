@@ -15,8 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;
-
 namespace {
 
 constexpr int patience_ms = 90'000;
@@ -29,20 +27,32 @@ std::vector<std::string> lines_of(const std::string& text) {
   return result;
 }
 
-/// Starts the command line with these as its standard input, output and error.
-pid_t spawn_cafka(std::vector<std::string> args, const std::array<int, 3>& streams) {
-  args.insert(args.begin(), CAFKA_CLI);
-  std::vector<char*> argv;
-  for (auto& arg : args)
-    argv.push_back(arg.data());
-  argv.push_back(nullptr);
+std::vector<char*> pointers_to(std::vector<std::string>& all) {
+  std::vector<char*> result;
+  for (auto& one : all)
+    result.push_back(one.data());
+  result.push_back(nullptr);
+  return result;
+}
+
+/// Starts a program with these as its standard input, output and error.
+pid_t spawn(const std::string& program, std::vector<std::string> args,
+  const std::array<int, 3>& streams, const variables& given = {}) {
+  args.insert(args.begin(), program);
+  // Of two with one name the first counts.
+  auto environment = given;
+  environment.emplace_back("HOME=/no/such/home");
+  if (const auto* path = std::getenv("PATH"))
+    environment.push_back(std::string{"PATH="} + path);
+  const auto argv = pointers_to(args);
+  const auto envp = pointers_to(environment);
   posix_spawn_file_actions_t files;
   REQUIRE(::posix_spawn_file_actions_init(&files) == 0);
   for (int i = 0; i != 3; ++i)
     ::posix_spawn_file_actions_adddup2(&files, streams[static_cast<std::size_t>(i)], i);
   pid_t child = 0;
   const auto spawned =
-    ::posix_spawn(&child, CAFKA_CLI, &files, nullptr, argv.data(), environ);
+    ::posix_spawn(&child, program.c_str(), &files, nullptr, argv.data(), envp.data());
   ::posix_spawn_file_actions_destroy(&files);
   REQUIRE(spawned == 0);
   return child;
@@ -84,7 +94,8 @@ std::string temporary_file::content() const {
   return all.str();
 }
 
-program_run run_cafka(std::vector<std::string> args, const std::string& input) {
+program_run run_program(const std::string& program, std::vector<std::string> args,
+  const std::string& input, const variables& environment) {
   const temporary_file in{input};
   const temporary_file out;
   const temporary_file err;
@@ -92,10 +103,30 @@ program_run run_cafka(std::vector<std::string> args, const std::string& input) {
     ::open(out.path().c_str(), O_WRONLY | O_CLOEXEC),
     ::open(err.path().c_str(), O_WRONLY | O_CLOEXEC)};
   REQUIRE(std::ranges::none_of(streams, [](int fd) { return fd < 0; }));
-  const auto child = spawn_cafka(std::move(args), streams);
+  const auto child = spawn(program, std::move(args), streams, environment);
   std::ranges::for_each(streams, close_once);
   const auto code = end_of(child);
   return {code, out.content(), err.content()};
+}
+
+program_run run_cafka(
+  std::vector<std::string> args, const std::string& input, const variables& environment) {
+  return run_program(CAFKA_CLI, std::move(args), input, environment);
+}
+
+program_run run_cafka_unread(std::vector<std::string> args, const std::string& input) {
+  const temporary_file in{input};
+  const temporary_file err;
+  std::array<int, 2> out{};
+  REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
+  close_once(out[0]);
+  std::array<int, 3> streams{::open(in.path().c_str(), O_RDONLY | O_CLOEXEC), out[1],
+    ::open(err.path().c_str(), O_WRONLY | O_CLOEXEC)};
+  REQUIRE(std::ranges::none_of(streams, [](int fd) { return fd < 0; }));
+  const auto child = spawn(CAFKA_CLI, std::move(args), streams);
+  std::ranges::for_each(streams, close_once);
+  const auto code = end_of(child);
+  return {code, {}, err.content()};
 }
 
 running_cafka::running_cafka(std::vector<std::string> args) {
@@ -108,7 +139,7 @@ running_cafka::running_cafka(std::vector<std::string> args) {
   REQUIRE((::grantpt(terminal_) == 0 && ::unlockpt(terminal_) == 0));
   auto err = ::open(::ptsname(terminal_), O_RDWR | O_NOCTTY | O_CLOEXEC);
   REQUIRE(err >= 0);
-  child_ = spawn_cafka(std::move(args), {in[0], out[1], err});
+  child_ = spawn(CAFKA_CLI, std::move(args), {in[0], out[1], err});
   close_once(in[0]);
   close_once(out[1]);
   close_once(err);

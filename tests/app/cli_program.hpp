@@ -14,8 +14,21 @@ struct program_run {
   [[nodiscard]] std::vector<std::string> lines() const;
 };
 
+/// Environment variables as `NAME=VALUE`.
+using variables = std::vector<std::string>;
+
+/// Runs a program to its end. It has no environment but `PATH`, `HOME`, which is no
+/// directory, and what is given: nobody's own settings change what the tests see.
+program_run run_program(const std::string& program, std::vector<std::string> args,
+  const std::string& input = {}, const variables& environment = {});
+
 /// Runs the command line to its end.
-program_run run_cafka(std::vector<std::string> args, const std::string& input = {});
+program_run run_cafka(std::vector<std::string> args, const std::string& input = {},
+  const variables& environment = {});
+
+/// The same with a standard output that nobody reads, from the start; `out` stays empty.
+program_run run_cafka_unread(
+  std::vector<std::string> args, const std::string& input = {});
 
 /// The command line while it runs: its standard input and output are pipes, its standard
 /// error is a terminal. What does not happen within a minute and a half fails the test.

@@ -55,11 +55,60 @@ TEST_CASE("a stream begins where it is told") {
   };
   const auto f = GENERATE(from{"beginning", "0 1 2 3 4 5 6 7 8 9 "}, from{"end", ""},
     from{"7", "7 8 9 "}, from{"-2", "8 9 "}, from{"-100", "0 1 2 3 4 5 6 7 8 9 "},
-    from{"-0", ""}, from{"@2099-01-01T00:00:00Z", ""});
+    from{"-0", ""}, from{"@2099-01-01T00:00:00Z", ""},
+    from{"earliest", "0 1 2 3 4 5 6 7 8 9 "}, from{"latest", ""});
   const auto run =
     c.run({"stream", "-t", "orders", "-p", "0", "-e", "-o", f.offset, "-f", "%o "});
   CHECK(run.exit_code == 0);
   CHECK(run.out == f.prints);
+  // The same words for one fetch after the other.
+  const auto fetched =
+    c.run({"fetch", "-t", "orders", "--all", "-o", f.offset, "--json"});
+  CHECK(fetched.exit_code == 0);
+  std::string offsets;
+  for (const auto& r : objects(fetched))
+    offsets += std::to_string(r["offset"].get<int>()) + ' ';
+  CHECK(offsets == f.prints);
+}
+
+TEST_CASE("reading ends where it is told") {
+  const filled_cluster c;
+  struct until {
+    std::vector<std::string> options;
+    std::string prints;
+  };
+  const auto f =
+    GENERATE(until{{"-u", "3"}, "0 1 2 "}, until{{"-o", "4", "--until", "7"}, "4 5 6 "},
+      until{{"--until", "-8"}, "0 1 "}, until{{"-o", "-4", "-u", "end"}, "6 7 8 9 "},
+      until{{"-u", "beginning"}, ""}, until{{"-o", "8", "-u", "3"}, ""},
+      until{{"-o", "2", "-o", "e@2099-01-01T00:00:00Z"}, "2 3 4 5 6 7 8 9 "},
+      until{{"-u", "1000", "--timeout", "5s", "-e"}, "0 1 2 3 4 5 6 7 8 9 "});
+  std::vector<std::string> args{"stream", "-t", "orders", "-p", "0", "-f", "%o "};
+  args.insert(args.end(), f.options.begin(), f.options.end());
+  const auto run = c.run(args);
+  CHECK(run.exit_code == 0);
+  CHECK(run.out == f.prints);
+  if (f.options.back() == "-e")
+    return; // A fetch never waits for what is not there yet.
+  args = {"fetch", "-t", "orders", "--json"};
+  args.insert(args.end(), f.options.begin(), f.options.end());
+  const auto fetched = c.run(args);
+  CHECK(fetched.exit_code == 0);
+  std::string offsets;
+  for (const auto& r : objects(fetched))
+    offsets += std::to_string(r["offset"].get<int>()) + ' ';
+  CHECK(offsets == f.prints);
+}
+
+TEST_CASE("a stream waits for the offset that is its end") {
+  const filled_cluster c;
+  running_cafka program{
+    c.args({"stream", "-t", "orders", "-p", "0", "-u", "11", "-f", "%o\n"})};
+  program.read_lines(10);
+  REQUIRE(c.run({"produce", "-t", "orders", "-p", "0"}, "a\nb\n").exit_code == 0);
+  const auto end = program.wait();
+  CHECK(end.exit_code == 0);
+  CHECK(end.lines().size() == 11);
 }
 
 TEST_CASE("a stream prints by a format, and nothing else") {
@@ -185,7 +234,7 @@ TEST_CASE("wrong options of stream are told with what is allowed") {
     std::vector<std::string> args;
     std::string says;
   };
-  const auto w = GENERATE(wrong{{"-o", "middle"}, "beginning, end, stored"},
+  const auto w = GENERATE(wrong{{"-o", "middle"}, "stored, beginning (or earliest), end"},
     wrong{{"-o", "@soon"}, "@2024-05-01T12:30:00Z"}, wrong{{"-o", "--5"}, "-NUMBER"},
     wrong{{"-o", "stored"}, "--group"},
     wrong{{"-f", "%s %y"}, "character 4 of \"%s %y\""},

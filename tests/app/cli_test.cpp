@@ -96,7 +96,7 @@ TEST_CASE("every codec that the cluster knows carries lines to and fro") {
     {"produce", "-t", "orders", "-p", "0", "--compression", codec, "--output", "json"},
     numbered_lines(500));
   REQUIRE(produced.exit_code == 0);
-  const auto fetched = c.run({"fetch", "-t", "orders", "--all", "-o", "json"});
+  const auto fetched = c.run({"fetch", "-t", "orders", "--all", "-J"});
   REQUIRE(fetched.exit_code == 0);
   const auto records = objects(fetched);
   REQUIRE(records.size() == 500);
@@ -142,7 +142,7 @@ TEST_CASE("what needs several fetches comes whole and once") {
     {"produce", "-t", "orders", "-p", "0", "--batch-size", "10"}, numbered_lines(1'000));
   REQUIRE(produced.exit_code == 0);
   const auto fetched =
-    c.run({"fetch", "-t", "orders", "--all", "--max-bytes", "1", "-o", "json"});
+    c.run({"fetch", "-t", "orders", "--all", "--max-bytes", "1", "-J"});
   REQUIRE(fetched.exit_code == 0);
   const auto records = objects(fetched);
   REQUIRE(records.size() == 1'000);
@@ -168,6 +168,10 @@ TEST_CASE("offsets are told for one and for all partitions") {
        "orders/1  earliest  0\norders/1  latest  2\n");
   const auto one = c.run({"offsets", "--topic", "orders", "--partition", "1", "--at",
     "latest", "--output", "json"});
+  CHECK(c.run({"offsets", "-t", "orders", "-p", "1", "--at", "-1", "--at", "end", "--at",
+                "beginning"})
+          .out
+    == "orders/1  -1  1\norders/1  end  2\norders/1  beginning  0\n");
   CHECK(one.exit_code == 0);
   CHECK(objects(one)
     == std::vector<json>{{{"topic", "orders"}, {"partition", 1}, {"at", "latest"},
@@ -198,7 +202,7 @@ TEST_CASE("api-versions lists what a broker knows") {
   const auto text = c.run({"api-versions"});
   CHECK(text.exit_code == 0);
   CHECK_THAT(text.out, ContainsSubstring("  0  Produce  0 to "));
-  const auto run = c.run({"api-versions", "--broker", "2", "-o", "json"});
+  const auto run = c.run({"api-versions", "--broker", "2", "-J"});
   CHECK(run.exit_code == 0);
   const auto apis = objects(run);
   REQUIRE_FALSE(apis.empty());
@@ -277,7 +281,8 @@ TEST_CASE("wrong usage ends with 2 and a word of what is allowed") {
     wrong{{"produce"}, "--topic"}, wrong{{"fetch", "-t", "x", "--bogus"}, "--bogus"},
     wrong{{"fetch", "-t", "x", "-p", "-1"}, "partition"},
     wrong{{"fetch", "-t", "x", "-p", "4294967296"}, "a partition's number"},
-    wrong{{"fetch", "-t", "x", "--offset", "yesterday"}, "earliest, latest"},
+    wrong{{"fetch", "-t", "x", "--offset", "yesterday"},
+      "beginning (or earliest), end (or latest)"},
     wrong{{"fetch", "-t", "x", "--count", "many"}, "a number of records"},
     wrong{{"offsets", "-t", "x", "--at", "2024-13-01T00:00:00Z"}, "2024-05-01T12:30:00Z"},
     wrong{
@@ -285,6 +290,10 @@ TEST_CASE("wrong usage ends with 2 and a word of what is allowed") {
     wrong{{"produce", "-t", "x", "--acks", "2"}, "0, 1 or all"},
     wrong{{"produce", "-t", "x", "--header", "nothing"}, "NAME=VALUE"},
     wrong{{"metadata", "--output", "xml"}, "text or json"},
+    wrong{{"metadata", "--output", "json", "-J"}, "--json"},
+    wrong{{"fetch", "-t", "x", "-o", "stored"}, "beginning (or earliest)"},
+    wrong{{"offsets", "-t", "x", "--at", "@-1w"}, "@-1h"},
+    wrong{{"metadata", "--tls-verify-chain", "--tls-no-verify"}, "--tls-no-verify"},
     wrong{{"metadata", "--timeout", "0s"}, "500ms, 10s or 1min"},
     wrong{{"metadata", "--timeout", "soon"}, "500ms, 10s or 1min"},
     wrong{{"metadata", "--brokers", "a:b"}, "a:b"},
@@ -331,8 +340,8 @@ TEST_CASE("help names every command, every option and the exit codes") {
           "--record-key", "--null", "--header", "--timestamp", "--compression", "--acks",
           "--batch-size", "--quiet", "--output"}},
       {{"fetch"},
-        {"--topic", "--partition", "--offset", "--all", "--count", "--max-bytes",
-          "--read-committed", "--output"}},
+        {"--topic", "--partition", "--offset", "--until", "--all", "--count",
+          "--max-bytes", "--read-committed", "--output"}},
       {{"stream"},
         {"--topic", "--partition", "--offset", "--exit", "--count", "--group", "--format",
           "--null", "--read-committed", "--output", "%R"}},

@@ -119,6 +119,93 @@ TEST_CASE("cafka and kcat begin at the same records") {
       {"-C", "-q", "-t", topic, "-p", "0", "-o", "s@" + moment, "-e", "-f", "%o\\n"}));
 }
 
+TEST_CASE("cafka and kcat end at the same time") {
+  cli_service c;
+  const auto topic = c.kafka.create_topic("range");
+  for (int i = 0; i != 10; ++i)
+    c.cafka({"produce", "-t", topic, "-q", "--timestamp",
+              std::to_string(1'700'000'000'000 + i * 1'000)},
+      "x\n");
+  const std::vector<std::string> range{"-t", topic, "-p", "0", "-o", "s@1700000003000",
+    "-o", "e@1700000006000", "-f", "%o "};
+  auto ours = range;
+  ours.insert(ours.begin(), "stream");
+  auto theirs = range;
+  theirs.insert(theirs.begin(), {"-C", "-q", "-e"});
+  CHECK(c.cafka(ours) == "3 4 5 ");
+  CHECK(c.kcat(theirs) == "3 4 5 ");
+}
+
+TEST_CASE("times back from now are where reading begins and ends") {
+  cli_service c;
+  const auto topic = c.kafka.create_topic("ago");
+  for (const auto* ago : {"-3d", "-2d", "-1h"})
+    c.cafka({"produce", "-t", topic, "-q", "--timestamp", ago}, "x\n");
+  const auto read = [&](std::vector<std::string> args) {
+    args.insert(args.begin(), {"stream", "-t", topic, "-e", "-f", "%o "});
+    return c.cafka(args);
+  };
+  CHECK(read({"-o", "@-50h"}) == "1 2 ");
+  CHECK(read({"-o", "@-50h", "-u", "@-2h"}) == "1 ");
+  CHECK(read({"--until", "@-90min"}) == "0 1 ");
+  CHECK(read({"-o", "@-1s"}).empty());
+  CHECK(lines(c.cafka({"fetch", "-t", topic, "-o", "-50h", "-u", "@-2h"})).size() == 1);
+  CHECK(
+    c.cafka({"groups", "commit", "-G", topic, topic + "/0=@-50h"}) == topic + "/0  1\n");
+  CHECK_THAT(c.cafka({"offsets", "-t", topic, "--at", "@-50h"}),
+    StartsWith(topic + "/0  @-50h  1  "));
+}
+
+TEST_CASE("a group that has committed nothing anywhere is told to be unknown") {
+  cli_service c;
+  const auto topic = c.kafka.create_topic("unknown-group");
+  const auto group = topic + "-group";
+  for (const auto& of :
+    std::vector<std::vector<std::string>>{{}, {topic}, {topic + "/0"}}) {
+    std::vector<std::string> args{"groups", "offsets", "-G", group};
+    args.insert(args.end(), of.begin(), of.end());
+    const auto unknown = c.run(args);
+    CHECK(unknown.status == 1);
+    CHECK(unknown.out.empty());
+    CHECK_THAT(unknown.err, StartsWith("cafka: no group " + group + " is known"));
+  }
+  c.cafka({"groups", "commit", "-G", group, topic + "/0=end"});
+  CHECK(c.cafka({"groups", "offsets", "-G", group}) == topic + "/0  0\n");
+  // A group that is known need not have committed everywhere.
+  const auto other = c.kafka.create_topic("unknown-group-other");
+  CHECK(c.cafka({"groups", "offsets", "-G", group, other}) == other + "/0  -\n");
+}
+
+TEST_CASE("a certificate that is refused is told in flags, and as what it is") {
+  kafka_cluster kafka;
+  const auto metadata = [](const std::string& listener, std::vector<std::string> flags) {
+    flags.insert(flags.begin(),
+      {CAFKA_CLI, "metadata", "--brokers", kafka_cluster::brokers(listener)});
+    return run_program(flags);
+  };
+  const auto ca = kafka_cluster::certificate("ca.crt");
+  const auto unknown = metadata("TLS", {"--tls"});
+  CHECK(unknown.status == 1);
+  CHECK_THAT(unknown.err,
+    ContainsSubstring("put that CA into --ca-file or --ca-dir")
+      && ContainsSubstring("try: see what is said of TLS"));
+  const auto host = metadata("WRONG_HOST", {"--ca-file", ca});
+  CHECK(host.status == 1);
+  CHECK_THAT(host.err, ContainsSubstring("or use --server-name"));
+  const auto plain = metadata("TLS", {});
+  CHECK_THAT(plain.err, ContainsSubstring("use --tls, or use its plaintext port"));
+  for (const auto& run : {unknown, host, plain}) {
+    INFO(run.err);
+    CHECK(run.err.find("listens there") == std::string::npos);
+    CHECK(run.err.find("cacertfile") == std::string::npos);
+    CHECK(run.err.find("use_ssl") == std::string::npos);
+  }
+  CHECK(metadata("WRONG_HOST", {"--ca-file", ca, "--tls-verify-chain"}).status == 0);
+  CHECK(
+    metadata("WRONG_HOST", {"--ca-file", ca, "--server-name", "elsewhere.example"}).status
+    == 0);
+}
+
 TEST_CASE("keys lead to the partitions to which the Java client's way leads them") {
   cli_service c;
   const auto ours = c.kafka.create_topic("keys-by-cafka", 5);
@@ -235,7 +322,7 @@ TEST_CASE("each topic that cannot be made or deleted says why") {
     ContainsSubstring("cannot create topic " + there + ": TOPIC_ALREADY_EXISTS")
       && ContainsSubstring("try: cafka topics describe"));
   const auto wide = c.run({"topics", "create", unique_name("wide"), "--partitions", "1",
-    "--replication-factor", "9", "-o", "json"});
+    "--replication-factor", "9", "-J"});
   CHECK(wide.status == 1);
   CHECK_THAT(wide.out, ContainsSubstring("\"error\":\"INVALID_REPLICATION_FACTOR\""));
   const auto gone = c.run({"topics", "delete", fresh, "never-was"});

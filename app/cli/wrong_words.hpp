@@ -1,0 +1,31 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace CLI {
+class App;
+}
+
+namespace cafka::cli {
+
+/// A word of the command line that means nothing where it stands.
+struct wrong_word {
+  std::string says;
+  /// The command line as it may be meant, or where to look.
+  std::string try_this;
+};
+
+/// Finds the first such word in a command line that was refused, the program's name left
+/// out; nothing where each has a meaning.
+[[nodiscard]] std::optional<wrong_word> find_wrong_word(
+  const CLI::App& root, std::span<const char* const> words);
+
+/// Of `known`, what `word` was probably meant to be: at most a third of it is mistyped.
+/// Empty: nothing is near.
+[[nodiscard]] std::string_view nearest(
+  std::string_view word, std::span<const std::string> known);
+
+} // namespace cafka::cli

@@ -2,6 +2,7 @@
 #include <cafka/app/cli/text.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/protocol/endpoint.hpp>
+#include <cafka/version.hpp>
 
 #include <iostream>
 

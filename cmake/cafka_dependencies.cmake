@@ -50,6 +50,10 @@ if(NOT CAF_FOUND)
 elseif(CAF_VERSION VERSION_LESS 0.18)
   message(FATAL_ERROR "cafka needs CAF 0.18 or newer, and ${CAF_DIR} is ${CAF_VERSION}")
 endif()
+if(NOT TARGET CAF::io AND (CAFKA_BUILD_TESTS OR CAFKA_BUILD_EXAMPLES))
+  message(FATAL_ERROR "The CAF in ${CAF_DIR} has no module io, which tests and examples need: set "
+    "CAF_ROOT to one that has, or CAFKA_BUILD_TESTS and CAFKA_BUILD_EXAMPLES to OFF")
+endif()
 message(STATUS "Found CAF: ${CAF_DIR} (${CAF_VERSION})")
 
 # The command line, the tests and the benchmarks. librdkafka is the broker of the command

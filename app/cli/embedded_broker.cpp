@@ -101,9 +101,9 @@ result<std::unique_ptr<embedded_broker>> embedded_broker::start(
   auto content = std::make_unique<impl>(library);
   const auto& lib = content->lib;
   if (!lib.why_not().empty())
-    return error{error_code::unknown_server_error,
+    return error{error_code::not_found,
       "the embedded broker is librdkafka's, which cannot be loaded (" + lib.why_not()
-        + "): install it (Debian's package librdkafka1), or name a cluster"};
+        + "): install it (Debian's package librdkafka1), or name a cluster by --brokers"};
   std::array<char, 512> why{};
   auto* conf = lib.conf_new();
   // It would write to standard error; what matters comes back as a code.

@@ -6,8 +6,9 @@ namespace cafka::cli {
 namespace {
 
 error none() {
-  return {error_code::unknown_server_error,
-    "this cafka was built without librdkafka, whose broker it is: name a cluster"};
+  return {error_code::not_found,
+    "the embedded broker is librdkafka's, and this cafka was built without that: name a "
+    "cluster by --brokers"};
 }
 
 } // namespace

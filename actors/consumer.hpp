@@ -110,7 +110,7 @@ struct topic_partition {
 
 /// How a consumer behaves; see docs/consumer.md.
 struct consumer_options {
-  /// Unique among the application's consumers; the label of its metrics.
+  /// Unique among the application's consumers; a label of metrics: without " and \.
   std::string name = "consumer";
   /// Most bytes of one answer; a first batch that is larger comes all the same.
   std::size_t fetch_max_bytes = 50 * 1024 * 1024;

@@ -29,8 +29,8 @@ error consumer_core::check(const consumer_options& o) {
       return {};
     return refused(key, number(x), "from " + number(min) + " to " + number(max));
   };
-  if (o.name.empty())
-    return refused("name", "\"\"", "a text that is not empty");
+  if (auto wrong = check_metric_name(o.name); wrong.code != error_code::none)
+    return wrong;
   if (const auto to = caf::actor_cast<caf::strong_actor_ptr>(o.deliver_to);
       to != nullptr && to->node() != to->home_system->node())
     return refused("deliver_to", "an actor on another node",

@@ -1,12 +1,14 @@
 #include <cafka/actors/consumer_metrics.hpp>
 
 #include <array>
+#include <string_view>
 
 namespace cafka::actors {
 
 namespace {
 
-constexpr const char* prefix = "cafka.consumer";
+// CAF takes no pointer to characters where clang compiles it.
+constexpr std::string_view prefix = "cafka.consumer";
 
 /// Upper bounds of latencies, in seconds.
 constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
@@ -17,15 +19,17 @@ constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.0
 consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& owner) {
   const auto consumer = metric_name(sys, "consumer", owner);
   auto& all = sys.metrics();
-  const auto counter = [&](const char* name, const char* help, const char* unit = "1") {
+  const auto counter = [&](std::string_view name, std::string_view help,
+                         std::string_view unit = "1") {
     return all.counter_family(prefix, name, {"consumer"}, help, unit, true)
       ->get_or_add({{"consumer", consumer}});
   };
-  const auto gauge = [&](const char* name, const char* help, const char* unit = "1") {
+  const auto gauge = [&](std::string_view name, std::string_view help,
+                       std::string_view unit = "1") {
     return all.gauge_family(prefix, name, {"consumer"}, help, unit)
       ->get_or_add({{"consumer", consumer}});
   };
-  const auto request_latency = [&](const char* api) {
+  const auto request_latency = [&](std::string_view api) {
     return all
       .histogram_family<double>(prefix, "request-latency", {"consumer", "api"},
         latency_bounds, "From a request to its answer.", "seconds")

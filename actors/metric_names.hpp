@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cafka/protocol/result.hpp>
+
 #include <caf/actor_system.hpp>
 #include <caf/telemetry/gauge.hpp>
 #include <caf/telemetry/metric_registry.hpp>
@@ -8,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace cafka::actors {
 
@@ -17,6 +20,12 @@ inline constexpr const char* other_names = "other";
 /// How many owners of a kind get metrics under their own names.
 inline constexpr std::size_t most_metric_names = 128;
 
+/// Error `invalid_argument` for what cannot be the name of a producer or consumer: an
+/// empty text, one that is not UTF-8 or longer than 500 bytes, one with a control
+/// character, a quotation mark (") or a backslash. CAF writes names into Prometheus' page
+/// as they are, and a single one of those makes all of the page unreadable.
+[[nodiscard]] protocol::error check_metric_name(const std::string& name);
+
 /// The label for the metrics of an owner of this kind: its name, if it is one of the
 /// first `most_metric_names` in the actor system, and otherwise `other`.
 ///
@@ -24,7 +33,7 @@ inline constexpr std::size_t most_metric_names = 128;
 /// one after the other: names that are made up for a while must not add to them for ever.
 /// Those under `other` count together, so that a gauge is changed by differences.
 [[nodiscard]] std::string metric_name(
-  caf::actor_system& sys, const char* kind, const std::string& name);
+  caf::actor_system& sys, std::string_view kind, const std::string& name);
 
 /// A part of a gauge that several may share. Any thread.
 class gauge_share {

@@ -48,7 +48,7 @@ struct producer_stall {
 
 /// How a producer behaves; see docs/producer.md.
 struct producer_options {
-  /// Unique among the application's producers; the label of its metrics.
+  /// Unique among the application's producers; a label of metrics: without " and \.
   std::string name = "producer";
   /// How long a record may wait for others to share its batch; zero: not at all, but
   /// records that come while a request is under way share the next one. Less than

@@ -11,7 +11,6 @@
 #include <algorithm>
 #include <exception>
 #include <random>
-#include <ranges>
 #include <unordered_map>
 #include <utility>
 
@@ -92,7 +91,8 @@ public:
       }
     };
     // What ends the actor may end it in the middle of what was to be done.
-    std::ranges::for_each(doing_ | std::views::drop(done_), take);
+    std::for_each(
+      doing_.begin() + static_cast<std::ptrdiff_t>(done_), doing_.end(), take);
     auto rest = machine_.take_actions();
     std::ranges::for_each(rest, take);
     update_metrics();

@@ -46,8 +46,8 @@ error producer_core::check(const producer_options& o) {
     return refused(key, number(x.count()) + "ms",
       "from " + number(min) + " to " + number(INT32_MAX) + "ms");
   };
-  if (o.name.empty())
-    return refused("name", "\"\"", "a text that is not empty");
+  if (auto wrong = check_metric_name(o.name); wrong.code != error_code::none)
+    return wrong;
   constexpr std::size_t gigabyte = std::size_t{1} << 30;
   for (const auto& wrong : {between("batch_size", o.batch_size, 1, gigabyte),
          between("max_request_size", o.max_request_size, 1'024, gigabyte),
@@ -189,7 +189,7 @@ void producer_core::tell(protocol::delivery_report x) const noexcept {
   if (options.on_delivery)
     contain("on_delivery", [&] { options.on_delivery(report); });
   for (const auto& [place, done] : x.callbacks) {
-    contain("a record's callback", [&] {
+    contain("a record's callback", [&, &place = place, &done = done] {
       if (report.error.code != error_code::none)
         done(report.error);
       else

@@ -233,8 +233,8 @@ tls_stream::outcome tls_stream::what_stops(int returned) {
     return {next::writable, 0, {}};
   case SSL_ERROR_ZERO_RETURN: return ended("closed by the peer");
   default:
-    return end_.emplace(next::failed, 0,
-      failure_words(up_ ? "TLS" : "the TLS handshake", findings_, *options_));
+    return end_.emplace(outcome{next::failed, 0,
+      failure_words(up_ ? "TLS" : "the TLS handshake", findings_, *options_)});
   }
 }
 
@@ -247,7 +247,7 @@ tls_stream::outcome tls_stream::ended(std::string why) {
     then = next::failed;
     why += " during the TLS handshake: see that it speaks TLS on this port";
   }
-  return end_.emplace(then, 0, std::move(why));
+  return end_.emplace(outcome{then, 0, std::move(why)});
 }
 
 } // namespace cafka::actors

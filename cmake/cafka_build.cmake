@@ -1,4 +1,16 @@
 # How every target of cafka is built: standard, warnings, sanitizers, include root.
+if(BUILD_SHARED_LIBS)
+  # With a static CAF, which is what scripts/bootstrap builds, each shared library would have
+  # a copy of CAF of its own, with tables of message types of its own.
+  message(FATAL_ERROR "cafka's libraries are static: BUILD_SHARED_LIBS=ON is not supported. "
+    "A shared library may link them, for they are position independent. A project that sets "
+    "BUILD_SHARED_LIBS for itself sets it to OFF before add_subdirectory(cafka).")
+endif()
+if(NOT CAFKA_TYPE_ID_OFFSET MATCHES "^[0-9]*$" OR CAFKA_TYPE_ID_OFFSET GREATER 64000)
+  message(FATAL_ERROR "CAFKA_TYPE_ID_OFFSET = ${CAFKA_TYPE_ID_OFFSET}: must be a number from 0 "
+    "to 64000")
+endif()
+
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -24,6 +36,7 @@ foreach(room ${CAFKA_ROOMS})
   file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/${room}" "${CAFKA_INCLUDE_ROOT}/cafka/${room}"
        SYMBOLIC)
 endforeach()
+configure_file(cmake/version.hpp.in "${CAFKA_INCLUDE_ROOT}/cafka/version.hpp" @ONLY)
 
 add_library(cafka_options INTERFACE)
 target_compile_options(cafka_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow

@@ -1,15 +1,16 @@
-# What cafka stands on. scripts/bootstrap installs all of it.
+# What cafka stands on. scripts/bootstrap installs all of it. Who adds cafka as a subdirectory
+# links these as well, and so sees them.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(Snappy REQUIRED)
 find_package(Boost 1.74 REQUIRED)
 find_package(spdlog REQUIRED)
-find_package(spdlog REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
-pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
-pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET GLOBAL libzstd)
+pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET GLOBAL libisal)
 
 # CAF: the one that is named, else the one scripts/bootstrap has left for this flavour,
 # else the system's.
@@ -44,17 +45,26 @@ if(CAF_ROOT)
 endif()
 find_package(CAF QUIET COMPONENTS core io ${caf_where})
 if(NOT CAF_FOUND)
-  message(FATAL_ERROR "There is no CAF (core and io): run scripts/bootstrap, or set CAF_ROOT")
+  message(FATAL_ERROR "There is no CAF. Either run ${CMAKE_CURRENT_SOURCE_DIR}/scripts/bootstrap, "
+    "which builds one on Debian, or set CAF_ROOT to the prefix where CAF 0.18.7 is installed.")
 elseif(CAF_VERSION VERSION_LESS 0.18)
   message(FATAL_ERROR "cafka needs CAF 0.18 or newer, and ${CAF_DIR} is ${CAF_VERSION}")
 endif()
+if(NOT TARGET CAF::io AND (CAFKA_BUILD_TESTS OR CAFKA_BUILD_EXAMPLES))
+  message(FATAL_ERROR "The CAF in ${CAF_DIR} has no module io, which tests and examples need: set "
+    "CAF_ROOT to one that has, or CAFKA_BUILD_TESTS and CAFKA_BUILD_EXAMPLES to OFF")
+endif()
 message(STATUS "Found CAF: ${CAF_DIR} (${CAF_VERSION})")
 
-# The command line, the tests and the benchmarks; librdkafka is their embedded broker and
-# their peer.
+# The command line, the tests and the benchmarks. librdkafka is the broker of the command
+# line's demo and of tests, and the benchmarks' peer.
 if(PROJECT_IS_TOP_LEVEL)
   find_package(CLI11 REQUIRED)
-  pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
+  pkg_check_modules(RDKAFKA IMPORTED_TARGET rdkafka)
+  if(NOT RDKAFKA_FOUND AND (CAFKA_BUILD_TESTS OR CAFKA_BUILD_BENCH))
+    message(FATAL_ERROR "The tests and the benchmarks need librdkafka: install it, or set "
+      "CAFKA_BUILD_TESTS and CAFKA_BUILD_BENCH to OFF")
+  endif()
 endif()
 if(CAFKA_BUILD_TESTS)
   find_package(Catch2 3 REQUIRED)

@@ -1,7 +1,25 @@
-# Installation: headers under include/cafka/<room>, static libraries, and a
-# package that find_package(cafka) finds.
+# Installation: headers under include/cafka/<room>, static libraries, a package that
+# find_package(cafka) finds, and files for pkg-config. Nothing in it names a folder of the
+# machine that it was built on.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+
+# cafka_pkg_config(<name> DESCRIPTION <text> REQUIRES <modules> LIBS <flags> CFLAGS <flags>
+#                  VARIABLES <lines>)
+# The libraries are static: what they need is named for every link.
+function(cafka_pkg_config pc_name)
+  cmake_parse_arguments(pc "" "DESCRIPTION;REQUIRES;LIBS;CFLAGS;VARIABLES" "" ${ARGN})
+  foreach(part description requires libs cflags variables)
+    string(TOUPPER ${part} key)
+    set(pc_${part} "${pc_${key}}")
+  endforeach()
+  set(folder "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+  cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX
+             BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}/${folder}" OUTPUT_VARIABLE pc_up)
+  configure_file("${PROJECT_SOURCE_DIR}/cmake/cafka.pc.in"
+                 "${PROJECT_BINARY_DIR}/${pc_name}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${pc_name}.pc" DESTINATION "${folder}")
+endfunction()
 
 function(cafka_install_package)
   set(package "${CMAKE_INSTALL_LIBDIR}/cmake/cafka")
@@ -11,13 +29,16 @@ function(cafka_install_package)
             FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE
             PATTERN asio_connection.hpp EXCLUDE PATTERN tls_errors.hpp EXCLUDE)
   endforeach()
-  get_property(libraries GLOBAL PROPERTY CAFKA_ROOM_TARGETS)
-  install(TARGETS ${libraries} EXPORT cafkaTargets
-          ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  install(EXPORT cafkaTargets NAMESPACE cafka:: DESTINATION "${package}")
+  install(FILES "${CAFKA_INCLUDE_ROOT}/cafka/version.hpp"
+          DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cafka")
 
-  # Where this build found CAF; a consumer's own CAF_ROOT goes before.
-  cmake_path(SET CAFKA_CAF_DIR "${CAF_DIR}")
+  # Each library by itself, so that a component needs nothing of the others'.
+  get_property(libraries GLOBAL PROPERTY CAFKA_ROOM_TARGETS)
+  foreach(library ${libraries})
+    install(TARGETS ${library} EXPORT ${library}Targets
+            ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+    install(EXPORT ${library}Targets NAMESPACE cafka:: DESTINATION "${package}")
+  endforeach()
   configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/cafkaConfig.cmake.in"
                                 "${PROJECT_BINARY_DIR}/cafkaConfig.cmake"
                                 INSTALL_DESTINATION "${package}")
@@ -25,5 +46,21 @@ function(cafka_install_package)
                                    COMPATIBILITY SameMinorVersion)
   install(FILES "${PROJECT_BINARY_DIR}/cafkaConfig.cmake"
                 "${PROJECT_BINARY_DIR}/cafkaConfigVersion.cmake" DESTINATION "${package}")
+
+  cafka_pkg_config(cafka-protocol
+    DESCRIPTION "Kafka's protocol: messages, records, decisions; without CAF"
+    REQUIRES "zlib snappy liblz4 libzstd libisal" CFLAGS "-I\${includedir}"
+    LIBS "-L\${libdir} -lcafka_protocol")
+  set(type_ids "")
+  if(NOT CAFKA_TYPE_ID_OFFSET STREQUAL "")
+    set(type_ids " -DCAFKA_TYPE_ID_OFFSET=${CAFKA_TYPE_ID_OFFSET}")
+  endif()
+  # CAF has no file of its own; it is beside cafka unless --define-variable says otherwise.
+  cafka_pkg_config(cafka
+    DESCRIPTION "${PROJECT_DESCRIPTION}"
+    VARIABLES "caf_prefix=\${prefix}\n"
+    REQUIRES "cafka-protocol = ${PROJECT_VERSION} openssl spdlog"
+    CFLAGS "-I\${caf_prefix}/include -pthread${type_ids}"
+    LIBS "-L\${libdir} -lcafka -lcafka_actors -lcafka_supervision -L\${caf_prefix}/lib -lcaf_core -pthread")
   install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 endfunction()

@@ -12,10 +12,8 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <ranges>
 
 using namespace std::chrono_literals;
-namespace views = std::views;
 
 namespace {
 
@@ -43,23 +41,27 @@ cafka::result<cafka::log_offset> write_some(cafka::application& kafka) {
 
 cafka::result<cafka::done> read_as_range(
   cafka::application& kafka, cafka::log_offset first) {
-  // It would wait for more at the log's end; take(2) never gets there.
+  // It would wait for more at the log's end; two records are not so far. With gcc, and
+  // with clang 16 and later, `records | std::views::take(2)` is shorter.
   const auto records = kafka.stream(topic, 0, {.offset = first});
   cafka::log_offset next = first;
-  for (const auto& r : records | views::take(2)) {
+  for (const auto& r : records) {
     std::cout << "range: " << text(r) << '\n';
     next = r.offset + 1;
+    if (next == first + 2)
+      break;
   }
   // The same stream yields the same records; this one goes on behind them.
-  for (const auto& r : records.from(next) | views::take(1))
+  for (const auto& r : records.from(next)) {
     std::cout << "from there: " << text(r) << '\n';
+    break;
+  }
 
   // This one ends where the log does.
   const auto rest = kafka.stream(topic, 0, {.no_wait_at_logend = true, .offset = next});
   std::size_t bytes = 0;
-  for (const auto size :
-    rest | views::transform([](const auto& r) { return text(r).size(); }))
-    bytes += size;
+  for (const auto& r : rest)
+    bytes += text(r).size();
   std::cout << "the rest has " << bytes << " bytes\n";
   // An iteration does not throw: it ends, and this says why.
   return rest.outcome();

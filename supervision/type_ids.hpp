@@ -9,11 +9,18 @@
 ///
 /// Every message type of a CAF program has a number, and two libraries must not use the
 /// same. A program's own block usually begins at `caf::first_custom_type_id`, so cafka
-/// begins 500 later; define this macro, the same in every translation unit and in cafka's
-/// build, if that is taken. cafka uses at most 500 numbers: the supervisor's messages
-/// come first, the Kafka actors' begin at `CAFKA_FIRST_TYPE_ID + 50`.
+/// begins 500 later. If that is taken, build cafka with another CMake option
+/// `CAFKA_TYPE_ID_OFFSET`; its targets and its package tell programs of it. cafka uses at
+/// most 500 numbers: the supervisor's messages come first, the Kafka actors' begin at
+/// `CAFKA_FIRST_TYPE_ID + 50`.
+///
+/// A program that has another value here than the library it is linked with is ended as
+/// it starts, with the reason on standard error: it would crash at the first message.
 #ifndef CAFKA_FIRST_TYPE_ID
-#define CAFKA_FIRST_TYPE_ID (caf::first_custom_type_id + 500)
+#ifndef CAFKA_TYPE_ID_OFFSET
+#define CAFKA_TYPE_ID_OFFSET 500
+#endif
+#define CAFKA_FIRST_TYPE_ID (caf::first_custom_type_id + CAFKA_TYPE_ID_OFFSET)
 #endif
 
 namespace cafka::supervision {
@@ -43,6 +50,13 @@ struct start_report;
 struct retry_restart;
 struct look_at_clock;
 struct name_is_back;
+
+/// Ends the program unless this is the number that the library was compiled with.
+bool check_first_type_id(int compiled_with);
+
+/// In each translation unit by itself: they may differ.
+[[maybe_unused]] static const bool first_type_id_checked =
+  check_first_type_id(CAFKA_FIRST_TYPE_ID);
 
 } // namespace detail
 

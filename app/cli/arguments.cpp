@@ -6,6 +6,7 @@
 #include <cafka/app/cli/wrong_words.hpp>
 #include <cafka/app/options.hpp>
 #include <cafka/protocol/endpoint.hpp>
+#include <cafka/version.hpp>
 
 #include <cerrno>
 #include <iostream>

@@ -14,8 +14,10 @@ namespace cafka::cli {
 /// are asked about, and knows the older versions of the common APIs.
 class embedded_broker {
 public:
-  /// Error `unknown_server_error` with librdkafka's reason.
-  [[nodiscard]] static result<std::unique_ptr<embedded_broker>> start(int brokers = 3);
+  /// Errors: `not_found` when it cannot be loaded; `unknown_server_error` with its
+  /// reason.
+  [[nodiscard]] static result<std::unique_ptr<embedded_broker>> start(
+    int brokers = 3, const std::string& library = "librdkafka.so.1");
 
   embedded_broker(const embedded_broker&) = delete;
   embedded_broker& operator=(const embedded_broker&) = delete;

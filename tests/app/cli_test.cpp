@@ -222,6 +222,14 @@ TEST_CASE("brokers whose release is told are not asked") {
       && ContainsSubstring("Kafka 0.10.0 and later"));
 }
 
+TEST_CASE("without librdkafka there is no embedded broker, and it is said how to go on") {
+  const auto broker = cafka::cli::embedded_broker::start(1, "librdkafka-of-nowhere.so");
+  REQUIRE_FALSE(broker);
+  CHECK(broker.error().code == cafka::error_code::not_found);
+  CHECK_THAT(broker.error().detail,
+    ContainsSubstring("librdkafka-of-nowhere.so") && ContainsSubstring("install it"));
+}
+
 TEST_CASE("a configuration file names the brokers") {
   auto broker = cafka::cli::embedded_broker::start(1);
   REQUIRE(broker);

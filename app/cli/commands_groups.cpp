@@ -137,8 +137,7 @@ exit_code run(const group_offsets_arguments& what, application& app, printer& ou
     request.topics.emplace();
     for (auto& [topic, list] : wanted) {
       std::ranges::sort(list);
-      const auto twice = std::ranges::unique(list);
-      list.erase(twice.begin(), twice.end());
+      list.erase(std::unique(list.begin(), list.end()), list.end());
       request.topics->push_back({topic, std::move(list)});
     }
   }

@@ -55,6 +55,16 @@ exit_code print_out(std::string_view text) {
   return exit_failed;
 }
 
+/// Says what is wrong with the words of a command line, and what they may be meant to be;
+/// `why` is what is said where each word has a meaning.
+exit_code refuse(
+  const CLI::App& root, std::span<const char* const> words, const std::string& why) {
+  const auto word = find_wrong_word(root, words);
+  std::cerr << "cafka: " << (word ? word->says : why)
+            << "\n  try: " << (word ? word->try_this : help_of(root)) << '\n';
+  return exit_usage;
+}
+
 void add_completion(CLI::App& root, parsed_arguments& all) {
   auto& command = *root.add_subcommand("completion",
     "Print the script that completes cafka's command lines in a shell. An installation "
@@ -87,14 +97,12 @@ exit_code print_manual(const CLI::App& root, const std::vector<std::string>& of,
     return exit_ok;
   }
   const auto* at = &root;
+  std::vector<const char*> words;
   for (const auto& name : of) {
-    const auto* below = command_of(*at, name);
-    if (below == nullptr) {
-      std::cerr << "cafka: \"" << name << "\" is no command of " << full_name(*at)
-                << "\n  try: " << full_name(*at) << " --help\n";
-      return exit_usage;
-    }
-    at = below;
+    words.push_back(name.c_str());
+    at = command_of(*at, name);
+    if (at == nullptr)
+      return refuse(root, words, "there is no page of \"" + name + "\"");
   }
   return print_out(manual_page(*at));
 }
@@ -115,16 +123,6 @@ void add_manual(CLI::App& root, parsed_arguments& all) {
   command.callback([&root, &all, of, directory] {
     all.print = [&root, of, directory] { return print_manual(root, *of, *directory); };
   });
-}
-
-/// Says what is wrong with a command line, and what it may be meant to be.
-exit_code refuse(
-  const CLI::App& root, int argc, const char* const* argv, const CLI::ParseError& why) {
-  const std::span all{argv, static_cast<std::size_t>(argc)};
-  const auto word = find_wrong_word(root, all.subspan(all.empty() ? 0 : 1));
-  std::cerr << "cafka: " << (word ? word->says : std::string{why.what()})
-            << "\n  try: " << (word ? word->try_this : help_of(root)) << '\n';
-  return exit_usage;
 }
 
 } // namespace
@@ -242,9 +240,9 @@ std::variant<arguments, exit_code> parse_arguments(int argc, const char* const* 
   add_group_commands(root, all);
   add_completion(root, all);
   add_manual(root, all);
-  if (argc > 1 && std::string_view{argv[1]} == complete_command)
-    return print_out(
-      completions(root, std::span{argv, static_cast<std::size_t>(argc)}.subspan(2)));
+  const auto words = std::span{argv, static_cast<std::size_t>(argc)}.subspan(argc > 0);
+  if (!words.empty() && std::string_view{words[0]} == complete_command)
+    return print_out(completions(root, words.subspan(1)));
   try {
     root.parse(argc, argv);
   } catch (const CLI::Success& asked) {
@@ -252,7 +250,7 @@ std::variant<arguments, exit_code> parse_arguments(int argc, const char* const* 
     root.exit(asked, help, help);
     return print_out(help.str());
   } catch (const CLI::ParseError& wrong) {
-    return refuse(root, argc, argv, wrong);
+    return refuse(root, words, wrong.what());
   }
   if (all.print)
     return all.print();

@@ -35,6 +35,24 @@ std::size_t distance(std::string_view a, std::string_view b) {
   return d[a.size()][b.size()];
 }
 
+/// Of `known`, what `word` was probably meant to be: at most a third of it is mistyped.
+/// Empty: nothing is near.
+std::string_view nearest(std::string_view word, const std::vector<std::string>& known) {
+  std::string_view best;
+  auto least = word.size() / 3 + 1;
+  for (const auto& candidate : known) {
+    // One letter is near to every other letter.
+    if (candidate.size() < 3)
+      continue;
+    const auto begins = word.size() > 2 && candidate.starts_with(word);
+    if (const auto d = begins ? 1 : distance(word, candidate); d < least) {
+      least = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
 /// A word as a shell reads it back.
 std::string for_shell(std::string_view word) {
   if (!word.empty() && word.find_first_of(" \t\n'\"\\$`*?;&|<>(){}[]#~!") == word.npos)
@@ -198,22 +216,6 @@ private:
 };
 
 } // namespace
-
-std::string_view nearest(std::string_view word, std::span<const std::string> known) {
-  std::string_view best;
-  auto least = word.size() / 3 + 1;
-  for (const auto& candidate : known) {
-    // One letter is near to every other letter.
-    if (candidate.size() < 3)
-      continue;
-    const auto begins = word.size() > 2 && candidate.starts_with(word);
-    if (const auto d = begins ? 1 : distance(word, candidate); d < least) {
-      least = d;
-      best = candidate;
-    }
-  }
-  return best;
-}
 
 std::optional<wrong_word> find_wrong_word(
   const CLI::App& root, std::span<const char* const> words) {

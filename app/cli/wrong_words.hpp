@@ -3,7 +3,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace CLI {
 class App;
@@ -22,10 +21,5 @@ struct wrong_word {
 /// out; nothing where each has a meaning.
 [[nodiscard]] std::optional<wrong_word> find_wrong_word(
   const CLI::App& root, std::span<const char* const> words);
-
-/// Of `known`, what `word` was probably meant to be: at most a third of it is mistyped.
-/// Empty: nothing is near.
-[[nodiscard]] std::string_view nearest(
-  std::string_view word, std::span<const std::string> known);
 
 } // namespace cafka::cli

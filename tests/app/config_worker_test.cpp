@@ -119,3 +119,15 @@ TEST_CASE("an actor starts and ends workers by messages") {
     CHECK_FALSE(told_by<worker_actor>(n.system, actor, start_worker{"w", init}));
   }
 }
+
+TEST_CASE("braces say which function is meant") {
+  nobody n;
+  const auto z = n.app->producer({.name = "z"});
+  REQUIRE(z);
+  CHECK(n.app->producer("z").value().name() == "z");
+  CHECK(n.app->producer({.name = "z"}).error().code == error_code::already_started);
+  CHECK(n.app->consumer({.name = "z"}));
+  // There is no worker.
+  CHECK(n.app->fetch("foo", 0, {.offset = 5}).error().code == error_code::not_found);
+  CHECK(n.app->fetch({.topic = "foo"}).error().code == error_code::not_found);
+}

@@ -153,6 +153,9 @@ template <class Rep, class Period>
 void scramble(std::chrono::duration<Rep, Period>& x) {
   x = std::chrono::duration<Rep, Period>{1 + static_cast<Rep>(roll(1'000'000))};
 }
+void scramble(name_list& x) {
+  scramble(static_cast<std::vector<std::string>&>(x));
+}
 void scramble(timestamp& x) {
   x = timestamp{milliseconds{roll(1'000'000'000)}};
 }

@@ -283,7 +283,7 @@ TEST_CASE("what is said while other threads poll holds from when it was said") {
   others.emplace_back([&] {
     while (!stop) {
       static_cast<void>(c.handle.unassign({{"t", 2}}));
-      static_cast<void>(c.handle.assign({{"t", 2, start_at::latest()}}));
+      static_cast<void>(c.handle.add({{"t", 2, start_at::latest()}}));
       static_cast<void>(c.handle.assignment());
       std::this_thread::yield();
     }

@@ -261,7 +261,7 @@ TEST_CASE("what a consumer may not read, or is not there, is told once, as a val
     CHECK_FALSE(c.seen->errors[0].halted);
   }
   SECTION("no such partition") {
-    static_cast<void>(REQUIRE_VALUE(c.handle.assign({{c.topic, 7}})));
+    static_cast<void>(REQUIRE_VALUE(c.handle.add({{c.topic, 7}})));
     REQUIRE(eventually([&] { return c.seen->poll() && !c.seen->errors.empty(); }));
     CHECK(c.seen->errors[0].why.code == error_code::unknown_topic_or_partition);
     CHECK(c.seen->errors[0].partition == partition_id{7});
@@ -368,7 +368,7 @@ TEST_CASE("an actor is sent batches by the credit that it grants") {
   }
   // There is no credit left; errors need none.
   static_cast<void>(REQUIRE_VALUE(local.app->produce(batch, "w")));
-  static_cast<void>(REQUIRE_VALUE(c.assign({{topic, 5, start_at::offset(0)}})));
+  static_cast<void>(REQUIRE_VALUE(c.add({{topic, 5, start_at::offset(0)}})));
   REQUIRE(eventually([&] {
     const std::lock_guard lock{got->mutex};
     return !got->errors.empty();

@@ -116,7 +116,7 @@ struct single {
 
   accumulator batches{with_clock()};
   producer_machine machine;
-  uuid id; ///< Of the topic; zero: metadata do not have it.
+  uuid id;                          ///< Of the topic; zero: metadata do not have it.
   std::vector<stall_report> stalls; ///< All that were told.
 };
 

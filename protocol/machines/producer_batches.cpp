@@ -7,6 +7,15 @@
 
 namespace cafka::protocol {
 
+namespace {
+
+bool is_about_topic(error_code e) {
+  return e == error_code::unknown_topic_or_partition || e == error_code::unknown_topic_id
+    || e == error_code::inconsistent_topic_id;
+}
+
+} // namespace
+
 // -- from the accumulator to the broker -------------------------------------------------
 
 producer_machine::batch& producer_machine::create(
@@ -154,6 +163,12 @@ void producer_machine::conclude(time_point now, partition_state& p,
       if (std::exchange(p.active, false))
         std::erase(broker(p.leader).ring, &p);
       p.leader = -1;
+    }
+    // The topic may be another when what is behind it arrives.
+    if (is_about_topic(why.code)) {
+      p.confirmed = false;
+      for (auto& each : p.flying)
+        each->out_of_order = true;
     }
     want_metadata(*p.topic);
     [[fallthrough]];

@@ -71,21 +71,25 @@ void producer_machine::doubt(partition_state& p) {
   for (auto& b : p.flying)
     b->out_of_order = true;
   p.written_sequence = -1;
+  p.known_from = UINT64_MAX;
 }
 
-// A leader takes a number only behind the one before it: those before a batch that is
-// written are written as well. Where, it does not say.
+// A leader that knows the producer takes a number only behind the one before it: those
+// before a batch that is written are written as well. Where, it does not say. One that
+// does not know the producer takes any number first.
 bool producer_machine::is_written(const partition_state& p, const batch& b) {
-  return p.written_sequence >= 0 && b.first_number < p.written_records && b.maybe_written
-    && is_of_epoch(p, b);
+  return p.written_sequence >= 0 && b.first_number < p.written_records
+    && b.first_number >= p.known_from && b.maybe_written && is_of_epoch(p, b);
 }
 
 void producer_machine::note_written(partition_state& p, const batch& written) {
   if (!options_.idempotent || !is_of_epoch(p, written))
     return;
-  p.confirmed = true;
   if (written.out_of_order)
     return;
+  p.confirmed = true;
+  if (p.known_from == UINT64_MAX)
+    p.known_from = written.first_number;
   const auto end = written.first_number + static_cast<std::uint64_t>(written.count);
   if (p.written_sequence < 0 || p.written_records < end) {
     p.written_records = end;
@@ -104,9 +108,11 @@ void producer_machine::note_written(partition_state& p, const batch& written) {
 
 // Nothing is in flight: whether all that comes now follows what is written.
 bool producer_machine::is_whole(const partition_state& p) {
+  if (!p.queue.empty() && p.queue.front()->out_of_order)
+    return false;
   auto next = p.written_sequence;
   for (const auto& b : p.queue) {
-    if (b->out_of_order || (b->bytes && (b->stale || b->base_sequence != next)))
+    if (b->bytes && (b->stale || b->base_sequence != next))
       return false;
     if (b->bytes)
       next = sequence_after(next, b->count);
@@ -154,6 +160,7 @@ void producer_machine::restart_sequence(partition_state& p) {
     p.producer_id = identity_;
     p.producer_epoch = identity_epoch_;
     p.confirmed = false;
+    p.known_from = UINT64_MAX;
   } else if (p.producer_epoch < INT16_MAX) {
     // Epochs of a producer without transactions are its own business.
     ++p.producer_epoch;

@@ -64,6 +64,9 @@ struct producer_machine::partition_state {
   /// The broker has written a batch of this epoch. Until then it knows nothing that would
   /// tell it of a batch missing before another.
   bool confirmed = false;
+  /// The first record of which it is known that its leader knew the producer when it was
+  /// written; the largest number: none is.
+  std::uint64_t known_from = UINT64_MAX;
   /// Behind the last batch of this epoch that is written: its record's number, and its
   /// number in the sequence; -1: none is known.
   std::uint64_t written_records = 0;

@@ -59,6 +59,7 @@ struct single {
     metadata_response answer;
     auto& t = answer.topics.emplace_back();
     t.name = "t";
+    t.topic_id = id;
     t.error_code = e;
     if (e == error_code::none)
       t.partitions.emplace_back().leader_id = leader;
@@ -115,6 +116,7 @@ struct single {
 
   accumulator batches{with_clock()};
   producer_machine machine;
+  uuid id;                          ///< Of the topic; zero: metadata do not have it.
   std::vector<stall_report> stalls; ///< All that were told.
 };
 

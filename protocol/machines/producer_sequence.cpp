@@ -106,6 +106,16 @@ void producer_machine::note_written(partition_state& p, const batch& written) {
   std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
 }
 
+// Brokers forget a producer that has written nothing for long (by default, for a day).
+void producer_machine::forget_written(time_point now, partition_state& p) const {
+  const auto idle = p.flying.empty() && (p.queue.empty() || !p.queue.front()->bytes);
+  if (!idle || p.progressed >= now - options_.topic_idle)
+    return;
+  p.confirmed = false;
+  p.written_sequence = -1;
+  p.known_from = UINT64_MAX;
+}
+
 // Nothing is in flight: whether all that comes now follows what is written.
 bool producer_machine::is_whole(const partition_state& p) {
   if (!p.queue.empty() && p.queue.front()->out_of_order)

@@ -173,3 +173,19 @@ TEST_CASE("a batch that is given up takes no other with it that a broker has") {
   s.answer(again.request, error_code::none);
   CHECK(s.reports() == sequence::outcomes{{2, error_code::none}});
 }
+
+TEST_CASE("a broker may have forgotten a producer that has sent nothing for a day") {
+  sequence s;
+  const auto held = s.batches.hold("t");
+  virtual_now += 25h;
+  const auto one = s.send_one();
+  s.send();
+  // It would take any number, and not miss the first.
+  CHECK_FALSE(s.sent_within(100ms));
+  s.answer(one.request, error_code::none);
+  const auto two = s.sent();
+  CHECK(two.epoch == 0);
+  CHECK(two.sequence == 2);
+  s.send();
+  CHECK(s.sent_within(100ms));
+}

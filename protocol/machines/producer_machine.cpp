@@ -255,6 +255,7 @@ std::vector<producer_machine::item> producer_machine::fill(
     to.ring.pop_front();
     p.active = false;
     if (may_send(now, p)) {
+      forget_written(now, p);
       if (const auto at = next_of(p); at != p.queue.end()) {
         auto& b = **at;
         const auto more = b.bytes ? b.bytes->size() : b.content.builder.size();

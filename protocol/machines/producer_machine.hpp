@@ -244,6 +244,7 @@ private:
   static void doubt(partition_state& p);
   static bool is_written(const partition_state& p, const batch& b);
   void note_written(partition_state& p, const batch& written);
+  void forget_written(time_point now, partition_state& p) const;
   static bool is_whole(const partition_state& p);
   static batch_queue::iterator last_to_try(partition_state& p);
   batch_queue::iterator next_of(partition_state& p);

@@ -100,10 +100,20 @@ void producer_machine::note_written(partition_state& p, const batch& written) {
       break; // Neither it nor those behind it have been sent.
     if (is_written(p, *b))
       resolve(p, *b, {}, -1);
-    else
+    else if (b->first_number >= end)
       b->out_of_order = false; // What it was refused for may have been this one.
   }
   std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
+}
+
+// Brokers forget a producer that has written nothing for long (by default, for a day).
+void producer_machine::forget_written(time_point now, partition_state& p) const {
+  const auto idle = p.flying.empty() && (p.queue.empty() || !p.queue.front()->bytes);
+  if (!idle || p.progressed >= now - options_.topic_idle)
+    return;
+  p.confirmed = false;
+  p.written_sequence = -1;
+  p.known_from = UINT64_MAX;
 }
 
 // Nothing is in flight: whether all that comes now follows what is written.
@@ -120,14 +130,12 @@ bool producer_machine::is_whole(const partition_state& p) {
   return next == p.next_sequence;
 }
 
-// Nothing is in flight, and the sequence is broken. A leader that was started again knows
-// the last number alone and refuses those before it, which it has. So the last batch that
-// it may have is tried, then the one before that, until one is taken or none is left.
+// Nothing is in flight, and the sequence is broken: by a refusal, or by a batch that was
+// given up. A leader that was started again knows the last number alone and refuses those
+// before it, which it has. So the last batch that it may have is tried, then the one
+// before that, until one is taken or none is left.
 producer_machine::batch_queue::iterator producer_machine::last_to_try(
   partition_state& p) {
-  const auto is_refused = [](const auto& b) { return b->out_of_order; };
-  if (std::ranges::none_of(p.queue, is_refused))
-    return p.queue.end();
   const auto found = std::find_if(p.queue.rbegin(), p.queue.rend(), [](const auto& b) {
     return b->bytes && !b->stale && b->maybe_written && !b->out_of_order;
   });

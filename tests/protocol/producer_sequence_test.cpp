@@ -8,7 +8,8 @@ namespace {
 
 /// With a batch that is written, so that more than one is sent at a time.
 struct sequence : single {
-  explicit sequence(std::uint8_t first_id = 0) {
+  explicit sequence(std::uint8_t first_id = 0, producer_machine_options o = {})
+    : single(o) {
     id.bytes[0] = first_id;
     send();
     ready();
@@ -152,4 +153,39 @@ TEST_CASE("a topic that is made while batches are under way has not got those be
   s.answer(s.sent().request, error_code::out_of_order_sequence_number);
   s.send();
   CHECK(s.sent().epoch == 1);
+}
+
+TEST_CASE("a batch that is given up takes no other with it that a broker has") {
+  producer_machine_options o;
+  o.delivery_timeout = 1s;
+  sequence s{0, o};
+  const auto one = s.send_one();
+  virtual_now += 500ms;
+  const auto two = s.send_one();
+  for (const auto& b : {one, two})
+    s.machine.on_failure(virtual_now, b.request, {error_code::outcome_unknown, "cut"});
+  CHECK_FALSE(s.sent_within(600ms));
+  CHECK(s.reports() == sequence::outcomes{{1, error_code::outcome_unknown}});
+  s.metadata(error_code::none);
+  const auto again = s.sent();
+  CHECK(again.epoch == 0);
+  CHECK(again.sequence == two.sequence);
+  s.answer(again.request, error_code::none);
+  CHECK(s.reports() == sequence::outcomes{{2, error_code::none}});
+}
+
+TEST_CASE("a broker may have forgotten a producer that has sent nothing for a day") {
+  sequence s;
+  const auto held = s.batches.hold("t");
+  virtual_now += 25h;
+  const auto one = s.send_one();
+  s.send();
+  // It would take any number, and not miss the first.
+  CHECK_FALSE(s.sent_within(100ms));
+  s.answer(one.request, error_code::none);
+  const auto two = s.sent();
+  CHECK(two.epoch == 0);
+  CHECK(two.sequence == 2);
+  s.send();
+  CHECK(s.sent_within(100ms));
 }

@@ -61,7 +61,10 @@ result<std::unique_ptr<application>> application::start(
   content->consumers = std::make_shared<consumer_starter>(sys, content->options,
     content->transports, content->rules_under(consumers_name), why_ended);
   content->actor = spawn_application_actor(sys, content);
-  content->add_linked(caf::actor_cast<caf::strong_actor_ptr>(content->actor));
+  const auto actor = caf::actor_cast<caf::strong_actor_ptr>(content->actor);
+  content->add_linked(actor);
+  // It ends with all others also when they end by themselves.
+  tell_end(caf::actor_cast<caf::strong_actor_ptr>(content->root), actor);
   std::unique_ptr<application> app{new application{std::move(content)}};
   if (!app->core_->options.disable_default_worker) {
     const auto& name = app->core_->options.default_worker;

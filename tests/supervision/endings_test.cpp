@@ -262,6 +262,7 @@ TEST_CASE_METHOD(
   CHECK(log.count(event_kind::killed, "far") == 1);
   CHECK(end_of("far").reason == caf::exit_reason::remote_link_unreachable);
   CHECK(sent > 0);
+  log.forget();
   post_exit(wire, caf::exit_reason::kill);
   post_exit(*root, caf::exit_reason::kill);
 }

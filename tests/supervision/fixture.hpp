@@ -65,6 +65,13 @@ public:
     return events_;
   }
 
+  // With the handles in them: that of an actor on another node must not outlive its
+  // system.
+  void forget() {
+    std::lock_guard guard{mutex_};
+    events_.clear();
+  }
+
   std::size_t count(event_kind kind, const std::string& child = {}) const {
     std::lock_guard guard{mutex_};
     return count_locked(kind, child);

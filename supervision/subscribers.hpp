@@ -12,8 +12,8 @@
 
 namespace cafka::supervision {
 
-/// Who is told of each event: an observer, if any, and the actors that have subscribed,
-/// until they have enough or have ended.
+/// The receivers of each event: an observer, if any, and the actors that have subscribed,
+/// until they unsubscribe or end.
 class subscribers {
 public:
   explicit subscribers(std::function<void(const supervision_event&)> observer)

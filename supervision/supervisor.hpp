@@ -348,7 +348,7 @@ bool inspect(Inspector& f, supervisor_info& x) {
 namespace detail {
 
 // A supervisor's messages to itself. They name the incarnation that they are about, so
-// that one that comes late concerns nobody.
+// that one that comes late is ignored.
 
 struct child_down {
   std::uint32_t place = 0;

@@ -47,7 +47,7 @@ child_rules rules_of(const child_spec& spec, strategy how);
 ///
 /// Events go in with the time; what is to be done comes out through `output`. A child is
 /// known by its place, which is used again once the child is forgotten, and each of its
-/// starts by a number that is never used again: what comes late concerns nobody.
+/// starts by a number that is never used again: late events are ignored.
 ///
 /// OTP's supervisor blocks while children start and end; this one remembers what has to
 /// wait. With `one_for_one` and `simple_one_for_one` that is what concerns a child that
@@ -144,7 +144,7 @@ public:
 
   /// A start that took its time came out. False when nobody waits for it any more.
   bool on_start(time_point now, incarnation child, start_outcome how);
-  /// A child ended. False when it concerns nobody.
+  /// A child ended. False: the event is stale and was ignored.
   bool on_exit(time_point now, incarnation child, exit_class how);
   void on_retry(time_point now, incarnation child);
   void on_time(time_point now);
@@ -182,7 +182,7 @@ public:
   [[nodiscard]] std::size_t active() const { return active_; }
   [[nodiscard]] std::size_t supervisors() const { return supervisors_; }
   [[nodiscard]] bool stopping() const { return stopping_; }
-  /// Whether the stop's deadline has passed: whoever is left is killed.
+  /// Whether the stop's deadline has passed: the remaining children are killed.
   [[nodiscard]] bool out_of_time() const { return out_of_time_; }
   /// Whether the stop is over.
   [[nodiscard]] bool ended() const { return ended_; }

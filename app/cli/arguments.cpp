@@ -214,7 +214,7 @@ void option_adder::tls(common_arguments& to) {
     "Take a certificate that a trusted CA has signed for whatever host it is");
   command_
     ->add_flag("--tls-no-verify", to.tls_no_verify,
-      "Take any certificate: whoever sits on the way can read and change everything")
+      "Accept any certificate: an attacker in the network can read and change everything")
     ->excludes(chain);
 }
 

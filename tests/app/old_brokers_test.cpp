@@ -528,7 +528,7 @@ TEST_CASE("what asks for a topic that is not there does not make it") {
   CHECK(polled.errors[0].why.code == error_code::unknown_topic_or_partition);
   const auto all = REQUIRE_VALUE(k.app.metadata({}, "w"));
   CHECK(std::ranges::count(all.topics, k.topic, &topic_info::name) == 0);
-  // Which the broker does for whoever asks it to.
+  // The broker makes the topic when a request allows it.
   auto make = ask;
   make.allow_auto_topic_creation = true;
   CHECK(eventually([&] {

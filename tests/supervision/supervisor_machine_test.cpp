@@ -130,7 +130,7 @@ TEST_CASE("children start one after the other, also those that take their time")
   SECTION("and can be stopped in the middle") {
     b.m.stop(b.now);
     CHECK(b.took() == lines{"forget c", "tell b"});
-    // What comes late concerns nobody any more.
+    // A late event is ignored.
     CHECK(b.m.on_exit(b.now, b.at("b"), exit_class::shutdown));
     CHECK(b.took() == lines{"forget b", "tell a"});
   }

@@ -5,6 +5,34 @@
 using namespace cafka;
 using namespace cafka::testing;
 
+namespace {
+
+/// How many records of a producer had each outcome; it sends each as a batch of its own.
+class outcomes {
+public:
+  [[nodiscard]] producer_options options() {
+    producer_options o;
+    o.linger = 0ms;
+    o.batch_size = 1;
+    o.on_delivery = [this](const delivery& d) {
+      const std::lock_guard lock{mutex_};
+      counts_[d.error.code] += d.count;
+    };
+    return o;
+  }
+
+  [[nodiscard]] std::map<error_code, int> counts() const {
+    const std::lock_guard lock{mutex_};
+    return counts_;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::map<error_code, int> counts_;
+};
+
+} // namespace
+
 TEST_CASE("a topic that is not there is made, or refused, in time") {
   kafka_cluster kafka;
   service s{kafka.brokers()};
@@ -35,16 +63,8 @@ TEST_CASE("records that a broker refuses cost those behind them no pause") {
   service s{kafka.brokers()};
   const auto topic =
     kafka.create_topic("refusing", 1, {{"message.timestamp.before.max.ms", "3600000"}});
-  std::map<error_code, int> outcomes;
-  std::mutex mutex;
-  producer_options options;
-  options.linger = 0ms;
-  options.batch_size = 1; // One record each.
-  options.on_delivery = [&](const delivery& d) {
-    const std::lock_guard lock{mutex};
-    outcomes[d.error.code] += d.count;
-  };
-  const auto p = REQUIRE_VALUE(s.app->producer(options));
+  outcomes told;
+  const auto p = REQUIRE_VALUE(s.app->producer(told.options()));
   const auto to = p.to(topic);
   REQUIRE(p.partitions(to, patience));
   const auto begun = steady_clock::now();
@@ -57,8 +77,7 @@ TEST_CASE("records that a broker refuses cost those behind them no pause") {
   REQUIRE(p.flush(patience));
   // It was 120 to 250 ms for each of thirty.
   CHECK(steady_clock::now() - begun < 3s + lateness);
-  const std::lock_guard lock{mutex};
-  CHECK(outcomes
+  CHECK(told.counts()
     == std::map<error_code, int>{
       {error_code::none, 270}, {error_code::invalid_timestamp, 30}});
 }
@@ -78,16 +97,8 @@ TEST_CASE("records whose answers are lost with all brokers are delivered, once")
     const auto end = reader.app->latest_offset(topic, 0, "reader");
     return end && end->offset ? end->offset->value() : -1;
   };
-  std::mutex mutex;
-  std::map<error_code, int> outcomes;
-  producer_options options;
-  options.linger = 0ms;
-  options.batch_size = 1; // One record each.
-  options.on_delivery = [&](const delivery& d) {
-    const std::lock_guard lock{mutex};
-    outcomes[d.error.code] += d.count;
-  };
-  const auto p = REQUIRE_VALUE(s.app->producer(options));
+  outcomes told;
+  const auto p = REQUIRE_VALUE(s.app->producer(told.options()));
   const auto to = p.to(topic);
   REQUIRE(p.partitions(to, patience));
   REQUIRE(p.send(to, "0"));
@@ -103,7 +114,6 @@ TEST_CASE("records whose answers are lost with all brokers are delivered, once")
   REQUIRE(p.flush(2 * patience));
   REQUIRE(p.send(to, "6"));
   REQUIRE(p.flush(patience));
-  const std::lock_guard lock{mutex};
-  CHECK(outcomes == std::map<error_code, int>{{error_code::none, 7}});
+  CHECK(told.counts() == std::map<error_code, int>{{error_code::none, 7}});
   CHECK(eventually([&] { return records() == 7; }));
 }

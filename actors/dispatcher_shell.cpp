@@ -1,5 +1,6 @@
-#include <cafka/actors/dispatcher_shell.hpp>
-#include <cafka/actors/log_sink.hpp>
+#include "dispatcher_shell.hpp"
+
+#include "log_sink.hpp"
 
 #include <caf/sec.hpp>
 

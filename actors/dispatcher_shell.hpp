@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/actors/worker.hpp>
-#include <cafka/protocol/machines/dispatcher.hpp>
+#include "../protocol/machines/dispatcher.hpp"
+#include "worker/worker.hpp"
 
 #include <caf/error.hpp>
 

@@ -2,9 +2,9 @@
 
 // The messages about consumer groups; `interfaces.hpp` says what they have in common.
 
-#include <cafka/actors/types.hpp>
-#include <cafka/protocol/machines/cluster.hpp>
-#include <cafka/protocol/messages/consumer_protocol.hpp>
+#include "../protocol/machines/cluster.hpp"
+#include "../protocol/messages/consumer_protocol.hpp"
+#include "types.hpp"
 
 namespace cafka {
 

@@ -3,12 +3,12 @@
 // Every handle and every message of cafka; those about consumer groups, the making of
 // topics and streams have pages of their own beside this one.
 
-#include <cafka/actors/group_messages.hpp>
-#include <cafka/actors/stream_messages.hpp>
-#include <cafka/actors/topic_messages.hpp>
-#include <cafka/protocol/records/fetched_records.hpp>
-#include <cafka/protocol/schema/api_key.hpp>
-#include <cafka/protocol/schema/uuid.hpp>
+#include "../protocol/records/fetched_records.hpp"
+#include "../protocol/schema/api_key.hpp"
+#include "../protocol/schema/uuid.hpp"
+#include "group_messages.hpp"
+#include "stream/stream_messages.hpp"
+#include "topic_messages.hpp"
 
 #include <caf/typed_actor.hpp>
 

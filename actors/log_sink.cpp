@@ -1,4 +1,4 @@
-#include <cafka/actors/log_sink.hpp>
+#include "log_sink.hpp"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/log_level.hpp>
+#include "../protocol/log_level.hpp"
 
 #include <atomic>
 #include <cstdint>

@@ -1,5 +1,6 @@
-#include <cafka/actors/metadata_call.hpp>
-#include <cafka/protocol/machines/topics_question.hpp>
+#include "metadata_call.hpp"
+
+#include "../protocol/machines/topics_question.hpp"
 
 #include <utility>
 

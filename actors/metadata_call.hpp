@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/actors/types.hpp>
-#include <cafka/protocol/machines/call.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
+#include "../protocol/machines/call.hpp"
+#include "../protocol/messages/metadata.hpp"
+#include "types.hpp"
 
 #include <memory>
 

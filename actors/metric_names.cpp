@@ -1,5 +1,6 @@
-#include <cafka/actors/metric_names.hpp>
-#include <cafka/protocol/text.hpp>
+#include "metric_names.hpp"
+
+#include "../protocol/text.hpp"
 
 #include <caf/telemetry/metric_registry.hpp>
 

@@ -3,7 +3,7 @@
 // The messages that make and remove topics; `interfaces.hpp` says what they have in
 // common.
 
-#include <cafka/actors/types.hpp>
+#include "types.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/actors/transport.hpp>
-#include <cafka/supervision/stays_here.hpp>
-#include <cafka/supervision/type_ids.hpp>
+#include "../supervision/stays_here.hpp"
+#include "../supervision/type_ids.hpp"
+#include "transport/transport.hpp"
 
 #include <caf/type_id.hpp>
 

@@ -2,13 +2,13 @@
 
 // The words of `protocol/` that messages are made of, in the namespace of their users.
 
-#include <cafka/actors/type_ids.hpp>
-#include <cafka/protocol/endpoint.hpp>
-#include <cafka/protocol/name_list.hpp>
-#include <cafka/protocol/records/compression.hpp>
-#include <cafka/protocol/records/record.hpp>
-#include <cafka/protocol/result.hpp>
-#include <cafka/protocol/types.hpp>
+#include "../protocol/endpoint.hpp"
+#include "../protocol/name_list.hpp"
+#include "../protocol/records/compression.hpp"
+#include "../protocol/records/record.hpp"
+#include "../protocol/result.hpp"
+#include "../protocol/types.hpp"
+#include "type_ids.hpp"
 
 #include <chrono>
 #include <cstdint>

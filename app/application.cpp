@@ -1,7 +1,8 @@
-#include <cafka/app/application.hpp>
-#include <cafka/app/application_actor.hpp>
-#include <cafka/app/application_core.hpp>
-#include <cafka/supervision/proxy.hpp>
+#include "application.hpp"
+
+#include "../supervision/proxy.hpp"
+#include "application_actor.hpp"
+#include "application_core.hpp"
 
 namespace cafka {
 

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <cafka/actors/consumer.hpp>
-#include <cafka/actors/producer.hpp>
-#include <cafka/app/application_messages.hpp>
-#include <cafka/app/options.hpp>
-#include <cafka/app/stream.hpp>
-#include <cafka/app/worker_ref.hpp>
-#include <cafka/supervision/tree.hpp>
+#include "../actors/consumer/consumer.hpp"
+#include "../actors/producer/producer.hpp"
+#include "../supervision/tree.hpp"
+#include "application_messages.hpp"
+#include "options.hpp"
+#include "stream.hpp"
+#include "worker_ref.hpp"
 
 #include <caf/fwd.hpp>
 

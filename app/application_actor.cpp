@@ -1,6 +1,7 @@
-#include <cafka/app/application_actor.hpp>
-#include <cafka/app/application_core.hpp>
-#include <cafka/supervision/caf_compat.hpp>
+#include "application_actor.hpp"
+
+#include "../supervision/caf_compat.hpp"
+#include "application_core.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/app/application_messages.hpp>
+#include "application_messages.hpp"
 
 #include <caf/fwd.hpp>
 

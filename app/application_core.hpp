@@ -2,18 +2,18 @@
 
 // Of no concern to programs: what `application` and its actor share.
 
-#include <cafka/actors/asio_transport.hpp>
-#include <cafka/actors/tls.hpp>
-#include <cafka/app/application_messages.hpp>
-#include <cafka/app/consumer_starter.hpp>
-#include <cafka/app/isolated_workers.hpp>
-#include <cafka/app/log.hpp>
-#include <cafka/app/options.hpp>
-#include <cafka/app/producer_starter.hpp>
-#include <cafka/app/stream_starter.hpp>
-#include <cafka/app/worker_ref.hpp>
-#include <cafka/protocol/thrown_by.hpp>
-#include <cafka/supervision/run_here.hpp>
+#include "../actors/transport/asio_transport.hpp"
+#include "../actors/transport/tls.hpp"
+#include "../protocol/thrown_by.hpp"
+#include "../supervision/run_here.hpp"
+#include "application_messages.hpp"
+#include "isolated_workers.hpp"
+#include "log.hpp"
+#include "options.hpp"
+#include "starters/consumer_starter.hpp"
+#include "starters/producer_starter.hpp"
+#include "starters/stream_starter.hpp"
+#include "worker_ref.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>

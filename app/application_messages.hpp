@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cafka/actors/interfaces.hpp>
-#include <cafka/app/options.hpp>
-#include <cafka/app/worker_ref.hpp>
-#include <cafka/supervision/stays_here.hpp>
+#include "../actors/interfaces.hpp"
+#include "../supervision/stays_here.hpp"
+#include "options.hpp"
+#include "worker_ref.hpp"
 
 #include <caf/result.hpp>
 #include <caf/typed_actor.hpp>

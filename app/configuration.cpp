@@ -1,10 +1,11 @@
-#include <cafka/actors/consumer.hpp>
-#include <cafka/actors/interfaces.hpp>
-#include <cafka/actors/producer.hpp>
-#include <cafka/actors/type_ids.hpp>
-#include <cafka/app/application_messages.hpp>
-#include <cafka/app/configuration.hpp>
-#include <cafka/supervision/supervisor.hpp>
+#include "configuration.hpp"
+
+#include "../actors/consumer/consumer.hpp"
+#include "../actors/interfaces.hpp"
+#include "../actors/producer/producer.hpp"
+#include "../actors/type_ids.hpp"
+#include "../supervision/supervisor.hpp"
+#include "application_messages.hpp"
 
 #include <caf/config_value.hpp>
 #include <caf/init_global_meta_objects.hpp>

@@ -1,4 +1,4 @@
-#include <cafka/app/log.hpp>
+#include "log.hpp"
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>

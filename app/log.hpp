@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/actors/log_sink.hpp>
-#include <cafka/app/options.hpp>
-#include <cafka/supervision/events.hpp>
+#include "../actors/log_sink.hpp"
+#include "../supervision/events.hpp"
+#include "options.hpp"
 
 #include <memory>
 #include <string>

@@ -1,8 +1,9 @@
-#include <cafka/actors/tls.hpp>
-#include <cafka/app/log.hpp>
-#include <cafka/app/options.hpp>
-#include <cafka/protocol/names.hpp>
-#include <cafka/protocol/thrown_by.hpp>
+#include "options.hpp"
+
+#include "../actors/transport/tls.hpp"
+#include "../protocol/names.hpp"
+#include "../protocol/thrown_by.hpp"
+#include "log.hpp"
 
 #include <caf/config_value.hpp>
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cafka/actors/log_sink.hpp>
-#include <cafka/actors/tls_options.hpp>
-#include <cafka/actors/worker.hpp>
-#include <cafka/supervision/supervisor.hpp>
+#include "../actors/log_sink.hpp"
+#include "../actors/transport/tls_options.hpp"
+#include "../actors/worker/worker.hpp"
+#include "../supervision/supervisor.hpp"
 
 #include <caf/settings.hpp>
 

@@ -1,4 +1,4 @@
-#include <cafka/app/stream_starter.hpp>
+#include "starters/stream_starter.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>

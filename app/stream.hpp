@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/app/options.hpp>
-#include <cafka/app/worker_ref.hpp>
+#include "options.hpp"
+#include "worker_ref.hpp"
 
 #include <caf/fwd.hpp>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/actors/interfaces.hpp>
+#include "../actors/interfaces.hpp"
 
 #include <cstddef>
 #include <string>

@@ -28,15 +28,9 @@ if(CAFKA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
       "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}" CCACHE_NOHASHDIR=1 "${CAFKA_CCACHE}")
 endif()
 
-# <cafka/protocol/...> in the tree as after installation: one include root of links.
+# <cafka/protocol/...> in the tree as after installation: include/cafka links to the rooms.
 set(CAFKA_ROOMS protocol supervision actors app)
-set(CAFKA_INCLUDE_ROOT "${CMAKE_CURRENT_BINARY_DIR}/include")
-file(MAKE_DIRECTORY "${CAFKA_INCLUDE_ROOT}/cafka")
-foreach(room ${CAFKA_ROOMS})
-  file(CREATE_LINK "${CMAKE_CURRENT_SOURCE_DIR}/${room}" "${CAFKA_INCLUDE_ROOT}/cafka/${room}"
-       SYMBOLIC)
-endforeach()
-configure_file(cmake/version.hpp.in "${CAFKA_INCLUDE_ROOT}/cafka/version.hpp" @ONLY)
+set(CAFKA_INCLUDE_ROOT "${PROJECT_SOURCE_DIR}/include")
 
 add_library(cafka_options INTERFACE)
 target_compile_options(cafka_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow

@@ -21,15 +21,51 @@ function(cafka_pkg_config pc_name)
   install(FILES "${PROJECT_BINARY_DIR}/${pc_name}.pc" DESTINATION "${folder}")
 endfunction()
 
+# The headers that programs include by name. What these include is installed as well; the
+# rest is internal.
+set(CAFKA_PUBLIC_HEADERS
+  app/application.hpp
+  app/configuration.hpp
+  protocol/messages/all.hpp
+  protocol/records/batch_builder.hpp
+  protocol/records/compression.hpp
+  protocol/records/fetched_records.hpp
+  protocol/schema/codec.hpp
+  protocol/schema/printer.hpp
+  supervision/caf_compat.hpp
+  supervision/proxy.hpp
+  supervision/tree.hpp)
+
+# cafka_public_headers(<variable>): them and all that they include, from the root.
+function(cafka_public_headers variable)
+  set(found "")
+  set(open ${CAFKA_PUBLIC_HEADERS})
+  while(open)
+    list(POP_FRONT open header)
+    if(header IN_LIST found)
+      continue()
+    endif()
+    list(APPEND found "${header}")
+    cmake_path(GET header PARENT_PATH folder)
+    file(STRINGS "${PROJECT_SOURCE_DIR}/${header}" lines REGEX "^#include \"")
+    foreach(line ${lines})
+      string(REGEX REPLACE "^#include \"(.*)\".*" "${folder}/\\1" included "${line}")
+      cmake_path(NORMAL_PATH included)
+      list(APPEND open "${included}")
+    endforeach()
+  endwhile()
+  set(${variable} ${found} PARENT_SCOPE)
+endfunction()
+
 function(cafka_install_package)
   set(package "${CMAKE_INSTALL_LIBDIR}/cmake/cafka")
-  foreach(room ${CAFKA_ROOMS})
-    install(DIRECTORY "${PROJECT_SOURCE_DIR}/${room}/"
-            DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cafka/${room}"
-            FILES_MATCHING PATTERN "*.hpp" PATTERN cli EXCLUDE
-            PATTERN asio_connection.hpp EXCLUDE PATTERN tls_errors.hpp EXCLUDE)
+  cafka_public_headers(headers)
+  foreach(header ${headers})
+    cmake_path(GET header PARENT_PATH folder)
+    install(FILES "${PROJECT_SOURCE_DIR}/${header}"
+            DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cafka/${folder}")
   endforeach()
-  install(FILES "${CAFKA_INCLUDE_ROOT}/cafka/version.hpp"
+  install(FILES "${CAFKA_INCLUDE_ROOT}/cafka/cafka.hpp" "${CAFKA_INCLUDE_ROOT}/cafka/version.hpp"
           DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/cafka")
 
   # Each library by itself, so that a component needs nothing of the others'.

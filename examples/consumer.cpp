@@ -2,8 +2,7 @@
 //
 //   CAFKA_KAFKA=localhost:9092 example_consumer [topic]
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 
 #include <caf/actor_system.hpp>
 

@@ -5,8 +5,7 @@
 //
 //   example_embed --brokers localhost:9092 --topic example-embed
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/actor_system.hpp>

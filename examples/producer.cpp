@@ -2,8 +2,7 @@
 //
 //   CAFKA_KAFKA=localhost:9092 example_producer [topic]
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 
 #include <caf/actor_system.hpp>
 
@@ -25,8 +24,8 @@ int main(int argc, char** argv) {
   const std::string topic = argc > 1 ? argv[1] : "example-producer";
   cafka::configuration config;
   caf::actor_system system{config};
-  auto app =
-    cafka::application::start(system, {.brokers = brokers, .disable_default_worker = true});
+  auto app = cafka::application::start(
+    system, {.brokers = brokers, .disable_default_worker = true});
   if (!app) {
     std::cerr << to_string(app.error()) << '\n';
     return 1;
@@ -64,7 +63,8 @@ int main(int argc, char** argv) {
         const auto key = "sensor-" + std::to_string(t) + '-' + std::to_string(i % 10);
         const auto value = std::to_string(i);
         const auto sent = producer->send(to,
-          {.key = cafka::protocol::as_bytes(key), .value = cafka::protocol::as_bytes(value)});
+          {.key = cafka::protocol::as_bytes(key),
+            .value = cafka::protocol::as_bytes(value)});
         if (!sent) {
           const std::lock_guard guard{output};
           std::cerr << "not taken: " << to_string(sent.status) << '\n';

@@ -12,8 +12,7 @@
 // CAF does not encrypt what the two say, and whoever reaches the port may use the worker:
 // the port is bound to loopback here.
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/actor_system.hpp>

@@ -2,8 +2,7 @@
 //
 //   example_stream localhost:9092
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/actor_system.hpp>

@@ -5,8 +5,7 @@
 //
 //   example_threads localhost:9092
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 
 #include <caf/actor_system.hpp>
 

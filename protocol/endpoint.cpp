@@ -1,4 +1,4 @@
-#include <cafka/protocol/endpoint.hpp>
+#include "endpoint.hpp"
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/error_code.hpp>
+#include "error_code.hpp"
 
 #include <algorithm>
 #include <ostream>

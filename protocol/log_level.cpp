@@ -1,4 +1,4 @@
-#include <cafka/protocol/log_level.hpp>
+#include "log_level.hpp"
 
 #include <array>
 

@@ -1,5 +1,6 @@
-#include <cafka/protocol/names.hpp>
-#include <cafka/protocol/text.hpp>
+#include "names.hpp"
+
+#include "text.hpp"
 
 #include <string>
 

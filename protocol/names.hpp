@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/result.hpp>
+#include "result.hpp"
 
 #include <cstddef>
 #include <string_view>

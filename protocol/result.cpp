@@ -1,4 +1,4 @@
-#include <cafka/protocol/result.hpp>
+#include "result.hpp"
 
 #include <cstdlib>
 #include <iostream>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/secret.hpp>
+#include "secret.hpp"
 
 #include <cstddef>
 

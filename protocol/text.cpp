@@ -1,4 +1,4 @@
-#include <cafka/protocol/text.hpp>
+#include "text.hpp"
 
 #include <algorithm>
 

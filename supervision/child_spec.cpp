@@ -1,4 +1,4 @@
-#include <cafka/supervision/child_spec.hpp>
+#include "child_spec.hpp"
 
 #include <string_view>
 #include <unordered_set>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/supervision/errors.hpp>
-#include <cafka/supervision/restart_policy.hpp>
-#include <cafka/supervision/start.hpp>
+#include "errors.hpp"
+#include "restart_policy.hpp"
+#include "start.hpp"
 
 #include <caf/message.hpp>
 #include <caf/timespan.hpp>

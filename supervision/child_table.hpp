@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/supervision/child_spec.hpp>
-#include <cafka/supervision/place_index.hpp>
-#include <cafka/supervision/registry.hpp>
+#include "child_spec.hpp"
+#include "place_index.hpp"
+#include "registry.hpp"
 
 #include <caf/actor_control_block.hpp>
 #include <caf/error.hpp>

@@ -1,5 +1,6 @@
-#include <cafka/supervision/errors.hpp>
-#include <cafka/supervision/restart_policy.hpp>
+#include "errors.hpp"
+
+#include "restart_policy.hpp"
 
 namespace cafka::supervision {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/supervision/caf_compat.hpp>
-#include <cafka/supervision/type_ids.hpp>
+#include "caf_compat.hpp"
+#include "type_ids.hpp"
 
 #include <caf/error.hpp>
 

@@ -1,6 +1,7 @@
-#include <cafka/supervision/errors.hpp>
-#include <cafka/supervision/events.hpp>
-#include <cafka/supervision/restart_policy.hpp>
+#include "events.hpp"
+
+#include "errors.hpp"
+#include "restart_policy.hpp"
 
 namespace cafka::supervision {
 

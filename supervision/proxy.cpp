@@ -1,6 +1,7 @@
-#include <cafka/supervision/caf_compat.hpp>
-#include <cafka/supervision/proxy.hpp>
-#include <cafka/supervision/supervisor.hpp>
+#include "proxy.hpp"
+
+#include "caf_compat.hpp"
+#include "supervisor.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/sec.hpp>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/supervision/registry.hpp>
+#include "registry.hpp"
 
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>

@@ -1,4 +1,4 @@
-#include <cafka/supervision/reasons.hpp>
+#include "reasons.hpp"
 
 #include <optional>
 #include <string>

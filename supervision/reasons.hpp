@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/supervision/errors.hpp>
+#include "errors.hpp"
 
 #include <string_view>
 

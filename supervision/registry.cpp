@@ -1,4 +1,4 @@
-#include <cafka/supervision/registry.hpp>
+#include "registry.hpp"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/supervision/place_index.hpp>
+#include "place_index.hpp"
 
 #include <caf/actor_control_block.hpp>
 

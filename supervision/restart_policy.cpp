@@ -1,4 +1,4 @@
-#include <cafka/supervision/restart_policy.hpp>
+#include "restart_policy.hpp"
 
 #include <algorithm>
 

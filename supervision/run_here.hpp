@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/supervision/caf_compat.hpp>
+#include "caf_compat.hpp"
 
 #include <caf/actor_config.hpp>
 #include <caf/actor_system.hpp>

@@ -1,7 +1,8 @@
-#include <cafka/supervision/caf_compat.hpp>
-#include <cafka/supervision/errors.hpp>
-#include <cafka/supervision/start.hpp>
-#include <cafka/supervision/thrown_by.hpp>
+#include "start.hpp"
+
+#include "caf_compat.hpp"
+#include "errors.hpp"
+#include "thrown_by.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/spawn_options.hpp>

@@ -1,4 +1,4 @@
-#include <cafka/supervision/supervisor.hpp>
+#include "supervisor.hpp"
 
 #include <future>
 #include <utility>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/supervision/caf_compat.hpp>
-#include <cafka/supervision/events.hpp>
-#include <cafka/supervision/thrown_by.hpp>
+#include "caf_compat.hpp"
+#include "events.hpp"
+#include "thrown_by.hpp"
 
 #include <caf/sec.hpp>
 

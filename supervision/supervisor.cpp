@@ -1,7 +1,8 @@
-#include <cafka/supervision/child_table.hpp>
-#include <cafka/supervision/reasons.hpp>
-#include <cafka/supervision/subscribers.hpp>
-#include <cafka/supervision/supervisor.hpp>
+#include "supervisor.hpp"
+
+#include "child_table.hpp"
+#include "reasons.hpp"
+#include "subscribers.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>

@@ -1,13 +1,13 @@
 #pragma once
 
-#include <cafka/supervision/caf_compat.hpp>
-#include <cafka/supervision/child_spec.hpp>
-#include <cafka/supervision/errors.hpp>
-#include <cafka/supervision/events.hpp>
-#include <cafka/supervision/registry.hpp>
-#include <cafka/supervision/stays_here.hpp>
-#include <cafka/supervision/supervisor_machine.hpp>
-#include <cafka/supervision/type_ids.hpp>
+#include "caf_compat.hpp"
+#include "child_spec.hpp"
+#include "errors.hpp"
+#include "events.hpp"
+#include "registry.hpp"
+#include "stays_here.hpp"
+#include "supervisor_machine.hpp"
+#include "type_ids.hpp"
 
 #include <caf/expected.hpp>
 #include <caf/result.hpp>

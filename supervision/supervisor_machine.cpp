@@ -1,4 +1,4 @@
-#include <cafka/supervision/supervisor_machine.hpp>
+#include "supervisor_machine.hpp"
 
 #include <algorithm>
 #include <utility>

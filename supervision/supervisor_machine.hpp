@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cafka/supervision/child_spec.hpp>
-#include <cafka/supervision/events.hpp>
-#include <cafka/supervision/place_index.hpp>
-#include <cafka/supervision/restart_policy.hpp>
+#include "child_spec.hpp"
+#include "events.hpp"
+#include "place_index.hpp"
+#include "restart_policy.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <cafka/supervision/supervisor_machine.hpp>
+#include "supervisor_machine.hpp"
 
 // The groups of a supervisor_machine: who is ended and started again together, and the
 // very first start.

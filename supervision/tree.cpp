@@ -1,4 +1,4 @@
-#include <cafka/supervision/tree.hpp>
+#include "tree.hpp"
 
 #include <caf/scoped_actor.hpp>
 

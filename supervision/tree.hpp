@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/supervision/supervisor.hpp>
+#include "supervisor.hpp"
 
 #include <caf/fwd.hpp>
 

@@ -1,4 +1,4 @@
-#include <cafka/supervision/type_ids.hpp>
+#include "type_ids.hpp"
 
 #include <cstdio>
 #include <cstdlib>

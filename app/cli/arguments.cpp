@@ -1,11 +1,11 @@
-#include <cafka/app/cli/command_tree.hpp>
-#include <cafka/app/cli/completion.hpp>
-#include <cafka/app/cli/manual.hpp>
-#include <cafka/app/cli/option_adder.hpp>
-#include <cafka/app/cli/text.hpp>
-#include <cafka/app/cli/wrong_words.hpp>
-#include <cafka/app/options.hpp>
-#include <cafka/protocol/endpoint.hpp>
+#include "../../protocol/endpoint.hpp"
+#include "../options.hpp"
+#include "command_tree.hpp"
+#include "completion.hpp"
+#include "manual.hpp"
+#include "option_adder.hpp"
+#include "text.hpp"
+#include "wrong_words.hpp"
 #include <cafka/version.hpp>
 
 #include <cerrno>

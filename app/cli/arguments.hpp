@@ -1,10 +1,10 @@
 #pragma once
 
-#include <cafka/actors/interfaces.hpp>
-#include <cafka/actors/worker.hpp>
-#include <cafka/app/cli/position.hpp>
-#include <cafka/app/cli/record_format.hpp>
-#include <cafka/protocol/machines/partitioner.hpp>
+#include "../../actors/interfaces.hpp"
+#include "../../actors/worker/worker.hpp"
+#include "../../protocol/machines/partitioner.hpp"
+#include "position.hpp"
+#include "record_format.hpp"
 
 #include <optional>
 #include <string>

@@ -1,5 +1,5 @@
-#include <cafka/app/cli/option_adder.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "option_adder.hpp"
+#include "text.hpp"
 
 namespace cafka::cli {
 

@@ -1,6 +1,6 @@
-#include <cafka/app/cli/option_adder.hpp>
-#include <cafka/app/cli/text.hpp>
-#include <cafka/protocol/records/compression.hpp>
+#include "../../protocol/records/compression.hpp"
+#include "option_adder.hpp"
+#include "text.hpp"
 
 namespace cafka::cli {
 

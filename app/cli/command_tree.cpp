@@ -1,4 +1,4 @@
-#include <cafka/app/cli/command_tree.hpp>
+#include "command_tree.hpp"
 
 namespace cafka::cli {
 

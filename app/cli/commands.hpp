@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/cli/arguments.hpp>
-#include <cafka/app/cli/printer.hpp>
+#include "../application.hpp"
+#include "arguments.hpp"
+#include "printer.hpp"
 
 namespace cafka::cli {
 

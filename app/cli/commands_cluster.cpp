@@ -1,5 +1,5 @@
-#include <cafka/app/cli/commands.hpp>
-#include <cafka/app/cli/session.hpp>
+#include "commands.hpp"
+#include "session.hpp"
 
 #include <algorithm>
 

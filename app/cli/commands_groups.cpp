@@ -1,7 +1,7 @@
-#include <cafka/app/cli/commands.hpp>
-#include <cafka/app/cli/offsets_of.hpp>
-#include <cafka/app/cli/session.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "commands.hpp"
+#include "offsets_of.hpp"
+#include "session.hpp"
+#include "text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,5 +1,6 @@
-#include <cafka/app/cli/committer.hpp>
-#include <cafka/app/cli/session.hpp>
+#include "committer.hpp"
+
+#include "session.hpp"
 
 #include <algorithm>
 

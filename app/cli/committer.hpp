@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/app/application.hpp>
+#include "../application.hpp"
 
 #include <chrono>
 #include <condition_variable>

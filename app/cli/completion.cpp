@@ -1,6 +1,7 @@
-#include <cafka/app/cli/command_tree.hpp>
-#include <cafka/app/cli/completion.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "completion.hpp"
+
+#include "command_tree.hpp"
+#include "text.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include <cafka/app/cli/delimited_input.hpp>
+#include "delimited_input.hpp"
 
 #include <algorithm>
 #include <cerrno>

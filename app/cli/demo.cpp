@@ -1,10 +1,11 @@
-#include <cafka/actors/asio_transport.hpp>
-#include <cafka/app/cli/demo.hpp>
-#include <cafka/app/cli/embedded_broker.hpp>
-#include <cafka/app/cli/failing_transports.hpp>
-#include <cafka/app/cli/narrator.hpp>
-#include <cafka/app/cli/text.hpp>
-#include <cafka/supervision/caf_compat.hpp>
+#include "demo.hpp"
+
+#include "../../actors/transport/asio_transport.hpp"
+#include "../../supervision/caf_compat.hpp"
+#include "embedded_broker.hpp"
+#include "failing_transports.hpp"
+#include "narrator.hpp"
+#include "text.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <spdlog/fmt/fmt.h>

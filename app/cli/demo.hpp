@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/app/cli/session.hpp>
+#include "session.hpp"
 
 namespace cafka::cli {
 

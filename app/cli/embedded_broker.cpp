@@ -1,4 +1,4 @@
-#include <cafka/app/cli/embedded_broker.hpp>
+#include "embedded_broker.hpp"
 
 #include <librdkafka/rdkafka.h>
 // Needs the header above.

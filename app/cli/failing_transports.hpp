@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/actors/transport.hpp>
+#include "../../actors/transport/transport.hpp"
 
 #include <caf/actor_control_block.hpp>
 

@@ -1,4 +1,4 @@
-#include <cafka/app/cli/flag_words.hpp>
+#include "flag_words.hpp"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include <cafka/app/cli/interruption.hpp>
+#include "interruption.hpp"
 
 #include <cerrno>
 #include <csignal>

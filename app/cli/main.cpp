@@ -1,6 +1,6 @@
-#include <cafka/app/cli/commands.hpp>
-#include <cafka/app/cli/demo.hpp>
-#include <cafka/app/cli/session.hpp>
+#include "commands.hpp"
+#include "demo.hpp"
+#include "session.hpp"
 
 #include <csignal>
 #include <cstdio>

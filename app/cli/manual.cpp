@@ -1,6 +1,7 @@
-#include <cafka/app/cli/command_tree.hpp>
-#include <cafka/app/cli/manual.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "manual.hpp"
+
+#include "command_tree.hpp"
+#include "text.hpp"
 #include <cafka/version.hpp>
 
 #include <algorithm>

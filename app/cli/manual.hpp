@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/result.hpp>
+#include "../../protocol/result.hpp"
 
 #include <string>
 

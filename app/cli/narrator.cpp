@@ -1,4 +1,4 @@
-#include <cafka/app/cli/narrator.hpp>
+#include "narrator.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/supervision/supervisor.hpp>
+#include "../../supervision/supervisor.hpp"
 
 #include <chrono>
 #include <condition_variable>

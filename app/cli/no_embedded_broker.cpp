@@ -1,5 +1,5 @@
 // What a build without librdkafka's headers has in place of embedded_broker.cpp.
-#include <cafka/app/cli/embedded_broker.hpp>
+#include "embedded_broker.hpp"
 
 namespace cafka::cli {
 

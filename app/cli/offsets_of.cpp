@@ -1,5 +1,6 @@
-#include <cafka/app/cli/offsets_of.hpp>
-#include <cafka/supervision/caf_compat.hpp>
+#include "offsets_of.hpp"
+
+#include "../../supervision/caf_compat.hpp"
 
 #include <caf/scoped_actor.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/cli/position.hpp>
+#include "../application.hpp"
+#include "position.hpp"
 
 #include <vector>
 

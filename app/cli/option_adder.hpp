@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/app/cli/arguments.hpp>
+#include "arguments.hpp"
 
 #include <CLI/CLI.hpp>
 

@@ -1,4 +1,4 @@
-#include <cafka/app/cli/position.hpp>
+#include "position.hpp"
 
 namespace cafka::cli {
 

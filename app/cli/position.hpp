@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/app/cli/text.hpp>
+#include "text.hpp"
 
 #include <optional>
 #include <string_view>

@@ -1,5 +1,6 @@
-#include <cafka/app/cli/printer.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "printer.hpp"
+
+#include "text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/app/cli/arguments.hpp>
-#include <cafka/app/cli/produce_tally.hpp>
+#include "arguments.hpp"
+#include "produce_tally.hpp"
 
 #include <cerrno>
 #include <string>

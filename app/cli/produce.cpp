@@ -1,9 +1,9 @@
-#include <cafka/app/cli/commands.hpp>
-#include <cafka/app/cli/delimited_input.hpp>
-#include <cafka/app/cli/progress.hpp>
-#include <cafka/app/cli/record_sink.hpp>
-#include <cafka/app/cli/session.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "commands.hpp"
+#include "delimited_input.hpp"
+#include "progress.hpp"
+#include "record_sink.hpp"
+#include "session.hpp"
+#include "text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

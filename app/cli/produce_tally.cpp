@@ -1,4 +1,4 @@
-#include <cafka/app/cli/produce_tally.hpp>
+#include "produce_tally.hpp"
 
 #include <algorithm>
 #include <limits>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/actors/producer.hpp>
+#include "../../actors/producer/producer.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-#include <cafka/app/cli/record_sink.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "record_sink.hpp"
+#include "text.hpp"
 
 #include <algorithm>
 #include <atomic>

@@ -1,4 +1,4 @@
-#include <cafka/app/cli/progress.hpp>
+#include "progress.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

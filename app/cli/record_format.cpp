@@ -1,5 +1,6 @@
-#include <cafka/app/cli/record_format.hpp>
-#include <cafka/app/cli/text.hpp>
+#include "record_format.hpp"
+
+#include "text.hpp"
 
 #include <spdlog/fmt/fmt.h>
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/cli/arguments.hpp>
-#include <cafka/app/cli/produce_tally.hpp>
+#include "../application.hpp"
+#include "arguments.hpp"
+#include "produce_tally.hpp"
 
 #include <cstdint>
 #include <functional>

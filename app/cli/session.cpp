@@ -1,5 +1,6 @@
-#include <cafka/app/cli/flag_words.hpp>
-#include <cafka/app/cli/session.hpp>
+#include "session.hpp"
+
+#include "flag_words.hpp"
 
 #include <caf/actor_system_config.hpp>
 #include <spdlog/fmt/fmt.h>

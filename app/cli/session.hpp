@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/app/application.hpp>
-#include <cafka/app/cli/arguments.hpp>
-#include <cafka/app/configuration.hpp>
+#include "../application.hpp"
+#include "../configuration.hpp"
+#include "arguments.hpp"
 
 #include <caf/actor_system.hpp>
 

@@ -1,4 +1,4 @@
-#include <cafka/app/cli/text.hpp>
+#include "text.hpp"
 
 #include <caf/config_value.hpp>
 #include <caf/timespan.hpp>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/actors/interfaces.hpp>
-#include <cafka/protocol/text.hpp>
+#include "../../actors/interfaces.hpp"
+#include "../../protocol/text.hpp"
 
 #include <optional>
 #include <string>

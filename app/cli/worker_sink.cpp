@@ -1,5 +1,5 @@
-#include <cafka/app/cli/commands.hpp>
-#include <cafka/app/cli/record_sink.hpp>
+#include "commands.hpp"
+#include "record_sink.hpp"
 
 #include <map>
 #include <optional>

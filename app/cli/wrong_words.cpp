@@ -1,5 +1,6 @@
-#include <cafka/app/cli/command_tree.hpp>
-#include <cafka/app/cli/wrong_words.hpp>
+#include "wrong_words.hpp"
+
+#include "command_tree.hpp"
 
 #include <algorithm>
 #include <array>

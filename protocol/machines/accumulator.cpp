@@ -1,7 +1,8 @@
-#include <cafka/protocol/machines/accumulator.hpp>
-#include <cafka/protocol/records/format.hpp>
-#include <cafka/protocol/records/record_batch.hpp>
-#include <cafka/protocol/thrown_by.hpp>
+#include "accumulator.hpp"
+
+#include "../records/format.hpp"
+#include "../records/record_batch.hpp"
+#include "../thrown_by.hpp"
 
 #include <algorithm>
 #include <bit>

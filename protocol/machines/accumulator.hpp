@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/machines/buffer_pool.hpp>
-#include <cafka/protocol/machines/partitioner.hpp>
-#include <cafka/protocol/records/batch_builder.hpp>
+#include "../memory/buffer_pool.hpp"
+#include "../records/batch_builder.hpp"
+#include "partitioner.hpp"
 
 #include <array>
 #include <chrono>

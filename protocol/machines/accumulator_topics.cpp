@@ -1,6 +1,6 @@
 // The accumulator's topics: how they are found, made, and let go of.
 
-#include <cafka/protocol/machines/accumulator.hpp>
+#include "accumulator.hpp"
 
 #include <algorithm>
 #include <bit>

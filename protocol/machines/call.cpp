@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/call.hpp>
+#include "call.hpp"
 
 namespace cafka::protocol {
 

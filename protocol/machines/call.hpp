@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cafka/protocol/machines/cluster.hpp>
-#include <cafka/protocol/machines/quota.hpp>
-#include <cafka/protocol/schema/api_key.hpp>
-#include <cafka/protocol/schema/codec.hpp>
-#include <cafka/protocol/schema/version.hpp>
-#include <cafka/protocol/wire/shared_bytes.hpp>
+#include "../schema/api_key.hpp"
+#include "../schema/codec.hpp"
+#include "../schema/version.hpp"
+#include "../wire/shared_bytes.hpp"
+#include "cluster.hpp"
+#include "quota.hpp"
 
 #include <algorithm>
 #include <chrono>

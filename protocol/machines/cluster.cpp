@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/cluster.hpp>
+#include "cluster.hpp"
 
 #include <algorithm>
 #include <utility>

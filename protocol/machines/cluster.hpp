@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cafka/protocol/endpoint.hpp>
-#include <cafka/protocol/machines/leader_moves.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/types.hpp>
+#include "../endpoint.hpp"
+#include "../messages/metadata.hpp"
+#include "../types.hpp"
+#include "leader_moves.hpp"
 
 #include <compare>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/connection_news.hpp>
+#include "connection_news.hpp"
 
 #include <algorithm>
 

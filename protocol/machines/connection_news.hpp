@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/machines/call.hpp>
-#include <cafka/protocol/result.hpp>
+#include "../result.hpp"
+#include "call.hpp"
 
 #include <chrono>
 #include <cstdint>

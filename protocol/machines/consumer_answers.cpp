@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/consumer_state.hpp>
+#include "consumer_state.hpp"
 
 #include <algorithm>
 

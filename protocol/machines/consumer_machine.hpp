@@ -1,15 +1,15 @@
 #pragma once
 
-#include <cafka/protocol/machines/backoff.hpp>
-#include <cafka/protocol/machines/byte_budget.hpp>
-#include <cafka/protocol/machines/fetch_pace.hpp>
-#include <cafka/protocol/machines/fetch_session.hpp>
-#include <cafka/protocol/machines/leader_moves.hpp>
-#include <cafka/protocol/machines/start_at.hpp>
-#include <cafka/protocol/messages/list_offsets.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/records/fetched_records.hpp>
-#include <cafka/protocol/result.hpp>
+#include "../memory/byte_budget.hpp"
+#include "../messages/list_offsets.hpp"
+#include "../messages/metadata.hpp"
+#include "../records/fetched_records.hpp"
+#include "../result.hpp"
+#include "backoff.hpp"
+#include "fetch_pace.hpp"
+#include "fetch_session.hpp"
+#include "leader_moves.hpp"
+#include "start_at.hpp"
 
 #include <chrono>
 #include <map>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/machines/consumer_machine.hpp>
+#include "consumer_machine.hpp"
 
 /// What the consumer machine keeps; of no concern to anybody else.
 namespace cafka::protocol {

@@ -1,5 +1,6 @@
-#include <cafka/protocol/machines/coordinator_lookup.hpp>
-#include <cafka/protocol/text.hpp>
+#include "coordinator_lookup.hpp"
+
+#include "../text.hpp"
 
 #include <algorithm>
 

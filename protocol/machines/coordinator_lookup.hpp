@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/machines/call.hpp>
-#include <cafka/protocol/messages/find_coordinator.hpp>
+#include "../messages/find_coordinator.hpp"
+#include "call.hpp"
 
 namespace cafka::protocol {
 

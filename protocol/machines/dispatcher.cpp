@@ -1,7 +1,8 @@
-#include <cafka/protocol/machines/dispatcher.hpp>
-#include <cafka/protocol/machines/overloaded.hpp>
-#include <cafka/protocol/names.hpp>
-#include <cafka/protocol/text.hpp>
+#include "dispatcher.hpp"
+
+#include "../names.hpp"
+#include "../text.hpp"
+#include "overloaded.hpp"
 
 #include <algorithm>
 #include <utility>

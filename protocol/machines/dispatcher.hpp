@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/log_level.hpp>
-#include <cafka/protocol/machines/connection_news.hpp>
-#include <cafka/protocol/machines/link.hpp>
+#include "../log_level.hpp"
+#include "connection_news.hpp"
+#include "link.hpp"
 
 #include <map>
 #include <memory>

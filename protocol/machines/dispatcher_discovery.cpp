@@ -1,7 +1,7 @@
-#include <cafka/protocol/machines/coordinator_lookup.hpp>
-#include <cafka/protocol/machines/dispatcher.hpp>
-#include <cafka/protocol/machines/topics_question.hpp>
-#include <cafka/protocol/messages/find_coordinator.hpp>
+#include "../messages/find_coordinator.hpp"
+#include "coordinator_lookup.hpp"
+#include "dispatcher.hpp"
+#include "topics_question.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,5 +1,5 @@
-#include <cafka/protocol/machines/dispatcher.hpp>
-#include <cafka/protocol/text.hpp>
+#include "../text.hpp"
+#include "dispatcher.hpp"
 
 #include <algorithm>
 #include <utility>

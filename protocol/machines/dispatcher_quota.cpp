@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/dispatcher.hpp>
+#include "dispatcher.hpp"
 
 #include <algorithm>
 #include <string>

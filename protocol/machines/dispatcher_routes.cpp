@@ -1,6 +1,6 @@
-#include <cafka/protocol/machines/dispatcher.hpp>
-#include <cafka/protocol/machines/overloaded.hpp>
-#include <cafka/protocol/names.hpp>
+#include "../names.hpp"
+#include "dispatcher.hpp"
+#include "overloaded.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/fetch_pace.hpp>
+#include "fetch_pace.hpp"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/fetch_session.hpp>
+#include "fetch_session.hpp"
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/messages/fetch.hpp>
+#include "../messages/fetch.hpp"
 
 #include <memory>
 #include <span>

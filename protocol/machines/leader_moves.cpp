@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/leader_moves.hpp>
+#include "leader_moves.hpp"
 
 namespace cafka::protocol {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/types.hpp>
+#include "../types.hpp"
 
 #include <cstddef>
 #include <string>

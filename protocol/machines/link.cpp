@@ -1,8 +1,9 @@
-#include <cafka/protocol/machines/link.hpp>
-#include <cafka/protocol/messages/api_versions.hpp>
-#include <cafka/protocol/messages/heartbeat.hpp>
-#include <cafka/protocol/messages/list_offsets.hpp>
-#include <cafka/protocol/schema/header.hpp>
+#include "link.hpp"
+
+#include "../messages/api_versions.hpp"
+#include "../messages/heartbeat.hpp"
+#include "../messages/list_offsets.hpp"
+#include "../schema/header.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/machines/backoff.hpp>
-#include <cafka/protocol/machines/call.hpp>
-#include <cafka/protocol/schema/kafka_version.hpp>
+#include "../schema/kafka_version.hpp"
+#include "backoff.hpp"
+#include "call.hpp"
 
 #include <cstdint>
 #include <deque>

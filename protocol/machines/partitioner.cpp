@@ -1,5 +1,6 @@
-#include <cafka/protocol/machines/partitioner.hpp>
-#include <cafka/protocol/records/checksum.hpp>
+#include "partitioner.hpp"
+
+#include "../records/checksum.hpp"
 
 namespace cafka::protocol {
 

@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/produce_verdict.hpp>
+#include "produce_verdict.hpp"
 
 namespace cafka::protocol {
 

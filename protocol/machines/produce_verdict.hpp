@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/error_code.hpp>
+#include "../error_code.hpp"
 
 namespace cafka::protocol {
 

@@ -1,6 +1,6 @@
 // The producer machine's part about batches: what becomes of each.
 
-#include <cafka/protocol/machines/producer_state.hpp>
+#include "producer_state.hpp"
 
 #include <algorithm>
 #include <utility>

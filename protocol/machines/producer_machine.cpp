@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/producer_state.hpp>
+#include "producer_state.hpp"
 
 #include <algorithm>
 #include <utility>

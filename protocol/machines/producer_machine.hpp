@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cafka/protocol/machines/accumulator.hpp>
-#include <cafka/protocol/machines/backoff.hpp>
-#include <cafka/protocol/machines/leader_moves.hpp>
-#include <cafka/protocol/machines/produce_verdict.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/messages/produce.hpp>
+#include "../messages/metadata.hpp"
+#include "../messages/produce.hpp"
+#include "accumulator.hpp"
+#include "backoff.hpp"
+#include "leader_moves.hpp"
+#include "produce_verdict.hpp"
 
 #include <list>
 #include <map>

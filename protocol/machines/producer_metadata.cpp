@@ -1,7 +1,7 @@
 // The producer machine's part about topics: what is asked about them, who leads, and when
 // one is forgotten.
 
-#include <cafka/protocol/machines/producer_state.hpp>
+#include "producer_state.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,7 +1,7 @@
 // The producer machine's part about sequences: what a partition's numbers tell of what is
 // written, and what is done when they do not fit any more.
 
-#include <cafka/protocol/machines/producer_state.hpp>
+#include "producer_state.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/machines/producer_machine.hpp>
+#include "producer_machine.hpp"
 
 #include <deque>
 

@@ -1,6 +1,6 @@
 // The producer machine's third part: what waits for how long, and why.
 
-#include <cafka/protocol/machines/producer_state.hpp>
+#include "producer_state.hpp"
 
 #include <algorithm>
 #include <utility>

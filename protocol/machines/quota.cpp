@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/quota.hpp>
+#include "quota.hpp"
 
 #include <algorithm>
 

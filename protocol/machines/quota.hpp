@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/endpoint.hpp>
-#include <cafka/protocol/schema/api_key.hpp>
+#include "../endpoint.hpp"
+#include "../schema/api_key.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/stream_cursor.hpp>
+#include "stream_cursor.hpp"
 
 #include <algorithm>
 #include <string>

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cafka/protocol/machines/backoff.hpp>
-#include <cafka/protocol/machines/link.hpp>
-#include <cafka/protocol/result.hpp>
-#include <cafka/protocol/types.hpp>
+#include "../result.hpp"
+#include "../types.hpp"
+#include "backoff.hpp"
+#include "link.hpp"
 
 #include <cstddef>
 #include <cstdint>

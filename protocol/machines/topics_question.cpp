@@ -1,5 +1,6 @@
-#include <cafka/protocol/machines/cluster.hpp>
-#include <cafka/protocol/machines/topics_question.hpp>
+#include "topics_question.hpp"
+
+#include "cluster.hpp"
 
 #include <set>
 #include <utility>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/messages/metadata.hpp>
+#include "../messages/metadata.hpp"
 
 #include <cstdint>
 #include <optional>

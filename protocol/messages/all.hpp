@@ -1,23 +1,23 @@
 #pragma once
 
 // Every API that cafka speaks: one line each.
-#include <cafka/protocol/messages/api_versions.hpp>
-#include <cafka/protocol/messages/create_topics.hpp>
-#include <cafka/protocol/messages/delete_topics.hpp>
-#include <cafka/protocol/messages/fetch.hpp>
-#include <cafka/protocol/messages/find_coordinator.hpp>
-#include <cafka/protocol/messages/heartbeat.hpp>
-#include <cafka/protocol/messages/init_producer_id.hpp>
-#include <cafka/protocol/messages/join_group.hpp>
-#include <cafka/protocol/messages/leave_group.hpp>
-#include <cafka/protocol/messages/list_offsets.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/messages/offset_commit.hpp>
-#include <cafka/protocol/messages/offset_fetch.hpp>
-#include <cafka/protocol/messages/produce.hpp>
-#include <cafka/protocol/messages/sasl_authenticate.hpp>
-#include <cafka/protocol/messages/sasl_handshake.hpp>
-#include <cafka/protocol/messages/sync_group.hpp>
+#include "api_versions.hpp"
+#include "create_topics.hpp"
+#include "delete_topics.hpp"
+#include "fetch.hpp"
+#include "find_coordinator.hpp"
+#include "heartbeat.hpp"
+#include "init_producer_id.hpp"
+#include "join_group.hpp"
+#include "leave_group.hpp"
+#include "list_offsets.hpp"
+#include "metadata.hpp"
+#include "offset_commit.hpp"
+#include "offset_fetch.hpp"
+#include "produce.hpp"
+#include "sasl_authenticate.hpp"
+#include "sasl_handshake.hpp"
+#include "sync_group.hpp"
 
 #include <utility>
 

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/api_versions.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "api_versions.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

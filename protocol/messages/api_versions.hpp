@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/schema/codec.hpp>
-#include <cafka/protocol/schema/version_table.hpp>
+#include "../schema/codec.hpp"
+#include "../schema/version_table.hpp"
 
 #include <string>
 #include <string_view>

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/consumer_protocol.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "consumer_protocol.hpp"
+
+#include "../schema/describe.hpp"
 
 #include <algorithm>
 

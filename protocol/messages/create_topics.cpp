@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/create_topics.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "create_topics.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/messages/node_endpoint.hpp>
-#include <cafka/protocol/schema/codec.hpp>
-#include <cafka/protocol/schema/uuid.hpp>
+#include "../schema/codec.hpp"
+#include "../schema/uuid.hpp"
+#include "node_endpoint.hpp"
 
 #include <limits>
 #include <optional>

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/find_coordinator.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "find_coordinator.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/heartbeat.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "heartbeat.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

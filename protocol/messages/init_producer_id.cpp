@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/init_producer_id.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "init_producer_id.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/leave_group.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "leave_group.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/list_offsets.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "list_offsets.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/schema/codec.hpp>
+#include "../schema/codec.hpp"
 
 #include <string>
 #include <string_view>

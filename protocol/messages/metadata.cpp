@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "metadata.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

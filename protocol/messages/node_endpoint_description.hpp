@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/messages/node_endpoint.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "../schema/describe.hpp"
+#include "node_endpoint.hpp"
 
 namespace cafka::protocol {
 

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/offset_commit.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "offset_commit.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/schema/codec.hpp>
-#include <cafka/protocol/schema/uuid.hpp>
+#include "../schema/codec.hpp"
+#include "../schema/uuid.hpp"
 
 #include <optional>
 #include <string>

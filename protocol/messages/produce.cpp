@@ -1,6 +1,7 @@
-#include <cafka/protocol/messages/node_endpoint_description.hpp>
-#include <cafka/protocol/messages/produce.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "produce.hpp"
+
+#include "../schema/describe.hpp"
+#include "node_endpoint_description.hpp"
 
 namespace cafka::protocol {
 

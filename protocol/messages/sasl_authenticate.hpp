@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/schema/codec.hpp>
-#include <cafka/protocol/schema/secret.hpp>
+#include "../schema/codec.hpp"
+#include "../schema/secret.hpp"
 
 #include <optional>
 #include <string>

@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/sasl_handshake.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "sasl_handshake.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

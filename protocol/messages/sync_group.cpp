@@ -1,5 +1,6 @@
-#include <cafka/protocol/messages/sync_group.hpp>
-#include <cafka/protocol/schema/describe.hpp>
+#include "sync_group.hpp"
+
+#include "../schema/describe.hpp"
 
 namespace cafka::protocol {
 

@@ -1,6 +1,7 @@
-#include <cafka/protocol/records/batch_builder.hpp>
-#include <cafka/protocol/records/checksum.hpp>
-#include <cafka/protocol/records/format.hpp>
+#include "batch_builder.hpp"
+
+#include "checksum.hpp"
+#include "format.hpp"
 
 namespace cafka::protocol {
 

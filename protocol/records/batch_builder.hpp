@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/records/compression.hpp>
-#include <cafka/protocol/records/record.hpp>
+#include "compression.hpp"
+#include "record.hpp"
 
 namespace cafka::protocol {
 
@@ -99,9 +99,9 @@ inline void batch_builder::append_within(const std::optional<byte_view>& key,
   const std::optional<byte_view>& value, timestamp time) {
   using namespace detail;
   // As Kafka subtracts: what wraps around here, wraps back in the reader.
-  const auto time_delta = static_cast<std::int64_t>(
-    static_cast<std::uint64_t>(time.time_since_epoch().count())
-    - static_cast<std::uint64_t>(base_timestamp_.time_since_epoch().count()));
+  const auto time_delta =
+    static_cast<std::int64_t>(static_cast<std::uint64_t>(time.time_since_epoch().count())
+      - static_cast<std::uint64_t>(base_timestamp_.time_since_epoch().count()));
   const auto length = [](const std::optional<byte_view>& x) {
     return x ? static_cast<std::int64_t>(x->size()) : -1;
   };

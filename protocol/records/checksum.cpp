@@ -1,4 +1,4 @@
-#include <cafka/protocol/records/checksum.hpp>
+#include "checksum.hpp"
 
 #include <isa-l/crc.h>
 

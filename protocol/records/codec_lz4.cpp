@@ -1,5 +1,5 @@
-#include <cafka/protocol/records/checksum.hpp>
-#include <cafka/protocol/records/codecs.hpp>
+#include "checksum.hpp"
+#include "codecs.hpp"
 
 #include <lz4frame.h>
 

@@ -1,5 +1,5 @@
-#include <cafka/protocol/records/codecs.hpp>
-#include <cafka/protocol/wire/reader.hpp>
+#include "../wire/reader.hpp"
+#include "codecs.hpp"
 
 #include <snappy.h>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/records/compression.hpp>
+#include "compression.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/records/codecs.hpp>
+#include "codecs.hpp"
 
 #include <zstd.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/records/byte_arena.hpp>
-#include <cafka/protocol/result.hpp>
+#include "../memory/byte_arena.hpp"
+#include "../result.hpp"
 
 #include <atomic>
 #include <optional>

@@ -1,5 +1,5 @@
-#include <cafka/protocol/records/abort_filter.hpp>
-#include <cafka/protocol/records/batch_order.hpp>
+#include "abort_filter.hpp"
+#include "batch_order.hpp"
 
 #include <limits>
 

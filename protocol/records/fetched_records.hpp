@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/records/record_batch.hpp>
+#include "record_batch.hpp"
 
 #include <vector>
 

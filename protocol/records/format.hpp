@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/records/record_batch.hpp>
+#include "record_batch.hpp"
 
 /// The numbers of Kafka's record formats, shared by their readers and writers.
 namespace cafka::protocol::detail {

@@ -1,4 +1,4 @@
-#include <cafka/protocol/records/record.hpp>
+#include "record.hpp"
 
 namespace cafka::protocol {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/result.hpp>
-#include <cafka/protocol/wire/reader.hpp>
+#include "../result.hpp"
+#include "../wire/reader.hpp"
 
 #include <iterator>
 #include <optional>

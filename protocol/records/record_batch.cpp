@@ -1,5 +1,5 @@
-#include <cafka/protocol/records/checksum.hpp>
-#include <cafka/protocol/records/format.hpp>
+#include "checksum.hpp"
+#include "format.hpp"
 
 namespace cafka::protocol {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/records/compression.hpp>
-#include <cafka/protocol/records/record.hpp>
+#include "compression.hpp"
+#include "record.hpp"
 
 #include <atomic>
 #include <limits>

@@ -1,5 +1,5 @@
-#include <cafka/protocol/records/format.hpp>
-#include <cafka/protocol/records/run_reader.hpp>
+#include "format.hpp"
+#include "run_reader.hpp"
 
 #include <limits>
 #include <utility>

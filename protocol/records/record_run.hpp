@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/records/fetched_records.hpp>
+#include "fetched_records.hpp"
 
 #include <functional>
 #include <iterator>

@@ -1,4 +1,4 @@
-#include <cafka/protocol/records/run_reader.hpp>
+#include "run_reader.hpp"
 
 #include <utility>
 

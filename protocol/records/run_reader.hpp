@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/records/abort_filter.hpp>
-#include <cafka/protocol/records/batch_order.hpp>
-#include <cafka/protocol/records/record_run.hpp>
+#include "abort_filter.hpp"
+#include "batch_order.hpp"
+#include "record_run.hpp"
 
 namespace cafka::protocol {
 

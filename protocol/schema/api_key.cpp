@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/api_key.hpp>
+#include "api_key.hpp"
 
 #include <algorithm>
 

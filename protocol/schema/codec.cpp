@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/codec.hpp>
+#include "codec.hpp"
 
 namespace cafka::protocol::detail {
 

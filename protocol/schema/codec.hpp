@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/schema/header.hpp>
-#include <cafka/protocol/schema/version.hpp>
+#include "header.hpp"
+#include "version.hpp"
 
 namespace cafka::protocol {
 

@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/decoder.hpp>
+#include "decoder.hpp"
 
 namespace cafka::protocol {
 

@@ -1,11 +1,11 @@
 #pragma once
 
-#include <cafka/protocol/schema/codec.hpp>
-#include <cafka/protocol/schema/decoder.hpp>
-#include <cafka/protocol/schema/encoder.hpp>
-#include <cafka/protocol/schema/printer.hpp>
-#include <cafka/protocol/schema/random.hpp>
-#include <cafka/protocol/schema/schema_dump.hpp>
+#include "codec.hpp"
+#include "decoder.hpp"
+#include "encoder.hpp"
+#include "printer.hpp"
+#include "random.hpp"
+#include "schema_dump.hpp"
 
 // For the sources that describe messages: what turns a description into code.
 namespace cafka::protocol {

@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/encoder.hpp>
+#include "encoder.hpp"
 
 namespace cafka::protocol {
 

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/schema/field_types.hpp>
-#include <cafka/protocol/wire/writer.hpp>
+#include "../wire/writer.hpp"
+#include "field_types.hpp"
 
 namespace cafka::protocol {
 

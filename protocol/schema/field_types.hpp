@@ -1,9 +1,9 @@
 #pragma once
 
-#include <cafka/protocol/error_code.hpp>
-#include <cafka/protocol/schema/secret.hpp>
-#include <cafka/protocol/schema/uuid.hpp>
-#include <cafka/protocol/schema/version.hpp>
+#include "../error_code.hpp"
+#include "secret.hpp"
+#include "uuid.hpp"
+#include "version.hpp"
 
 #include <concepts>
 #include <optional>

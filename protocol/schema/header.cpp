@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/header.hpp>
+#include "header.hpp"
 
 namespace cafka::protocol {
 

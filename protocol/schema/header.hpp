@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/result.hpp>
-#include <cafka/protocol/schema/api_key.hpp>
-#include <cafka/protocol/wire/writer.hpp>
+#include "../result.hpp"
+#include "../wire/writer.hpp"
+#include "api_key.hpp"
 
 #include <optional>
 

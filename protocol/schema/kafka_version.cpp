@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/kafka_version.hpp>
+#include "kafka_version.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/schema/version_table.hpp>
+#include "version_table.hpp"
 
 #include <compare>
 #include <cstdint>

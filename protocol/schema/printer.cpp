@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/printer.hpp>
+#include "printer.hpp"
 
 namespace cafka::protocol {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/schema/field_types.hpp>
+#include "field_types.hpp"
 
 namespace cafka::protocol {
 

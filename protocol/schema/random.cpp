@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/random.hpp>
+#include "random.hpp"
 
 namespace cafka::protocol {
 

@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/schema_dump.hpp>
+#include "schema_dump.hpp"
 
 namespace cafka::protocol {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/wire/shared_bytes.hpp>
+#include "../wire/shared_bytes.hpp"
 
 namespace cafka::protocol {
 

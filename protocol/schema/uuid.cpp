@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/uuid.hpp>
+#include "uuid.hpp"
 
 #include <string_view>
 

@@ -1,4 +1,4 @@
-#include <cafka/protocol/schema/version.hpp>
+#include "version.hpp"
 
 namespace cafka::protocol {
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <cafka/protocol/result.hpp>
-#include <cafka/protocol/schema/api_key.hpp>
-#include <cafka/protocol/schema/version.hpp>
+#include "../result.hpp"
+#include "api_key.hpp"
+#include "version.hpp"
 
 #include <optional>
 #include <string_view>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/wire/shared_bytes.hpp>
+#include "shared_bytes.hpp"
 
 #include <bit>
 #include <concepts>
@@ -48,13 +48,13 @@ enum class wire_error : std::uint8_t {
 /// What `e` means, in words.
 constexpr std::string_view to_string(wire_error e) {
   switch (e) {
-    case wire_error::none: return "no error";
-    case wire_error::truncated: return "truncated";
-    case wire_error::bad_varint: return "overlong varint";
-    case wire_error::negative_length: return "negative length";
-    case wire_error::bad_length: return "length beyond the end";
-    case wire_error::bad_value: return "value out of range";
-    case wire_error::trailing_bytes: return "trailing bytes";
+  case wire_error::none: return "no error";
+  case wire_error::truncated: return "truncated";
+  case wire_error::bad_varint: return "overlong varint";
+  case wire_error::negative_length: return "negative length";
+  case wire_error::bad_length: return "length beyond the end";
+  case wire_error::bad_value: return "value out of range";
+  case wire_error::trailing_bytes: return "trailing bytes";
   }
   return "unknown";
 }
@@ -70,12 +70,16 @@ public:
     : begin_(bytes.data()), at_(begin_), end_(begin_ + bytes.size()) {}
 
   /// Reads a shared buffer; `slice` shares it.
-  explicit reader(shared_bytes bytes) : reader(bytes.view()) { owner_ = std::move(bytes); }
+  explicit reader(shared_bytes bytes) : reader(bytes.view()) {
+    owner_ = std::move(bytes);
+  }
 
   [[nodiscard]] bool ok() const { return error_ == wire_error::none; }
   [[nodiscard]] wire_error error() const { return error_; }
   /// Bytes not read yet; 0 after an error.
-  [[nodiscard]] std::size_t remaining() const { return static_cast<std::size_t>(end_ - at_); }
+  [[nodiscard]] std::size_t remaining() const {
+    return static_cast<std::size_t>(end_ - at_);
+  }
   /// Bytes read so far; where the first error struck, after one.
   [[nodiscard]] std::size_t position() const {
     return ok() ? static_cast<std::size_t>(at_ - begin_) : failed_at_;
@@ -160,7 +164,8 @@ private:
     return x;
   }
 
-  /// At most `MaxBytes` groups of seven bits; of the last byte only `LastMask` may be set.
+  /// At most `MaxBytes` groups of seven bits; of the last byte only `LastMask` may be
+  /// set.
   template <int MaxBytes, unsigned LastMask>
   std::uint64_t base128() {
     // Most varints are this short.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/types.hpp>
+#include "../types.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -45,7 +45,8 @@ public:
     return {reinterpret_cast<const char*>(data_.get()), size_};
   }
 
-  /// The `count` bytes from `first` on, of the same buffer; both are clamped to the slice.
+  /// The `count` bytes from `first` on, of the same buffer; both are clamped to the
+  /// slice.
   [[nodiscard]] shared_bytes slice(std::size_t first, std::size_t count) const {
     first = std::min(first, size_);
     return {data_, data_.get() + first, std::min(count, size_ - first)};

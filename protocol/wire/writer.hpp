@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/wire/reader.hpp>
+#include "reader.hpp"
 
 #include <string>
 
@@ -55,9 +55,11 @@ public:
     attached_ += bytes.size();
   }
 
-  /// Overwrites four bytes written earlier at `position`, with nothing attached before it.
+  /// Overwrites four bytes written earlier at `position`, with nothing attached before
+  /// it.
   void patch_i32(std::size_t position, std::int32_t x) {
-    const auto big = std::endian::native == std::endian::big ? x : detail::byte_swapped(x);
+    const auto big =
+      std::endian::native == std::endian::big ? x : detail::byte_swapped(x);
     std::memcpy(buffer_.data() + position, &big, sizeof big);
   }
 
@@ -68,7 +70,7 @@ public:
     std::size_t from = 0;
     const auto copy_until = [&](std::size_t to) {
       all.insert(all.end(), buffer_.begin() + static_cast<std::ptrdiff_t>(from),
-                 buffer_.begin() + static_cast<std::ptrdiff_t>(to));
+        buffer_.begin() + static_cast<std::ptrdiff_t>(to));
       from = to;
     };
     for (const auto& c : cuts_) {

@@ -1,4 +1,4 @@
-#include <cafka/actors/calls.hpp>
+#include <cafka/actors/worker/calls.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>

@@ -1,6 +1,6 @@
 #include "fetching_broker.hpp"
 #include "worker_fixture.hpp"
-#include <cafka/actors/consumer_core.hpp>
+#include <cafka/actors/consumer/consumer_core.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/supervisor.hpp>
 

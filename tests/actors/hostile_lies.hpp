@@ -1,7 +1,7 @@
 #pragma once
 
 #include "hostile_cluster.hpp"
-#include <cafka/actors/consumer.hpp>
+#include <cafka/actors/consumer/consumer.hpp>
 
 #include <functional>
 #include <optional>

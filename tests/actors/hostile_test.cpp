@@ -1,7 +1,7 @@
 #include "hostile_lies.hpp"
 #include "worker_fixture.hpp"
-#include <cafka/actors/consumer_core.hpp>
-#include <cafka/actors/producer_core.hpp>
+#include <cafka/actors/consumer/consumer_core.hpp>
+#include <cafka/actors/producer/producer_core.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/init_global_meta_objects.hpp>

@@ -1,6 +1,6 @@
 #include "worker_fixture.hpp"
-#include <cafka/actors/consumer_core.hpp>
-#include <cafka/actors/producer_core.hpp>
+#include <cafka/actors/consumer/consumer_core.hpp>
+#include <cafka/actors/producer/producer_core.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/init_producer_id.hpp>

@@ -1,5 +1,5 @@
 #include "worker_fixture.hpp"
-#include <cafka/actors/producer_core.hpp>
+#include <cafka/actors/producer/producer_core.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/init_producer_id.hpp>
 #include <cafka/protocol/messages/metadata.hpp>

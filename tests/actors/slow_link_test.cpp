@@ -1,6 +1,6 @@
 #include "fetching_broker.hpp"
 #include "worker_fixture.hpp"
-#include <cafka/actors/stream.hpp>
+#include <cafka/actors/stream/stream_actor.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 
 #include <caf/scoped_actor.hpp>

@@ -1,5 +1,5 @@
 #include "certificates.hpp"
-#include <cafka/actors/tls.hpp>
+#include <cafka/actors/transport/tls.hpp>
 
 #include <caf/deep_to_string.hpp>
 #include <catch2/catch_test_macros.hpp>

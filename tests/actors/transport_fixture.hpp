@@ -1,7 +1,7 @@
 #pragma once
 
 #include "scripted_peer.hpp"
-#include <cafka/actors/asio_transport.hpp>
+#include <cafka/actors/transport/asio_transport.hpp>
 #include <cafka/actors/type_ids.hpp>
 
 #include <caf/actor.hpp>

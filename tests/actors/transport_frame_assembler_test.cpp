@@ -1,5 +1,5 @@
 #include "scripted_peer.hpp"
-#include <cafka/actors/frame_assembler.hpp>
+#include <cafka/actors/transport/frame_assembler.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

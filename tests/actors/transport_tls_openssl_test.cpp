@@ -1,6 +1,6 @@
 #include "certificates.hpp"
 #include "transport_fixture.hpp"
-#include <cafka/actors/tls.hpp>
+#include <cafka/actors/transport/tls.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>

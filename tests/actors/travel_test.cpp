@@ -1,9 +1,9 @@
 // What is sent to another node arrives there whole, or is refused there and harms
 // nothing.
 
-#include <cafka/actors/consumer.hpp>
+#include <cafka/actors/consumer/consumer.hpp>
 #include <cafka/actors/interfaces.hpp>
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 #include <cafka/supervision/supervisor.hpp>
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "scripted_peer.hpp"
-#include <cafka/actors/asio_transport.hpp>
-#include <cafka/actors/worker.hpp>
+#include <cafka/actors/transport/asio_transport.hpp>
+#include <cafka/actors/worker/worker.hpp>
 #include <cafka/protocol/schema/codec.hpp>
 
 #include <caf/actor_system.hpp>

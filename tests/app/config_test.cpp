@@ -1,4 +1,4 @@
-#include <cafka/actors/tls.hpp>
+#include <cafka/actors/transport/tls.hpp>
 #include <cafka/app/configuration.hpp>
 #include <cafka/app/options.hpp>
 

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "fixture.hpp"
-#include <cafka/actors/asio_transport.hpp>
+#include <cafka/actors/transport/asio_transport.hpp>
 
 #include <atomic>
 #include <map>

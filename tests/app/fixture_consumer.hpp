@@ -1,7 +1,7 @@
 #pragma once
 
 #include "fixture.hpp"
-#include <cafka/actors/consumer.hpp>
+#include <cafka/actors/consumer/consumer.hpp>
 
 #include <map>
 

@@ -1,6 +1,6 @@
 #include "fixture_consumer.hpp"
 #include "fixture_kafka.hpp"
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 
 #include <caf/telemetry/metric_registry.hpp>
 #include <catch2/generators/catch_generators.hpp>

@@ -3,8 +3,8 @@
 
 #include "cutting_proxy.hpp"
 #include "fixture_kafka.hpp"
-#include <cafka/actors/consumer.hpp>
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/consumer/consumer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 
 #include <charconv>
 #include <cstdlib>

@@ -1,6 +1,6 @@
 #include "cutting_proxy.hpp"
 #include "fixture_kafka.hpp"
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 
 using namespace cafka;
 using namespace cafka::testing;

@@ -1,5 +1,5 @@
 #include "fixture_kafka.hpp"
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 
 #include <set>
 

@@ -1,7 +1,7 @@
 // What docs/consumer.md shows step by step.
 
 #include "fixture_mock.hpp"
-#include <cafka/actors/consumer.hpp>
+#include <cafka/actors/consumer/consumer.hpp>
 
 #include <caf/actor_registry.hpp>
 

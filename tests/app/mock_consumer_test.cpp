@@ -1,7 +1,7 @@
 #include "fixture_consumer.hpp"
 #include "fixture_mock.hpp"
-#include <cafka/actors/consumer_core.hpp>
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/consumer/consumer_core.hpp>
+#include <cafka/actors/producer/producer.hpp>
 
 #include <caf/telemetry/metric_registry.hpp>
 #include <catch2/generators/catch_generators.hpp>

@@ -1,6 +1,6 @@
 #include "fixture_mock.hpp"
-#include <cafka/actors/producer.hpp>
-#include <cafka/actors/producer_core.hpp>
+#include <cafka/actors/producer/producer.hpp>
+#include <cafka/actors/producer/producer_core.hpp>
 
 #include <caf/scoped_actor.hpp>
 #include <caf/telemetry/metric_registry.hpp>

@@ -1,7 +1,7 @@
 #include "fixture_consumer.hpp"
 #include "fixture_mock.hpp"
 #include "kept_log.hpp"
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 
 #include <caf/scoped_actor.hpp>
 

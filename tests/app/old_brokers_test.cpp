@@ -3,7 +3,7 @@
 // do a thing, and where it cannot, wants an error that says so.
 #include "fixture_consumer.hpp"
 #include "fixture_kafka.hpp"
-#include <cafka/actors/producer.hpp>
+#include <cafka/actors/producer/producer.hpp>
 #include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <catch2/matchers/catch_matchers_string.hpp>

@@ -1,7 +1,5 @@
 // Uses the installed rooms, so that each library and what it stands on gets linked.
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
-#include <cafka/version.hpp>
+#include <cafka/cafka.hpp>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>

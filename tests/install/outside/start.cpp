@@ -1,6 +1,5 @@
 // Starts and stops an application; whether it gets so far depends on its type ids.
-#include <cafka/app/application.hpp>
-#include <cafka/app/configuration.hpp>
+#include <cafka/cafka.hpp>
 
 #include <caf/actor_system.hpp>
 

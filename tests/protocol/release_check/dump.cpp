@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
     }
     const auto table = versions_of(*release);
     for (const auto& [key, versions] : table.entries())
-      std::cout << argv[i] << '\t' << static_cast<int>(key) << '\t' << versions.min << '\t'
-                << versions.max << '\n';
+      std::cout << argv[i] << '\t' << static_cast<int>(key) << '\t' << versions.min
+                << '\t' << versions.max << '\n';
   }
   return std::cout.good() ? 0 : 1;
 }

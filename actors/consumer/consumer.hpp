@@ -1,0 +1,331 @@
+#pragma once
+
+#include "../../protocol/machines/start_at.hpp"
+#include "../../protocol/memory/byte_budget.hpp"
+#include "../../protocol/records/record_run.hpp"
+#include "../../supervision/caf_compat.hpp"
+#include "../interfaces.hpp"
+#include "../worker/worker.hpp"
+#include "consumer_type_ids.hpp"
+
+#include <caf/actor.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace cafka {
+
+using actors::offset_reset;
+using protocol::record_view;
+using protocol::start_at;
+
+namespace actors {
+
+class consumer_core;
+
+/// What copies of a `consumed_batch` share.
+struct consumed_content {
+  std::shared_ptr<const std::string> topic;
+  partition_id partition;
+  log_offset log_end = -1;
+  /// Of the records, as they came.
+  std::size_t bytes = 0;
+  std::shared_ptr<const void> frame;
+  std::shared_ptr<protocol::byte_budget> budget;
+  protocol::record_run records;
+
+  consumed_content() = default;
+  consumed_content(const consumed_content&) = delete;
+  consumed_content& operator=(const consumed_content&) = delete;
+  ~consumed_content();
+};
+
+} // namespace actors
+
+/// Records of one partition, in order, as views on the frame they came in. At least one.
+///
+/// Copying one costs a reference count. Views are valid as long as a copy of it lives;
+/// `record_view::copy` is for a record that shall live longer. Until the last copy is
+/// gone, the whole frame counts against the consumer's `buffer_memory`. Any thread may
+/// walk it, and any number of threads at a time.
+///
+/// As a message it stays in its process: sent to another node it arrives nowhere.
+class consumed_batch {
+public:
+  using iterator = protocol::record_run::iterator;
+
+  consumed_batch() = default;
+  explicit consumed_batch(std::shared_ptr<const actors::consumed_content> content)
+    : content_(std::move(content)) {}
+
+  [[nodiscard]] const std::string& topic() const { return *content_->topic; }
+  [[nodiscard]] partition_id partition() const { return content_->partition; }
+
+  [[nodiscard]] iterator begin() const { return content_->records.begin(); }
+  [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+  /// How many records there are to walk.
+  [[nodiscard]] std::size_t size() const { return content_->records.size(); }
+  /// The offset behind the last record, where reading goes on.
+  [[nodiscard]] log_offset next() const { return content_->records.next_offset(); }
+  /// The offset behind the last record there was to read when these were fetched.
+  [[nodiscard]] log_offset log_end() const { return content_->log_end; }
+  /// Bytes of the records as they came, compressed and with their headers.
+  [[nodiscard]] std::size_t bytes() const { return content_->bytes; }
+
+private:
+  std::shared_ptr<const actors::consumed_content> content_;
+};
+
+/// What keeps a partition from being read, or that it is over. Others go on.
+struct partition_error {
+  std::string topic = {};
+  partition_id partition = {};
+  /// Where reading stands.
+  log_offset offset = -1;
+  /// Whether it is read no further until `seek`, `resume`, `assign` or `add` names it:
+  /// when the offset is out of range and `auto_offset_reset` is `none`, and when a batch
+  /// is damaged. Otherwise it is tried again and again, and told once.
+  bool halted = false;
+  /// Code `none`: what was told before is over, and the partition is read again.
+  error why = {};
+};
+
+/// A partition to read, and where from.
+struct assigned_partition {
+  std::string topic = {};
+  partition_id partition = {};
+  start_at start = {};
+};
+
+/// A partition of a topic.
+struct topic_partition {
+  std::string topic = {};
+  partition_id partition = {};
+
+  friend auto operator<=>(const topic_partition&, const topic_partition&) = default;
+};
+
+/// How a consumer behaves; see docs/consumer.md.
+struct consumer_options {
+  /// Unique among the application's consumers; a label of metrics: without " and \.
+  std::string name = "consumer";
+  /// Most bytes of one answer; a first batch that is larger comes all the same.
+  std::size_t fetch_max_bytes = 50 * 1024 * 1024;
+  /// Most bytes of one partition in an answer, likewise.
+  std::size_t max_partition_fetch_bytes = 1024 * 1024;
+  /// Bytes that a broker waits for, for `fetch_max_wait` at most.
+  std::size_t fetch_min_bytes = 1;
+  milliseconds fetch_max_wait{500};
+  /// Bytes of frames that were fetched, and of what was decompressed, those that the
+  /// program still holds among them; beyond it nothing is asked for or decompressed.
+  std::size_t buffer_memory = 64 * 1024 * 1024;
+  /// How long a broker may owe an answer beyond `fetch_max_wait`.
+  milliseconds request_timeout{30'000};
+  /// A partition without progress for so long is told in `polled::errors`, once, with
+  /// what it waits for, and told once more when that is over. Zero: never.
+  milliseconds stalled_after{10'000};
+  /// Whether only records of transactions that were committed are wanted, and those of
+  /// none (KIP-98).
+  isolation_level isolation = isolation_level::read_uncommitted;
+  /// Where reading goes on whose offset is out of range.
+  offset_reset auto_offset_reset = offset_reset::latest;
+  /// Where the client is, for a replica close by (KIP-392); empty: leaders are asked.
+  std::string client_rack = {};
+  /// Whether checksums are compared.
+  bool check_crcs = true;
+  /// Most bytes that one batch may decompress to; more is the error `batch_too_large`,
+  /// which halts its partition. Nothing: the application's, 128 MiB.
+  std::optional<std::size_t> max_decompressed_bytes = {};
+  /// How many times its stored size a batch may decompress to, once that is more than
+  /// 16 MiB, likewise. Nothing: the application's, 10,000; zero: no limit.
+  std::optional<std::size_t> max_decompression_ratio = {};
+
+  /// Is sent each `consumed_batch` and `partition_error` as a message, by the credit that
+  /// it grants with `consumer_credit`; then there is no `poll`.
+  caf::actor deliver_to = {};
+};
+
+/// What a poll brings.
+struct polled {
+  std::vector<consumed_batch> batches = {};
+  std::vector<partition_error> errors = {};
+
+  [[nodiscard]] bool empty() const { return batches.empty() && errors.empty(); }
+  /// Of all batches.
+  [[nodiscard]] std::size_t records() const {
+    std::size_t sum = 0;
+    for (const auto& b : batches)
+      sum += b.size();
+    return sum;
+  }
+};
+
+/// To a consumer's actor: `deliver_to` can take so many batches more. Errors need none.
+struct consumer_credit {
+  std::uint32_t batches = 1;
+};
+
+/// Asks a consumer's actor how it is.
+struct get_consumer_status {};
+
+/// What a partition does that is assigned.
+enum class reading_state : std::uint8_t {
+  reading, ///< A broker is asked for it, or has said that there is no more.
+  waiting, ///< For something that it needs first: `why`.
+  full,    ///< For the program to take what lies there.
+  paused,
+  halted ///< By an error, until `seek`, `resume`, `assign` or `add` names it.
+};
+
+/// The state's name, as `waiting`.
+[[nodiscard]] std::string_view to_string(reading_state s);
+
+/// How the reading of a partition is.
+struct partition_status {
+  std::string topic = {};
+  partition_id partition = {};
+  reading_state state = reading_state::reading;
+  /// The offset of the next record to be handed out; -1 while that is not known.
+  log_offset position = -1;
+  /// The offset behind the last record there is to read, as last heard; -1: not yet.
+  log_offset log_end = -1;
+  /// -1 while there is none that is known.
+  broker_id leader = -1;
+  /// Who is asked: the leader, or a replica that it named.
+  broker_id asked = -1;
+  /// What it waits for, or why it is halted; may be empty.
+  std::string why = {};
+  /// Since it was last read as it should be.
+  milliseconds without_progress{0};
+};
+
+/// How a consumer is.
+struct consumer_status {
+  std::string name = {};
+  /// Whether at least one broker can be asked now.
+  bool connected = false;
+  /// Why none can, each address with its reason; empty when one can.
+  std::string why_disconnected = {};
+  std::vector<connection_status> connections = {};
+  /// Bytes of `buffer_memory` that are in use.
+  std::uint64_t buffered_bytes = 0;
+  /// Those that are assigned, in no order.
+  std::vector<partition_status> partitions = {};
+};
+
+/// The actor behind a consumer.
+using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit),
+  caf::result<result<consumer_status>>(get_consumer_status)>;
+
+/// A handle for reading partitions, from any thread; copying one costs a reference count.
+///
+/// Records of a partition are handed out in the order of their offsets, each once. What
+/// is handed out has been read: positions are those behind it, whether or not anybody has
+/// walked it. A crash of the actor behind it loses nothing and hands out nothing twice.
+class consumer {
+public:
+  consumer() = default;
+  explicit consumer(std::shared_ptr<actors::consumer_core> core);
+
+  /// Whether there is a consumer behind it.
+  explicit operator bool() const { return core_ != nullptr; }
+
+  [[nodiscard]] const std::string& name() const;
+
+  // None of these waits for a broker. After each, what was fetched before for a partition
+  // that it names and was not handed out is forgotten. Errors: `closed`,
+  // `invalid_argument`, `not_found` for a partition that is not assigned; then nothing
+  // has changed.
+
+  /// Reads these partitions and no others; one that is read already goes on at its new
+  /// start. None: reads nothing.
+  result<done> assign(const std::vector<assigned_partition>& partitions) const;
+  /// Reads these partitions as well; one that is read already goes on at its new start.
+  result<done> add(const std::vector<assigned_partition>& partitions) const;
+  /// Reads them no more.
+  result<done> unassign(const std::vector<topic_partition>& partitions) const;
+  /// Goes on at another place.
+  result<done> seek(
+    const std::string& topic, partition_id partition, start_at where) const;
+  /// Hands out nothing of these until they are resumed.
+  result<done> pause(const std::vector<topic_partition>& partitions) const;
+  /// Goes on at its position, also with one that was halted by an error.
+  result<done> resume(const std::vector<topic_partition>& partitions) const;
+
+  /// The partitions it reads, sorted.
+  [[nodiscard]] std::vector<topic_partition> assignment() const;
+  /// The offset of the next record to be handed out; nothing while that is not known, and
+  /// of a partition that is not assigned.
+  [[nodiscard]] std::optional<log_offset> position(
+    const std::string& topic, partition_id partition) const;
+
+  /// Hands out all that is there, waiting for something for `deadline` at most; nothing
+  /// by then is an empty `polled`. Zero: does not wait. Not to be called from an actor.
+  /// Error `closed`; `invalid_argument` with `deliver_to`.
+  result<polled> poll(milliseconds deadline) const;
+
+  /// How it is, and why partitions wait. Not to be called from an actor, which sends
+  /// `get_consumer_status`. Errors `timed_out`, also while it is being restarted;
+  /// `closed`.
+  [[nodiscard]] result<consumer_status> status(
+    milliseconds deadline = milliseconds{5'000}) const;
+
+  /// Ends it; what was handed out stays valid. Error `timed_out`: it ends later. A second
+  /// call does nothing.
+  result<done> close(milliseconds deadline = milliseconds{5'000}) const;
+
+  /// The actor behind it, null while it is being restarted.
+  [[nodiscard]] consumer_actor actor() const;
+
+private:
+  std::shared_ptr<actors::consumer_core> core_;
+};
+
+// -- inspection -------------------------------------------------------------------------
+
+template <class Inspector>
+bool inspect(Inspector& f, consumed_batch& x) {
+  return inspect_local(f, x);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, partition_error& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("offset", x.offset), f.field("halted", x.halted), f.field("why", x.why));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, consumer_credit& x) {
+  return f.object(x).fields(f.field("batches", x.batches));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, get_consumer_status& x) {
+  return f.object(x).fields();
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, reading_state& x) {
+  return inspect_enum(f, x, reading_state::halted);
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, partition_status& x) {
+  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
+    f.field("state", x.state), f.field("position", x.position),
+    f.field("log_end", x.log_end), f.field("leader", x.leader), f.field("asked", x.asked),
+    f.field("why", x.why), f.field("without_progress", x.without_progress));
+}
+
+template <class Inspector>
+bool inspect(Inspector& f, consumer_status& x) {
+  return f.object(x).fields(f.field("name", x.name), f.field("connected", x.connected),
+    f.field("why_disconnected", x.why_disconnected),
+    f.field("connections", x.connections), f.field("buffered_bytes", x.buffered_bytes),
+    f.field("partitions", x.partitions));
+}
+
+} // namespace cafka

@@ -1,0 +1,513 @@
+#include "consumer_core.hpp"
+
+#include "../../protocol/names.hpp"
+#include "../../supervision/caf_compat.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+namespace cafka::actors {
+
+consumed_content::~consumed_content() {
+  if (budget != nullptr && records.decompressed() > 0)
+    budget->shrink(records.decompressed());
+}
+
+namespace {
+
+error refused(const std::string& key, const std::string& value, const std::string& must) {
+  return {error_code::invalid_argument, key + " = " + value + ": must be " + must};
+}
+
+} // namespace
+
+error consumer_core::check(const consumer_options& o) {
+  const auto number = [](auto x) { return std::to_string(x); };
+  const auto between = [&](const char* key, std::size_t x, std::size_t min,
+                         std::size_t max) -> error {
+    if (x >= min && x <= max)
+      return {};
+    return refused(key, number(x), "from " + number(min) + " to " + number(max));
+  };
+  if (auto wrong = check_metric_name(o.name); wrong.code != error_code::none)
+    return wrong;
+  if (const auto to = caf::actor_cast<caf::strong_actor_ptr>(o.deliver_to);
+      to != nullptr && to->node() != to->home_system->node())
+    return refused("deliver_to", "an actor on another node",
+      "an actor of this process: what is read are views on its memory");
+  constexpr std::size_t gigabyte = std::size_t{1} << 30;
+  for (const auto& wrong : {between("fetch_max_bytes", o.fetch_max_bytes, 1, gigabyte),
+         between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),
+         between("fetch_min_bytes", o.fetch_min_bytes, 0, o.fetch_max_bytes),
+         between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2)}) {
+    if (wrong.code != error_code::none)
+      return wrong;
+  }
+  constexpr milliseconds day = std::chrono::hours{24};
+  if (o.fetch_max_wait < milliseconds{0} || o.fetch_max_wait > day)
+    return refused("fetch_max_wait", number(o.fetch_max_wait.count()) + "ms",
+      "from 0ms to " + number(day.count()) + "ms");
+  if (o.request_timeout <= milliseconds{0})
+    return refused(
+      "request_timeout", number(o.request_timeout.count()) + "ms", "more than zero");
+  if (o.stalled_after < milliseconds{0} || o.stalled_after > day)
+    return refused("stalled_after", number(o.stalled_after.count()) + "ms",
+      "from 0ms to " + number(day.count()) + "ms");
+  if (o.isolation != isolation_level::read_uncommitted
+    && o.isolation != isolation_level::read_committed)
+    return refused("isolation", number(static_cast<int>(o.isolation)),
+      "read_uncommitted or read_committed");
+  if (o.auto_offset_reset > offset_reset::latest)
+    return refused("auto_offset_reset", number(static_cast<int>(o.auto_offset_reset)),
+      "none, earliest or latest");
+  return {};
+}
+
+consumer_core::consumer_core(caf::actor_system& system, consumer_options settings)
+  : sys(system),
+    options(std::move(settings)),
+    budget(std::make_shared<protocol::byte_budget>(options.buffer_memory)),
+    metrics(system, options.name) {
+}
+
+std::shared_ptr<consumer_core> consumer_core::make(
+  caf::actor_system& system, consumer_options settings) {
+  auto core = std::make_shared<consumer_core>(system, std::move(settings));
+  // Frames may outlive everybody, so what they tell must not keep anybody.
+  core->budget->when_room([weak = std::weak_ptr{core}] {
+    if (const auto alive = weak.lock())
+      alive->wake();
+  });
+  return core;
+}
+
+// -- the actor --------------------------------------------------------------------------
+
+void consumer_core::wake() const {
+  caf::weak_actor_ptr weak;
+  {
+    const std::lock_guard guard{actor_mutex_};
+    weak = actor_;
+  }
+  if (const auto self = caf::actor_cast<caf::strong_actor_ptr>(weak))
+    post(self, consumer_news{});
+}
+
+consumer_actor consumer_core::current() const {
+  caf::weak_actor_ptr weak;
+  {
+    const std::lock_guard guard{actor_mutex_};
+    weak = actor_;
+  }
+  return caf::actor_cast<consumer_actor>(caf::actor_cast<caf::strong_actor_ptr>(weak));
+}
+
+consumer_actor consumer_core::wait_for_actor(
+  std::chrono::steady_clock::time_point until) const {
+  std::unique_lock lock{actor_mutex_};
+  caf::strong_actor_ptr found;
+  attached_.wait_until(lock, until, [&] {
+    found = caf::actor_cast<caf::strong_actor_ptr>(actor_);
+    return found != nullptr || ended_;
+  });
+  lock.unlock();
+  return caf::actor_cast<consumer_actor>(found);
+}
+
+void consumer_core::attach(const consumer_actor& self) {
+  {
+    const std::lock_guard guard{actor_mutex_};
+    actor_ = caf::actor_cast<caf::weak_actor_ptr>(self);
+  }
+  attached_.notify_all();
+}
+
+void consumer_core::begin() {
+  const std::lock_guard guard{mutex_};
+  queue_.clear();
+  lying_.clear();
+  queue_bytes_ = 0;
+  takings_.clear();
+  for (const auto& e : entries_) {
+    e->lying = 0;
+    if (e->assigned)
+      change_entry(*e);
+  }
+}
+
+void consumer_core::detach(const caf::actor_addr& self) {
+  const std::lock_guard guard{actor_mutex_};
+  if (caf::actor_cast<caf::actor_addr>(actor_) == self)
+    actor_ = nullptr;
+}
+
+void consumer_core::collect(
+  std::vector<change>& changes, std::vector<taking>& takings, bool wants_takings) {
+  changes.clear();
+  takings.clear();
+  const std::lock_guard guard{mutex_};
+  for (auto* e : changed_) {
+    e->changed = false;
+    auto& c = changes.emplace_back();
+    c.slot = e->slot;
+    if (e->assigned)
+      c.now = {e->generation, e->topic, e->partition, e->start, e->paused};
+  }
+  changed_.clear();
+  std::swap(takings, takings_);
+  taking_wanted_ = wants_takings && changes.empty() && takings.empty();
+}
+
+void consumer_core::push(std::vector<arrival>& arrivals) {
+  bool wakes = false;
+  {
+    const std::lock_guard guard{mutex_};
+    for (auto& a : arrivals) {
+      auto* e = find(a.slot, a.generation);
+      if (e == nullptr || closed_)
+        continue;
+      if (!a.batch) {
+        advance(*e, start_at::offset(a.next));
+        continue;
+      }
+      const auto bytes = a.batch->bytes();
+      queue_.push_back(*std::move(a.batch));
+      lying_.push_back({e, start_at::offset(a.next), bytes});
+      queue_bytes_ += bytes;
+      ++e->lying;
+    }
+    wakes = waiting_ > 0 && !queue_.empty();
+    update_memory();
+  }
+  arrivals.clear();
+  if (wakes)
+    arrived_.notify_one();
+}
+
+void consumer_core::advance(entry& e, start_at next) {
+  if (e.lying == 0) {
+    e.start = next;
+    return;
+  }
+  const auto last = std::find_if(
+    lying_.rbegin(), lying_.rend(), [&](const auto& l) { return l.of == &e; });
+  last->next = next;
+}
+
+void consumer_core::positioned(
+  std::uint32_t slot, std::uint64_t generation, start_at where) {
+  const std::lock_guard guard{mutex_};
+  if (auto* e = find(slot, generation))
+    advance(*e, where);
+}
+
+void consumer_core::report(std::uint32_t slot, std::uint64_t generation,
+  log_offset offset, bool halted, const error& why) {
+  partition_error what;
+  {
+    const std::lock_guard guard{mutex_};
+    const auto* e = find(slot, generation);
+    if (e == nullptr)
+      return;
+    what = {*e->topic, e->partition, offset, halted, why};
+  }
+  report(std::move(what));
+}
+
+std::string consumer_core::name_of(std::uint32_t slot) const {
+  const std::lock_guard guard{mutex_};
+  const auto& e = *entries_[slot];
+  return *e.topic + '/' + std::to_string(e.partition.value());
+}
+
+void consumer_core::report(partition_error what) {
+  bool wakes = false;
+  {
+    const std::lock_guard guard{mutex_};
+    // Where nobody polls the oldest are forgotten.
+    const auto most = 10'000 + 4 * entries_.size();
+    if (errors_.size() >= most)
+      errors_.erase(
+        errors_.begin(), errors_.begin() + static_cast<std::ptrdiff_t>(most / 2));
+    errors_.push_back(std::move(what));
+    wakes = waiting_ > 0;
+  }
+  if (wakes)
+    arrived_.notify_one();
+  if (options.deliver_to)
+    wake();
+}
+
+void consumer_core::grant(std::uint32_t batches) {
+  const std::lock_guard guard{mutex_};
+  credit_ += batches;
+}
+
+polled consumer_core::take_granted() {
+  const std::lock_guard guard{mutex_};
+  const auto most = static_cast<std::size_t>(
+    std::min<std::uint64_t>(credit_, std::numeric_limits<std::size_t>::max()));
+  auto got = take(most);
+  credit_ -= got.batches.size();
+  return got;
+}
+
+void consumer_core::close() {
+  closing = true;
+  {
+    const std::lock_guard guard{mutex_};
+    if (std::exchange(closed_, true))
+      return;
+    queue_.clear();
+    lying_.clear();
+    queue_bytes_ = 0;
+    for (const auto& e : entries_)
+      e->lying = 0;
+  }
+  metrics.ended();
+  arrived_.notify_all();
+}
+
+void consumer_core::end(const error& why) {
+  {
+    const std::lock_guard guard{mutex_};
+    if (!closed_)
+      why_closed_ = why;
+  }
+  close();
+  {
+    const std::lock_guard guard{actor_mutex_};
+    ended_ = true;
+  }
+  attached_.notify_all();
+}
+
+error consumer_core::why_closed() const {
+  return why_closed_.code != error_code::none
+    ? why_closed_
+    : error{error_code::closed, "consumer " + options.name + " was closed"};
+}
+
+bool consumer_core::is_closed() const {
+  const std::lock_guard guard{mutex_};
+  return closed_;
+}
+
+// -- what is handed out -----------------------------------------------------------------
+
+polled consumer_core::take(std::size_t most) {
+  polled got;
+  std::swap(got.errors, errors_);
+  const auto count = std::min(most, queue_.size());
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i != count; ++i) {
+    const auto& l = lying_[i];
+    l.of->start = l.next;
+    --l.of->lying;
+    bytes += l.bytes;
+    takings_.push_back({l.of->slot, l.of->generation, l.bytes});
+  }
+  queue_bytes_ -= bytes;
+  if (count == queue_.size()) {
+    std::swap(got.batches, queue_);
+    lying_.clear();
+  } else {
+    const auto end = static_cast<std::ptrdiff_t>(count);
+    got.batches.assign(std::make_move_iterator(queue_.begin()),
+      std::make_move_iterator(queue_.begin() + end));
+    queue_.erase(queue_.begin(), queue_.begin() + end);
+    lying_.erase(lying_.begin(), lying_.begin() + end);
+  }
+  if (count > 0) {
+    metrics.handed_out(got.records(), bytes, count);
+    update_memory();
+  }
+  return got;
+}
+
+// Under `mutex_`. Frames of which a part lies in the queue count as held with the rest.
+void consumer_core::update_memory() {
+  const auto used = budget->used();
+  metrics.memory(queue_bytes_, used - std::min(used, queue_bytes_));
+}
+
+result<polled> consumer_core::poll(std::chrono::steady_clock::time_point deadline) {
+  if (options.deliver_to)
+    return {error_code::invalid_argument,
+      "consumer " + options.name + " sends what it reads to an actor (deliver_to)"};
+  bool wakes = false;
+  polled got;
+  {
+    std::unique_lock lock{mutex_};
+    if (queue_.empty() && errors_.empty() && !closed_) {
+      ++waiting_;
+      arrived_.wait_until(
+        lock, deadline, [&] { return !queue_.empty() || !errors_.empty() || closed_; });
+      --waiting_;
+    }
+    if (closed_ && errors_.empty())
+      return why_closed();
+    got = take(queue_.size());
+    wakes = !takings_.empty() && std::exchange(taking_wanted_, false);
+  }
+  if (wakes)
+    wake();
+  return got;
+}
+
+// -- what is assigned -------------------------------------------------------------------
+
+consumer_core::entry* consumer_core::find(const topic_partition& which) const {
+  const auto found = by_name_.find(which);
+  return found != by_name_.end() && found->second->assigned ? found->second : nullptr;
+}
+
+consumer_core::entry* consumer_core::find(
+  std::uint32_t slot, std::uint64_t generation) const {
+  auto* e = entries_[slot].get();
+  return e->assigned && e->generation == generation ? e : nullptr;
+}
+
+error consumer_core::missing(const topic_partition& which) const {
+  if (closed_)
+    return why_closed();
+  return {error_code::not_found,
+    which.topic + '/' + std::to_string(which.partition.value()) + " is not assigned"};
+}
+
+// Under `mutex_`. What was fetched under the earlier generation is nobody's.
+void consumer_core::change_entry(entry& e) {
+  ++e.generation;
+  if (e.lying > 0) {
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i != queue_.size(); ++i) {
+      if (lying_[i].of == &e) {
+        queue_bytes_ -= lying_[i].bytes;
+        continue;
+      }
+      if (kept != i) {
+        queue_[kept] = std::move(queue_[i]);
+        lying_[kept] = lying_[i];
+      }
+      ++kept;
+    }
+    queue_.resize(kept);
+    lying_.resize(kept);
+    e.lying = 0;
+  }
+  if (!std::exchange(e.changed, true))
+    changed_.push_back(&e);
+}
+
+error consumer_core::read(const std::vector<assigned_partition>& partitions, bool alone) {
+  for (const auto& p : partitions) {
+    // One that cannot even be asked about would keep all others from being.
+    if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
+      return refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
+        "a text of 1 to " + std::to_string(protocol::longest_topic_name) + " bytes");
+    if (auto wrong = protocol::check_topic_name(p.topic); wrong.code != error_code::none)
+      return wrong;
+    if (p.partition.value() < 0)
+      return refused("partition", std::to_string(p.partition.value()), "zero or more");
+    if (p.start.value() < (p.start.is_moment() ? -2 : 0))
+      return refused("start", std::to_string(p.start.value()),
+        p.start.is_moment() ? "a time since 1970" : "an offset of zero or more");
+  }
+  {
+    const std::lock_guard guard{mutex_};
+    if (closed_)
+      return missing({});
+    for (const auto& e : entries_) {
+      if (alone && std::exchange(e->assigned, false))
+        change_entry(*e);
+    }
+    for (const auto& p : partitions) {
+      auto& at = by_name_[{p.topic, p.partition}];
+      if (at == nullptr) {
+        at = entries_.emplace_back(std::make_unique<entry>()).get();
+        at->slot = static_cast<std::uint32_t>(entries_.size() - 1);
+        at->topic = std::make_shared<const std::string>(p.topic);
+        at->partition = p.partition;
+      }
+      at->assigned = true;
+      at->paused = false;
+      at->start = p.start;
+      change_entry(*at);
+    }
+  }
+  wake();
+  return {};
+}
+
+error consumer_core::unassign(const std::vector<topic_partition>& partitions) {
+  {
+    const std::lock_guard guard{mutex_};
+    for (const auto& p : partitions) {
+      if (closed_ || find(p) == nullptr)
+        return missing(p);
+    }
+    for (const auto& p : partitions) {
+      if (auto* e = find(p)) {
+        change_entry(*e);
+        e->assigned = false;
+      }
+    }
+  }
+  wake();
+  return {};
+}
+
+error consumer_core::seek(const topic_partition& which, start_at where) {
+  if (where.value() < (where.is_moment() ? -2 : 0))
+    return refused("start", std::to_string(where.value()),
+      where.is_moment() ? "a time since 1970" : "an offset of zero or more");
+  {
+    const std::lock_guard guard{mutex_};
+    auto* e = find(which);
+    if (closed_ || e == nullptr)
+      return missing(which);
+    e->start = where;
+    change_entry(*e);
+  }
+  wake();
+  return {};
+}
+
+error consumer_core::set_paused(
+  const std::vector<topic_partition>& partitions, bool paused) {
+  {
+    const std::lock_guard guard{mutex_};
+    for (const auto& p : partitions) {
+      if (closed_ || find(p) == nullptr)
+        return missing(p);
+    }
+    for (const auto& p : partitions) {
+      auto* e = find(p);
+      e->paused = paused;
+      change_entry(*e);
+    }
+  }
+  wake();
+  return {};
+}
+
+std::vector<topic_partition> consumer_core::assignment() const {
+  std::vector<topic_partition> all;
+  const std::lock_guard guard{mutex_};
+  for (const auto& [which, e] : by_name_) {
+    if (e->assigned)
+      all.push_back(which);
+  }
+  return all;
+}
+
+std::optional<log_offset> consumer_core::position(const topic_partition& which) const {
+  const std::lock_guard guard{mutex_};
+  const auto* e = find(which);
+  if (e == nullptr || e->start.is_moment())
+    return std::nullopt;
+  return log_offset{e->start.value()};
+}
+
+} // namespace cafka::actors

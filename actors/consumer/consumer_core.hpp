@@ -1,0 +1,170 @@
+#pragma once
+
+#include "../../protocol/machines/consumer_machine.hpp"
+#include "consumer.hpp"
+#include "consumer_metrics.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+
+namespace cafka::actors {
+
+/// What the handles of a consumer and the incarnations of its actor share: what is
+/// assigned and how far it was handed out, and what lies there to be handed out.
+class consumer_core {
+public:
+  /// The options must be checked: `check`.
+  static std::shared_ptr<consumer_core> make(
+    caf::actor_system& system, consumer_options settings);
+  consumer_core(caf::actor_system& system, consumer_options settings);
+
+  /// `invalid_argument` names the option, its value and what is allowed.
+  [[nodiscard]] static error check(const consumer_options& options);
+
+  caf::actor_system& sys;
+  const consumer_options options;
+  const std::shared_ptr<protocol::byte_budget> budget;
+  consumer_metrics metrics;
+
+  /// Whether it was closed, for whoever reads what nobody will be handed.
+  std::atomic<bool> closing = false;
+
+  /// Set by the application: ends the actor for good; false: not within the deadline.
+  std::function<bool(milliseconds)> on_closed;
+
+  // -- the actor's side -----------------------------------------------------------------
+
+  /// A partition's assignment, or nothing where it is read no more.
+  struct change {
+    std::uint32_t slot = 0;
+    std::optional<protocol::consumer_machine::assignment> now;
+  };
+  /// The program was handed so much of a partition.
+  struct taking {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    std::size_t bytes = 0;
+  };
+  /// Records of a partition that can be handed out; without a batch they were none of the
+  /// program's business.
+  struct arrival {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    log_offset next;
+    std::optional<consumed_batch> batch;
+  };
+
+  /// From here on `current` yields this incarnation, which may not have begun yet.
+  void attach(const consumer_actor& self);
+  /// A new incarnation begins where the program stands: what lies there is forgotten, and
+  /// all assignments are changes.
+  void begin();
+  void detach(const caf::actor_addr& self);
+  /// What has happened since the last time. With `wants_takings`, and if it is nothing,
+  /// the next taking is told by `consumer_news`.
+  void collect(
+    std::vector<change>& changes, std::vector<taking>& takings, bool wants_takings);
+  void push(std::vector<arrival>& arrivals);
+  void positioned(std::uint32_t slot, std::uint64_t generation, start_at where);
+  void report(std::uint32_t slot, std::uint64_t generation, log_offset offset,
+    bool halted, const error& why);
+  void report(partition_error what);
+  /// `topic/partition`, for the log.
+  [[nodiscard]] std::string name_of(std::uint32_t slot) const;
+  /// `deliver_to` can take more.
+  void grant(std::uint32_t batches);
+  /// What is to be sent to `deliver_to`.
+  [[nodiscard]] polled take_granted();
+  /// Nothing is handed out any more.
+  void close();
+  /// No incarnation can follow, and another consumer may have its name. Unless it was
+  /// closed before, handles are told `why`.
+  void end(const error& why);
+
+  // -- the handles' side ----------------------------------------------------------------
+
+  [[nodiscard]] consumer_actor current() const;
+  /// Likewise, waiting for the next incarnation while there is none; null when it was
+  /// closed or by then.
+  [[nodiscard]] consumer_actor wait_for_actor(
+    std::chrono::steady_clock::time_point until) const;
+  error assign(const std::vector<assigned_partition>& partitions) {
+    return read(partitions, true);
+  }
+  error add(const std::vector<assigned_partition>& partitions) {
+    return read(partitions, false);
+  }
+  error unassign(const std::vector<topic_partition>& partitions);
+  error seek(const topic_partition& which, start_at where);
+  error set_paused(const std::vector<topic_partition>& partitions, bool paused);
+  [[nodiscard]] std::vector<topic_partition> assignment() const;
+  [[nodiscard]] std::optional<log_offset> position(const topic_partition& which) const;
+  result<polled> poll(std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] bool is_closed() const;
+  [[nodiscard]] bool has_ended() const { return ended_; }
+
+private:
+  /// A partition that is or was assigned; its slot is its place for good.
+  struct entry {
+    std::uint32_t slot = 0;
+    std::uint64_t generation = 0;
+    std::shared_ptr<const std::string> topic;
+    partition_id partition;
+    bool assigned = false;
+    bool paused = false;
+    bool changed = false;
+    std::size_t lying = 0; ///< Batches of it in the queue.
+    /// Where the program stands: an offset once it is known.
+    start_at start;
+  };
+  /// What is to be noted when a batch is handed out.
+  struct lying_batch {
+    entry* of = nullptr;
+    start_at next;
+    std::size_t bytes = 0;
+  };
+
+  entry* find(const topic_partition& which) const;
+  entry* find(std::uint32_t slot, std::uint64_t generation) const;
+  error missing(const topic_partition& which) const;
+  [[nodiscard]] error why_closed() const;
+  /// `alone`: and no others.
+  error read(const std::vector<assigned_partition>& partitions, bool alone);
+  void change_entry(entry& e);
+  void advance(entry& e, start_at next);
+  polled take(std::size_t most);
+  void update_memory();
+  void wake() const;
+
+  std::atomic<bool> ended_ = false;
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::size_t waiting_ = 0; ///< Threads in `poll`.
+  bool closed_ = false;
+  error why_closed_; ///< Code `none`: it was asked for.
+  std::vector<std::unique_ptr<entry>> entries_;
+  std::map<topic_partition, entry*> by_name_;
+  std::vector<entry*> changed_;
+  // One place for each batch in both.
+  std::vector<consumed_batch> queue_;
+  std::vector<lying_batch> lying_;
+  std::size_t queue_bytes_ = 0;
+  std::vector<partition_error> errors_;
+  std::vector<taking> takings_;
+  bool taking_wanted_ = false;
+  std::uint64_t credit_ = 0;
+
+  mutable std::mutex actor_mutex_;
+  mutable std::condition_variable attached_;
+  // Weak: a core that its actor refers to must not keep the actor.
+  caf::weak_actor_ptr actor_;
+};
+
+/// Starts the actor of a consumer. `connection`: how it reaches the cluster.
+consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
+  worker_options connection, std::shared_ptr<transport_factory> transports);
+
+} // namespace cafka::actors

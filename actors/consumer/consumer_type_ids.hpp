@@ -1,0 +1,37 @@
+#pragma once
+
+#include "../type_ids.hpp"
+
+namespace cafka {
+
+class consumed_batch;
+struct partition_error;
+struct consumer_credit;
+struct get_consumer_status;
+struct consumer_status;
+
+namespace actors {
+
+/// To a consumer's actor, from its handles: the assignment has changed, or there is room.
+struct consumer_news {};
+
+template <class Inspector>
+bool inspect(Inspector& f, consumer_news& x) {
+  return inspect_local(f, x);
+}
+
+} // namespace actors
+
+} // namespace cafka
+
+CAF_BEGIN_TYPE_ID_BLOCK(cafka_consumer, CAFKA_FIRST_TYPE_ID + 220)
+
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumed_batch))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::partition_error))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumer_credit))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::actors::consumer_news))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::get_consumer_status))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::consumer_status))
+CAF_ADD_TYPE_ID(cafka_consumer, (cafka::protocol::result<cafka::consumer_status>))
+
+CAF_END_TYPE_ID_BLOCK(cafka_consumer)

@@ -1,0 +1,112 @@
+#include "asio_transport.hpp"
+
+#include "asio_connection.hpp"
+
+#include <atomic>
+#include <csignal>
+#include <exception>
+#include <pthread.h>
+#include <thread>
+
+namespace cafka::actors {
+
+namespace {
+
+/// The owner's end of a connection.
+class asio_transport final : public transport {
+public:
+  asio_transport(std::shared_ptr<io_loop> loop, std::shared_ptr<connection> c)
+    : loop_(std::move(loop)), connection_(std::move(c)) {}
+
+  ~asio_transport() override { connection_->close(); }
+
+  sent send(protocol::frame f) override { return connection_->send(std::move(f)); }
+  void grant(std::size_t bytes) override { connection_->grant(bytes); }
+  void close() override { connection_->close(); }
+
+private:
+  // The socket inside the connection needs the loop: this order destroys it first.
+  std::shared_ptr<io_loop> loop_;
+  std::shared_ptr<connection> connection_;
+};
+
+} // namespace
+
+struct asio_transport_factory::impl {
+  std::shared_ptr<name_service> names = std::make_shared<name_service>();
+  std::vector<std::shared_ptr<io_loop>> loops;
+  std::vector<std::thread> threads;
+  std::atomic<std::size_t> opened{0};
+
+  ~impl() { stop(milliseconds{0}); }
+
+  void start(unsigned count) {
+    for (unsigned i = 0; i != count; ++i) {
+      const auto& loop = loops.emplace_back(std::make_shared<io_loop>());
+      threads.emplace_back([l = loop] {
+        // Signals are the application's, and for threads that expect them.
+        sigset_t all;
+        sigfillset(&all);
+        pthread_sigmask(SIG_BLOCK, &all, nullptr);
+        pthread_setname_np(pthread_self(), "cafka.io");
+        // Connections contain what is thrown; what Asio itself throws for want of memory
+        // must not end the process either.
+        for (bool done = false; !done;) {
+          try {
+            l->io.run();
+            done = true;
+          } catch (const std::exception&) {
+          }
+        }
+      });
+    }
+  }
+
+  void stop(milliseconds deadline) {
+    const auto until = clock::now() + deadline;
+    for (const auto& loop : loops) {
+      const std::lock_guard lock{loop->mutex};
+      if (std::exchange(loop->accepting, false))
+        asio::post(loop->io, [l = loop.get()] {
+          // What began before is here; its handlers run out, and so does the loop.
+          for (const auto& c : std::exchange(l->open, {}))
+            c->stop();
+          l->work.reset();
+        });
+    }
+    for (auto& t : threads) {
+      // An owner that is handled in an I/O thread may end there, and hold the last
+      // reference to the factory: that thread runs out by itself.
+      if (t.get_id() == std::this_thread::get_id())
+        t.detach();
+      else
+        t.join();
+    }
+    threads.clear();
+    names->lookups.wait(until);
+  }
+};
+
+asio_transport_factory::asio_transport_factory(unsigned threads, resolver resolve)
+  : impl_(std::make_unique<impl>()) {
+  impl_->names->resolve = std::move(resolve);
+  impl_->start(std::max(threads, 1u));
+}
+
+asio_transport_factory::~asio_transport_factory() = default;
+
+std::unique_ptr<transport> asio_transport_factory::open(const endpoint& peer,
+  const transport_options& options, caf::weak_actor_ptr owner, connection_id id) {
+  const auto& loop = impl_->loops[impl_->opened++ % impl_->loops.size()];
+  auto c = std::make_shared<connection>(*loop, peer, options, std::move(owner), id);
+  const auto begun = loop->post([c, names = impl_->names] { c->begin(*names); });
+  if (!begun)
+    c->reject();
+  return std::make_unique<asio_transport>(loop, std::move(c));
+}
+
+void asio_transport_factory::stop(milliseconds deadline) {
+  impl_->stop(deadline);
+}
+
+} // namespace cafka::actors

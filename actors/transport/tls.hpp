@@ -1,0 +1,147 @@
+#pragma once
+
+#include "../../protocol/result.hpp"
+#include "../../protocol/types.hpp"
+#include "tls_options.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+// OpenSSL's own types; no header of cafka includes one of OpenSSL's.
+struct ssl_st;
+struct ssl_ctx_st;
+
+namespace cafka::actors {
+
+namespace detail {
+
+struct tls_free {
+  void operator()(ssl_st* s) const;
+  void operator()(ssl_ctx_st* s) const;
+};
+
+} // namespace detail
+
+/// What is seen of a peer on the way, for the words if it comes to nothing.
+struct tls_findings {
+  /// Whom it has to be.
+  std::string host;
+  /// What is wrong with its certificate; empty while nothing is.
+  std::string certificate;
+  /// It has asked for a certificate of ours.
+  bool wants_certificate = false;
+  /// It has begun with something other than TLS.
+  bool speaks_no_tls = false;
+};
+
+/// TLS on a connected socket that does not block, whose descriptor belongs to another.
+///
+/// All functions may be called from any thread and never block; one thread at a time may
+/// write.
+class tls_stream {
+public:
+  enum class next : std::uint8_t {
+    go_on,    ///< There may be more: call again.
+    readable, ///< Call again when the socket is readable.
+    writable, ///< Call again when the socket is writable.
+    ended,    ///< The peer has ended the connection, or the socket is broken.
+    failed,   ///< The peer and TLS do not get along.
+  };
+
+  /// How far an operation came.
+  struct outcome {
+    next then = next::go_on;
+    std::size_t bytes = 0;
+    /// For `ended` and `failed`: why, in words.
+    std::string why = {};
+  };
+
+  tls_stream(std::unique_ptr<ssl_st, detail::tls_free> ssl, int fd, std::string host,
+    std::shared_ptr<const ssl_options> options);
+  tls_stream(const tls_stream&) = delete;
+  tls_stream& operator=(const tls_stream&) = delete;
+  ~tls_stream();
+
+  /// Goes on with the handshake; `go_on` says that it is done.
+  outcome handshake();
+
+  /// Reads what is there, as far as `space` goes. Bytes that came before an end or a
+  /// failure are told with it.
+  outcome read(std::span<std::byte> space);
+
+  /// Writes what fits: the bytes taken, or minus an error number. Whoever calls again
+  /// after fewer than all were taken begins with the first that was not.
+  ssize_t write(std::span<const iovec> pieces);
+
+  /// Tells the peer that nothing more comes, if that fits into the socket at once.
+  void close_notify();
+
+private:
+  friend struct socket_bio;
+
+  void note_beginning(unsigned char first);
+  outcome what_stops(int returned);
+  outcome ended(std::string why);
+  int write_record(protocol::byte_view data, bool more_follows);
+
+  const std::shared_ptr<const ssl_options> options_;
+  const int fd_;
+
+  std::mutex mutex_;
+  std::unique_ptr<ssl_st, detail::tls_free> ssl_;
+  tls_findings findings_;
+  bool begun_ = false; ///< The peer has said something.
+  bool up_ = false;    ///< The handshake is done.
+  bool heard_ = false; ///< Something has come since.
+  std::optional<outcome> end_;
+  // What the socket said. OpenSSL is told to come again: it would give up the other
+  // direction too.
+  bool drained_ = false; ///< There was less to read than asked for.
+  bool at_end_ = false;
+  int read_error_ = 0;
+  int write_error_ = 0;
+  bool more_follows_ = false; ///< The record at hand is not the last that can be written.
+
+  // The writer's own.
+  std::unique_ptr<std::byte[]> record_; ///< Short pieces, put together.
+  std::size_t unsent_ = 0;              ///< Size of the record that did not fit.
+};
+
+/// One set of `ssl_options` and what OpenSSL makes of the files they name, for all
+/// connections of a worker.
+class tls_context {
+public:
+  /// Reads the files.
+  ///
+  /// Error `invalid_argument` names the option, its value and what is wrong with it.
+  [[nodiscard]] static protocol::result<std::shared_ptr<tls_context>> make(
+    ssl_options options);
+
+  [[nodiscard]] const ssl_options& options() const { return *options_; }
+
+  /// Begins TLS with `host` on a connected socket; reads files that have changed.
+  ///
+  /// Error `tls_failed`, in the words of `make`.
+  [[nodiscard]] protocol::result<std::unique_ptr<tls_stream>> open(
+    int fd, const std::string& host);
+
+private:
+  explicit tls_context(ssl_options options)
+    : options_(std::make_shared<const ssl_options>(std::move(options))) {}
+
+  protocol::error refresh();
+
+  const std::shared_ptr<const ssl_options> options_;
+  std::mutex mutex_;
+  std::unique_ptr<ssl_ctx_st, detail::tls_free> context_;
+  std::string stamps_; ///< Of the files as they were when `context_` was made.
+};
+
+} // namespace cafka::actors

@@ -1,0 +1,253 @@
+#include "resolver.hpp"
+#include "tls.hpp"
+#include "tls_errors.hpp"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+#include <sys/socket.h>
+#include <utility>
+
+namespace cafka::actors {
+
+namespace {
+
+/// Most bytes of one TLS record; RFC 8446, 5.1.
+constexpr std::size_t largest_record = 16 * 1024;
+
+/// Most bytes in one call, so that nobody has the thread for long: a peer on the same
+/// machine can keep up with encryption.
+constexpr std::size_t most_at_once = 1024 * 1024;
+
+} // namespace
+
+/// OpenSSL's way to the socket: it never blocks, raises no SIGPIPE, and keeps to itself
+/// what the stream has to decide about.
+struct socket_bio {
+  static tls_stream& stream(BIO* b) { return *static_cast<tls_stream*>(BIO_get_data(b)); }
+
+  static int read(BIO* b, char* out, int size) {
+    auto& s = stream(b);
+    BIO_clear_retry_flags(b);
+    while (!s.drained_ && !s.at_end_ && s.read_error_ == 0) {
+      const auto count = ::recv(s.fd_, out, static_cast<std::size_t>(size), MSG_DONTWAIT);
+      if (count < 0 && errno == EINTR)
+        continue;
+      // Nothing more is there for now: the next attempt would only be told so.
+      s.drained_ = count < size;
+      if (count > 0) {
+        s.note_beginning(static_cast<unsigned char>(*out));
+        return static_cast<int>(count);
+      }
+      if (count == 0)
+        s.at_end_ = true;
+      else if (errno != EAGAIN && errno != EWOULDBLOCK)
+        s.read_error_ = errno;
+    }
+    BIO_set_retry_read(b);
+    return -1;
+  }
+
+  static int write(BIO* b, const char* data, int size) {
+    auto& s = stream(b);
+    BIO_clear_retry_flags(b);
+    while (s.write_error_ == 0) {
+      const auto count = ::send(s.fd_, data, static_cast<std::size_t>(size),
+        MSG_NOSIGNAL | MSG_DONTWAIT | (s.more_follows_ ? MSG_MORE : 0));
+      if (count >= 0)
+        return static_cast<int>(count);
+      if (errno == EAGAIN || errno == EWOULDBLOCK)
+        break;
+      if (errno != EINTR)
+        s.write_error_ = errno;
+    }
+    BIO_set_retry_write(b);
+    return -1;
+  }
+
+  static long control(BIO*, int command, long, void*) {
+    return command == BIO_CTRL_FLUSH ? 1 : 0;
+  }
+
+  static const BIO_METHOD* method() {
+    static const auto* const made = [] {
+      auto* m = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "cafka socket");
+      if (m == nullptr)
+        throw std::bad_alloc{};
+      BIO_meth_set_read(m, &read);
+      BIO_meth_set_write(m, &write);
+      BIO_meth_set_ctrl(m, &control);
+      return m;
+    }();
+    return made;
+  }
+};
+
+tls_stream::tls_stream(std::unique_ptr<ssl_st, detail::tls_free> ssl, int fd,
+  std::string host, std::shared_ptr<const ssl_options> options)
+  : options_(std::move(options)), fd_(fd), ssl_(std::move(ssl)) {
+  findings_.host = std::move(host);
+  auto* bio = BIO_new(socket_bio::method());
+  if (bio == nullptr)
+    throw std::bad_alloc{};
+  BIO_set_data(bio, this);
+  BIO_set_init(bio, 1);
+  SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), &findings_);
+  SSL_set_connect_state(ssl_.get());
+}
+
+tls_stream::~tls_stream() = default;
+
+tls_stream::outcome tls_stream::handshake() {
+  const std::lock_guard lock{mutex_};
+  drained_ = false;
+  ERR_clear_error();
+  const auto returned = SSL_do_handshake(ssl_.get());
+  up_ = returned == 1;
+  return up_ ? outcome{} : what_stops(returned);
+}
+
+tls_stream::outcome tls_stream::read(std::span<std::byte> space) {
+  space = space.first(std::min(space.size(), most_at_once));
+  std::size_t bytes = 0;
+  for (bool first = true; bytes != space.size(); first = false) {
+    // Let go between records, for those who want to write.
+    const std::lock_guard lock{mutex_};
+    if (end_)
+      return {end_->then, bytes, end_->why};
+    drained_ = drained_ && !first;
+    ERR_clear_error();
+    std::size_t count = 0;
+    const auto returned =
+      SSL_read_ex(ssl_.get(), space.data() + bytes, space.size() - bytes, &count);
+    if (returned != 1) {
+      auto result = what_stops(returned);
+      result.bytes = bytes;
+      return result;
+    }
+    heard_ = true;
+    bytes += count;
+  }
+  return {next::go_on, bytes, {}};
+}
+
+ssize_t tls_stream::write(std::span<const iovec> pieces) {
+  std::size_t left = 0;
+  for (const auto& p : pieces)
+    left += p.iov_len;
+  std::size_t total = 0;
+  std::size_t offset = 0; // Within the first of the pieces.
+  while (left != 0 && total < most_at_once) {
+    // A record that did not fit is offered again as it was.
+    const auto size = unsent_ != 0 ? unsent_ : std::min(left, largest_record);
+    while (offset == pieces.front().iov_len) {
+      pieces = pieces.subspan(1);
+      offset = 0;
+    }
+    const auto* data = static_cast<const std::byte*>(pieces.front().iov_base) + offset;
+    auto first_after = pieces;
+    auto offset_after = offset + size;
+    if (offset_after > pieces.front().iov_len) {
+      if (record_ == nullptr)
+        record_ = std::make_unique_for_overwrite<std::byte[]>(largest_record);
+      offset_after = offset;
+      for (std::size_t have = 0; have != size;) {
+        const auto& piece = first_after.front();
+        const auto count = std::min(piece.iov_len - offset_after, size - have);
+        if (count != 0)
+          std::memcpy(record_.get() + have,
+            static_cast<const std::byte*>(piece.iov_base) + offset_after, count);
+        have += count;
+        offset_after += count;
+        if (have != size) {
+          first_after = first_after.subspan(1);
+          offset_after = 0;
+        }
+      }
+      data = record_.get();
+    }
+    if (const auto error = write_record({data, size}, left != size); error != 0) {
+      if (error != EAGAIN)
+        return -error;
+      unsent_ = size;
+      break;
+    }
+    unsent_ = 0;
+    pieces = first_after;
+    offset = offset_after;
+    left -= size;
+    total += size;
+  }
+  return static_cast<ssize_t>(total);
+}
+
+void tls_stream::note_beginning(unsigned char first) {
+  // TLS begins with a handshake record, or an alert; RFC 8446, B.1.
+  constexpr unsigned char alert = 21;
+  constexpr unsigned char handshake_record = 22;
+  if (!std::exchange(begun_, true))
+    findings_.speaks_no_tls = first != alert && first != handshake_record;
+}
+
+/// Zero, or the error number.
+int tls_stream::write_record(protocol::byte_view data, bool more_follows) {
+  const std::lock_guard lock{mutex_};
+  ERR_clear_error();
+  more_follows_ = more_follows;
+  std::size_t count = 0;
+  const auto returned = SSL_write_ex(ssl_.get(), data.data(), data.size(), &count);
+  more_follows_ = false;
+  if (returned == 1)
+    return 0;
+  if (write_error_ != 0)
+    return write_error_;
+  // Without renegotiation writing never waits for something to be read. What has made
+  // writing impossible is the reader's to find and to tell.
+  return SSL_get_error(ssl_.get(), returned) == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+}
+
+void tls_stream::close_notify() {
+  const std::lock_guard lock{mutex_};
+  if (!up_ || (end_ && end_->then == next::failed))
+    return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_.get());
+}
+
+tls_stream::outcome tls_stream::what_stops(int returned) {
+  switch (SSL_get_error(ssl_.get(), returned)) {
+  case SSL_ERROR_WANT_READ:
+    if (at_end_)
+      return ended("closed by the peer");
+    if (read_error_ != 0)
+      return ended(reason_text(read_error_));
+    return {next::readable, 0, {}};
+  case SSL_ERROR_WANT_WRITE:
+    if (write_error_ != 0)
+      return ended(reason_text(write_error_));
+    return {next::writable, 0, {}};
+  case SSL_ERROR_ZERO_RETURN: return ended("closed by the peer");
+  default:
+    return end_.emplace(outcome{next::failed, 0,
+      failure_words(up_ ? "TLS" : "the TLS handshake", findings_, *options_)});
+  }
+}
+
+tls_stream::outcome tls_stream::ended(std::string why) {
+  auto then = next::ended;
+  if (!heard_ && findings_.wants_certificate) {
+    then = next::failed;
+    why += ' ' + unanswered_words(*options_);
+  } else if (!up_) {
+    then = next::failed;
+    why += " during the TLS handshake: see that it speaks TLS on this port";
+  }
+  return end_.emplace(outcome{then, 0, std::move(why)});
+}
+
+} // namespace cafka::actors

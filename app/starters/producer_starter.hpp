@@ -1,0 +1,44 @@
+#pragma once
+
+#include "../../actors/producer/producer_core.hpp"
+#include "../options.hpp"
+#include "child_starter.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+namespace cafka {
+
+/// Starts the actors behind producers, each under a supervisor of its own, and knows the
+/// producers by name. Any thread.
+class producer_starter {
+public:
+  /// `why_ended` says why nothing works any more, code `none` while it does.
+  producer_starter(caf::actor_system& sys, const application_options& options,
+    std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
+    std::function<error()> why_ended);
+
+  /// Errors: `already_started`, `invalid_argument`, `closed`.
+  [[nodiscard]] result<producer> start(producer_options options);
+
+  /// The one of that name, or one with the defaults.
+  [[nodiscard]] result<producer> find_or_start(const std::string& name);
+
+private:
+  result<producer> start_locked(producer_options options);
+  [[nodiscard]] std::shared_ptr<actors::producer_core> running(const std::string& name);
+
+  caf::actor_system& sys_;
+  const application_options& options_;
+  const std::shared_ptr<actors::transport_factory> transports_;
+  const child_starter children_;
+  const std::function<error()> why_ended_;
+  std::mutex mutex_;
+  // Those that run are their actors'; who has ended is not to be kept.
+  std::map<std::string, std::weak_ptr<actors::producer_core>> by_name_;
+};
+
+} // namespace cafka

@@ -35,7 +35,7 @@ std::vector<connection_status> connections_of(
   for (const auto& l : all.links()) {
     const auto held = std::chrono::ceil<milliseconds>(l.held_until - now);
     result.push_back({l.broker, l.address, l.up, static_cast<std::uint32_t>(l.in_flight),
-      l.last_error.code == error_code::none ? std::string{} : to_string(l.last_error),
+      !l.last_error ? std::string{} : to_string(l.last_error),
       std::max(held, milliseconds{0})});
   }
   return result;
@@ -48,7 +48,8 @@ caf::error reason_of(const std::exception_ptr& thrown) {
   } catch (const std::exception& e) {
     return caf::make_error(caf::sec::runtime_error, std::string{e.what()});
   } catch (...) {
-    return caf::make_error(caf::sec::runtime_error, std::string{"an unknown exception"});
+    return caf::make_error(
+      caf::sec::runtime_error, std::string{"an exception of unknown type"});
   }
 }
 #endif

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../base/inspect.hpp"
+
 // The messages about consumer groups; `interfaces.hpp` says what they have in common.
 
 #include "../protocol/machines/cluster.hpp"
@@ -246,140 +248,30 @@ struct left_group {
 
 // -- inspection -------------------------------------------------------------------------
 
-template <class Inspector>
-bool inspect(Inspector& f, offset_to_commit& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("offset", x.offset), f.field("epoch", x.epoch),
-    f.field("metadata", x.metadata));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, offset_commit& x) {
-  return f.object(x).fields(f.field("group", x.group), f.field("offsets", x.offsets),
-    f.field("generation", x.generation), f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id), f.field("retention", x.retention),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, topic_partitions& x) {
-  return f.object(x).fields(
-    f.field("topic", x.topic), f.field("partitions", x.partitions));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, offset_fetch& x) {
-  return f.object(x).fields(f.field("group", x.group), f.field("topics", x.topics),
-    f.field("require_stable", x.require_stable), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, fetched_offset& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("offset", x.offset), f.field("epoch", x.epoch),
-    f.field("metadata", x.metadata));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, fetched_offsets& x) {
-  return f.object(x).fields(f.field("group", x.group), f.field("offsets", x.offsets));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, find_coordinator& x) {
-  return f.object(x).fields(f.field("key", x.key), f.field("type", x.type),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, found_coordinator& x) {
-  return f.object(x).fields(
-    f.field("key", x.key), f.field("id", x.id), f.field("address", x.address));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, group_protocol& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("metadata", x.metadata));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, join_group& x) {
-  return f.object(x).fields(f.field("group", x.group),
-    f.field("session_timeout", x.session_timeout),
-    f.field("rebalance_timeout", x.rebalance_timeout), f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id),
-    f.field("protocol_type", x.protocol_type), f.field("protocols", x.protocols),
-    f.field("reason", x.reason), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, group_member& x) {
-  return f.object(x).fields(f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id), f.field("metadata", x.metadata));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, joined_group& x) {
-  return f.object(x).fields(f.field("group", x.group),
-    f.field("generation", x.generation), f.field("protocol_type", x.protocol_type),
-    f.field("protocol_name", x.protocol_name), f.field("leader", x.leader),
-    f.field("member_id", x.member_id), f.field("skip_assignment", x.skip_assignment),
-    f.field("members", x.members));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, member_assignment& x) {
-  return f.object(x).fields(
-    f.field("member_id", x.member_id), f.field("assignment", x.assignment));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, sync_group& x) {
-  return f.object(x).fields(f.field("group", x.group),
-    f.field("generation", x.generation), f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id),
-    f.field("protocol_type", x.protocol_type), f.field("protocol_name", x.protocol_name),
-    f.field("assignments", x.assignments), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, synced_group& x) {
-  return f.object(x).fields(f.field("protocol_type", x.protocol_type),
-    f.field("protocol_name", x.protocol_name), f.field("assignment", x.assignment));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, heartbeat& x) {
-  return f.object(x).fields(f.field("group", x.group),
-    f.field("generation", x.generation), f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, leaving_member& x) {
-  return f.object(x).fields(f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id), f.field("reason", x.reason));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, leave_group& x) {
-  return f.object(x).fields(f.field("group", x.group), f.field("members", x.members),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, left_member& x) {
-  return f.object(x).fields(f.field("member_id", x.member_id),
-    f.field("group_instance_id", x.group_instance_id), f.field("status", x.status));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, left_group& x) {
-  return f.object(x).fields(f.field("members", x.members));
-}
+CAFKA_INSPECT(offset_to_commit, topic, partition, offset, epoch, metadata)
+CAFKA_INSPECT(offset_commit, group, offsets, generation, member_id, group_instance_id,
+  retention, deadline, api_version)
+CAFKA_INSPECT(topic_partitions, topic, partitions)
+CAFKA_INSPECT(offset_fetch, group, topics, require_stable, deadline, api_version)
+CAFKA_INSPECT(fetched_offset, topic, partition, offset, epoch, metadata)
+CAFKA_INSPECT(fetched_offsets, group, offsets)
+CAFKA_INSPECT(find_coordinator, key, type, deadline, api_version)
+CAFKA_INSPECT(found_coordinator, key, id, address)
+CAFKA_INSPECT(group_protocol, name, metadata)
+CAFKA_INSPECT(join_group, group, session_timeout, rebalance_timeout, member_id,
+  group_instance_id, protocol_type, protocols, reason, deadline, api_version)
+CAFKA_INSPECT(group_member, member_id, group_instance_id, metadata)
+CAFKA_INSPECT(joined_group, group, generation, protocol_type, protocol_name, leader,
+  member_id, skip_assignment, members)
+CAFKA_INSPECT(member_assignment, member_id, assignment)
+CAFKA_INSPECT(sync_group, group, generation, member_id, group_instance_id, protocol_type,
+  protocol_name, assignments, deadline, api_version)
+CAFKA_INSPECT(synced_group, protocol_type, protocol_name, assignment)
+CAFKA_INSPECT(
+  heartbeat, group, generation, member_id, group_instance_id, deadline, api_version)
+CAFKA_INSPECT(leaving_member, member_id, group_instance_id, reason)
+CAFKA_INSPECT(leave_group, group, members, deadline, api_version)
+CAFKA_INSPECT(left_member, member_id, group_instance_id, status)
+CAFKA_INSPECT(left_group, members)
 
 } // namespace cafka

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../base/inspect.hpp"
+
 // Every handle and every message of cafka; those about consumer groups, the making of
 // topics and streams have pages of their own beside this one.
 
@@ -304,143 +306,33 @@ using worker_actor = caf::typed_actor<caf::result<result<produced>>(produce),
 
 // -- inspection -------------------------------------------------------------------------
 
-template <class Inspector>
-bool inspect(Inspector& f, isolation_level& x) {
-  const auto get = [&x] { return static_cast<std::int8_t>(x); };
-  const auto set = [&x](std::int8_t value) {
-    x = static_cast<isolation_level>(value);
-    return value == 0 || value == 1;
-  };
-  return f.apply(get, set);
-}
+CAFKA_INSPECT_ENUM(isolation_level, read_uncommitted, read_committed)
 
-template <class Inspector>
-bool inspect(Inspector& f, produce& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("records", x.records), f.field("required_acks", x.required_acks),
-    f.field("timeout", x.timeout), f.field("compression", x.compression),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, produced& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("base_offset", x.base_offset), f.field("log_append_time", x.log_append_time),
-    f.field("log_start_offset", x.log_start_offset));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, fetch& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("offset", x.offset), f.field("wait_time", x.wait_time),
-    f.field("min_bytes", x.min_bytes), f.field("max_bytes", x.max_bytes),
-    f.field("isolation", x.isolation), f.field("auto_commit", x.auto_commit),
-    f.field("group", x.group), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version),
-    f.field("offset_fetch_api_version", x.offset_fetch_api_version),
-    f.field("offset_commit_api_version", x.offset_commit_api_version),
-    f.field("max_decompressed_bytes", x.max_decompressed_bytes),
-    f.field("max_decompression_ratio", x.max_decompression_ratio),
-    f.field("while_arriving", x.while_arriving));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, fetched& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("high_watermark", x.high_watermark),
-    f.field("last_stable_offset", x.last_stable_offset),
-    f.field("log_start_offset", x.log_start_offset), f.field("records", x.records),
-    f.field("committed", x.committed), f.field("commit_error", x.commit_error));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, offset_time& x) {
-  return f.object(x).fields(f.field("value", x.value));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, list_offsets& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("time", x.time), f.field("isolation", x.isolation),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, listed_offset& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("offset", x.offset), f.field("time", x.time), f.field("epoch", x.epoch));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, metadata& x) {
-  return f.object(x).fields(f.field("topics", x.topics),
-    f.field("allow_auto_topic_creation", x.allow_auto_topic_creation),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, broker_info& x) {
-  return f.object(x).fields(
-    f.field("id", x.id), f.field("address", x.address), f.field("rack", x.rack));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, partition_info& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("status", x.status),
-    f.field("leader", x.leader), f.field("epoch", x.epoch),
-    f.field("replicas", x.replicas), f.field("in_sync_replicas", x.in_sync_replicas),
-    f.field("offline_replicas", x.offline_replicas));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, topic_info& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("status", x.status),
-    f.field("id", x.id), f.field("internal", x.internal),
-    f.field("partitions", x.partitions));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, cluster_metadata& x) {
-  return f.object(x).fields(f.field("cluster_id", x.cluster_id),
-    f.field("controller", x.controller), f.field("brokers", x.brokers),
-    f.field("topics", x.topics));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, api_versions& x) {
-  return f.object(x).fields(f.field("broker", x.broker), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, api_version_range& x) {
-  return f.object(x).fields(
-    f.field("key", x.key), f.field("min", x.min), f.field("max", x.max));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, supported_versions& x) {
-  return f.object(x).fields(f.field("apis", x.apis));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, get_status& x) {
-  return f.object(x).fields(f.field("wait_connected", x.wait_connected),
-    f.field("deadline", x.deadline), f.field("until_refused", x.until_refused));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, connection_status& x) {
-  return f.object(x).fields(f.field("broker", x.broker), f.field("address", x.address),
-    f.field("connected", x.connected), f.field("in_flight", x.in_flight),
-    f.field("last_error", x.last_error), f.field("throttled", x.throttled));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, worker_status& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("client_id", x.client_id),
-    f.field("consumer_group", x.consumer_group), f.field("connected", x.connected),
-    f.field("pending", x.pending), f.field("connections", x.connections));
-}
+CAFKA_INSPECT(produce, topic, partition, records, required_acks, timeout, compression,
+  deadline, api_version)
+CAFKA_INSPECT(produced, topic, partition, base_offset, log_append_time, log_start_offset)
+CAFKA_INSPECT(fetch, topic, partition, offset, wait_time, min_bytes, max_bytes, isolation,
+  auto_commit, group, deadline, api_version, offset_fetch_api_version,
+  offset_commit_api_version, max_decompressed_bytes, max_decompression_ratio,
+  while_arriving)
+CAFKA_INSPECT(fetched, topic, partition, high_watermark, last_stable_offset,
+  log_start_offset, records, committed, commit_error)
+CAFKA_INSPECT(offset_time, value)
+CAFKA_INSPECT(list_offsets, topic, partition, time, isolation, deadline, api_version)
+CAFKA_INSPECT(listed_offset, topic, partition, offset, time, epoch)
+CAFKA_INSPECT(metadata, topics, allow_auto_topic_creation, deadline, api_version)
+CAFKA_INSPECT(broker_info, id, address, rack)
+CAFKA_INSPECT(
+  partition_info, id, status, leader, epoch, replicas, in_sync_replicas, offline_replicas)
+CAFKA_INSPECT(topic_info, name, status, id, internal, partitions)
+CAFKA_INSPECT(cluster_metadata, cluster_id, controller, brokers, topics)
+CAFKA_INSPECT(api_versions, broker, deadline, api_version)
+CAFKA_INSPECT(api_version_range, key, min, max)
+CAFKA_INSPECT(supported_versions, apis)
+CAFKA_INSPECT(get_status, wait_connected, deadline, until_refused)
+CAFKA_INSPECT(
+  connection_status, broker, address, connected, in_flight, last_error, throttled)
+CAFKA_INSPECT(
+  worker_status, name, client_id, consumer_group, connected, pending, connections)
 
 } // namespace cafka

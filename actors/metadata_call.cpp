@@ -37,7 +37,7 @@ public:
   }
 
   void finish(error outcome) override {
-    if (outcome.code == error_code::none)
+    if (!outcome)
       to_.learned(answer_);
     else
       to_.learned_nothing(outcome);

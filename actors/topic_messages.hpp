@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../base/inspect.hpp"
+
 // The messages that make and remove topics; `interfaces.hpp` says what they have in
 // common.
 
@@ -68,35 +70,11 @@ struct delete_topics {
 
 // -- inspection -------------------------------------------------------------------------
 
-template <class Inspector>
-bool inspect(Inspector& f, new_topic& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("partitions", x.partitions),
-    f.field("replication_factor", x.replication_factor),
-    f.field("replica_assignment", x.replica_assignment), f.field("configs", x.configs));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, create_topics& x) {
-  return f.object(x).fields(f.field("topics", x.topics), f.field("timeout", x.timeout),
-    f.field("validate_only", x.validate_only), f.field("deadline", x.deadline),
-    f.field("api_version", x.api_version));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, topic_result& x) {
-  return f.object(x).fields(
-    f.field("name", x.name), f.field("status", x.status), f.field("message", x.message));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, topic_results& x) {
-  return f.object(x).fields(f.field("topics", x.topics));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, delete_topics& x) {
-  return f.object(x).fields(f.field("topics", x.topics), f.field("timeout", x.timeout),
-    f.field("deadline", x.deadline), f.field("api_version", x.api_version));
-}
+CAFKA_INSPECT(
+  new_topic, name, partitions, replication_factor, replica_assignment, configs)
+CAFKA_INSPECT(create_topics, topics, timeout, validate_only, deadline, api_version)
+CAFKA_INSPECT(topic_result, name, status, message)
+CAFKA_INSPECT(topic_results, topics)
+CAFKA_INSPECT(delete_topics, topics, timeout, deadline, api_version)
 
 } // namespace cafka

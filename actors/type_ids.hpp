@@ -52,47 +52,14 @@ struct stream_stop;
 
 namespace actors {
 
-/// From a worker to itself: look at the clock.
-struct worker_tick {};
-
-/// From a stream to itself: look at the clock; and: its consumer has ended.
-struct stream_tick {};
+/// From a stream to itself: its consumer has ended.
 struct stream_consumer_down {};
 
-template <class Inspector>
-bool inspect(Inspector& f, worker_tick& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stream_tick& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stream_consumer_down& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, transport_up& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, transport_frames& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, transport_progress& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, transport_down& x) {
-  return inspect_local(f, x);
-}
+CAFKA_STAYS_HERE(stream_consumer_down)
+CAFKA_STAYS_HERE(transport_up)
+CAFKA_STAYS_HERE(transport_frames)
+CAFKA_STAYS_HERE(transport_progress)
+CAFKA_STAYS_HERE(transport_down)
 
 } // namespace actors
 
@@ -129,7 +96,6 @@ CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::worker_status>))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_up))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_frames))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_down))
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::worker_tick))
 
 CAF_ADD_TYPE_ID(cafka, (cafka::protocol::done))
 CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::protocol::done>))
@@ -168,7 +134,6 @@ CAF_ADD_TYPE_ID(cafka, (cafka::stream_credit))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_batch))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_tick))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_progress))
 

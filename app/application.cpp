@@ -130,7 +130,7 @@ result<worker_actor> application::start_link_worker(
   const auto until = steady_clock::now() + core_->time_for(deadline);
   if (owner == nullptr)
     return error{error_code::invalid_argument, "there is no actor to link the worker to"};
-  if (auto why = core_->why_ended(); why.code != error_code::none)
+  if (auto why = core_->why_ended())
     return why;
   auto settings = worker_options_from(core_->options, init, {});
   if (!settings)
@@ -142,7 +142,7 @@ result<worker_actor> application::start_link_worker(
   tell_end(owner, worker);
   if (init.wait) {
     if (auto why = core_->wait_until_connected(handle, until, deadline > milliseconds{0});
-        why.code != error_code::none) {
+        why) {
       post_exit(handle, caf::exit_reason::kill);
       return why;
     }
@@ -181,7 +181,7 @@ result<worker_actor> application::worker(const worker_ref& which) const {
 }
 
 result<worker_actor> application::worker_by_name(const std::string& name) {
-  if (auto why = core_->why_ended(); why.code != error_code::none)
+  if (auto why = core_->why_ended())
     return why;
   const auto proxy =
     supervision::spawn_proxy(core_->sys, core_->names, core_->name_of(name));
@@ -203,7 +203,7 @@ result<supervision::tree_node> application::tree(milliseconds deadline) const {
   auto root = supervision::tree_of(core_->sys, core_->root, core_->time_for(deadline));
   if (root)
     return *std::move(root);
-  if (auto why = core_->why_ended(); why.code != error_code::none)
+  if (auto why = core_->why_ended())
     return why;
   return error{error_code::timed_out, to_string(root.error())};
 }

@@ -4,7 +4,7 @@
 
 #include "../actors/transport/asio_transport.hpp"
 #include "../actors/transport/tls.hpp"
-#include "../protocol/thrown_by.hpp"
+#include "../base/thrown_by.hpp"
 #include "../supervision/run_here.hpp"
 #include "application_messages.hpp"
 #include "isolated_workers.hpp"
@@ -68,7 +68,7 @@ struct application_health {
     }
     if (!on_event)
       return;
-    if (const auto thrown = protocol::thrown_by([&] { on_event(event); }))
+    if (const auto thrown = thrown_by([&] { on_event(event); }))
       log->write(
         log_level::error, "supervisor", event.supervisor, "on_event threw: " + *thrown);
   }
@@ -167,7 +167,7 @@ struct application_core {
   }
 
   error no_worker(const worker_ref& which) {
-    if (auto why = why_ended(); why.code != error_code::none)
+    if (auto why = why_ended())
       return why;
     return {error_code::not_found,
       "no worker is named " + name_of(which) + state->why_no_worker()};
@@ -239,7 +239,7 @@ struct application_core {
   /// A worker that runs did not answer in time.
   template <class Request>
   error unanswered(milliseconds deadline) {
-    if (auto why = why_ended(); why.code != error_code::none)
+    if (auto why = why_ended())
       return why;
     return {
       changes_something<Request> ? error_code::outcome_unknown : error_code::timed_out,
@@ -250,7 +250,7 @@ struct application_core {
   /// A worker ended with the request in its hands.
   template <class Request>
   error lost(const caf::error& failed) {
-    if (auto why = why_ended(); why.code != error_code::none)
+    if (auto why = why_ended())
       return why;
     if constexpr (changes_something<Request>) {
       return {error_code::outcome_unknown,
@@ -263,7 +263,7 @@ struct application_core {
 
   /// What a supervisor's error is in our words.
   error outcome_of(const caf::error& e) {
-    if (auto why = why_ended(); why.code != error_code::none)
+    if (auto why = why_ended())
       return why;
     if (e == supervision::errc::already_started)
       return {error_code::already_started, {}};
@@ -471,7 +471,7 @@ struct application_core {
     error outcome{error_code::not_found, {}};
     if (auto request = termination_of(worker))
       outcome = ask_supervisor(time_for(deadline), *std::move(request), [] {});
-    if (outcome.code == error_code::none)
+    if (!outcome)
       return done{};
     return not_stopped(worker, std::move(outcome));
   }
@@ -483,7 +483,7 @@ struct application_core {
     if (!handle || !init.wait)
       return handle;
     auto why = wait_until_connected(*handle, until, deadline > milliseconds{0});
-    if (why.code == error_code::none)
+    if (!why)
       return handle;
     (void)stop_worker(*handle, options.stop_timeout);
     return why;

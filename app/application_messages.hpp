@@ -36,15 +36,8 @@ using application_actor =
   caf::typed_actor<caf::result<result<worker_actor>>(start_worker),
     caf::result<result<done>>(stop_worker)>;
 
-template <class Inspector>
-bool inspect(Inspector& f, start_worker& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stop_worker& x) {
-  return inspect_local(f, x);
-}
+CAFKA_STAYS_HERE(start_worker)
+CAFKA_STAYS_HERE(stop_worker)
 
 } // namespace cafka
 

@@ -53,7 +53,7 @@ std::string reason_of(const std::exception_ptr& thrown) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "an unknown exception";
+    return "an exception of unknown type";
   }
 }
 

@@ -1,8 +1,8 @@
 #include "options.hpp"
 
 #include "../actors/transport/tls.hpp"
+#include "../base/thrown_by.hpp"
 #include "../protocol/names.hpp"
-#include "../protocol/thrown_by.hpp"
 #include "log.hpp"
 
 #include <caf/config_value.hpp>
@@ -126,7 +126,7 @@ public:
       return refuse_block(key, *value);
     block_reader inner{name_ + '.' + key, *content};
     read(inner);
-    if (auto wrong = inner.outcome(); wrong_.code == error_code::none)
+    if (auto wrong = inner.outcome(); !wrong_)
       wrong_ = std::move(wrong);
   }
 
@@ -183,7 +183,7 @@ public:
     const auto read = text == nullptr
       ? error{error_code::invalid_argument, "it needs quotes"}
       : read_kafka_version(*text, out);
-    if (read.code != error_code::none)
+    if (read)
       refuse(
         key, *value, "\"ask\" or a release such as \"0.9.0.1\" (" + read.detail + ")");
   }
@@ -191,8 +191,7 @@ public:
   /// What was wrong first, a key that nobody asked about included.
   [[nodiscard]] error outcome() {
     for (const auto& [key, value] : block_) {
-      if (std::ranges::find(known_, key) == known_.end()
-        && wrong_.code == error_code::none) {
+      if (std::ranges::find(known_, key) == known_.end() && !wrong_) {
         std::string all;
         for (const auto& k : known_)
           all += (all.empty() ? "" : ", ") + k;
@@ -214,7 +213,7 @@ private:
     const std::string& key, const caf::config_value& value, const std::string& allowed) {
     if (holds_block(value))
       return refuse_unseen(key, allowed);
-    if (wrong_.code == error_code::none)
+    if (!wrong_)
       wrong_ = {error_code::invalid_argument,
         name_ + '.' + key + " = " + to_string(value) + ": must be " + allowed};
   }
@@ -238,7 +237,7 @@ private:
 
   /// The same for a value that must not be shown.
   void refuse_unseen(const std::string& key, const std::string& allowed) {
-    if (wrong_.code == error_code::none)
+    if (!wrong_)
       wrong_ = {error_code::invalid_argument,
         name_ + '.' + key + " = <redacted>: must be " + allowed};
   }
@@ -291,7 +290,7 @@ namespace {
 result<std::vector<endpoint>> call(const broker_list::function& yields) {
   auto result = cafka::result<std::vector<endpoint>>{std::vector<endpoint>{}};
   if (yields) {
-    if (const auto thrown = protocol::thrown_by([&] { result = yields(); }))
+    if (const auto thrown = thrown_by([&] { result = yields(); }))
       return error{error_code::invalid_argument,
         "the function that yields the brokers threw: " + *thrown};
   }
@@ -372,14 +371,14 @@ result<worker_init> merged(
     return error{error_code::invalid_group_id,
       "consumer_group is empty; allowed are a name and no_consumer_group"};
   auto wrong = protocol::check_name("client_id", *result.client_id);
-  if (wrong.code == error_code::none)
+  if (!wrong)
     wrong = protocol::check_name(
       "consumer_group", result.consumer_group.name().value_or(std::string{}));
   for (const auto& topic : result.initial_topics) {
-    if (wrong.code == error_code::none)
+    if (!wrong)
       wrong = protocol::check_topic_name(topic);
   }
-  if (wrong.code != error_code::none)
+  if (wrong)
     return wrong;
   if (*result.request_timeout <= milliseconds{0})
     return error{error_code::invalid_argument, "request_timeout must be more than zero"};
@@ -455,7 +454,7 @@ result<application_options> options_from(const caf::settings& config) {
     }
   });
   in.duration("stop_timeout", options.stop_timeout, false);
-  if (auto wrong = in.outcome(); wrong.code != error_code::none)
+  if (auto wrong = in.outcome())
     return wrong;
   return options;
 }

@@ -21,10 +21,10 @@ const error cancelled{error_code::closed, "the stream was cancelled"};
 
 /// What became of an iteration, and of its last commit.
 error outcome_of(error outcome, const error& commit) {
-  if (commit.code == error_code::none)
+  if (!commit)
     return outcome;
   const auto text = "the last commit failed: " + to_string(commit);
-  if (outcome.code == error_code::none)
+  if (!outcome)
     return {commit.code, text};
   outcome.detail += "; " + text;
   return outcome;
@@ -113,8 +113,7 @@ public:
 
 private:
   void complain() {
-    if (!asked_about_ && outcome_.code != error_code::none
-      && outcome_.code != error_code::closed)
+    if (!asked_about_ && outcome_ && outcome_.code != error_code::closed)
       starter_->log().write(log_level::error, "stream",
         topic_ + '/' + std::to_string(partition_.value()),
         "ended with " + to_string(outcome_) + ", and nobody asked");
@@ -307,7 +306,7 @@ stream::iterator stream::begin() const {
 
 result<done> stream::outcome() const {
   auto outcome = source_->outcome();
-  if (outcome.code == error_code::none)
+  if (!outcome)
     return done{};
   return outcome;
 }

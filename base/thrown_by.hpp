@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-namespace cafka::protocol {
+namespace cafka {
 
 /// Calls a function of the program. What it throws goes no further: it is returned in
 /// words; nothing when it threw nothing.
@@ -17,8 +17,8 @@ std::optional<std::string> thrown_by(F&& call) {
   } catch (const std::exception& e) {
     return e.what();
   } catch (...) {
-    return "an unknown exception";
+    return "an exception of unknown type";
   }
 }
 
-} // namespace cafka::protocol
+} // namespace cafka

@@ -55,9 +55,7 @@ void fill(application& app, const workload& w) {
   options.name = topic_of(w);
   options.compression = w.compression;
   std::atomic<std::size_t> failed = 0;
-  options.on_delivery = [&](const delivery& d) {
-    failed += d.error.code == error_code::none ? 0 : 1;
-  };
+  options.on_delivery = [&](const delivery& d) { failed += !d.error ? 0 : 1; };
   const auto p = must(app.producer(options));
   const auto to = p.to(topic_of(w));
   for (std::size_t i = 0; i != w.records; ++i)

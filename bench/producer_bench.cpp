@@ -73,8 +73,7 @@ void print_cost(application& app, const std::string& brokers, const workload& w)
   std::atomic<std::size_t> delivered = 0;
   std::atomic<std::size_t> failed = 0;
   options.on_delivery = [&](const delivery& d) {
-    (d.error.code == error_code::none ? delivered : failed) +=
-      static_cast<std::size_t>(d.count);
+    (!d.error ? delivered : failed) += static_cast<std::size_t>(d.count);
   };
   const auto mine = must(app.producer(options));
   const auto theirs = bench::make_rdkafka(

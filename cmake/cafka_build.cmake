@@ -29,7 +29,6 @@ if(CAFKA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 
 # <cafka/protocol/...> in the tree as after installation: include/cafka links to the rooms.
-set(CAFKA_ROOMS protocol supervision actors app)
 set(CAFKA_INCLUDE_ROOT "${PROJECT_SOURCE_DIR}/include")
 
 add_library(cafka_options INTERFACE)

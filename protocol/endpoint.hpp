@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../base/inspect.hpp"
 #include "result.hpp"
 
 #include <cstdint>
@@ -17,12 +18,9 @@ struct endpoint {
   std::uint16_t port = 9092;
 
   friend auto operator<=>(const endpoint&, const endpoint&) = default;
-
-  template <class Inspector>
-  friend bool inspect(Inspector& f, endpoint& x) {
-    return f.object(x).fields(f.field("host", x.host), f.field("port", x.port));
-  }
 };
+
+CAFKA_INSPECT(endpoint, host, port)
 
 /// `host:port`, an IPv6 host in brackets.
 [[nodiscard]] std::string to_string(const endpoint& e);

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "../base/inspect.hpp"
 #include "error_code.hpp"
 
 #include <functional>
 #include <iosfwd>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -17,13 +19,13 @@ struct error {
   /// What it was about: a topic, a broker, a limit. May be empty.
   std::string detail;
 
-  friend bool operator==(const error&, const error&) = default;
+  /// Whether something went wrong, as with `std::error_code`: `if (const auto e = ...)`.
+  explicit operator bool() const { return code != error_code::none; }
 
-  template <class Inspector>
-  friend bool inspect(Inspector& f, error& x) {
-    return f.object(x).fields(f.field("code", x.code), f.field("detail", x.detail));
-  }
+  friend bool operator==(const error&, const error&) = default;
 };
+
+CAFKA_INSPECT(error, code, detail)
 
 /// The code's name and the detail: `NOT_LEADER_OR_FOLLOWER: foo/0`.
 [[nodiscard]] std::string to_string(const error& e);
@@ -43,6 +45,21 @@ private:
 /// Ends the program with the error's words on standard error: the value of a result was
 /// used that has none.
 [[noreturn]] void no_value(const error& why);
+
+/// For operations that answer with nothing but success.
+struct done {
+  friend bool operator==(done, done) = default;
+};
+
+CAFKA_INSPECT_EMPTY(done)
+
+template <class T>
+class result;
+
+template <class T>
+inline constexpr bool is_result = false;
+template <class T>
+inline constexpr bool is_result<result<T>> = true;
 
 /// A `T`, or the error that stands in its place.
 template <class T>
@@ -79,6 +96,40 @@ public:
     return e == nullptr ? protocol::error{} : *e;
   }
 
+  /// The value, or `otherwise` where there is none.
+  template <class U>
+  [[nodiscard]] T value_or(U&& otherwise) const& {
+    return has_value() ? std::get<0>(content_)
+                       : static_cast<T>(std::forward<U>(otherwise));
+  }
+  template <class U>
+  [[nodiscard]] T value_or(U&& otherwise) && {
+    return has_value() ? std::get<0>(std::move(content_))
+                       : static_cast<T>(std::forward<U>(otherwise));
+  }
+
+  /// What `f(value)` returns, a `result` itself; without a value, this error. As in
+  /// `std::expected`.
+  template <class F>
+  auto and_then(F&& f) const& {
+    return chained(*this, std::forward<F>(f));
+  }
+  template <class F>
+  auto and_then(F&& f) && {
+    return chained(std::move(*this), std::forward<F>(f));
+  }
+
+  /// A `result` of what `f(value)` returns; without a value, this error. A `result<done>`
+  /// where it returns nothing. As in `std::expected`.
+  template <class F>
+  auto transform(F&& f) const& {
+    return transformed(*this, std::forward<F>(f));
+  }
+  template <class F>
+  auto transform(F&& f) && {
+    return transformed(std::move(*this), std::forward<F>(f));
+  }
+
   friend bool operator==(const result&, const result&) = default;
 
   template <class Inspector>
@@ -100,17 +151,32 @@ private:
     return *value;
   }
 
-  std::variant<T, protocol::error> content_;
-};
-
-/// For operations that answer with nothing but success.
-struct done {
-  friend bool operator==(done, done) = default;
-
-  template <class Inspector>
-  friend bool inspect(Inspector& f, done& x) {
-    return f.object(x).fields();
+  template <class Self, class F>
+  static auto chained(Self&& self, F&& f) {
+    using next =
+      std::remove_cvref_t<std::invoke_result_t<F, decltype(*std::forward<Self>(self))>>;
+    static_assert(is_result<next>, "and_then's function returns a result; see transform");
+    if (!self.has_value())
+      return next{self.error()};
+    return std::invoke(std::forward<F>(f), *std::forward<Self>(self));
   }
+
+  template <class Self, class F>
+  static auto transformed(Self&& self, F&& f) {
+    using made =
+      std::remove_cvref_t<std::invoke_result_t<F, decltype(*std::forward<Self>(self))>>;
+    using next = result<std::conditional_t<std::is_void_v<made>, done, made>>;
+    if (!self.has_value())
+      return next{self.error()};
+    if constexpr (std::is_void_v<made>) {
+      std::invoke(std::forward<F>(f), *std::forward<Self>(self));
+      return next{done{}};
+    } else {
+      return next{std::invoke(std::forward<F>(f), *std::forward<Self>(self))};
+    }
+  }
+
+  std::variant<T, protocol::error> content_;
 };
 
 } // namespace cafka::protocol

@@ -242,34 +242,4 @@ std::size_t running_actors(const System& sys) {
     return const_cast<System&>(sys).registry().running();
 }
 
-/// Inspects an enumeration by name where people read it and by number elsewhere.
-///
-/// Needs `to_string(Enum)`; values run from zero to `last`. A name or a number out of
-/// that range fails the inspection.
-template <class Inspector, class Enum>
-bool inspect_enum(Inspector& f, Enum& x, Enum last) {
-  using number = std::underlying_type_t<Enum>;
-  if (f.has_human_readable_format()) {
-    auto get = [&x] { return std::string{to_string(x)}; };
-    auto set = [&x, last](const std::string& name) {
-      for (number i = 0; i <= static_cast<number>(last); ++i) {
-        if (name == to_string(static_cast<Enum>(i))) {
-          x = static_cast<Enum>(i);
-          return true;
-        }
-      }
-      return false;
-    };
-    return f.apply(get, set);
-  }
-  auto get = [&x] { return static_cast<number>(x); };
-  auto set = [&x, last](number value) {
-    if (value > static_cast<number>(last))
-      return false;
-    x = static_cast<Enum>(value);
-    return true;
-  };
-  return f.apply(get, set);
-}
-
 } // namespace cafka

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../base/inspect.hpp"
 #include "caf_compat.hpp"
 #include "type_ids.hpp"
 
@@ -51,10 +52,7 @@ enum class errc : std::uint8_t {
 
 const char* to_string(errc) noexcept;
 
-template <class Inspector>
-bool inspect(Inspector& f, errc& x) {
-  return inspect_enum(f, x, errc::killed);
-}
+CAFKA_INSPECT_ENUM(errc, already_started, killed)
 
 /// Says how an actor that ended with `reason` ended.
 ///

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../base/inspect.hpp"
 #include "caf_compat.hpp"
 #include "type_ids.hpp"
 
@@ -59,21 +60,11 @@ struct supervision_event {
 /// One line for a log.
 std::string to_string(const supervision_event&);
 
-template <class Inspector>
-bool inspect(Inspector& f, event_kind& x) {
-  return inspect_enum(f, x, event_kind::observer_failed);
-}
+CAFKA_INSPECT_ENUM(event_kind, started, observer_failed)
 
-template <class Inspector>
-bool inspect(Inspector& f, child_state& x) {
-  return inspect_enum(f, x, child_state::terminating);
-}
+CAFKA_INSPECT_ENUM(child_state, undefined, terminating)
 
-template <class Inspector>
-bool inspect(Inspector& f, supervision_event& x) {
-  return f.object(x).fields(f.field("kind", x.kind), f.field("supervisor", x.supervisor),
-    f.field("child", x.child), f.field("handle", x.handle), f.field("reason", x.reason),
-    f.field("restarts", x.restarts), f.field("max_restarts", x.max_restarts));
-}
+CAFKA_INSPECT(
+  supervision_event, kind, supervisor, child, handle, reason, restarts, max_restarts)
 
 } // namespace cafka::supervision

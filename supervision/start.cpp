@@ -1,8 +1,8 @@
 #include "start.hpp"
 
+#include "../base/thrown_by.hpp"
 #include "caf_compat.hpp"
 #include "errors.hpp"
-#include "thrown_by.hpp"
 
 #include <caf/event_based_actor.hpp>
 #include <caf/spawn_options.hpp>
@@ -62,7 +62,7 @@ void start_later::ignored() const {
 
 start_result call_start(const start_function& start, const start_context& context) {
   start_result result;
-  if (auto thrown = detail::thrown_by([&] { result = start(context); }))
+  if (auto thrown = thrown_by([&] { result = start(context); }))
     return start_failed(std::move(*thrown));
   if (auto* child = std::get_if<caf::strong_actor_ptr>(&result);
       child != nullptr && *child == nullptr)

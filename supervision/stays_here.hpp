@@ -23,4 +23,19 @@ bool inspect_local(Inspector& f, T& x) {
   }
 }
 
+/// Whether a message must stay in its process; `CAFKA_STAYS_HERE` says so.
+template <class T>
+inline constexpr bool stays_here = requires(T x) {
+  cafka_stays_here(x);
+};
+
 } // namespace cafka
+
+/// CAFKA_STAYS_HERE(type): the message must not leave its process. In the type's
+/// namespace.
+#define CAFKA_STAYS_HERE(type)                                                           \
+  void cafka_stays_here(const type&);                                                    \
+  template <class Inspector>                                                             \
+  bool inspect(Inspector& f, type& x) {                                                  \
+    return ::cafka::inspect_local(f, x);                                                 \
+  }

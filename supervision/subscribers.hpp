@@ -1,8 +1,8 @@
 #pragma once
 
+#include "../base/thrown_by.hpp"
 #include "caf_compat.hpp"
 #include "events.hpp"
-#include "thrown_by.hpp"
 
 #include <caf/sec.hpp>
 
@@ -34,7 +34,7 @@ public:
   /// What the observer throws is an event for the actors.
   void tell(const supervision_event& event) {
     if (observer_)
-      if (auto thrown = detail::thrown_by([&] { observer_(event); }))
+      if (auto thrown = thrown_by([&] { observer_(event); }))
         tell_actors({event_kind::observer_failed, event.supervisor, {}, {},
           caf::make_error(caf::sec::runtime_error, std::move(*thrown)), event.restarts,
           event.max_restarts});

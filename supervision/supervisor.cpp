@@ -22,7 +22,7 @@ using namespace detail;
 using machine = supervisor_machine;
 using supervisor_impl = trapping_exits<
   supervisor_actor::extend<caf::result<void>(child_down), caf::result<void>(start_report),
-    caf::result<void>(retry_restart), caf::result<void>(look_at_clock)>>;
+    caf::result<void>(retry_restart), caf::result<void>(alarm_rings)>>;
 
 template <class T>
 using promise = caf::typed_response_promise<T>;
@@ -83,8 +83,9 @@ public:
         machine_.on_retry(now(), {msg.place, msg.number});
         schedule();
       },
-      [this](look_at_clock) {
-        wake_at_ = machine::time_point::max();
+      [this](alarm_rings msg) {
+        if (!alarm_.rings(msg))
+          return;
         machine_.on_time(now());
         schedule();
       },
@@ -541,13 +542,7 @@ private:
     myself_ = machine_.stopping() && !machine_.ended()
       ? caf::actor_cast<caf::strong_actor_ptr>(self_)
       : nullptr;
-    // One timer at a time: an earlier one is added when the next deadline comes nearer.
-    const auto next = machine_.next_time();
-    if (next >= wake_at_)
-      return;
-    wake_at_ = next;
-    tell_after(self_, self_handle(),
-      std::max(next - now(), machine::time_point::duration::zero()), look_at_clock{});
+    alarm_.set<supervisor_impl>(self_, now(), machine_.next_time());
   }
 
   bool is_simple() const { return options_.strategy == strategy::simple_one_for_one; }
@@ -572,7 +567,7 @@ private:
   std::vector<promise<void>> waiting_for_stop_;
   caf::strong_actor_ptr myself_;
   caf::error stop_reason_ = caf::make_error(caf::exit_reason::user_shutdown);
-  machine::time_point wake_at_ = machine::time_point::max();
+  alarm alarm_;
 };
 
 } // namespace

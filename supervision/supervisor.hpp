@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../base/inspect.hpp"
+#include "alarm.hpp"
 #include "caf_compat.hpp"
 #include "child_spec.hpp"
 #include "errors.hpp"
@@ -22,25 +24,13 @@
 
 namespace cafka::supervision {
 
-template <class Inspector>
-bool inspect(Inspector& f, restart_type& x) {
-  return inspect_enum(f, x, restart_type::temporary);
-}
+CAFKA_INSPECT_ENUM(restart_type, permanent, temporary)
 
-template <class Inspector>
-bool inspect(Inspector& f, child_type& x) {
-  return inspect_enum(f, x, child_type::supervisor);
-}
+CAFKA_INSPECT_ENUM(child_type, worker, supervisor)
 
-template <class Inspector>
-bool inspect(Inspector& f, strategy& x) {
-  return inspect_enum(f, x, strategy::simple_one_for_one);
-}
+CAFKA_INSPECT_ENUM(strategy, one_for_one, simple_one_for_one)
 
-template <class Inspector>
-bool inspect(Inspector& f, auto_shutdown& x) {
-  return inspect_enum(f, x, auto_shutdown::all_significant);
-}
+CAFKA_INSPECT_ENUM(auto_shutdown, never, all_significant)
 
 // -- messages ---------------------------------------------------------------------------
 
@@ -267,83 +257,21 @@ bool inspect(Inspector& f, child_spec& x) {
     f.field("name", x.name));
 }
 
-template <class Inspector>
-bool inspect(Inspector& f, start_child& x) {
-  return f.object(x).fields(f.field("spec", x.spec));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, terminate_child& x) {
-  return f.object(x).fields(
-    f.field("id", x.id), f.field("child", x.child), f.field("name", x.name));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, get_childspec& x) {
-  return f.object(x).fields(
-    f.field("id", x.id), f.field("child", x.child), f.field("name", x.name));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, restart_child& x) {
-  return f.object(x).fields(f.field("id", x.id));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, delete_child& x) {
-  return f.object(x).fields(f.field("id", x.id));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, which_children& x) {
-  return f.object(x).fields();
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, count_children& x) {
-  return f.object(x).fields();
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, get_info& x) {
-  return f.object(x).fields();
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, subscribe& x) {
-  return f.object(x).fields(f.field("subscriber", x.subscriber));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, unsubscribe& x) {
-  return f.object(x).fields(f.field("subscriber", x.subscriber));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stop& x) {
-  return f.object(x).fields(f.field("within", x.within));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, child_info& x) {
-  return f.object(x).fields(f.field("id", x.id), f.field("name", x.name),
-    f.field("handle", x.handle), f.field("restart", x.restart), f.field("type", x.type),
-    f.field("state", x.state), f.field("restarts", x.restarts));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, child_counts& x) {
-  return f.object(x).fields(f.field("specs", x.specs), f.field("active", x.active),
-    f.field("supervisors", x.supervisors), f.field("workers", x.workers));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, supervisor_info& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("strategy", x.strategy),
-    f.field("auto_shutdown", x.auto_shutdown), f.field("restarts", x.restarts),
-    f.field("max_restarts", x.max_restarts), f.field("max_seconds", x.max_seconds),
-    f.field("stopping", x.stopping), f.field("settled", x.settled));
-}
+CAFKA_INSPECT(start_child, spec)
+CAFKA_INSPECT(terminate_child, id, child, name)
+CAFKA_INSPECT(get_childspec, id, child, name)
+CAFKA_INSPECT(restart_child, id)
+CAFKA_INSPECT(delete_child, id)
+CAFKA_INSPECT_EMPTY(which_children)
+CAFKA_INSPECT_EMPTY(count_children)
+CAFKA_INSPECT_EMPTY(get_info)
+CAFKA_INSPECT(subscribe, subscriber)
+CAFKA_INSPECT(unsubscribe, subscriber)
+CAFKA_INSPECT(stop, within)
+CAFKA_INSPECT(child_info, id, name, handle, restart, type, state, restarts)
+CAFKA_INSPECT(child_counts, specs, active, supervisors, workers)
+CAFKA_INSPECT(supervisor_info, name, strategy, auto_shutdown, restarts, max_restarts,
+  max_seconds, stopping, settled)
 
 namespace detail {
 
@@ -383,36 +311,13 @@ struct retry_restart {
   std::uint64_t number = 0;
 };
 
-struct look_at_clock {};
-
 /// To a proxy: the name that it follows yields an actor again, or is gone.
 struct name_is_back {};
 
-template <class Inspector>
-bool inspect(Inspector& f, name_is_back& x) {
-  return f.object(x).fields();
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, child_down& x) {
-  return f.object(x).fields(f.field("place", x.place), f.field("number", x.number),
-    f.field("reason", x.reason), f.field("second", x.second));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, start_report& x) {
-  return inspect_local(f, x);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, retry_restart& x) {
-  return f.object(x).fields(f.field("place", x.place), f.field("number", x.number));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, look_at_clock& x) {
-  return f.object(x).fields();
-}
+CAFKA_INSPECT_EMPTY(name_is_back)
+CAFKA_INSPECT(child_down, place, number, reason, second)
+CAFKA_STAYS_HERE(start_report)
+CAFKA_INSPECT(retry_restart, place, number)
 
 } // namespace detail
 

@@ -26,6 +26,7 @@
 namespace cafka::supervision {
 
 enum class errc : std::uint8_t;
+struct alarm_rings;
 struct child_spec;
 struct start_child;
 struct terminate_child;
@@ -48,7 +49,6 @@ namespace detail {
 struct child_down;
 struct start_report;
 struct retry_restart;
-struct look_at_clock;
 struct name_is_back;
 
 /// Ends the program unless this is the number that the library was compiled with.
@@ -86,7 +86,7 @@ CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::supervision_event))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::child_down))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::start_report))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::retry_restart))
-CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::look_at_clock))
+CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::alarm_rings))
 CAF_ADD_TYPE_ID(cafka_supervision, (cafka::supervision::detail::name_is_back))
 
 CAF_END_TYPE_ID_BLOCK(cafka_supervision)

@@ -14,7 +14,7 @@ error nothing_behind() {
 }
 
 result<done> outcome_of(const error& e) {
-  if (e.code != error_code::none)
+  if (e)
     return e;
   return done{};
 }

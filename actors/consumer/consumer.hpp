@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
 #include "../../protocol/machines/start_at.hpp"
 #include "../../protocol/memory/byte_budget.hpp"
 #include "../../protocol/records/record_run.hpp"
@@ -286,46 +287,16 @@ private:
 
 // -- inspection -------------------------------------------------------------------------
 
-template <class Inspector>
-bool inspect(Inspector& f, consumed_batch& x) {
-  return inspect_local(f, x);
-}
+CAFKA_STAYS_HERE(consumed_batch)
+CAFKA_INSPECT(partition_error, topic, partition, offset, halted, why)
+CAFKA_INSPECT(consumer_credit, batches)
+CAFKA_INSPECT_EMPTY(get_consumer_status)
 
-template <class Inspector>
-bool inspect(Inspector& f, partition_error& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("offset", x.offset), f.field("halted", x.halted), f.field("why", x.why));
-}
+CAFKA_INSPECT_ENUM(reading_state, reading, halted)
 
-template <class Inspector>
-bool inspect(Inspector& f, consumer_credit& x) {
-  return f.object(x).fields(f.field("batches", x.batches));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, get_consumer_status& x) {
-  return f.object(x).fields();
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, reading_state& x) {
-  return inspect_enum(f, x, reading_state::halted);
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, partition_status& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("state", x.state), f.field("position", x.position),
-    f.field("log_end", x.log_end), f.field("leader", x.leader), f.field("asked", x.asked),
-    f.field("why", x.why), f.field("without_progress", x.without_progress));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, consumer_status& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("connected", x.connected),
-    f.field("why_disconnected", x.why_disconnected),
-    f.field("connections", x.connections), f.field("buffered_bytes", x.buffered_bytes),
-    f.field("partitions", x.partitions));
-}
+CAFKA_INSPECT(partition_status, topic, partition, state, position, log_end, leader, asked,
+  why, without_progress)
+CAFKA_INSPECT(consumer_status, name, connected, why_disconnected, connections,
+  buffered_bytes, partitions)
 
 } // namespace cafka

@@ -1,4 +1,5 @@
 #include "../../protocol/records/run_reader.hpp"
+#include "../../supervision/alarm.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "../dispatcher_shell.hpp"
 #include "../log_sink.hpp"
@@ -27,7 +28,7 @@ using consumer_impl =
   trapping_exits<consumer_actor::extend<caf::result<void>(consumer_news),
     caf::result<void>(transport_up), caf::result<void>(transport_frames),
     caf::result<void>(transport_progress), caf::result<void>(transport_down),
-    caf::result<void>(worker_tick)>>;
+    caf::result<void>(supervision::alarm_rings)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& connection) {
   auto result = dispatcher_options_of(connection, "consumer");
@@ -124,8 +125,9 @@ public:
         dispatcher_.on_down(now(), msg.id, msg.reason);
         after_event();
       },
-      [this](worker_tick) {
-        wake_at_ = time_point::max();
+      [this](supervision::alarm_rings msg) {
+        if (!alarm_.rings(msg))
+          return;
         dispatcher_.on_time(now());
         after_event();
       },
@@ -424,7 +426,7 @@ private:
   void log_report(const consumer_machine::report& x) const {
     if (connection_.log == nullptr)
       return;
-    const bool is_over = x.why.code == error_code::none;
+    const bool is_over = !x.why;
     connection_.log->write(is_over ? log_level::info : log_level::warning, "consumer",
       core_->options.name,
       core_->name_of(x.slot) + ": " + (is_over ? x.why.detail : to_string(x.why)));
@@ -442,7 +444,7 @@ private:
     if (address != nullptr && why.find(to_string(*address)) == std::string::npos)
       add("broker " + std::to_string(about.value()) + " is at " + to_string(*address));
     for (const auto& l : dispatcher_.links()) {
-      if (l.broker == about && !l.up && l.last_error.code != error_code::none)
+      if (l.broker == about && !l.up && l.last_error)
         add(to_string(l.last_error));
     }
     if (!dispatcher_.connected())
@@ -498,14 +500,9 @@ private:
     self_->quit(msg.reason);
   }
 
-  // One timer at a time: an earlier one is added when the next deadline comes nearer.
   void schedule() {
     const auto next = std::min(dispatcher_.next_time(), machine_.next_time());
-    if (next >= wake_at_)
-      return;
-    wake_at_ = next;
-    const auto delay = std::max(next - now(), time_point::duration::zero());
-    tell_after(self_, caf::actor_cast<consumer_impl>(self_), delay, worker_tick{});
+    alarm_.set<consumer_impl>(self_, now(), next);
   }
 
   consumer_impl::pointer self_;
@@ -531,7 +528,7 @@ private:
   std::vector<consumer_core::change> changes_;
   std::vector<consumer_core::taking> takings_;
   std::size_t next_broker_ = 0;
-  time_point wake_at_ = time_point::max();
+  supervision::alarm alarm_;
 };
 
 } // namespace

@@ -48,7 +48,7 @@ public:
   [[nodiscard]] bool expendable() const override { return true; }
 
   void finish(error outcome) override {
-    if (outcome.code == error_code::none)
+    if (!outcome)
       to_.answered(request_, std::move(answer_), frame_);
     else
       to_.failed(request_, outcome);
@@ -108,7 +108,7 @@ public:
   [[nodiscard]] bool expendable() const override { return true; }
 
   void finish(error outcome) override {
-    if (outcome.code == error_code::none)
+    if (!outcome)
       to_.answered(request_, answer_);
     else
       to_.failed(request_, outcome);

@@ -30,7 +30,7 @@ error consumer_core::check(const consumer_options& o) {
       return {};
     return refused(key, number(x), "from " + number(min) + " to " + number(max));
   };
-  if (auto wrong = check_metric_name(o.name); wrong.code != error_code::none)
+  if (auto wrong = check_metric_name(o.name))
     return wrong;
   if (const auto to = caf::actor_cast<caf::strong_actor_ptr>(o.deliver_to);
       to != nullptr && to->node() != to->home_system->node())
@@ -41,7 +41,7 @@ error consumer_core::check(const consumer_options& o) {
          between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),
          between("fetch_min_bytes", o.fetch_min_bytes, 0, o.fetch_max_bytes),
          between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2)}) {
-    if (wrong.code != error_code::none)
+    if (wrong)
       return wrong;
   }
   constexpr milliseconds day = std::chrono::hours{24};
@@ -284,7 +284,7 @@ void consumer_core::end(const error& why) {
 }
 
 error consumer_core::why_closed() const {
-  return why_closed_.code != error_code::none
+  return why_closed_
     ? why_closed_
     : error{error_code::closed, "consumer " + options.name + " was closed"};
 }
@@ -406,7 +406,7 @@ error consumer_core::read(const std::vector<assigned_partition>& partitions, boo
     if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
       return refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
         "a text of 1 to " + std::to_string(protocol::longest_topic_name) + " bytes");
-    if (auto wrong = protocol::check_topic_name(p.topic); wrong.code != error_code::none)
+    if (auto wrong = protocol::check_topic_name(p.topic))
       return wrong;
     if (p.partition.value() < 0)
       return refused("partition", std::to_string(p.partition.value()), "zero or more");

@@ -15,10 +15,7 @@ namespace actors {
 /// To a consumer's actor, from its handles: the assignment has changed, or there is room.
 struct consumer_news {};
 
-template <class Inspector>
-bool inspect(Inspector& f, consumer_news& x) {
-  return inspect_local(f, x);
-}
+CAFKA_STAYS_HERE(consumer_news)
 
 } // namespace actors
 

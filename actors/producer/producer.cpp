@@ -44,8 +44,7 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
   error ended;
   const auto known = core_->wait_until(actors::producer_core::until(deadline), [&] {
     ended = core_->why_ended();
-    return t.buffers_->table.load(std::memory_order_acquire) != nullptr
-      || ended.code != error_code::none;
+    return t.buffers_->table.load(std::memory_order_acquire) != nullptr || ended;
   });
   if (t.buffers_->table.load(std::memory_order_acquire) == nullptr && known)
     return ended;
@@ -136,9 +135,9 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
     (void)core.wait_until(until, [&] {
       ended = core.why_ended();
       actor = core.current();
-      return ended.code != error_code::none || (actor && actor.address() != gone);
+      return ended || (actor && actor.address() != gone);
     });
-    if (ended.code != error_code::none) {
+    if (ended) {
       // Who closes what has ended has what it wanted.
       if constexpr (std::is_same_v<Request, close_producer>)
         return done{};
@@ -160,7 +159,7 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
         });
     if (gone == actor.address())
       continue;
-    if (outcome.code == error_code::none)
+    if (!outcome)
       return done{};
     return outcome;
   }
@@ -177,9 +176,9 @@ result<producer_status> producer::status(milliseconds deadline) const {
   (void)core_->wait_until(until, [&] {
     ended = core_->why_ended();
     actor = core_->current();
-    return ended.code != error_code::none || actor;
+    return ended || actor;
   });
-  if (ended.code != error_code::none)
+  if (ended)
     return ended;
   if (!actor)
     return error{error_code::timed_out, core_->options.name + " is not running"};
@@ -208,7 +207,7 @@ result<done> producer::close(milliseconds deadline) const {
   // Its supervisor learns of its end a moment later, and then another may have its name.
   if (!core_->on_closed)
     return outcome;
-  if (core_->why_ended().code == error_code::none)
+  if (!core_->why_ended())
     core_->on_closed();
   (void)core_->wait_until(actors::producer_core::until(milliseconds{5'000}),
     [&] { return core_->is_released(); });

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
 #include "../../protocol/machines/accumulator.hpp"
 #include "../interfaces.hpp"
 #include "producer_type_ids.hpp"
@@ -264,41 +265,12 @@ private:
 
 // -- inspection -------------------------------------------------------------------------
 
-template <class Inspector>
-bool inspect(Inspector& f, delivery& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("base_offset", x.base_offset), f.field("first_number", x.first_number),
-    f.field("count", x.count), f.field("error", x.error));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, flush_producer& x) {
-  return f.object(x).fields(f.field("deadline", x.deadline));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, close_producer& x) {
-  return f.object(x).fields(f.field("deadline", x.deadline));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, get_producer_status& x) {
-  return f.object(x).fields();
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, waiting_records& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("records", x.records), f.field("waited", x.waited), f.field("why", x.why));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, producer_status& x) {
-  return f.object(x).fields(f.field("name", x.name), f.field("connected", x.connected),
-    f.field("why_disconnected", x.why_disconnected),
-    f.field("connections", x.connections), f.field("buffered_bytes", x.buffered_bytes),
-    f.field("outstanding_batches", x.outstanding_batches),
-    f.field("requests_in_flight", x.requests_in_flight), f.field("waiting", x.waiting));
-}
+CAFKA_INSPECT(delivery, topic, partition, base_offset, first_number, count, error)
+CAFKA_INSPECT(flush_producer, deadline)
+CAFKA_INSPECT(close_producer, deadline)
+CAFKA_INSPECT_EMPTY(get_producer_status)
+CAFKA_INSPECT(waiting_records, topic, partition, records, waited, why)
+CAFKA_INSPECT(producer_status, name, connected, why_disconnected, connections,
+  buffered_bytes, outstanding_batches, requests_in_flight, waiting)
 
 } // namespace cafka

@@ -1,3 +1,4 @@
+#include "../../supervision/alarm.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "../dispatcher_shell.hpp"
 #include "../log_sink.hpp"
@@ -26,7 +27,7 @@ using producer_impl =
   trapping_exits<producer_actor::extend<caf::result<void>(producer_news),
     caf::result<void>(transport_up), caf::result<void>(transport_frames),
     caf::result<void>(transport_progress), caf::result<void>(transport_down),
-    caf::result<void>(worker_tick)>>;
+    caf::result<void>(supervision::alarm_rings)>>;
 
 /// Beyond what a broker may take by the request's own words.
 constexpr milliseconds answer_grace{10'000};
@@ -138,11 +139,9 @@ public:
         machine_.on_connection_lost(now());
         after_event();
       },
-      [this](worker_tick) {
-        // Others, of earlier plans, would each bring forth one more.
-        if (now() < wake_at_)
+      [this](supervision::alarm_rings msg) {
+        if (!alarm_.rings(msg))
           return;
-        wake_at_ = time_point::max();
         dispatcher_.on_time(now());
         if (machine_.next_reasons() <= now())
           machine_.on_reachability(reachability());
@@ -345,7 +344,7 @@ private:
       result.none_reachable = {error_code::disconnected,
         "no broker can be reached: " + dispatcher_.why_disconnected()};
     for (const auto& l : dispatcher_.links()) {
-      if (l.up || l.broker.value() < 0 || l.last_error.code == error_code::none)
+      if (l.up || l.broker.value() < 0 || !l.last_error)
         continue;
       auto& why = result.broken[l.broker] = l.last_error;
       if (why.detail.find(to_string(l.address)) == std::string::npos)
@@ -438,7 +437,6 @@ private:
 
   // -- time -----------------------------------------------------------------------------
 
-  // One timer at a time: an earlier one is added when the next deadline comes nearer.
   void schedule() {
     auto next = std::min(dispatcher_.next_time(), machine_.next_time());
     if (!flushers_.empty()) {
@@ -448,11 +446,7 @@ private:
       for (const auto& f : flushers_)
         next = std::min(next, f.deadline);
     }
-    if (next >= wake_at_)
-      return;
-    wake_at_ = next;
-    const auto delay = std::max(next - now(), time_point::duration::zero());
-    tell_after(self_, caf::actor_cast<producer_impl>(self_), delay, worker_tick{});
+    alarm_.set<producer_impl>(self_, now(), next);
   }
 
   producer_impl::pointer self_;
@@ -474,7 +468,7 @@ private:
   std::vector<flusher> flushers_;
   std::string why_late_; ///< Why those have no outcome.
   bool ends_ = false;    ///< It was closed, and all is told.
-  time_point wake_at_ = time_point::max();
+  supervision::alarm alarm_;
 };
 
 } // namespace

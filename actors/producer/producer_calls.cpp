@@ -81,7 +81,7 @@ public:
   [[nodiscard]] bool expendable() const override { return options_.idempotence; }
 
   void finish(error outcome) override {
-    if (outcome.code != error_code::none)
+    if (outcome)
       to_.failed(request_, outcome);
     else if (answer_)
       to_.answered(request_, *answer_);
@@ -133,7 +133,7 @@ public:
   }
 
   void finish(error outcome) override {
-    if (outcome.code == error_code::none)
+    if (!outcome)
       to_.identified(answer_.producer_id, answer_.producer_epoch);
     else
       to_.not_identified(outcome);

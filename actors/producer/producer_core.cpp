@@ -1,6 +1,6 @@
 #include "producer_core.hpp"
 
-#include "../../protocol/thrown_by.hpp"
+#include "../../base/thrown_by.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "producer_metrics.hpp"
 
@@ -47,7 +47,7 @@ error producer_core::check(const producer_options& o) {
     return refused(key, number(x.count()) + "ms",
       "from " + number(min) + " to " + number(INT32_MAX) + "ms");
   };
-  if (auto wrong = check_metric_name(o.name); wrong.code != error_code::none)
+  if (auto wrong = check_metric_name(o.name))
     return wrong;
   constexpr std::size_t gigabyte = std::size_t{1} << 30;
   for (const auto& wrong : {between("batch_size", o.batch_size, 1, gigabyte),
@@ -58,7 +58,7 @@ error producer_core::check(const producer_options& o) {
          time("stalled_after", o.stalled_after, 0), time("max_block", o.max_block, 0),
          time("delivery_timeout", o.delivery_timeout, 1),
          time("request_timeout", o.request_timeout, 1)}) {
-    if (wrong.code != error_code::none)
+    if (wrong)
       return wrong;
   }
   if (o.acks < -1 || o.acks > 1)
@@ -118,7 +118,7 @@ void producer_core::leave(const caf::actor_addr& self) {
       actor_ = nullptr;
     why = why_ended_;
   }
-  if (why.code != error_code::none)
+  if (why)
     give_up(why);
   notify();
 }
@@ -128,7 +128,7 @@ void producer_core::end(const error& why) {
   bool alone = false;
   {
     const std::lock_guard guard{actor_mutex_};
-    if (why_ended_.code != error_code::none)
+    if (why_ended_)
       return;
     why_ended_ = why;
     alone = incarnations_ == 0;
@@ -161,7 +161,7 @@ void producer_core::give_up(const error& why) {
 
 template <class Callback>
 void producer_core::contain(const char* which, Callback call) const noexcept {
-  if (const auto thrown = protocol::thrown_by(call))
+  if (const auto thrown = thrown_by(call))
     note_thrown(which, *thrown);
 }
 
@@ -191,7 +191,7 @@ void producer_core::tell(protocol::delivery_report x) const noexcept {
     contain("on_delivery", [&] { options.on_delivery(report); });
   for (const auto& [place, done] : x.callbacks) {
     contain("a record's callback", [&, &place = place, &done = done] {
-      if (report.error.code != error_code::none)
+      if (report.error)
         done(report.error);
       else
         done(report.base_offset.value() < 0 ? report.base_offset
@@ -219,7 +219,7 @@ void producer_core::tell(protocol::stall_report x) const noexcept {
     if (!stall.over)
       text =
         "records for " + stall.topic + " wait for " + seconds + ": " + stall.why.detail;
-    else if (stall.why.code == error_code::none)
+    else if (!stall.why)
       text = "records for " + stall.topic + " go on after " + seconds;
     else
       text = stall.topic + " after " + seconds + ": " + stall.why.detail;

@@ -65,7 +65,7 @@ producer_metrics::~producer_metrics() {
 
 void producer_metrics::delivered(
   const protocol::delivery_report& report, time_point now) {
-  if (report.error.code != protocol::error_code::none)
+  if (report.error)
     failed_records_->inc(report.count);
   delivery_latency_->observe(std::chrono::duration<double>(now - report.opened).count());
 }

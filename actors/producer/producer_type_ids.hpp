@@ -15,10 +15,7 @@ namespace actors {
 /// To a producer's actor, from its handles: the accumulator has news.
 struct producer_news {};
 
-template <class Inspector>
-bool inspect(Inspector& f, producer_news& x) {
-  return inspect_local(f, x);
-}
+CAFKA_STAYS_HERE(producer_news)
 
 } // namespace actors
 

@@ -1,5 +1,6 @@
 #include "stream_actor.hpp"
 
+#include "../../supervision/alarm.hpp"
 #include "../../supervision/caf_compat.hpp"
 
 #include <caf/actor_system.hpp>
@@ -19,8 +20,9 @@ namespace {
 using protocol::stream_cursor;
 using protocol::time_point;
 
-using stream_impl = trapping_exits<stream_actor::extend<caf::result<void>(stream_tick),
-  caf::result<void>(stream_consumer_down)>>;
+using stream_impl =
+  trapping_exits<stream_actor::extend<caf::result<void>(supervision::alarm_rings),
+    caf::result<void>(stream_consumer_down)>>;
 
 /// Beyond a request's deadline, for the worker's own answer that it has passed.
 constexpr milliseconds grace{1'000};
@@ -57,9 +59,9 @@ public:
         stop({error_code::closed, "the stream was stopped"});
         return promise;
       },
-      [this](stream_tick) {
-        wake_at_ = time_point::max();
-        proceed();
+      [this](supervision::alarm_rings msg) {
+        if (alarm_.rings(msg))
+          proceed();
       },
       [this](stream_consumer_down) {
         consumer_ = nullptr;
@@ -113,15 +115,7 @@ private:
       cursor_.outcome(), cursor_.committed(), cursor_.commit_error()};
   }
 
-  // One timer at a time: an earlier one is added when the next moment comes nearer.
-  void schedule() {
-    const auto next = cursor_.next_time();
-    if (next >= wake_at_)
-      return;
-    wake_at_ = next;
-    const auto delay = std::max(next - now(), time_point::duration::zero());
-    tell_after(self_, caf::actor_cast<stream_impl>(self_), delay, stream_tick{});
-  }
+  void schedule() { alarm_.set<stream_impl>(self_, now(), cursor_.next_time()); }
 
   // -- the worker -----------------------------------------------------------------------
 
@@ -264,7 +258,7 @@ private:
   caf::strong_actor_ptr ended_;
   bool told_end_ = false;
   caf::error reason_;
-  time_point wake_at_ = time_point::max();
+  supervision::alarm alarm_;
 };
 
 } // namespace

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
+
 // The messages of a stream and its consumer: a partition's records in order, by credit.
 //
 // `application::stream_to` starts a stream for a consumer, which is any actor that takes
@@ -70,29 +72,9 @@ using stream_actor = caf::typed_actor<caf::result<void>(stream_credit),
 
 // -- inspection -------------------------------------------------------------------------
 
-template <class Inspector>
-bool inspect(Inspector& f, stream_credit& x) {
-  return f.object(x).fields(
-    f.field("batches", x.batches), f.field("done_before", x.done_before));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stream_batch& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("start", x.start), f.field("log_end", x.log_end),
-    f.field("records", x.records), f.field("group", x.group));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stream_end& x) {
-  return f.object(x).fields(f.field("topic", x.topic), f.field("partition", x.partition),
-    f.field("start", x.start), f.field("outcome", x.outcome),
-    f.field("committed", x.committed), f.field("commit_error", x.commit_error));
-}
-
-template <class Inspector>
-bool inspect(Inspector& f, stream_stop& x) {
-  return f.object(x).fields(f.field("done_before", x.done_before));
-}
+CAFKA_INSPECT(stream_credit, batches, done_before)
+CAFKA_INSPECT(stream_batch, topic, partition, start, log_end, records, group)
+CAFKA_INSPECT(stream_end, topic, partition, start, outcome, committed, commit_error)
+CAFKA_INSPECT(stream_stop, done_before)
 
 } // namespace cafka

@@ -97,7 +97,7 @@ result<std::string> text_of(const std::string& option, const std::string& path) 
     failed = wrong(option, path, "is larger than certificates are, over 16 MiB");
   else
     text.resize(static_cast<std::size_t>(s.st_size));
-  for (std::size_t have = 0; failed.code == error_code::none && have != text.size();) {
+  for (std::size_t have = 0; !failed && have != text.size();) {
     const auto count = ::read(fd, text.data() + have, text.size() - have);
     if (count > 0)
       have += static_cast<std::size_t>(count);
@@ -107,7 +107,7 @@ result<std::string> text_of(const std::string& option, const std::string& path) 
       failed = wrong(option, path, "cannot be read: " + reason_text(errno));
   }
   ::close(fd);
-  if (failed.code != error_code::none)
+  if (failed)
     return failed;
   return text;
 }
@@ -350,11 +350,11 @@ result<context_ptr> make_context(const ssl_options& options) {
     && SSL_CTX_set_cipher_list(context, options.ciphers.c_str()) != 1)
     return wrong("ciphers", options.ciphers,
       "names no cipher of TLS 1.2 that OpenSSL allows: see openssl ciphers");
-  if (auto failed = trust(context, options); failed.code != error_code::none)
+  if (auto failed = trust(context, options))
     return failed;
-  if (auto failed = heed_revocations(context, options); failed.code != error_code::none)
+  if (auto failed = heed_revocations(context, options))
     return failed;
-  if (auto failed = identify(context, options); failed.code != error_code::none)
+  if (auto failed = identify(context, options))
     return failed;
   return made;
 }
@@ -362,10 +362,10 @@ result<context_ptr> make_context(const ssl_options& options) {
 } // namespace
 
 result<std::shared_ptr<tls_context>> tls_context::make(ssl_options options) {
-  if (auto failed = find_password(options); failed.code != error_code::none)
+  if (auto failed = find_password(options))
     return failed;
   std::shared_ptr<tls_context> made{new tls_context{std::move(options)}};
-  if (auto failed = made->refresh(); failed.code != error_code::none)
+  if (auto failed = made->refresh())
     return failed;
   return made;
 }
@@ -387,7 +387,7 @@ result<std::unique_ptr<tls_stream>> tls_context::open(int fd, const std::string&
   std::unique_ptr<ssl_st, detail::tls_free> ssl;
   {
     const std::lock_guard lock{mutex_};
-    if (const auto failed = refresh(); failed.code != error_code::none)
+    if (const auto failed = refresh(); failed)
       return error{error_code::tls_failed, failed.detail};
     ssl.reset(SSL_new(context_.get()));
   }

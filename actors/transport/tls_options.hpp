@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
 #include "../../protocol/secret.hpp"
 
 #include <cstdint>
@@ -71,45 +72,13 @@ struct ssl_options {
   friend bool operator==(const ssl_options&, const ssl_options&) = default;
 };
 
-template <class Inspector>
-bool inspect(Inspector& f, ssl_verify& x) {
-  const auto get = [&x] { return static_cast<std::uint8_t>(x); };
-  const auto set = [&x](std::uint8_t value) {
-    x = static_cast<ssl_verify>(value);
-    return value <= static_cast<std::uint8_t>(ssl_verify::verify_none);
-  };
-  return f.apply(get, set);
-}
+CAFKA_INSPECT_ENUM(ssl_verify, verify_peer, verify_none)
 
-template <class Inspector>
-bool inspect(Inspector& f, ssl_crl_check& x) {
-  const auto get = [&x] { return static_cast<std::uint8_t>(x); };
-  const auto set = [&x](std::uint8_t value) {
-    x = static_cast<ssl_crl_check>(value);
-    return value <= static_cast<std::uint8_t>(ssl_crl_check::chain);
-  };
-  return f.apply(get, set);
-}
+CAFKA_INSPECT_ENUM(ssl_crl_check, peer, chain)
 
-template <class Inspector>
-bool inspect(Inspector& f, tls_version& x) {
-  const auto get = [&x] { return static_cast<std::uint8_t>(x); };
-  const auto set = [&x](std::uint8_t value) {
-    x = static_cast<tls_version>(value);
-    return value <= static_cast<std::uint8_t>(tls_version::tls_1_3);
-  };
-  return f.apply(get, set);
-}
+CAFKA_INSPECT_ENUM(tls_version, tls_1_2, tls_1_3)
 
-template <class Inspector>
-bool inspect(Inspector& f, ssl_options& x) {
-  return f.object(x).fields(f.field("cacertfile", x.cacertfile),
-    f.field("cacertdir", x.cacertdir), f.field("certfile", x.certfile),
-    f.field("keyfile", x.keyfile), f.field("password", x.password),
-    f.field("verify", x.verify), f.field("server_name", x.server_name),
-    f.field("min_version", x.min_version), f.field("ciphers", x.ciphers),
-    f.field("password_file", x.password_file), f.field("password_env", x.password_env),
-    f.field("crlfile", x.crlfile), f.field("crl_check", x.crl_check));
-}
+CAFKA_INSPECT(ssl_options, cacertfile, cacertdir, certfile, keyfile, password, verify,
+  server_name, min_version, ciphers, password_file, password_env, crlfile, crl_check)
 
 } // namespace cafka

@@ -99,7 +99,7 @@ std::unique_ptr<protocol::call> make_call(
   if (request.topics && *request.topics == name_list{""})
     request.topics.reset();
   for (const auto& name : request.topics.value_or(name_list{})) {
-    if (auto wrong = protocol::check_topic_name(name); wrong.code != error_code::none) {
+    if (auto wrong = protocol::check_topic_name(name)) {
       reply(std::move(wrong));
       return nullptr;
     }

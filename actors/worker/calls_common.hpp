@@ -54,7 +54,7 @@ inline error invalid(std::string what) {
 
 /// Whether topic and partition can be such; none is named with -1 where `open` allows it.
 inline error check(const std::string& topic, partition_id p, bool open = false) {
-  if (auto wrong = protocol::check_topic_name(topic); wrong.code != error_code::none)
+  if (auto wrong = protocol::check_topic_name(topic))
     return wrong;
   if (p.value() < (open ? -1 : 0))
     return invalid(
@@ -65,7 +65,7 @@ inline error check(const std::string& topic, partition_id p, bool open = false) 
 /// The first of several errors; `none` when there is none among them.
 inline error first_of(std::initializer_list<error> all) {
   for (const auto& e : all) {
-    if (e.code != error_code::none)
+    if (e)
       return e;
   }
   return {};
@@ -94,7 +94,7 @@ public:
     : call(std::move(what)), request_(std::move(request)), reply_(std::move(reply)) {}
 
   void finish(error outcome) final {
-    if (outcome.code == error_code::none)
+    if (!outcome)
       reply_(std::move(answer_));
     else
       reply_(std::move(outcome));

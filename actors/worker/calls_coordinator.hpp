@@ -47,10 +47,9 @@ std::unique_ptr<protocol::call> make_coordinated(error wrong, protocol::call::tr
   if (request.group.empty())
     wrong = {
       error_code::invalid_group_id, "no group is named, and the worker belongs to none"};
-  else if (auto bad = protocol::check_name("group", request.group);
-           bad.code != error_code::none)
+  else if (auto bad = protocol::check_name("group", request.group))
     wrong = std::move(bad);
-  if (wrong.code == error_code::none)
+  if (!wrong)
     return std::make_unique<Call>(std::move(what), std::move(request), std::move(reply));
   reply(std::move(wrong));
   return nullptr;

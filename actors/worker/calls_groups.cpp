@@ -222,8 +222,7 @@ error check(const join_group& request) {
     return {error_code::invalid_argument,
       "session_timeout and rebalance_timeout must be more than zero"};
   for (const auto& p : request.protocols) {
-    if (auto wrong = protocol::check_name("protocol", p.name);
-        wrong.code != error_code::none)
+    if (auto wrong = protocol::check_name("protocol", p.name))
       return wrong;
   }
   return first_of(
@@ -238,8 +237,7 @@ error check(const leave_group& request) {
     if (m.member_id.empty() && !m.group_instance_id)
       return {error_code::invalid_argument,
         "a member has neither a member_id nor a group_instance_id"};
-    if (auto wrong = first_of({check_ids(m), check_name("reason", m.reason)});
-        wrong.code != error_code::none)
+    if (auto wrong = first_of({check_ids(m), check_name("reason", m.reason)}); wrong)
       return wrong;
   }
   return {};
@@ -275,7 +273,7 @@ std::unique_ptr<protocol::call> make_call(
     {check_member(request), protocol::check_name("protocol_type", request.protocol_type),
       protocol::check_name("protocol_name", request.protocol_name)});
   for (const auto& a : request.assignments) {
-    if (wrong.code == error_code::none)
+    if (!wrong)
       wrong = protocol::check_name("member_id", a.member_id);
   }
   return make_coordinated<sync_group_call>(

@@ -38,7 +38,7 @@ public:
   void add(const std::string& topic, partition_id p, error_code e) {
     if (e == error_code::none)
       return;
-    if (outcome_.code == error_code::none)
+    if (!outcome_)
       outcome_.code = e;
     outcome_.detail += (outcome_.detail.empty() ? "" : ", ") + at(topic, p);
     if (e != outcome_.code)
@@ -47,7 +47,7 @@ public:
   }
 
   [[nodiscard]] error outcome(const std::string& group) const {
-    if (outcome_.code == error_code::none)
+    if (!outcome_)
       return {};
     return {outcome_.code, "group " + group + ": " + outcome_.detail};
   }
@@ -220,14 +220,13 @@ error check(const offset_commit& request) {
   if (request.offsets.empty())
     return {error_code::invalid_argument, "there are no offsets to commit"};
   for (const auto& o : request.offsets) {
-    if (auto wrong = actors::check(o.topic, o.partition); wrong.code != error_code::none)
+    if (auto wrong = actors::check(o.topic, o.partition))
       return wrong;
     if (o.offset.value() < 0)
       return {error_code::invalid_argument,
         "offset " + std::to_string(o.offset.value()) + " of " + at(o.topic, o.partition)
           + " is negative"};
-    if (auto wrong = protocol::check_name("metadata", o.metadata);
-        wrong.code != error_code::none)
+    if (auto wrong = protocol::check_name("metadata", o.metadata))
       return wrong;
   }
   return first_of({protocol::check_name("member_id", request.member_id),
@@ -238,10 +237,10 @@ error check(const offset_fetch& request) {
   if (!request.topics)
     return {};
   for (const auto& t : *request.topics) {
-    if (auto wrong = protocol::check_topic_name(t.topic); wrong.code != error_code::none)
+    if (auto wrong = protocol::check_topic_name(t.topic))
       return wrong;
     for (const auto p : t.partitions) {
-      if (auto wrong = actors::check(t.topic, p); wrong.code != error_code::none)
+      if (auto wrong = actors::check(t.topic, p))
         return wrong;
     }
   }
@@ -312,8 +311,7 @@ std::unique_ptr<protocol::call> make_call(
   }
   if (auto wrong = protocol::check_name(
         request.type == coordinator_type::group ? "group" : "transactional id",
-        request.key);
-      wrong.code != error_code::none) {
+        request.key)) {
     reply(std::move(wrong));
     return nullptr;
   }

@@ -1,9 +1,9 @@
+#include "../../base/thrown_by.hpp"
 #include "../../protocol/messages/fetch.hpp"
 #include "../../protocol/messages/list_offsets.hpp"
 #include "../../protocol/messages/produce.hpp"
 #include "../../protocol/records/batch_builder.hpp"
 #include "../../protocol/text.hpp"
-#include "../../protocol/thrown_by.hpp"
 #include "calls_common.hpp"
 
 namespace cafka::actors {
@@ -125,8 +125,7 @@ private:
   /// What the program's partitioner chooses; what it throws fails this request alone.
   result<partition_id> partition_among(std::int32_t partitions) override {
     result<partition_id> chosen{partition_id{}};
-    if (const auto thrown =
-          protocol::thrown_by([&] { chosen = chosen_among(partitions); }))
+    if (const auto thrown = thrown_by([&] { chosen = chosen_among(partitions); }))
       return invalid("the partitioner threw: " + *thrown);
     return chosen;
   }
@@ -395,12 +394,12 @@ private:
 std::unique_ptr<protocol::call> make_call(
   produce request, produce_surroundings around, reply_function<produced> reply) {
   auto wrong = check(request.topic, request.partition.value_or(0));
-  if (wrong.code == error_code::none && request.records.empty())
+  if (!wrong && request.records.empty())
     wrong = invalid("there are no records to produce");
-  if (wrong.code == error_code::none && request.required_acks < -1)
+  if (!wrong && request.required_acks < -1)
     wrong = invalid("required_acks is " + std::to_string(request.required_acks)
       + ", allowed are -1 (all), 0, and more");
-  if (wrong.code != error_code::none) {
+  if (wrong) {
     reply(std::move(wrong));
     return nullptr;
   }
@@ -424,16 +423,16 @@ error check_fetch_pin(std::optional<std::int16_t> pinned) {
 
 std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched> reply) {
   auto wrong = check(request.topic, request.partition);
-  if (wrong.code == error_code::none && (!request.offset || request.offset->value() < 0))
+  if (!wrong && (!request.offset || request.offset->value() < 0))
     wrong = invalid(request.offset
         ? "offset " + std::to_string(request.offset->value()) + " is negative"
         : std::string{"no offset is named"});
-  if (wrong.code == error_code::none && (request.max_bytes <= 0 || request.min_bytes < 0))
+  if (!wrong && (request.max_bytes <= 0 || request.min_bytes < 0))
     wrong = invalid(request.min_bytes < 0 ? "min_bytes must not be negative"
                                           : "max_bytes must be more than zero");
-  if (wrong.code == error_code::none && request.max_decompressed_bytes == 0)
+  if (!wrong && request.max_decompressed_bytes == 0)
     wrong = invalid("max_decompressed_bytes must be more than zero");
-  if (wrong.code != error_code::none) {
+  if (wrong) {
     reply(std::move(wrong));
     return nullptr;
   }
@@ -451,8 +450,7 @@ std::unique_ptr<protocol::call> make_call(fetch request, reply_function<fetched>
 
 std::unique_ptr<protocol::call> make_call(
   list_offsets request, reply_function<listed_offset> reply) {
-  if (auto wrong = check(request.topic, request.partition);
-      wrong.code != error_code::none) {
+  if (auto wrong = check(request.topic, request.partition)) {
     reply(std::move(wrong));
     return nullptr;
   }

@@ -77,7 +77,7 @@ public:
     for (const auto& t : request_.topics)
       names.push_back(t.name);
     auto outcome = take_results(names, answer->topics, answer_);
-    if (outcome.code == error_code::none && !request_.validate_only)
+    if (!outcome && !request_.validate_only)
       forget_changed(answer_, known);
     return outcome;
   }
@@ -106,7 +106,7 @@ public:
     if (!answer)
       return may_be_done(answer.error());
     auto outcome = take_results(request_.topics, answer->responses, answer_);
-    if (outcome.code == error_code::none)
+    if (!outcome)
       forget_changed(answer_, known);
     return outcome;
   }
@@ -116,12 +116,12 @@ error check_new_topic(const new_topic& t) {
   const auto refuse = [&](const std::string& why) {
     return error{error_code::invalid_argument, "topic " + t.name + ": " + why};
   };
-  if (auto wrong = protocol::check_topic_name(t.name); wrong.code != error_code::none)
+  if (auto wrong = protocol::check_topic_name(t.name))
     return wrong;
   for (const auto& [name, value] : t.configs) {
     if (auto wrong = first_of({protocol::check_name("config", name),
           check_name("the value of config " + name.substr(0, 60), value)});
-        wrong.code != error_code::none)
+        wrong)
       return refuse(wrong.detail);
   }
   if (t.partitions == 0 || t.partitions < -1)
@@ -157,10 +157,10 @@ std::unique_ptr<protocol::call> make_call(
   if (request.topics.empty())
     wrong = {error_code::invalid_argument, "there are no topics to create"};
   for (const auto& t : request.topics) {
-    if (wrong.code == error_code::none)
+    if (!wrong)
       wrong = check_new_topic(t);
   }
-  if (wrong.code != error_code::none) {
+  if (wrong) {
     reply(std::move(wrong));
     return nullptr;
   }
@@ -184,10 +184,10 @@ std::unique_ptr<protocol::call> make_call(
   if (request.topics.empty())
     wrong = {error_code::invalid_argument, "there are no topics to delete"};
   for (const auto& name : request.topics) {
-    if (wrong.code == error_code::none)
+    if (!wrong)
       wrong = protocol::check_topic_name(name);
   }
-  if (wrong.code != error_code::none) {
+  if (wrong) {
     reply(std::move(wrong));
     return nullptr;
   }

@@ -1,5 +1,6 @@
 #include "worker.hpp"
 
+#include "../../supervision/alarm.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "../dispatcher_shell.hpp"
 #include "../log_sink.hpp"
@@ -27,7 +28,7 @@ using protocol::time_point;
 
 using worker_impl = trapping_exits<worker_actor::extend<caf::result<void>(transport_up),
   caf::result<void>(transport_frames), caf::result<void>(transport_progress),
-  caf::result<void>(transport_down), caf::result<void>(worker_tick)>>;
+  caf::result<void>(transport_down), caf::result<void>(supervision::alarm_rings)>>;
 
 protocol::dispatcher_options settings_of(const worker_options& options) {
   auto result = dispatcher_options_of(options, "worker");
@@ -121,11 +122,9 @@ public:
         dispatcher_.on_down(now(), msg.id, msg.reason);
         after_event();
       },
-      [this](worker_tick) {
-        // Others, of earlier plans, would each bring forth one more.
-        if (now() < wake_at_)
+      [this](supervision::alarm_rings msg) {
+        if (!alarm_.rings(msg))
           return;
-        wake_at_ = time_point::max();
         dispatcher_.on_time(now());
         after_event();
       },
@@ -276,7 +275,7 @@ private:
     auto promise = self_->make_response_promise<result<fetched>>();
     pair_pins(request.offset_fetch_api_version, request.offset_commit_api_version);
     const auto pins = first_wrong(request);
-    if (pins.code != error_code::none) {
+    if (pins) {
       promise.deliver(result<fetched>{pins});
       return promise;
     }
@@ -296,7 +295,7 @@ private:
   /// of the others.
   static error first_wrong(const fetch& request) {
     auto wrong = check_fetch_pin(request.api_version);
-    return wrong.code != error_code::none
+    return wrong
       ? wrong
       : check_pins(request.offset_fetch_api_version, request.offset_commit_api_version);
   }
@@ -474,16 +473,11 @@ private:
     schedule();
   }
 
-  // One timer at a time: an earlier one is added when the next deadline comes nearer.
   void schedule() {
     auto next = dispatcher_.next_time();
     for (const auto& w : waiters_)
       next = std::min(next, w.deadline);
-    if (next >= wake_at_)
-      return;
-    wake_at_ = next;
-    const auto delay = std::max(next - now(), time_point::duration::zero());
-    tell_after(self_, caf::actor_cast<worker_impl>(self_), delay, worker_tick{});
+    alarm_.set<worker_impl>(self_, now(), next);
   }
 
   worker_impl::pointer self_;
@@ -496,7 +490,7 @@ private:
   std::size_t joined_limit_ = 64;
   std::vector<std::function<void()>> later_;
   std::vector<waiter> waiters_;
-  time_point wake_at_ = time_point::max();
+  supervision::alarm alarm_;
 };
 
 } // namespace

@@ -65,7 +65,7 @@ bool delimited_input::ready(std::chrono::milliseconds patience) {
 protocol::result<std::optional<std::string_view>> delimited_input::next() {
   while (!find() && !at_end_)
     read_more();
-  if (!end_ && wrong_.code != error_code::none)
+  if (!end_ && wrong_)
     return wrong_;
   if (!end_ && begin_ == buffer_.size())
     return std::optional<std::string_view>{};

@@ -258,7 +258,7 @@ private:
     out.name = "demo";
     out.on_delivery = [told](const delivery& d) {
       const std::lock_guard lock{told->mutex};
-      if (d.error.code != error_code::none) {
+      if (d.error) {
         told->wrong = d.error;
         return;
       }

@@ -45,7 +45,7 @@ private:
   void answer_of(
     std::size_t i, Handle& handle, std::optional<log_offset>& found, error& wrong) {
     const auto failed = [&](error_code code, const std::string& why) {
-      if (wrong.code == error_code::none)
+      if (!wrong)
         wrong = {code, place(topic_, partitions_[i]) + ": " + why};
     };
     handle.receive(
@@ -72,7 +72,7 @@ public:
         asked.push_back(ask_for(i, moment));
       for (auto i = first; i != end; ++i)
         answer_of(i, asked[i - first], found[i], wrong);
-      if (wrong.code != error_code::none)
+      if (wrong)
         return wrong;
     }
     return found;

@@ -67,7 +67,7 @@ void produce_tally::reported(const delivery& d) {
     const auto bytes = count == r->count
       ? r->bytes
       : static_cast<std::uint32_t>(std::uint64_t{r->bytes} * count / r->count);
-    if (d.error.code == error_code::none) {
+    if (!d.error) {
       summary_.records += count;
       summary_.bytes += bytes;
       auto& part = summary_.partitions[d.partition];

@@ -276,8 +276,7 @@ result<settings> read_settings(const common_arguments& common) {
   }
   if (!common.kafka_version.empty()) {
     if (auto wrong =
-          read_kafka_version(common.kafka_version, result.options.kafka_version);
-        wrong.code != error_code::none)
+          read_kafka_version(common.kafka_version, result.options.kafka_version))
       return wrong;
   }
   result.names_timeout = timeout_is_set || common.timeout;

@@ -104,7 +104,7 @@ public:
     if (const auto rest = consumer_.poll(milliseconds{0}); rest && !over_)
       on_errors(rest->errors);
     if (commits_) {
-      if (const auto failed = commits_->finish(); failed.code != error_code::none)
+      if (const auto failed = commits_->finish(); failed)
         fail("cannot commit for " + what_.group, failed);
     }
     static_cast<void>(consumer_.close(look_around));
@@ -329,7 +329,7 @@ private:
       if (found == open_.end())
         continue;
       auto& trouble = found->second.trouble;
-      if (e.why.code == error_code::none) {
+      if (!e.why) {
         trouble.reset();
       } else if (e.why.code == error_code::invalid_record && !e.halted) {
         report("in " + place(what_.topic, e.partition), e.why);

@@ -20,9 +20,9 @@ consumer_starter::consumer_starter(caf::actor_system& sys,
 
 result<consumer> consumer_starter::start(consumer_options options) {
   const std::lock_guard guard{mutex_};
-  if (auto wrong = actors::consumer_core::check(options); wrong.code != error_code::none)
+  if (auto wrong = actors::consumer_core::check(options))
     return wrong;
-  if (auto why = why_ended_(); why.code != error_code::none)
+  if (auto why = why_ended_())
     return why;
   const auto name = options.name;
   if (const auto running = by_name_[name].lock(); running && !running->is_closed())
@@ -46,7 +46,7 @@ result<consumer> consumer_starter::start(consumer_options options) {
       core->end({why.code,
         "consumer " + core->options.name + " is not started again: " + why.detail});
     });
-  if (outcome.code != error_code::none)
+  if (outcome)
     return outcome;
   if (tls != nullptr)
     warn_of_verification(*options_.log, "consumer", name, tls->options());

@@ -41,9 +41,9 @@ std::shared_ptr<actors::producer_core> producer_starter::running(
 }
 
 result<producer> producer_starter::start_locked(producer_options options) {
-  if (auto wrong = actors::producer_core::check(options); wrong.code != error_code::none)
+  if (auto wrong = actors::producer_core::check(options))
     return wrong;
-  if (auto why = why_ended_(); why.code != error_code::none)
+  if (auto why = why_ended_())
     return why;
   const auto name = options.name;
   if (running(name) != nullptr)
@@ -71,7 +71,7 @@ result<producer> producer_starter::start_locked(producer_options options) {
         "producer " + core->options.name + " is not started again: " + why.detail});
       core->release();
     });
-  if (outcome.code != error_code::none)
+  if (outcome)
     return outcome;
   if (tls != nullptr)
     warn_of_verification(*options_.log, "producer", name, tls->options());

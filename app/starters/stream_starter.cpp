@@ -24,7 +24,7 @@ error wrong(std::string what) {
 
 error check(
   const std::string& topic, partition_id partition, const stream_options& options) {
-  if (auto bad = protocol::check_topic_name(topic); bad.code != error_code::none)
+  if (auto bad = protocol::check_topic_name(topic))
     return bad;
   if (partition.value() < 0)
     return wrong(
@@ -46,7 +46,7 @@ error check(
   for (const auto& e : {not_negative("min_bytes", options.min_bytes),
          not_negative("wait_time", options.wait_time.count()),
          not_negative("deadline", options.deadline.count())}) {
-    if (e.code != error_code::none)
+    if (e)
       return e;
   }
   if (!options.consumer_group.empty() && !valid_consumer_group(options.consumer_group))
@@ -54,7 +54,7 @@ error check(
   for (const auto& e : {actors::check_fetch_pin(options.api_versions.fetch),
          actors::check_pins(
            options.api_versions.offset_fetch, options.api_versions.offset_commit)}) {
-    if (e.code != error_code::none)
+    if (e)
       return e;
   }
   return protocol::check_name(
@@ -90,7 +90,7 @@ stream_starter::stream_starter(caf::actor_system& sys, const application_options
 
 result<actors::stream_settings> stream_starter::settings(
   const std::string& topic, partition_id partition, const stream_options& options) const {
-  if (auto e = check(topic, partition, options); e.code != error_code::none)
+  if (auto e = check(topic, partition, options))
     return e;
   actors::stream_settings all;
   auto& fetch = all.records;
@@ -148,7 +148,7 @@ actors::worker_finder stream_starter::finder(const worker_ref& worker) const {
     const auto found = names->look_up(name);
     if (found != nullptr && found != ended)
       return caf::actor_cast<worker_actor>(found);
-    if (auto why = why_ended(); why.code != error_code::none)
+    if (auto why = why_ended())
       return why;
     if (names->contains(name))
       return error{error_code::worker_down, name + " is being restarted"};
@@ -160,9 +160,7 @@ result<stream_actor> stream_starter::start(const actors::stream_settings& settin
   const worker_ref& worker, const caf::strong_actor_ptr& consumer) {
   const auto closed = [this] {
     auto why = why_ended_();
-    return why.code != error_code::none
-      ? why
-      : error{error_code::closed, "the application was stopped"};
+    return why ? why : error{error_code::closed, "the application was stopped"};
   };
   const auto supervisor = streams_();
   if (supervisor == nullptr)
@@ -187,7 +185,7 @@ result<stream_actor> stream_starter::start(const actors::stream_settings& settin
         started = caf::actor_cast<stream_actor>(handle);
       },
       [&](const caf::error& e) {
-        if (why_ended_().code != error_code::none)
+        if (why_ended_())
           started = closed();
         else if (e == caf::sec::request_timeout)
           started = error{error_code::timed_out, "the stream was not started in time"};

@@ -1,8 +1,8 @@
 #include "accumulator.hpp"
 
+#include "../../base/thrown_by.hpp"
 #include "../records/format.hpp"
 #include "../records/record_batch.hpp"
-#include "../thrown_by.hpp"
 
 #include <algorithm>
 #include <bit>

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
 #include "../endpoint.hpp"
 #include "../messages/metadata.hpp"
 #include "../types.hpp"
@@ -22,15 +23,7 @@ enum class coordinator_type : std::int8_t {
   transaction = 1,
 };
 
-template <class Inspector>
-bool inspect(Inspector& f, coordinator_type& x) {
-  const auto get = [&x] { return static_cast<std::int8_t>(x); };
-  const auto set = [&x](std::int8_t value) {
-    x = static_cast<coordinator_type>(value);
-    return value == 0 || value == 1;
-  };
-  return f.apply(get, set);
-}
+CAFKA_INSPECT_ENUM(coordinator_type, group, transaction)
 
 /// Leaves in an answer the topics that were asked for: what else a broker tells is not to
 /// be kept.

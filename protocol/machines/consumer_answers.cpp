@@ -270,11 +270,11 @@ bool consumer_machine::on_read(time_point now, const fetched& what, log_offset n
   auto* p = partitions_[what.slot].get();
   p->reading = 0;
   auto why = damage;
-  if (why.code == error_code::none && next < what.from)
+  if (!why && next < what.from)
     why = {error_code::corrupt_message,
       "records that end at offset " + std::to_string(next.value())
         + " came for those from " + std::to_string(what.from.value()) + " on"};
-  if (why.code == error_code::none) {
+  if (!why) {
     p->next = next;
     p->lying += bytes;
     lying_ += bytes;

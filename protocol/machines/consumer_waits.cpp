@@ -146,10 +146,10 @@ void consumer_machine::look_for_stalled(time_point now) {
 std::string consumer_machine::why_waiting(
   time_point now, const partition_state& p, std::optional<broker_id>& about) const {
   const auto after = [](std::string text, const error& last) {
-    return last.code == error_code::none ? text : text + ", after " + to_string(last);
+    return !last ? text : text + ", after " + to_string(last);
   };
   if (p.leader.value() < 0 || p.home.value() < 0) {
-    if (metadata_error_.code != error_code::none) {
+    if (metadata_error_) {
       about = -1;
       return "no broker says who leads it: " + to_string(metadata_error_);
     }
@@ -181,7 +181,7 @@ std::string consumer_machine::why_waiting(
     return "what was fetched waits for memory: the program holds "
       + std::to_string(budget_.used()) + " bytes of buffer_memory, "
       + std::to_string(budget_.limit());
-  if (p.last_error.code != error_code::none)
+  if (p.last_error)
     return to_string(p.last_error);
   if (opening != nullptr && !opening->filled) {
     about = p.home;
@@ -189,7 +189,7 @@ std::string consumer_machine::why_waiting(
       "no connection to " + named(p.home) + " for " + in_ms(now - opening->opened_at),
       b.last_error);
   }
-  if (b.last_error.code != error_code::none) {
+  if (b.last_error) {
     about = p.home;
     return named(p.home) + ": " + to_string(b.last_error);
   }
@@ -205,14 +205,12 @@ std::string consumer_machine::why_waiting(
 
 // Nothing is overdue.
 bool consumer_machine::is_reading(time_point now, const partition_state& p) const {
-  if (p.starting || p.leader.value() < 0 || p.stalled
-    || p.last_error.code != error_code::none)
+  if (p.starting || p.leader.value() < 0 || p.stalled || p.last_error)
     return false;
   if (p.reading != 0)
     return true;
   const auto b = brokers_.find(p.home);
-  if (b == brokers_.end() || b->second.last_error.code != error_code::none
-    || b->second.throttled_until > now)
+  if (b == brokers_.end() || b->second.last_error || b->second.throttled_until > now)
     return false;
   const auto asked = requests_.find(p.request != 0 ? p.request : b->second.fetch);
   return asked == requests_.end() ? has_room() : now < asked->second.watch_at;

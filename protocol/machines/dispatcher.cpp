@@ -73,8 +73,7 @@ void dispatcher::submit(
   }
   const auto& wanted = what->what();
   if (auto wrong =
-        check_pin(wanted.key, wanted.versions, wanted.pinned, wanted.who_needs);
-      wrong.code != error_code::none) {
+        check_pin(wanted.key, wanted.versions, wanted.pinned, wanted.who_needs)) {
     what->finish(std::move(wrong));
     return;
   }
@@ -282,9 +281,9 @@ void dispatcher::deliver(
   tell_answered(now, from, c, payload.size(), outcome);
   if (cluster_.has_news())
     tell_cluster_news();
-  if (outcome.code == error_code::none)
+  if (!outcome)
     note_answer(now, c);
-  if (outcome.code == error_code::none || !c.what->may_retry(outcome.code)) {
+  if (!outcome || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
   }
@@ -411,7 +410,7 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
       text += ", " + why;
     break;
   }
-  if (c.last_error.code != error_code::none) {
+  if (c.last_error) {
     if (!text.empty())
       text += ", ";
     text += "after " + std::to_string(c.attempts)

@@ -154,7 +154,7 @@ void dispatcher::refreshed(time_point now) {
   const auto outcome = *std::exchange(refresh_outcome_, std::nullopt);
   refreshing_ = false;
   refresh_not_before_ = now + refresh_pause;
-  if (outcome.code == error_code::none) {
+  if (!outcome) {
     refreshed_ = refreshes_;
     if (options_.metadata_update_interval > std::chrono::milliseconds{0}) {
       next_refresh_ = now + options_.metadata_update_interval;
@@ -250,7 +250,7 @@ dispatcher::route dispatcher::route_to_coordinator(
     return route_to_broker(now, c, known);
   }
   if (use.lookup == 0) {
-    if (use.refused.code != error_code::none && use.found_at >= c.submitted)
+    if (use.refused && use.found_at >= c.submitted)
       return use.refused;
     if (use.not_before <= now)
       use.wanted = lookup_wanted_ = true;
@@ -347,7 +347,7 @@ void dispatcher::looked_up(time_point now) {
     --lookups_;
     use.found_at = now;
     use.refused = {};
-    if (outcome.code == error_code::none) {
+    if (!outcome) {
       tell_coordinator(what, use.told, cluster_.coordinator(what));
       use.failures = 0;
       use.not_before = now;

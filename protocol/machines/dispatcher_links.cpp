@@ -340,7 +340,7 @@ std::string dispatcher::why_no_connection(const pending_call& c) const {
   const auto lane = c.what->what().lane;
   const auto l = links_.lower_bound({c.waiting_broker, lane, 0});
   if (l != links_.end() && l->second->broker() == c.waiting_broker
-    && l->second->lane() == lane && l->second->last_error().code != error_code::none)
+    && l->second->lane() == lane && l->second->last_error())
     text += " (" + to_string(l->second->last_error()) + ')';
   return text;
 }

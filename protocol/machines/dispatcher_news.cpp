@@ -119,7 +119,7 @@ void dispatcher::tell_answered(time_point now, const link& from, const pending_c
   text += c.what->what().answered
     ? std::to_string(bytes) + " in, " + text_of(now - c.sent_at)
     : std::string{"no answer wanted"};
-  if (outcome.code != error_code::none)
+  if (outcome)
     text += ", " + to_string(outcome);
   tell(log_level::trace, std::move(text));
 }

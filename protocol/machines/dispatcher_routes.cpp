@@ -93,7 +93,7 @@ dispatcher::route dispatcher::route_to_leader(
   time_point now, pending_call& c, const leader_of& where) {
   // One that cannot be asked about would keep all others from being.
   if (!topics_.contains(where.topic)) {
-    if (auto wrong = check_topic_name(where.topic); wrong.code != error_code::none)
+    if (auto wrong = check_topic_name(where.topic))
       return wrong;
   }
   const auto view = cluster_.leader_of(where.topic, where.partition);
@@ -114,7 +114,7 @@ dispatcher::route dispatcher::route_to_leader(
     if (const auto count = cluster_.partition_count(where.topic);
         where.partition.value() < 0 && count > 0) {
       // `where` is the call's own, and names the partition afterwards.
-      if (auto wrong = c.what->choose_partition(count); wrong.code != error_code::none)
+      if (auto wrong = c.what->choose_partition(count))
         return wrong;
       return route_to_leader(now, c, where);
     }

@@ -267,7 +267,7 @@ link::event link::trial_answer(time_point now, const shared_bytes& payload) {
   } else {
     wrong = decode_response<list_offsets_response>(payload, 0).error();
   }
-  if (wrong.code != error_code::none)
+  if (wrong)
     return error{wrong.code, to_string(address_) + ": " + wrong.detail};
   if (asked_ == 0) {
     // A 0.9 would have said nothing to ApiVersions; this one may again.

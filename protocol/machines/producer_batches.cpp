@@ -89,7 +89,7 @@ void producer_machine::resolve(
   report.error = std::move(why);
   report.opened = b.opened;
   report.callbacks = std::move(b.content.callbacks);
-  if (report.error.code == error_code::none) {
+  if (!report.error) {
     totals_.records += static_cast<std::uint64_t>(b.count);
     totals_.bytes += report.bytes;
     ++totals_.batches;
@@ -135,7 +135,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
   }
   const auto written_before = b->maybe_written;
   b->maybe_written = b->maybe_written || verdict.maybe_written;
-  if (why.code != error_code::none)
+  if (why)
     p.last_error = why;
   switch (verdict.what) {
   case produce_action::deliver:

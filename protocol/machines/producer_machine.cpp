@@ -110,7 +110,7 @@ void producer_machine::note(time_point now, partition_buffers& buffers) {
   auto& p = state_of(buffers);
   p.topic->used = now;
   p.waiting = accumulator::peek(buffers);
-  if (fatal_.code != error_code::none) {
+  if (fatal_) {
     fail_all(fatal_);
     return;
   }
@@ -190,7 +190,7 @@ bool producer_machine::has_work(const topic_state& t) {
 // Order: nothing overtakes a batch that came back, and it overtakes nothing.
 bool producer_machine::may_send(time_point now, const partition_state& p) const {
   if (!has_work(p) || now < p.not_before || p.flying.size() >= options_.max_in_flight
-    || fatal_.code != error_code::none)
+    || fatal_)
     return false;
   if (options_.idempotent && identity_ < 0)
     return false;
@@ -334,7 +334,7 @@ void producer_machine::on_answer(
       if (b == p.flying.end())
         continue;
       error why{error_of_produce_answer(x.error_code), {}};
-      if (why.code != error_code::none) {
+      if (why) {
         why.detail = place(*p.buffers);
         if (x.error_message)
           why.detail += ": " + *x.error_message;

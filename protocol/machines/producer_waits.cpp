@@ -111,21 +111,21 @@ void producer_machine::watch_stalls(time_point now) {
 std::string producer_machine::why_waits(time_point, const topic_state& t) const {
   auto text = "no metadata of topic " + t.buffers->name;
   // While no broker can be reached, that is also what the last question met.
-  if (reachable_.none_reachable.code != error_code::none)
+  if (reachable_.none_reachable)
     add(text, to_string(reachable_.none_reachable));
-  else if (t.last_error.code != error_code::none)
+  else if (t.last_error)
     add(text, "last: " + to_string(t.last_error));
   return text;
 }
 
 std::string producer_machine::why_waits(time_point now, const partition_state& p) const {
   std::string text;
-  const auto unreachable = reachable_.none_reachable.code != error_code::none;
+  const auto unreachable = reachable_.none_reachable;
   const auto& t = *p.topic;
   if (p.leader.value() < 0) {
     text = p.buffers->topic.name + '/' + std::to_string(p.buffers->id.value())
       + " has no leader";
-    if (t.last_error.code != error_code::none)
+    if (t.last_error)
       add(text, "last: " + to_string(t.last_error));
   } else {
     const auto b = brokers_.find(p.leader);
@@ -142,11 +142,11 @@ std::string producer_machine::why_waits(time_point now, const partition_state& p
       text = "still connecting to " + name;
     if (options_.idempotent && identity_ < 0) {
       add(text, "no producer id was given out");
-      if (identity_error_.code != error_code::none)
+      if (identity_error_)
         text += " (" + to_string(identity_error_) + ')';
     }
   }
-  if (p.last_error.code != error_code::none)
+  if (p.last_error)
     add(text, "last: " + to_string(p.last_error));
   if (unreachable)
     add(text, to_string(reachable_.none_reachable));

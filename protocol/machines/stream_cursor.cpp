@@ -318,7 +318,7 @@ std::optional<log_offset> stream_cursor::next_commit(time_point now) {
 void stream_cursor::on_commit(time_point now, const error& outcome) {
   const auto offset = std::exchange(committing_, std::nullopt);
   commit_error_ = outcome;
-  if (outcome.code == error_code::none) {
+  if (!outcome) {
     committed_ = offset;
     kept_ = *offset;
     commit_failures_ = 0;

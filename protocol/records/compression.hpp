@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
 #include "../memory/byte_arena.hpp"
 #include "../result.hpp"
 
@@ -25,15 +26,7 @@ enum class codec : std::uint8_t {
 [[nodiscard]] std::optional<codec> codec_from_name(std::string_view name);
 
 /// Inspects the codec as its number on the wire; for any inspector in CAF's style.
-template <class Inspector>
-bool inspect(Inspector& f, codec& x) {
-  const auto get = [&x] { return static_cast<std::uint8_t>(x); };
-  const auto set = [&x](std::uint8_t number) {
-    x = static_cast<codec>(number);
-    return number <= static_cast<std::uint8_t>(codec::zstd);
-  };
-  return f.apply(get, set);
-}
+CAFKA_INSPECT_ENUM(codec, none, zstd)
 
 /// The compression levels of a codec: more is smaller and slower.
 struct level_range {

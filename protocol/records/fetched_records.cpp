@@ -47,12 +47,12 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
       any = true;
     }
   };
-  while (damage.code == error_code::none && in.find(batch)) {
+  while (!damage && in.find(batch)) {
     const auto& info = batch.info();
     const auto dropped = filter.drops(info) && !info.control;
     if (dropped || info.last_offset < from) {
       damage = order.check(info);
-      if (damage.code == error_code::none)
+      if (!damage)
         note(info);
       continue;
     }
@@ -66,13 +66,13 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
     if (opened != batch_reader::opening::opened)
       break;
     damage = order.check(info);
-    if (damage.code != error_code::none)
+    if (damage)
       break;
     std::size_t wanted = 0;
     for (const auto& record : batch)
       wanted += record.offset >= from ? 1 : 0;
     damage = batch.error();
-    if (damage.code != error_code::none)
+    if (damage)
       break;
     if (info.compression != codec::none) {
       decompressed += batch.payload().size();
@@ -86,13 +86,13 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
       all.batches_.push_back(batch);
     }
   }
-  if (damage.code == error_code::none)
+  if (!damage)
     damage = in.error();
   if (any) {
     all.raw_ = all.raw_.slice(0, position);
     return all;
   }
-  if (damage.code != error_code::none)
+  if (damage)
     return damage;
   if (in.partial()) {
     return {error_code::message_too_large,
@@ -102,7 +102,7 @@ result<fetched_records> fetched_records::read(shared_bytes raw, log_offset from,
         + ", more than max_bytes allows"};
   }
   damage = order.nothing_behind(from);
-  if (damage.code != error_code::none)
+  if (damage)
     return damage;
   return all;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
 #include "record_batch.hpp"
 
 #include <vector>
@@ -11,13 +12,9 @@ struct aborted_span {
   std::int64_t producer_id = -1;
   /// Its first offset; it ends with the producer's next abort marker.
   log_offset first_offset = -1;
-
-  template <class Inspector>
-  friend bool inspect(Inspector& f, aborted_span& x) {
-    return f.object(x).fields(
-      f.field("producer_id", x.producer_id), f.field("first_offset", x.first_offset));
-  }
 };
+
+CAFKA_INSPECT(aborted_span, producer_id, first_offset)
 
 /// The records of one fetch, as views on the frame they came in: checked, decompressed,
 /// and without those that are not the reader's business.

@@ -94,7 +94,7 @@ void record_run::add(const record_batch& batch) {
     wanted = 0;
     for (const auto& record : batch)
       wanted += record.offset >= from_ ? 1 : 0;
-    if (wanted == 0 && batch.error().code == error_code::none)
+    if (wanted == 0 && !batch.error())
       return;
     wanted = std::max<std::size_t>(wanted, 1); // The damage is to be met.
   }

@@ -28,7 +28,7 @@ bool run_reader::find() {
     const auto dropped = filter_.drops(info);
     if (info.control || (!dropped && info.last_offset >= from_))
       return true;
-    if (auto wrong = order_.check(info); wrong.code != error_code::none) {
+    if (auto wrong = order_.check(info)) {
       outcome_ = std::move(wrong);
       return false;
     }
@@ -75,7 +75,7 @@ run_reader::state run_reader::read(record_run& run, const allowance& may) {
       outcome_ = in_.error();
       break;
     }
-    if (auto wrong = order_.check(info); wrong.code != error_code::none) {
+    if (auto wrong = order_.check(info)) {
       outcome_ = std::move(wrong);
       break;
     }
@@ -97,7 +97,7 @@ void run_reader::finish() {
   position_ = size_;
   if (any_)
     outcome_ = {};
-  if (any_ || outcome_.code != error_code::none)
+  if (any_ || outcome_)
     return;
   if (in_.partial())
     outcome_ = {error_code::message_too_large,

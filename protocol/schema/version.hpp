@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../../base/inspect.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -19,12 +21,9 @@ struct version_range {
   [[nodiscard]] constexpr bool empty() const { return min > max; }
 
   friend constexpr bool operator==(version_range, version_range) = default;
-
-  template <class Inspector>
-  friend bool inspect(Inspector& f, version_range& x) {
-    return f.object(x).fields(f.field("min", x.min), f.field("max", x.max));
-  }
 };
+
+CAFKA_INSPECT(version_range, min, max)
 
 /// The versions that both ranges contain.
 constexpr version_range common(version_range a, version_range b) {

@@ -388,8 +388,7 @@ TEST_CASE("what must stay in its process is refused by the node that reads it") 
   stays<actors::transport_frames>(sys);
   stays<actors::transport_progress>(sys);
   stays<actors::transport_down>(sys);
-  stays<actors::worker_tick>(sys);
-  stays<actors::stream_tick>(sys);
+  stays<supervision::alarm_rings>(sys);
   stays<actors::stream_consumer_down>(sys);
   stays<actors::producer_news>(sys);
   stays<actors::consumer_news>(sys);

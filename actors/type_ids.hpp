@@ -2,6 +2,7 @@
 
 #include "../supervision/stays_here.hpp"
 #include "../supervision/type_ids.hpp"
+#include "operations.hpp"
 #include "transport/transport.hpp"
 
 #include <caf/type_id.hpp>
@@ -16,34 +17,15 @@ struct done;
 
 namespace cafka {
 
-struct produce;
-struct produced;
-struct fetch;
-struct fetched;
-struct list_offsets;
-struct listed_offset;
-struct metadata;
-struct cluster_metadata;
-struct api_versions;
-struct supported_versions;
-struct get_status;
-struct worker_status;
+#define CAFKA_DECLARE(request, reply)                                                    \
+  struct request;                                                                        \
+  struct reply;
+#define CAFKA_DECLARE_REQUEST(request, reply) struct request;
 
-struct offset_commit;
-struct offset_fetch;
-struct fetched_offsets;
-struct find_coordinator;
-struct found_coordinator;
-struct join_group;
-struct joined_group;
-struct sync_group;
-struct synced_group;
-struct heartbeat;
-struct leave_group;
-struct left_group;
-struct create_topics;
-struct delete_topics;
-struct topic_results;
+CAFKA_OPERATIONS(CAFKA_DECLARE, CAFKA_DECLARE_REQUEST)
+
+#undef CAFKA_DECLARE
+#undef CAFKA_DECLARE_REQUEST
 
 struct stream_credit;
 struct stream_batch;
@@ -68,73 +50,35 @@ CAFKA_STAYS_HERE(transport_down)
 CAF_BEGIN_TYPE_ID_BLOCK(cafka, CAFKA_FIRST_TYPE_ID + 50)
 
 CAF_ADD_TYPE_ID(cafka, (cafka::protocol::error))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::produce))
-CAF_ADD_TYPE_ID(cafka, (cafka::produced))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::produced>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::fetch))
-CAF_ADD_TYPE_ID(cafka, (cafka::fetched))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::fetched>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::list_offsets))
-CAF_ADD_TYPE_ID(cafka, (cafka::listed_offset))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::listed_offset>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::metadata))
-CAF_ADD_TYPE_ID(cafka, (cafka::cluster_metadata))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::cluster_metadata>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::api_versions))
-CAF_ADD_TYPE_ID(cafka, (cafka::supported_versions))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::supported_versions>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::get_status))
-CAF_ADD_TYPE_ID(cafka, (cafka::worker_status))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::worker_status>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_up))
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_frames))
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_down))
-
 CAF_ADD_TYPE_ID(cafka, (cafka::protocol::done))
 CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::protocol::done>))
 
-CAF_ADD_TYPE_ID(cafka, (cafka::offset_commit))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::offset_fetch))
-CAF_ADD_TYPE_ID(cafka, (cafka::fetched_offsets))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::fetched_offsets>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::find_coordinator))
-CAF_ADD_TYPE_ID(cafka, (cafka::found_coordinator))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::found_coordinator>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::join_group))
-CAF_ADD_TYPE_ID(cafka, (cafka::joined_group))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::joined_group>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::sync_group))
-CAF_ADD_TYPE_ID(cafka, (cafka::synced_group))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::synced_group>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::heartbeat))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::leave_group))
-CAF_ADD_TYPE_ID(cafka, (cafka::left_group))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::left_group>))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::create_topics))
-
-CAF_ADD_TYPE_ID(cafka, (cafka::delete_topics))
-CAF_ADD_TYPE_ID(cafka, (cafka::topic_results))
-CAF_ADD_TYPE_ID(cafka, (cafka::protocol::result<cafka::topic_results>))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_up))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_frames))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_progress))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_down))
 
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_credit))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_batch))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_progress))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
+
+// The operations of a worker, apart from the others as their number grows.
+CAF_BEGIN_TYPE_ID_BLOCK(cafka_operations, CAFKA_FIRST_TYPE_ID + 300)
+
+#define CAFKA_ADD_TYPE_IDS(request, reply)                                               \
+  CAF_ADD_TYPE_ID(cafka_operations, (cafka::request))                                    \
+  CAF_ADD_TYPE_ID(cafka_operations, (cafka::reply))                                      \
+  CAF_ADD_TYPE_ID(cafka_operations, (cafka::protocol::result<cafka::reply>))
+#define CAFKA_ADD_TYPE_ID(request, reply)                                                \
+  CAF_ADD_TYPE_ID(cafka_operations, (cafka::request))
+
+CAFKA_OPERATIONS(CAFKA_ADD_TYPE_IDS, CAFKA_ADD_TYPE_ID)
+
+#undef CAFKA_ADD_TYPE_IDS
+#undef CAFKA_ADD_TYPE_ID
+
+CAF_END_TYPE_ID_BLOCK(cafka_operations)

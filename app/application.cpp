@@ -10,9 +10,6 @@ namespace {
 
 using std::chrono::steady_clock;
 
-/// Beyond this no group's rebalance is waited for unless a deadline says so.
-constexpr milliseconds longest_rebalance = std::chrono::minutes{30};
-
 /// Sends `other` an exit message with the reason that `watched` ends with.
 void tell_end(const caf::strong_actor_ptr& watched, const caf::strong_actor_ptr& other) {
   watched->get()->attach_functor(
@@ -224,12 +221,12 @@ result<worker_status> application::status(
   const worker_ref& worker, milliseconds deadline) {
   get_status request;
   request.deadline = deadline;
-  return core_->ask_worker<worker_status>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<produced> application::produce(
   const cafka::produce& request, const worker_ref& worker) {
-  return core_->ask_worker<produced>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<produced> application::produce(std::string topic,
@@ -250,7 +247,7 @@ result<produced> application::produce(std::string topic,
 
 result<fetched> application::fetch(
   const cafka::fetch& request, const worker_ref& worker) {
-  return core_->ask_worker<fetched>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<fetched> application::fetch(std::string topic, partition_id partition,
@@ -262,7 +259,7 @@ result<fetched> application::fetch(std::string topic, partition_id partition,
 
 result<listed_offset> application::offset(
   const list_offsets& request, const worker_ref& worker) {
-  return core_->ask_worker<listed_offset>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<listed_offset> application::offset(
@@ -307,60 +304,57 @@ result<stream_actor> application::stream_to(caf::strong_actor_ptr consumer,
 
 result<cluster_metadata> application::metadata(
   const cafka::metadata& request, const worker_ref& worker) {
-  return core_->ask_worker<cluster_metadata>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<supported_versions> application::api_versions(
   const cafka::api_versions& request, const worker_ref& worker) {
-  return core_->ask_worker<supported_versions>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<topic_results> application::create_topics(
   const cafka::create_topics& request, const worker_ref& worker) {
-  return core_->ask_worker<topic_results>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<topic_results> application::delete_topics(
   const cafka::delete_topics& request, const worker_ref& worker) {
-  return core_->ask_worker<topic_results>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<done> application::offset_commit(
   const cafka::offset_commit& request, const worker_ref& worker) {
-  return core_->ask_worker<done>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<fetched_offsets> application::offset_fetch(
   const cafka::offset_fetch& request, const worker_ref& worker) {
-  return core_->ask_worker<fetched_offsets>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<found_coordinator> application::consumer_group_metadata(
   const cafka::find_coordinator& request, const worker_ref& worker) {
-  return core_->ask_worker<found_coordinator>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<joined_group> application::join_group(
   const cafka::join_group& request, const worker_ref& worker) {
-  return core_->ask_worker<joined_group>(
-    worker, request, core_->options.request_timeout + request.rebalance_timeout);
+  return core_->ask_worker(worker, request);
 }
 
 result<synced_group> application::sync_group(
   const cafka::sync_group& request, const worker_ref& worker) {
-  // What it may take the worker knows better.
-  return core_->ask_worker<synced_group>(
-    worker, request, core_->options.request_timeout + longest_rebalance);
+  return core_->ask_worker(worker, request);
 }
 
 result<done> application::heartbeat(
   const cafka::heartbeat& request, const worker_ref& worker) {
-  return core_->ask_worker<done>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 result<left_group> application::leave_group(
   const cafka::leave_group& request, const worker_ref& worker) {
-  return core_->ask_worker<left_group>(worker, request);
+  return core_->ask_worker(worker, request);
 }
 
 } // namespace cafka

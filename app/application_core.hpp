@@ -193,16 +193,19 @@ struct application_core {
   }
 
   /// Asks a worker and blocks for its reply.
-  template <class Reply, class Request>
-  result<Reply> ask_worker(
-    const worker_ref& which, const Request& request, milliseconds unless_told = {}) {
-    // Of these the worker knows best how long they may take.
-    constexpr bool worker_decides =
-      std::is_same_v<Request,
-        cafka::sync_group> || std::is_same_v<Request, cafka::heartbeat>;
+  template <class Request>
+  result<reply_of<Request>> ask_worker(const worker_ref& which, const Request& request) {
+    using reply_type = reply_of<Request>;
+    constexpr bool worker_decides = requires {
+      operation<Request>::longest(request, options.request_timeout);
+    };
     const bool told = request.deadline > milliseconds{0};
-    const auto deadline =
-      std::chrono::steady_clock::now() + time_for(told ? request.deadline : unless_told);
+    auto limit = time_for(request.deadline);
+    if constexpr (worker_decides) {
+      if (!told)
+        limit = operation<Request>::longest(request, options.request_timeout);
+    }
+    const auto deadline = std::chrono::steady_clock::now() + limit;
     caf::strong_actor_ptr stale;
     caf::scoped_actor self{sys};
     while (true) {
@@ -215,12 +218,12 @@ struct application_core {
         return error{error_code::timed_out, "no time is left"};
       due.deadline = worker_decides && !told ? milliseconds{0} : left;
       const auto timeout = left + grace;
-      result<Reply> reply;
+      result<reply_type> reply;
       caf::error failed;
       auto answer = supervision::ask_here(self, *handle, std::move(due));
       if (!supervision::answer_within(self, timeout))
         return unanswered<Request>(left);
-      std::move(answer).receive([&](result<Reply>& r) { reply = std::move(r); },
+      std::move(answer).receive([&](result<reply_type>& r) { reply = std::move(r); },
         [&](caf::error& e) { failed = std::move(e); });
       if (failed.empty())
         return reply;
@@ -230,19 +233,13 @@ struct application_core {
     }
   }
 
-  template <class Request>
-  static constexpr bool changes_something =
-    std::is_same_v<Request,
-      cafka::
-        produce> || std::is_same_v<Request, cafka::create_topics> || std::is_same_v<Request, cafka::delete_topics> || std::is_same_v<Request, cafka::join_group>;
-
   /// A worker that runs did not answer in time.
   template <class Request>
   error unanswered(milliseconds deadline) {
     if (auto why = why_ended())
       return why;
-    return {
-      changes_something<Request> ? error_code::outcome_unknown : error_code::timed_out,
+    return {operation<Request>::changes_something ? error_code::outcome_unknown
+                                                  : error_code::timed_out,
       "the worker did not answer within " + std::to_string(deadline.count())
         + " ms: it is busy"};
   }
@@ -252,7 +249,7 @@ struct application_core {
   error lost(const caf::error& failed) {
     if (auto why = why_ended())
       return why;
-    if constexpr (changes_something<Request>) {
+    if constexpr (operation<Request>::changes_something) {
       return {error_code::outcome_unknown,
         "the worker ended before its answer: " + to_string(failed)};
     } else {
@@ -501,8 +498,7 @@ struct application_core {
 
   error wait_until_connected(
     const worker_actor& handle, time_point deadline, bool chosen) {
-    return ask_worker<worker_status>(handle, connection_question(deadline, chosen))
-      .error();
+    return ask_worker(handle, connection_question(deadline, chosen)).error();
   }
 };
 

@@ -49,6 +49,7 @@ void redact(caf::settings& block) {
 void init_global_meta_objects() {
   caf::core::init_global_meta_objects();
   caf::init_global_meta_objects<caf::id_block::cafka>();
+  caf::init_global_meta_objects<caf::id_block::cafka_operations>();
   caf::init_global_meta_objects<caf::id_block::cafka_producer>();
   caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();

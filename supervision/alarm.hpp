@@ -5,7 +5,6 @@
 
 #include <caf/actor_cast.hpp>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -37,8 +36,12 @@ public:
     if (at >= at_)
       return;
     at_ = at;
-    tell_after(self, caf::actor_cast<Handle>(self),
-      std::max(at - now, time_point::duration::zero()), alarm_rings{++number_});
+    const auto handle = caf::actor_cast<Handle>(self);
+    const alarm_rings message{++number_};
+    if (at > now)
+      tell_after(self, handle, at - now, message);
+    else
+      tell(self, handle, message);
   }
 
   /// Takes the message. False: it is stale, and there is nothing to do.

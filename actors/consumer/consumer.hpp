@@ -1,9 +1,8 @@
 #pragma once
 
 #include "../../base/inspect.hpp"
+#include "../../protocol/clients/consumed.hpp"
 #include "../../protocol/machines/start_at.hpp"
-#include "../../protocol/memory/byte_budget.hpp"
-#include "../../protocol/records/record_run.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "../interfaces.hpp"
 #include "../worker/worker.hpp"
@@ -27,22 +26,7 @@ namespace actors {
 
 class consumer_core;
 
-/// What copies of a `consumed_batch` share.
-struct consumed_content {
-  std::shared_ptr<const std::string> topic;
-  partition_id partition;
-  log_offset log_end = -1;
-  /// Of the records, as they came.
-  std::size_t bytes = 0;
-  std::shared_ptr<const void> frame;
-  std::shared_ptr<protocol::byte_budget> budget;
-  protocol::record_run records;
-
-  consumed_content() = default;
-  consumed_content(const consumed_content&) = delete;
-  consumed_content& operator=(const consumed_content&) = delete;
-  ~consumed_content();
-};
+using protocol::consumed_content;
 
 } // namespace actors
 

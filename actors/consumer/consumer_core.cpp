@@ -9,11 +9,6 @@
 
 namespace cafka::actors {
 
-consumed_content::~consumed_content() {
-  if (budget != nullptr && records.decompressed() > 0)
-    budget->shrink(records.decompressed());
-}
-
 namespace {
 
 error refused(const std::string& key, const std::string& value, const std::string& must) {

@@ -150,7 +150,7 @@ void producer_core::give_up(const error& why) {
   producer_machine last{{}, batches};
   last.abandon(why);
   std::vector<protocol::delivery_report> reports;
-  for (auto& a : last.take_actions()) {
+  for (auto& a : last.take_effects()) {
     if (auto* report = std::get_if<protocol::delivery_report>(&a)) {
       metrics.delivered(*report, std::chrono::steady_clock::now());
       reports.push_back(std::move(*report));

@@ -9,7 +9,8 @@
 // the next one is fetched meanwhile, and no more than that.
 
 #include "../../protocol/records/fetched_records.hpp"
-#include "../types.hpp"
+#include "../../protocol/words.hpp"
+#include "../type_ids.hpp"
 
 #include <caf/typed_actor.hpp>
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../protocol/machines/offset_reset.hpp"
 #include "../../protocol/machines/partitioner.hpp"
 #include "../../protocol/machines/quota.hpp"
 #include "../../protocol/schema/kafka_version.hpp"
@@ -17,12 +18,7 @@ namespace cafka::actors {
 
 class log_sink;
 
-/// Where reading begins that has no offset to begin at. KafkaEx: `auto_offset_reset`.
-enum class offset_reset : std::uint8_t {
-  none,     ///< At the first offset still in the log; an offset out of range is an error.
-  earliest, ///< At the first offset still in the log.
-  latest,   ///< At the end of the log.
-};
+using protocol::offset_reset;
 
 /// How a worker behaves. KafkaEx: `worker_init`.
 struct worker_options {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../../actors/types.hpp"
+#include "../../protocol/words.hpp"
 #include "../../supervision/supervisor.hpp"
 
 #include <caf/actor_system.hpp>

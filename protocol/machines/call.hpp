@@ -61,6 +61,8 @@ public:
     std::optional<std::int16_t> pinned;
     target where;
     protocol::lane lane = lane::normal;
+    /// From its acceptance to its end, whatever happens; zero: the client's own.
+    std::chrono::milliseconds deadline{0};
     /// How long the broker may rest on the request by the request's own words.
     std::chrono::milliseconds patience{0};
     /// Whether sending it again after a lost answer does no harm.

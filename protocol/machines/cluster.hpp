@@ -1,12 +1,11 @@
 #pragma once
 
-#include "../../base/inspect.hpp"
 #include "../endpoint.hpp"
 #include "../messages/metadata.hpp"
 #include "../types.hpp"
+#include "coordinator_of.hpp"
 #include "leader_moves.hpp"
 
-#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -17,28 +16,9 @@
 
 namespace cafka::protocol {
 
-/// What is coordinated.
-enum class coordinator_type : std::int8_t {
-  group = 0,
-  transaction = 1,
-};
-
-CAFKA_INSPECT_ENUM(coordinator_type, group, transaction)
-
 /// Leaves in an answer the topics that were asked for: what else a broker tells is not to
 /// be kept.
 void keep_asked(metadata_response& answer, std::vector<std::string> asked);
-
-/// Whoever coordinates a group or a transactional id.
-struct coordinator_of {
-  coordinator_type type = coordinator_type::group;
-  std::string key;
-
-  friend auto operator<=>(const coordinator_of&, const coordinator_of&) = default;
-};
-
-/// `group g`, `transactional id t`.
-[[nodiscard]] std::string to_string(const coordinator_of& what);
 
 /// What is known of a cluster: brokers, controller, who leads what, and who coordinates
 /// what.

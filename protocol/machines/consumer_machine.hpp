@@ -64,7 +64,7 @@ struct consumer_machine_options {
 /// Decides what a consumer of assigned partitions does next: where each begins, which of
 /// them are in the next fetch to which broker, and what follows from the answers.
 ///
-/// Events go in with the time; `take_actions` yields what is to be done. One fetch at a
+/// Events go in with the time; `take_effects` yields what is to be done. One fetch at a
 /// time is under way to a broker. A partition is in it while the program has not left too
 /// much of it lying, and as long as all that was fetched is within the budget.
 ///
@@ -128,7 +128,7 @@ public:
     partition_id partition;
     error why;
   };
-  using action =
+  using effect =
     std::variant<send_fetch, send_list_offsets, ask_metadata, positioned, report, stray>;
 
   /// Records to be read, and then `on_read`.
@@ -228,8 +228,8 @@ public:
 
   // -- what is to be done ---------------------------------------------------------------
 
-  [[nodiscard]] std::vector<action> take_actions() { return std::exchange(actions_, {}); }
-  [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
+  [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
+  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   /// Which leaders have moved since the last time, for the log.
   [[nodiscard]] bool has_moves() const { return !moves_.empty(); }
   [[nodiscard]] leader_moves take_moves() { return std::exchange(moves_, {}); }
@@ -314,7 +314,7 @@ private:
   const consumer_machine_options options_;
   byte_budget& budget_;
   std::minstd_rand random_;
-  std::vector<action> actions_;
+  std::vector<effect> effects_;
   counters totals_;
   leader_moves moves_;
 

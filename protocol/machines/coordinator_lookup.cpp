@@ -31,34 +31,32 @@ version_range lookup_versions(const coordinator_of& what) {
   return versions;
 }
 
-result<frame> encode_lookup(const coordinator_of& what, std::int16_t version,
-  std::int32_t correlation_id, std::string_view client_id) {
+find_coordinator_request lookup_request(
+  const coordinator_of& what, std::int16_t version) {
   find_coordinator_request request;
   request.key_type = static_cast<std::int8_t>(what.type);
   if (version >= several_since)
     request.coordinator_keys.push_back(what.key);
   else
     request.coordinator_key = what.key;
-  return encode_request(request, version, correlation_id, client_id);
+  return request;
 }
 
-result<found_node> decode_lookup(const coordinator_of& what, std::int16_t version,
-  const result<find_coordinator_response>& answer) {
-  if (!answer)
-    return answer.error();
+result<found_node> found_in(const coordinator_of& what, std::int16_t version,
+  const find_coordinator_response& answer) {
   coordinator_endpoint found;
   if (version >= several_since) {
     const auto at =
-      std::ranges::find(answer->coordinators, what.key, &coordinator_endpoint::key);
-    if (at == answer->coordinators.end())
+      std::ranges::find(answer.coordinators, what.key, &coordinator_endpoint::key);
+    if (at == answer.coordinators.end())
       return {error_code::malformed_response, "the answer leaves out " + to_string(what)};
     found = *at;
   } else {
-    found.node_id = answer->node_id;
-    found.host = answer->host;
-    found.port = answer->port;
-    found.error_code = answer->error_code;
-    found.error_message = answer->error_message;
+    found.node_id = answer.node_id;
+    found.host = answer.host;
+    found.port = answer.port;
+    found.error_code = answer.error_code;
+    found.error_message = answer.error_message;
   }
   if (found.error_code != error_code::none)
     return refused(what, found.error_code, found.error_message);

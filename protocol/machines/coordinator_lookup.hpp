@@ -9,8 +9,8 @@ namespace cafka::protocol {
 [[nodiscard]] version_range lookup_versions(const coordinator_of& what);
 
 /// The request that asks who coordinates it.
-[[nodiscard]] result<frame> encode_lookup(const coordinator_of& what,
-  std::int16_t version, std::int32_t correlation_id, std::string_view client_id);
+[[nodiscard]] find_coordinator_request lookup_request(
+  const coordinator_of& what, std::int16_t version);
 
 /// A broker and where it listens.
 struct found_node {
@@ -18,8 +18,8 @@ struct found_node {
   endpoint address;
 };
 
-/// Reads the answer; an error is the broker's own, or `malformed_response`.
-[[nodiscard]] result<found_node> decode_lookup(const coordinator_of& what,
-  std::int16_t version, const result<find_coordinator_response>& answer);
+/// What the answer says of it; an error is the broker's own, or `malformed_response`.
+[[nodiscard]] result<found_node> found_in(const coordinator_of& what,
+  std::int16_t version, const find_coordinator_response& answer);
 
 } // namespace cafka::protocol

@@ -39,9 +39,8 @@ std::string describe_missing(const link& on, call_id call) {
 
 } // namespace
 
-dispatcher::dispatcher(dispatcher_options options, output& out)
+dispatcher::dispatcher(dispatcher_options options)
   : options_(std::move(options)),
-    out_(out),
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
   if (options_.seed != 0 && !options_.bootstrap.empty())
     seed_at_ = random_() % options_.bootstrap.size();
@@ -60,24 +59,25 @@ void dispatcher::start(time_point now) {
   settle(now);
 }
 
-void dispatcher::submit(
-  time_point now, std::unique_ptr<call> what, std::chrono::milliseconds deadline) {
+void dispatcher::submit(time_point now, std::unique_ptr<call> what) {
   if (shut_) {
-    what->finish({error_code::closed, {}});
+    end(std::move(what), {error_code::closed, {}});
     return;
   }
   if (pending() >= options_.max_pending) {
-    what->finish({error_code::queue_full,
-      std::to_string(options_.max_pending) + " requests are pending"});
+    end(std::move(what),
+      {error_code::queue_full,
+        std::to_string(options_.max_pending) + " requests are pending"});
     return;
   }
   const auto& wanted = what->what();
   if (auto wrong =
         check_pin(wanted.key, wanted.versions, wanted.pinned, wanted.who_needs)) {
-    what->finish(std::move(wrong));
+    end(std::move(what), std::move(wrong));
     return;
   }
   any_extends_ = any_extends_ || wanted.quota_extends_deadline;
+  auto deadline = wanted.deadline;
   if (deadline <= std::chrono::milliseconds{0})
     deadline = options_.request_timeout;
   const auto id = ++last_call_;
@@ -138,7 +138,7 @@ void dispatcher::handle(
                },
                [&](link::reply& r) {
                  tell_handshake(l, r.bytes.size);
-                 out_.send(connection, std::move(r.bytes));
+                 effects_.push_back(send_frame{connection, std::move(r.bytes)});
                },
                [&](const link::answer& answer) {
                  // Not before: a broker that wants a login agrees on versions and then
@@ -152,7 +152,7 @@ void dispatcher::handle(
                  deliver(now, l, answer, payload);
                },
                [&](const error& e) {
-                 out_.disconnect(connection);
+                 effects_.push_back(close_connection{connection});
                  lose(now, l, e);
                },
              },
@@ -189,7 +189,7 @@ void dispatcher::on_time(time_point now) {
       silent.push_back(&l);
   });
   for (auto* l : silent) {
-    out_.disconnect(l->connection());
+    effects_.push_back(close_connection{l->connection()});
     lose(now, *l,
       {error_code::disconnected,
         to_string(l->address()) + ": no answer for "
@@ -255,7 +255,7 @@ void dispatcher::shut_down(const error& why) {
   retry_at_ = time_point::max();
   each_connection([&](link& l) {
     if (l.current() != link::state::down)
-      out_.disconnect(l.connection());
+      effects_.push_back(close_connection{l.connection()});
   });
   connections_.clear();
   retired_.clear();
@@ -336,10 +336,18 @@ void dispatcher::finish(calls::iterator at, error outcome) {
   if (!may_be_shown(outcome.detail, longest_detail))
     outcome.detail = shown(outcome.detail, longest_detail);
   deadlines_.erase({at->second.deadline, at->first});
-  own_calls_ -= at->second.own ? 1 : 0;
-  const auto what = std::move(at->second.what);
+  const bool own = at->second.own;
+  own_calls_ -= own ? 1 : 0;
+  auto what = std::move(at->second.what);
   calls_.erase(at);
-  what->finish(std::move(outcome));
+  if (own)
+    what->finish(std::move(outcome));
+  else
+    end(std::move(what), std::move(outcome));
+}
+
+void dispatcher::end(std::unique_ptr<call> what, error outcome) {
+  effects_.push_back(call_outcome{std::move(what), std::move(outcome)});
 }
 
 time_point dispatcher::arriving_until(const pending_call& c, call_id id) const {

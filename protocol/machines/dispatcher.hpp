@@ -2,6 +2,7 @@
 
 #include "../log_level.hpp"
 #include "connection_news.hpp"
+#include "effects.hpp"
 #include "link.hpp"
 
 #include <map>
@@ -49,41 +50,20 @@ struct dispatcher_options {
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   /// Most calls at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;
-  /// The lowest level that `output::happened` is told of.
+  /// The lowest level that `log_line` is made for.
   log_level tell_from = log_level::off;
   /// Seeds the jitter and the choice of the first broker.
   std::uint64_t seed = 0;
-};
-
-/// What a dispatcher tells of: a connection, a request, a leader, in one line.
-struct happening {
-  log_level level = log_level::off;
-  std::string text;
 };
 
 /// Decides what a client of one cluster does next: which broker to connect to, which call
 /// to send where and in which version, when to ask for metadata and coordinators, what to
 /// try again and what to give up.
 ///
-/// Events go in with the time; what is to be done comes out through `output`. Every call
-/// that was submitted is finished exactly once, at its deadline at the latest.
+/// Events go in with the time; what is to be done comes out as effects. Every call that
+/// was submitted comes out exactly once, with its outcome, at its deadline at the latest.
 class dispatcher {
 public:
-  /// What the dispatcher wants done. Nothing here may call back into it.
-  class output {
-  public:
-    enum class sent : std::uint8_t { queued, full, closed };
-
-    virtual void connect(std::uint64_t connection, const endpoint& to) = 0;
-    virtual sent send(std::uint64_t connection, frame bytes) = 0;
-    virtual void disconnect(std::uint64_t connection) = 0;
-    /// For a log, from the level `dispatcher_options::tell_from` on.
-    virtual void happened(const happening&) {}
-
-  protected:
-    ~output() = default;
-  };
-
   /// One connection, for people.
   struct link_status {
     broker_id broker;
@@ -96,15 +76,14 @@ public:
     time_point held_until;
   };
 
-  dispatcher(dispatcher_options options, output& out);
+  explicit dispatcher(dispatcher_options options);
   ~dispatcher();
 
   /// Begins: connects and asks for metadata.
   void start(time_point now);
 
-  /// Takes a call; `deadline` zero means `request_timeout`.
-  void submit(
-    time_point now, std::unique_ptr<call> what, std::chrono::milliseconds deadline);
+  /// Takes a call. A deadline of zero in its traits means `request_timeout`.
+  void submit(time_point now, std::unique_ptr<call> what);
 
   void on_up(time_point now, std::uint64_t connection);
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
@@ -115,8 +94,22 @@ public:
   void on_down(time_point now, std::uint64_t connection, const error& why);
   void on_time(time_point now);
 
+  /// A frame that was to be sent could not: `closed`, its connection has ended, which is
+  /// about to be told; otherwise too many bytes wait to be written there.
+  void on_refused(time_point now, const send_frame& what, bool closed);
+  /// All effects that were taken are carried out; what was refused has been told.
+  void on_carried_out(time_point now);
+  /// Whether `on_carried_out` has anything to do.
+  [[nodiscard]] bool waits_for_carrying_out() const { return !unanswered_.empty(); }
+
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const;
+
+  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
+  /// What is to be done, in this order.
+  [[nodiscard]] std::vector<client_effect> take_effects() {
+    return std::exchange(effects_, {});
+  }
 
   /// Ends every call with `why` and every connection; nothing is taken afterwards.
   void shut_down(const error& why);
@@ -229,6 +222,7 @@ private:
   void heed(const link& from, const target& where, remedy what);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
+  void end(std::unique_ptr<call> what, error outcome);
   void expire(time_point now, calls::iterator at);
   // When an answer is considered lost that is arriving, of a call that waits for it.
   [[nodiscard]] time_point arriving_until(const pending_call& c, call_id id) const;
@@ -283,7 +277,7 @@ private:
   void retire(time_point now, std::unique_ptr<link> l, const endpoint* address);
   void end_retired();
 
-  // What a log may want; see `output::happened`.
+  // What a log may want; see `log_line`.
   [[nodiscard]] bool tells(log_level level) const { return level >= options_.tell_from; }
   void tell(log_level level, std::string text);
   void tell_connecting(const link& l);
@@ -317,7 +311,13 @@ private:
   }
 
   dispatcher_options options_;
-  output& out_;
+  std::vector<client_effect> effects_;
+  // Calls that no broker answers, whose frames may not have been taken yet.
+  struct unanswered {
+    call_id call = 0;
+    connection_id on = 0;
+  };
+  std::vector<unanswered> unanswered_;
   cluster cluster_;
   std::minstd_rand random_;
 

@@ -77,13 +77,16 @@ public:
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
-    return encode_lookup(coordinated_, version, correlation_id, client_id);
+    return encode_request(
+      lookup_request(coordinated_, version), version, correlation_id, client_id);
   }
 
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    auto found = decode_lookup(
-      coordinated_, version, read_answer<find_coordinator_response>(payload, version));
+    const auto answer = read_answer<find_coordinator_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    auto found = found_in(coordinated_, version, *answer);
     if (!found)
       return found.error();
     known.learn_coordinator(coordinated_, found->id, std::move(found->address));

@@ -183,34 +183,52 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
       finish(at, bytes.error());
     return;
   }
-  const auto size = c.sent_bytes = bytes->size;
-  switch (out_.send(to.connection(), *std::move(bytes))) {
-  case output::sent::queued:
-    c.sent_at = now;
-    c.version = *version;
-    to.sent(now, at->first, what, *version, size);
-    note_asked(now, to, c);
-    c.waiting = waits_for::nothing;
-    c.on = &to;
-    c.sent_as = id;
-    // A broker that pauses before it answers may do so again.
-    extend(at->first, c, quotas_.delay(to.address()));
-    if (!what.answered) {
-      tell_answered(now, to, c, 0, {});
-      finish(at, {});
-    }
-    break;
-  case output::sent::full:
-    finish(at,
-      {error_code::queue_full,
-        to_string(to.address()) + ": too many bytes wait to be written"});
-    break;
-  case output::sent::closed:
+  c.sent_bytes = bytes->size;
+  effects_.push_back(send_frame{to.connection(), *std::move(bytes), at->first});
+  c.sent_at = now;
+  c.version = *version;
+  to.sent(now, at->first, what, *version, c.sent_bytes);
+  note_asked(now, to, c);
+  c.waiting = waits_for::nothing;
+  c.on = what.answered ? &to : nullptr;
+  c.sent_as = id;
+  // A broker that pauses before it answers may do so again.
+  extend(at->first, c, quotas_.delay(to.address()));
+  if (!what.answered)
+    unanswered_.push_back({at->first, to.connection()});
+}
+
+void dispatcher::on_refused(time_point, const send_frame& what, bool closed) {
+  const auto at = calls_.find(what.call);
+  auto* l = by_connection(what.id);
+  if (at == calls_.end() || l == nullptr)
+    return;
+  auto& c = at->second;
+  if (c.what->what().answered && c.on != l)
+    return;
+  l->withdraw(c.sent_as);
+  c.on = nullptr;
+  std::erase_if(unanswered_, [&](const unanswered& u) { return u.call == what.call; });
+  if (closed) {
     // Its end is about to be told; then the call goes elsewhere.
     c.waiting = waits_for::connection;
-    c.waiting_broker = to.broker();
+    c.waiting_broker = l->broker();
     waiting_.push_back(at->first);
-    break;
+  } else {
+    finish(at,
+      {error_code::queue_full,
+        to_string(l->address()) + ": too many bytes wait to be written"});
+  }
+}
+
+void dispatcher::on_carried_out(time_point now) {
+  for (const auto& u : std::exchange(unanswered_, {})) {
+    const auto at = calls_.find(u.call);
+    if (at == calls_.end())
+      continue;
+    if (const auto* l = by_connection(u.on))
+      tell_answered(now, *l, at->second, 0, {});
+    finish(at, {});
   }
 }
 

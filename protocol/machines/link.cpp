@@ -194,6 +194,11 @@ void link::sent(time_point now, call_id call, const call::traits& what,
     sent_.push_back({id, call, version, now, what.patience, size});
 }
 
+void link::withdraw(std::int32_t correlation_id) {
+  std::erase_if(
+    sent_, [&](const sent_request& s) { return s.correlation_id == correlation_id; });
+}
+
 link::event link::on_progress(
   time_point now, std::size_t received, std::size_t expected) {
   heard_at_ = now;
@@ -203,13 +208,6 @@ link::event link::on_progress(
     return error{error_code::malformed_response,
       to_string(address_) + ": an answer of " + std::to_string(expected)
         + " bytes to no request of ours"};
-  const bool same = arriving_ && arriving_->expected == expected
-    && arriving_->received <= received && arriving_->at < now;
-  if (same) {
-    const auto seconds = std::chrono::duration<double>(now - arriving_->at).count();
-    const auto latest = static_cast<double>(received - arriving_->received) / seconds;
-    pace_ = pace_ ? (*pace_ + latest) / 2 : latest;
-  }
   // A broker answers in order.
   arriving_ = {sent_.front().call, received, expected, now};
   return ignored{};
@@ -217,9 +215,7 @@ link::event link::on_progress(
 
 link::event link::received(time_point now, const shared_bytes& payload) {
   heard_at_ = now;
-  // What comes whole before anybody could tell of its progress is no slow link's.
-  if (!std::exchange(arriving_, std::nullopt) && payload.size() >= worth_reconnecting)
-    pace_.reset();
+  arriving_.reset();
   const auto id = correlation_id_of(payload.view());
   const auto found = std::find_if(sent_.begin(), sent_.end(),
     [&](const sent_request& s) { return id && s.correlation_id == *id; });
@@ -362,7 +358,6 @@ std::vector<link::sent_request> link::closed(error why) {
   asked_ = 0;
   tried_ = 0;
   arriving_.reset();
-  pace_.reset();
   last_error_ = std::move(why);
   return orphans;
 }

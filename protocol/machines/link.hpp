@@ -3,6 +3,7 @@
 #include "../schema/kafka_version.hpp"
 #include "backoff.hpp"
 #include "call.hpp"
+#include "time_point.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -10,9 +11,6 @@
 #include <vector>
 
 namespace cafka::protocol {
-
-/// When something happened; machines are told the time, they never look at a clock.
-using time_point = std::chrono::steady_clock::time_point;
 
 /// A call's number, unique within its dispatcher.
 using call_id = std::uint64_t;
@@ -174,6 +172,9 @@ public:
   void sent(time_point now, call_id call, const call::traits& what, std::int16_t version,
     std::size_t size = 0);
 
+  /// The request with this id did not go out after all.
+  void withdraw(std::int32_t correlation_id);
+
   /// Bytes arrive of a frame that is not whole yet, `received` of `expected` so far, or,
   /// where both are zero, bytes of a request leave: the broker is alive. An error means
   /// that the connection is of no more use.
@@ -182,10 +183,6 @@ public:
 
   /// The answer that is arriving, as far as `on_progress` told of it.
   [[nodiscard]] const std::optional<arrival>& arriving() const { return arriving_; }
-
-  /// Bytes per second at which answers arrive; nothing as long as none was slow enough
-  /// for `on_progress`.
-  [[nodiscard]] std::optional<double> pace() const { return pace_; }
 
   /// A frame came; an error means that the connection is of no more use.
   [[nodiscard]] event received(time_point now, const shared_bytes& payload);
@@ -269,7 +266,6 @@ private:
   std::deque<sent_request> sent_;
   time_point heard_at_;
   std::optional<arrival> arriving_;
-  std::optional<double> pace_;
   quotas::hold muted_{};
   std::int32_t handshake_throttle_ = 0;
   time_point retry_at_;

@@ -82,7 +82,7 @@ struct stall_report {
 /// Decides what a producer does next: when a batch goes out, with which others and to
 /// which broker, in which order it is tried again, and what its one outcome is.
 ///
-/// Events go in with the time; `take_actions` yields what is to be done. It seals batches
+/// Events go in with the time; `take_effects` yields what is to be done. It seals batches
 /// with the sequence numbers of an idempotent producer and sends the same bytes until
 /// they have an outcome. A partition's batches are sent, and sent again, in the order of
 /// their records, up to `max_in_flight` at a time.
@@ -107,7 +107,7 @@ public:
   struct flushed {
     std::uint64_t flush = 0;
   };
-  using action = std::variant<send_request, ask_metadata, ask_identity, flushed,
+  using effect = std::variant<send_request, ask_metadata, ask_identity, flushed,
     delivery_report, stall_report>;
 
   /// What keeps the producer from brokers, as of now.
@@ -187,8 +187,8 @@ public:
 
   // -- what is to be done ---------------------------------------------------------------
 
-  [[nodiscard]] std::vector<action> take_actions() { return std::exchange(actions_, {}); }
-  [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
+  [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
+  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   /// Which leaders have moved since the last time, for the log.
   [[nodiscard]] bool has_moves() const { return !moves_.empty(); }
   [[nodiscard]] leader_moves take_moves() { return std::exchange(moves_, {}); }
@@ -297,7 +297,7 @@ private:
   const producer_machine_options options_;
   accumulator& batches_;
   std::minstd_rand random_;
-  std::vector<action> actions_;
+  std::vector<effect> effects_;
   counters totals_;
   leader_moves moves_;
 

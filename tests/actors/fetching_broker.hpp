@@ -1,13 +1,13 @@
 #pragma once
 
 #include "scripted_peer.hpp"
-#include <cafka/actors/types.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/metadata.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 #include <cafka/protocol/schema/header.hpp>
+#include <cafka/protocol/words.hpp>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "scripted_peer.hpp"
-#include <cafka/actors/types.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/find_coordinator.hpp>
@@ -11,6 +10,7 @@
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 #include <cafka/protocol/schema/header.hpp>
+#include <cafka/protocol/words.hpp>
 
 #include <array>
 #include <atomic>

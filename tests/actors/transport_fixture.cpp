@@ -14,6 +14,7 @@ namespace {
 bool register_types() {
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
   caf::init_global_meta_objects<caf::id_block::cafka>();
+  caf::init_global_meta_objects<caf::id_block::cafka_operations>();
   caf::core::init_global_meta_objects();
   return true;
 }

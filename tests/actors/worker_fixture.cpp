@@ -34,6 +34,7 @@ protocol::request_header header_of(const bytes& request) {
 bool register_message_types() {
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
   caf::init_global_meta_objects<caf::id_block::cafka>();
+  caf::init_global_meta_objects<caf::id_block::cafka_operations>();
   caf::core::init_global_meta_objects();
   return true;
 }

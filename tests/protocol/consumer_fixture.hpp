@@ -39,7 +39,7 @@ struct fixture {
 
   void turn() {
     m.on_time(now);
-    for (auto& a : m.take_actions())
+    for (auto& a : m.take_effects())
       actions.push_back(std::move(a));
   }
 

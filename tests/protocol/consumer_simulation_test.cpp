@@ -330,8 +330,8 @@ struct simulation {
 
   void step() {
     m.on_time(now);
-    while (m.has_actions()) {
-      for (auto& a : m.take_actions())
+    while (m.has_effects()) {
+      for (auto& a : m.take_effects())
         std::visit([this](auto& x) { act(x); }, a);
       m.on_time(now);
     }

@@ -202,8 +202,8 @@ struct slow_link {
     const auto end = now + most;
     while (now < end) {
       m.on_time(now);
-      while (m.has_actions()) {
-        for (auto& a : m.take_actions())
+      while (m.has_effects()) {
+        for (auto& a : m.take_effects())
           std::visit([this](auto& x) { act(x); }, a);
         m.on_time(now);
       }

@@ -46,7 +46,7 @@ struct single {
   template <class T>
   std::vector<T> next() {
     std::vector<T> found;
-    for (auto& a : machine.take_actions()) {
+    for (auto& a : machine.take_effects()) {
       if (const auto* told = std::get_if<stall_report>(&a))
         stalls.push_back(*told);
       if (auto* x = std::get_if<T>(&a))

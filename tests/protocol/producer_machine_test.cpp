@@ -122,7 +122,7 @@ TEST_CASE("what an incarnation left behind is due when it was due before") {
     next.on_time(virtual_now);
   }
   int reports = 0;
-  for (auto& a : next.take_actions())
+  for (auto& a : next.take_effects())
     reports += std::holds_alternative<delivery_report>(a) ? 1 : 0;
   CHECK(reports == 1);
 }

@@ -21,7 +21,7 @@ struct sequence : single {
   using outcomes = std::vector<std::pair<std::uint64_t, error_code>>;
 
   void take() {
-    for (auto& a : machine.take_actions()) {
+    for (auto& a : machine.take_effects()) {
       if (const auto* r = std::get_if<delivery_report>(&a))
         told.emplace_back(r->first_number, r->error.code);
       if (const auto* r = std::get_if<producer_machine::send_request>(&a))

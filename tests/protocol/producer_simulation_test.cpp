@@ -245,7 +245,7 @@ struct simulation {
 
   void crash() {
     machine->abandon({error_code::worker_down, "crashed"}, true);
-    for (auto& a : machine->take_actions()) {
+    for (auto& a : machine->take_effects()) {
       if (auto* report = std::get_if<delivery_report>(&a))
         act(*report);
     }
@@ -272,8 +272,8 @@ struct simulation {
   }
 
   void step() {
-    while (machine->has_actions()) {
-      for (auto& a : machine->take_actions())
+    while (machine->has_effects()) {
+      for (auto& a : machine->take_effects())
         std::visit([this](auto& x) { act(x); }, a);
     }
     const auto next = machine->next_time();
@@ -332,8 +332,8 @@ struct simulation {
       if (last_flush == 0 && sent[0] == records_each / 2)
         last_flush = machine->flush(virtual_now);
     }
-    while (machine->has_actions()) {
-      for (auto& a : machine->take_actions())
+    while (machine->has_effects()) {
+      for (auto& a : machine->take_effects())
         std::visit([this](auto& x) { act(x); }, a);
     }
     count();

@@ -237,7 +237,7 @@ TEST_CASE("leaders that change with each question are asked with a growing pause
   const auto begun = virtual_now;
   int sent = 0;
   for (int epoch = 1; virtual_now < begun + 10s; ++epoch) {
-    for (const auto& asked : s.machine.take_actions()) {
+    for (const auto& asked : s.machine.take_effects()) {
       if (std::holds_alternative<producer_machine::ask_metadata>(asked)) {
         metadata_response answer;
         auto& t = answer.topics.emplace_back();
@@ -253,7 +253,7 @@ TEST_CASE("leaders that change with each question are asked with a growing pause
         ++sent;
       }
     }
-    if (s.machine.has_actions())
+    if (s.machine.has_effects())
       continue;
     virtual_now = std::max(virtual_now, s.machine.next_time());
     s.machine.on_time(virtual_now);

@@ -1,0 +1,36 @@
+#include "client_settings.hpp"
+
+#include "log_sink.hpp"
+
+#include <random>
+#include <utility>
+
+namespace cafka::actors {
+
+protocol::dispatcher_options dispatcher_options_of(
+  const worker_options& connection, std::string_view component) {
+  protocol::dispatcher_options result;
+  result.bootstrap = connection.uris;
+  result.client_id = connection.client_id;
+  result.release = connection.kafka_version;
+  result.request_timeout = connection.request_timeout;
+  result.socket_timeout = connection.socket_timeout;
+  result.max_throttle = connection.max_throttle;
+  result.reconnect.initial = connection.reconnect_backoff;
+  result.reconnect.max = connection.reconnect_backoff_max;
+  result.retry.initial = connection.retry_backoff;
+  result.retry.max = connection.retry_backoff_max;
+  result.seed = std::random_device{}();
+  if (connection.log != nullptr)
+    result.tell_from = connection.log->level_of(component);
+  return result;
+}
+
+shell_settings shell_settings_of(const worker_options& connection,
+  std::shared_ptr<transport_factory> transports, std::string_view component,
+  std::string name) {
+  return {std::move(transports), connection.transport, connection.log, component,
+    std::move(name)};
+}
+
+} // namespace cafka::actors

@@ -1,0 +1,251 @@
+#include "producer_client.hpp"
+
+#include "../machines/overloaded.hpp"
+#include "producer_calls.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace cafka::protocol {
+
+producer_client::producer_client(producer_client_options options, accumulator& batches)
+  : options_(std::move(options)),
+    machine_(options_.machine, batches),
+    dispatcher_(options_.cluster) {
+}
+
+// -- events -----------------------------------------------------------------------------
+
+void producer_client::start(time_point now) {
+  now_ = now;
+  dispatcher_.start(now);
+  machine_.start(now);
+  // News that came before there was a client was told to none.
+  machine_.on_news(now);
+  after_event(now);
+}
+
+void producer_client::on_news(time_point now) {
+  now_ = now;
+  machine_.on_news(now);
+  after_event(now);
+}
+
+void producer_client::on_up(time_point now, connection_id id) {
+  now_ = now;
+  dispatcher_.on_up(now, id);
+  after_event(now);
+}
+
+void producer_client::on_frames(
+  time_point now, connection_id id, std::span<const shared_bytes> frames) {
+  now_ = now;
+  for (const auto& f : frames)
+    dispatcher_.on_frame(now, id, f);
+  after_event(now);
+}
+
+void producer_client::on_progress(
+  time_point now, connection_id id, std::size_t received, std::size_t expected) {
+  now_ = now;
+  dispatcher_.on_progress(now, id, received, expected);
+  after_event(now);
+}
+
+void producer_client::on_down(time_point now, connection_id id, const error& why) {
+  now_ = now;
+  dispatcher_.on_down(now, id, why);
+  take_from_dispatcher(now);
+  machine_.on_connection_lost(now);
+  after_event(now);
+}
+
+void producer_client::on_refused(time_point now, const send_frame& what, bool is_closed) {
+  now_ = now;
+  dispatcher_.on_refused(now, what, is_closed);
+  after_event(now);
+}
+
+void producer_client::on_carried_out(time_point now) {
+  if (!dispatcher_.waits_for_carrying_out())
+    return;
+  now_ = now;
+  dispatcher_.on_carried_out(now);
+  after_event(now);
+}
+
+void producer_client::on_time(time_point now) {
+  now_ = now;
+  dispatcher_.on_time(now);
+  take_from_dispatcher(now);
+  if (machine_.next_reasons() <= now)
+    machine_.on_reachability(reachability());
+  machine_.on_time(now);
+  after_event(now);
+}
+
+time_point producer_client::next_time() const {
+  auto next = std::min(dispatcher_.next_time(), machine_.next_time());
+  for (const auto& f : flushers_)
+    next = std::min(next, f.deadline);
+  return next;
+}
+
+// -- what the machine and the dispatcher want done --------------------------------------
+
+void producer_client::after_event(time_point now) {
+  do {
+    take_from_dispatcher(now);
+    while (machine_.has_effects()) {
+      for (auto& e : machine_.take_effects())
+        std::visit([&](auto& x) { act(now, x); }, e);
+      take_from_dispatcher(now);
+    }
+    answer_late_flushers(now);
+  } while (machine_.has_effects());
+  tell_moves();
+}
+
+void producer_client::take_from_dispatcher(time_point) {
+  while (dispatcher_.has_effects()) {
+    for (auto& e : dispatcher_.take_effects())
+      std::visit(overloaded{[](call_outcome& ended) { ended.finish(); },
+                   [this](auto& x) { effects_.emplace_back(std::move(x)); }},
+        e);
+  }
+}
+
+void producer_client::tell_moves() {
+  if (!machine_.has_moves())
+    return;
+  const auto moves = machine_.take_moves();
+  if (log_level::info >= options_.cluster.tell_from)
+    effects_.emplace_back(log_line{log_level::info, moves.text()});
+}
+
+void producer_client::act(time_point now, producer_machine::send_request& x) {
+  dispatcher_.submit(now, std::make_unique<produce_call>(*this, x.broker, x.request));
+}
+
+void producer_client::act(time_point now, producer_machine::ask_metadata& x) {
+  dispatcher_.submit(now,
+    std::make_unique<topics_call>(
+      *this, std::move(x.topics), x.create && options_.allow_auto_topic_creation));
+}
+
+void producer_client::act(time_point now, producer_machine::ask_identity&) {
+  dispatcher_.submit(now, std::make_unique<identity_call>(*this));
+}
+
+void producer_client::act(time_point, producer_machine::flushed& x) {
+  auto closes = false;
+  std::erase_if(flushers_, [&](const flusher& f) {
+    if (f.flush != x.flush || f.late)
+      return false;
+    closes = closes || f.closes;
+    effects_.emplace_back(flush_ended{f.flush, {}});
+    return true;
+  });
+  if (closes)
+    effects_.emplace_back(closed{});
+}
+
+void producer_client::act(time_point, delivery_report& x) {
+  effects_.emplace_back(std::move(x));
+}
+
+void producer_client::act(time_point, stall_report& x) {
+  effects_.emplace_back(std::move(x));
+}
+
+// -- flush, close -----------------------------------------------------------------------
+
+std::uint64_t producer_client::flush(time_point now, time_point deadline, bool closes) {
+  now_ = now;
+  const auto flush = machine_.flush(now);
+  flushers_.push_back({flush, deadline, closes});
+  after_event(now);
+  return flush;
+}
+
+void producer_client::answer_late_flushers(time_point now) {
+  if (std::ranges::none_of(
+        flushers_, [&](const flusher& f) { return f.late || f.deadline <= now; }))
+    return;
+  auto gives_up = false;
+  if (std::ranges::any_of(
+        flushers_, [&](const flusher& f) { return !f.late && f.deadline <= now; })) {
+    machine_.on_reachability(reachability());
+    if (const auto why = machine_.why_waiting(now); !why.empty())
+      why_late_ = ": " + why;
+  }
+  for (auto& f : flushers_) {
+    if (f.late || f.deadline > now)
+      continue;
+    f.late = true;
+    f.left = machine_.outstanding();
+    gives_up = gives_up || f.closes;
+  }
+  if (gives_up) {
+    machine_.abandon({error_code::closed,
+      "producer " + options_.name + " was closed before it could be sent" + why_late_});
+    // The close is answered once all is reported.
+    if (machine_.has_effects())
+      return;
+  }
+  auto closes = false;
+  std::erase_if(flushers_, [&](const flusher& f) {
+    if (!f.late)
+      return false;
+    closes = closes || f.closes;
+    effects_.emplace_back(flush_ended{f.flush,
+      {error_code::timed_out,
+        std::to_string(f.left) + " batches have no outcome yet" + why_late_}});
+    return true;
+  });
+  why_late_.clear();
+  if (closes)
+    effects_.emplace_back(closed{});
+}
+
+void producer_client::shut_down(time_point now, const error& why) {
+  now_ = now;
+  machine_.abandon(why);
+  for (const auto& f : std::exchange(flushers_, {}))
+    effects_.emplace_back(flush_ended{f.flush, why});
+  after_event(now);
+  dispatcher_.shut_down(why);
+  after_event(now);
+}
+
+void producer_client::abandon_taken(const error& why) {
+  machine_.abandon(why, true);
+  for (auto& e : machine_.take_effects()) {
+    if (auto* report = std::get_if<delivery_report>(&e))
+      effects_.emplace_back(std::move(*report));
+  }
+}
+
+// -- how it is --------------------------------------------------------------------------
+
+producer_machine::reachability producer_client::reachability() const {
+  producer_machine::reachability told;
+  if (!dispatcher_.connected())
+    told.none_reachable = {error_code::disconnected,
+      "no broker can be reached: " + dispatcher_.why_disconnected()};
+  for (const auto& l : dispatcher_.links()) {
+    if (l.up || l.broker.value() < 0 || !l.last_error)
+      continue;
+    auto& why = told.broken[l.broker] = l.last_error;
+    if (why.detail.find(to_string(l.address)) == std::string::npos)
+      why.detail += " (" + to_string(l.address) + ')';
+  }
+  return told;
+}
+
+std::vector<producer_machine::waiting_topic> producer_client::waiting(time_point now) {
+  machine_.on_reachability(reachability());
+  return machine_.waiting(now);
+}
+
+} // namespace cafka::protocol

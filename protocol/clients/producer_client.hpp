@@ -1,0 +1,133 @@
+#pragma once
+
+#include "../machines/accumulator.hpp"
+#include "../machines/dispatcher.hpp"
+#include "../machines/producer_machine.hpp"
+#include "../records/compression.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// How a producer's client behaves.
+struct producer_client_options {
+  /// Its name, for errors.
+  std::string name = {};
+  dispatcher_options cluster = {};
+  producer_machine_options machine = {};
+  /// As Kafka's Produce request has them.
+  std::int16_t acks = -1;
+  codec compression = codec::none;
+  bool idempotent = true;
+  /// How long a broker may wait for `acks`.
+  std::chrono::milliseconds request_timeout{30'000};
+  bool allow_auto_topic_creation = true;
+};
+
+/// A producer without its actor: a dispatcher, a producer machine and the requests
+/// between them.
+///
+/// Events go in with the time, effects come out. Each batch that the machine takes from
+/// the accumulator has one report.
+class producer_client {
+public:
+  /// The answer to a request of this API took so long.
+  struct request_took {
+    api_key what{};
+    time_point::duration time{};
+  };
+  /// Metadata came: what waits for partitions may look again.
+  struct topics_learned {};
+  /// A flush or a close, by its number, is over.
+  struct flush_ended {
+    std::uint64_t flush = 0;
+    error outcome;
+  };
+  /// It was closed, and all is told: the client is to be stopped.
+  struct closed {};
+
+  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
+    delivery_report, stall_report, request_took, topics_learned, flush_ended, closed>;
+
+  producer_client(producer_client_options options, accumulator& batches);
+  producer_client(const producer_client&) = delete;
+  producer_client& operator=(const producer_client&) = delete;
+
+  /// Begins, with what the accumulator holds already.
+  void start(time_point now);
+  /// The accumulator has news.
+  void on_news(time_point now);
+  /// Sends what was taken so far; `flush_ended` with the number that is returned follows
+  /// by the deadline. With `closes` the client is `closed` afterwards, and what has no
+  /// outcome by the deadline is given up and reported.
+  std::uint64_t flush(time_point now, time_point deadline, bool closes);
+
+  void on_up(time_point now, connection_id id);
+  void on_frames(time_point now, connection_id id, std::span<const shared_bytes> frames);
+  void on_progress(
+    time_point now, connection_id id, std::size_t received, std::size_t expected);
+  void on_down(time_point now, connection_id id, const error& why);
+  void on_refused(time_point now, const send_frame& what, bool is_closed);
+  void on_carried_out(time_point now);
+  void on_time(time_point now);
+  [[nodiscard]] time_point next_time() const;
+
+  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
+  [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
+
+  /// Reports every batch with `why`, or `outcome_unknown`, ends every flush so, and
+  /// closes every connection.
+  void shut_down(time_point now, const error& why);
+  /// After a crash: reports what was taken from the accumulator, and leaves the rest to
+  /// the next client.
+  void abandon_taken(const error& why);
+
+  [[nodiscard]] const dispatcher& connections() const { return dispatcher_; }
+  [[nodiscard]] const producer_machine& machine() const { return machine_; }
+  /// The topics with records that wait, each with its oldest, and why.
+  [[nodiscard]] std::vector<producer_machine::waiting_topic> waiting(time_point now);
+
+private:
+  class produce_call;
+  class topics_call;
+  class identity_call;
+
+  struct flusher {
+    std::uint64_t flush = 0;
+    time_point deadline;
+    bool closes = false;
+    // Its deadline has passed, with so many batches left.
+    bool late = false;
+    std::size_t left = 0;
+  };
+
+  void after_event(time_point now);
+  void take_from_dispatcher(time_point now);
+  void act(time_point now, producer_machine::send_request& x);
+  void act(time_point now, producer_machine::ask_metadata& x);
+  void act(time_point now, producer_machine::ask_identity& x);
+  void act(time_point now, producer_machine::flushed& x);
+  void act(time_point now, delivery_report& x);
+  void act(time_point now, stall_report& x);
+  void answer_late_flushers(time_point now);
+  void tell_moves();
+  [[nodiscard]] producer_machine::reachability reachability() const;
+
+  const producer_client_options options_;
+  producer_machine machine_;
+  dispatcher dispatcher_;
+  // Of the event at hand, for what the calls tell.
+  time_point now_;
+  std::unordered_map<std::uint64_t, time_point> sent_at_;
+  std::vector<flusher> flushers_;
+  // Why those have no outcome.
+  std::string why_late_;
+  std::vector<effect> effects_;
+};
+
+} // namespace cafka::protocol

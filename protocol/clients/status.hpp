@@ -1,0 +1,56 @@
+#pragma once
+
+#include "../calls/operation.hpp"
+
+namespace cafka {
+
+/// Asks how the worker is; answered at once, or, with `wait_connected`, as soon as a
+/// broker has answered, at the latest by the deadline with `disconnected` and the
+/// reasons, and at once with `illegal_sasl_state` where the brokers want a login.
+struct get_status {
+  bool wait_connected = false;
+  milliseconds deadline{0};
+  /// With `wait_connected`: whether `disconnected` is the answer already when each
+  /// address has failed in a way that waiting does not mend: refused, not resolved,
+  /// without the TLS that it wants.
+  bool until_refused = false;
+};
+
+struct connection_status {
+  /// -1 while the broker at this address is not known by number.
+  broker_id broker = -1;
+  endpoint address = {};
+  bool connected = false;
+  /// Requests sent and not answered.
+  std::uint32_t in_flight = 0;
+  /// Why it is not connected; may be empty.
+  std::string last_error = {};
+  /// How long a quota of the broker still holds requests back; zero: none does.
+  milliseconds throttled{0};
+};
+
+struct worker_status {
+  std::string name = {};
+  std::string client_id = {};
+  /// Nothing: it belongs to no group.
+  std::optional<std::string> consumer_group = {};
+  /// Whether at least one broker can be asked now.
+  bool connected = false;
+  /// Requests accepted and not answered.
+  std::uint64_t pending = 0;
+  std::vector<connection_status> connections = {};
+};
+
+template <>
+struct operation<get_status> {
+  using reply = worker_status;
+  static constexpr bool changes_something = false;
+};
+
+CAFKA_INSPECT(get_status, wait_connected, deadline, until_refused)
+CAFKA_INSPECT(
+  connection_status, broker, address, connected, in_flight, last_error, throttled)
+CAFKA_INSPECT(
+  worker_status, name, client_id, consumer_group, connected, pending, connections)
+
+} // namespace cafka

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "../endpoint.hpp"
+#include "../log_level.hpp"
+#include "../result.hpp"
+#include "../wire/shared_bytes.hpp"
+#include "../wire/writer.hpp"
+#include "call.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <variant>
+
+namespace cafka::protocol {
+
+// What clients want done by those who own them: the shell around an actor, or a test. The
+// owner brings events with the time, takes the effects, and does what they say, in order.
+
+/// A connection's number, unique within its client.
+using connection_id = std::uint64_t;
+
+/// A call's number, unique within its dispatcher.
+using call_id = std::uint64_t;
+
+/// A connection is to be opened; its end is told, unless it is closed first.
+struct open_connection {
+  connection_id id = 0;
+  endpoint to;
+};
+
+/// A frame is to be sent. What cannot be is told at once, with `on_refused`.
+struct send_frame {
+  connection_id id = 0;
+  frame bytes;
+  /// The call it belongs to; 0: it belongs to the handshake.
+  call_id call = 0;
+};
+
+/// A connection is of no more use; nothing more is told of it.
+struct close_connection {
+  connection_id id = 0;
+};
+
+/// A line for a log: about a connection, a request, a leader.
+struct log_line {
+  log_level level = log_level::off;
+  std::string text;
+};
+
+/// A call has come to its end.
+struct call_outcome {
+  std::unique_ptr<call> what;
+  error outcome;
+
+  /// Ends it; once.
+  void finish() { std::exchange(what, nullptr)->finish(std::move(outcome)); }
+};
+
+using client_effect =
+  std::variant<open_connection, send_frame, close_connection, log_line, call_outcome>;
+
+} // namespace cafka::protocol

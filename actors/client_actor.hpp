@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../protocol/machines/effects.hpp"
+#include "../protocol/machines/time_point.hpp"
 #include "../supervision/alarm.hpp"
 #include "../supervision/caf_compat.hpp"
 #include "log_sink.hpp"
@@ -178,7 +179,7 @@ private:
     after_event();
   }
 
-  void carry_out(const protocol::open_connection& x) {
+  void carry_out(protocol::open_connection& x) {
     connections_[x.id] = settings_.transports->open(
       x.to, settings_.transport, caf::actor_cast<caf::weak_actor_ptr>(self_), x.id);
   }
@@ -192,11 +193,11 @@ private:
       client_.on_refused(now(), x, sent == transport::sent::closed);
   }
 
-  void carry_out(const protocol::close_connection& x) {
+  void carry_out(protocol::close_connection& x) {
     connections_.erase(x.id);
   }
 
-  void carry_out(const protocol::log_line& x) {
+  void carry_out(protocol::log_line& x) {
     if (settings_.log != nullptr)
       settings_.log->write(x.level, settings_.component, settings_.name, x.text);
   }

@@ -22,6 +22,9 @@ using worker_of = caf::typed_actor<Signatures...>;
 
 } // namespace actors
 
+CAFKA_STAYS_HERE(raw_request)
+CAFKA_STAYS_HERE(raw_response)
+
 /// A named client of one cluster; lives under the worker supervisor.
 using worker_actor =
   actors::worker_of<void CAFKA_OPERATIONS(CAFKA_SIGNATURE, CAFKA_SIGNATURE)>;

@@ -22,4 +22,6 @@
   OP(leave_group, left_group)                                                            \
   OP(create_topics, topic_results)                                                       \
   AGAIN(delete_topics, topic_results)                                                    \
-  OP(get_status, worker_status)
+  OP(get_status, worker_status)                                                          \
+  OP(raw_request, raw_response)                                                          \
+  OP(describe_cluster, described_cluster)

@@ -217,15 +217,24 @@ result<consumer> application::consumer(consumer_options options) {
   return core_->consumers->start(std::move(options));
 }
 
+template <class Request>
+  requires requires {
+    typename operation<Request>::reply;
+  }
+result<reply_of<Request>> application::call(
+  const Request& request, const worker_ref& worker) {
+  return core_->ask_worker(worker, request);
+}
+
+#define CAFKA_CALL(request, reply)                                                       \
+  template result<reply> application::call(const cafka::request&, const worker_ref&);
+CAFKA_OPERATIONS(CAFKA_CALL, CAFKA_CALL)
+#undef CAFKA_CALL
+
 result<worker_status> application::status(
   const worker_ref& worker, milliseconds deadline) {
   get_status request;
   request.deadline = deadline;
-  return core_->ask_worker(worker, request);
-}
-
-result<produced> application::produce(
-  const cafka::produce& request, const worker_ref& worker) {
   return core_->ask_worker(worker, request);
 }
 
@@ -245,21 +254,11 @@ result<produced> application::produce(std::string topic,
   return produce(request, options.worker);
 }
 
-result<fetched> application::fetch(
-  const cafka::fetch& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
 result<fetched> application::fetch(std::string topic, partition_id partition,
   cafka::fetch options, const worker_ref& worker) {
   options.topic = std::move(topic);
   options.partition = partition;
   return fetch(options, worker);
-}
-
-result<listed_offset> application::offset(
-  const list_offsets& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
 }
 
 result<listed_offset> application::offset(
@@ -300,61 +299,6 @@ result<stream_actor> application::stream_to(caf::strong_actor_ptr consumer,
   if (!settings)
     return settings.error();
   return core_->starter->start(*settings, options.worker, consumer);
-}
-
-result<cluster_metadata> application::metadata(
-  const cafka::metadata& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<supported_versions> application::api_versions(
-  const cafka::api_versions& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<topic_results> application::create_topics(
-  const cafka::create_topics& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<topic_results> application::delete_topics(
-  const cafka::delete_topics& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<done> application::offset_commit(
-  const cafka::offset_commit& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<fetched_offsets> application::offset_fetch(
-  const cafka::offset_fetch& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<found_coordinator> application::consumer_group_metadata(
-  const cafka::find_coordinator& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<joined_group> application::join_group(
-  const cafka::join_group& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<synced_group> application::sync_group(
-  const cafka::sync_group& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<done> application::heartbeat(
-  const cafka::heartbeat& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
-}
-
-result<left_group> application::leave_group(
-  const cafka::leave_group& request, const worker_ref& worker) {
-  return core_->ask_worker(worker, request);
 }
 
 } // namespace cafka

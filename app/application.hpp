@@ -169,15 +169,41 @@ public:
   // Errors, besides Kafka's own: `not_found` when there is no such worker, `worker_down`
   // when it ended while it was asked, `timed_out`, `outcome_unknown`, `closed`.
 
+  /// Asks a worker for any operation of `protocol/calls/`, and blocks for the reply. The
+  /// functions below are this by everyday names.
+  template <class Request>
+    requires requires {
+      typename operation<Request>::reply;
+    }
+  result<reply_of<Request>> call(const Request& request, const worker_ref& worker = {});
+
+  /// The same for a message of Kafka's protocol that has no operation, in the version
+  /// agreed on or pinned. Error codes within the answer are the caller's to read.
+  template <protocol::request_message Request>
+  result<typename Request::response> call(
+    Request request, const raw_options& options = {}, const worker_ref& worker = {}) {
+    raw_request raw;
+    raw.what = std::make_shared<raw_exchange_of<Request>>(std::move(request));
+    raw.options = options;
+    raw.deadline = options.deadline;
+    return call(raw, worker).transform([](const raw_response& got) {
+      return *std::static_pointer_cast<const typename Request::response>(got.what);
+    });
+  }
+
   /// KafkaEx: `produce/2`.
-  result<produced> produce(const cafka::produce& request, const worker_ref& worker = {});
+  result<produced> produce(const cafka::produce& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// One record. KafkaEx: `produce/4`.
   result<produced> produce(std::string topic, std::optional<partition_id> partition,
     std::optional<std::string> value, const produce_options& options = {});
 
   /// KafkaEx: `fetch/3`.
-  result<fetched> fetch(const cafka::fetch& request, const worker_ref& worker = {});
+  result<fetched> fetch(const cafka::fetch& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
   /// The same, with the rest as `{.offset = 5, .wait_time = 1s}`.
   result<fetched> fetch(std::string topic, partition_id partition,
     cafka::fetch options = {}, const worker_ref& worker = {});
@@ -189,7 +215,9 @@ public:
     offset_time time, const worker_ref& worker = {});
   /// The same as Kafka has it: no offset where no record is that late.
   result<listed_offset> offset(
-    const list_offsets& request, const worker_ref& worker = {});
+    const list_offsets& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// The offset that the next record will have. KafkaEx: `latest_offset/3`.
   result<listed_offset> latest_offset(
@@ -218,48 +246,76 @@ public:
 
   /// KafkaEx: `metadata/1`.
   result<cluster_metadata> metadata(
-    const cafka::metadata& request = {}, const worker_ref& worker = {});
+    const cafka::metadata& request = {}, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `api_versions/1`.
   result<supported_versions> api_versions(
-    const cafka::api_versions& request = {}, const worker_ref& worker = {});
+    const cafka::api_versions& request = {}, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
+
+  /// The cluster as a whole; Kafka 2.8 and later.
+  result<described_cluster> describe_cluster(
+    const cafka::describe_cluster& request = {}, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `create_topics/2`.
   result<topic_results> create_topics(
-    const cafka::create_topics& request, const worker_ref& worker = {});
+    const cafka::create_topics& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `delete_topics/2`.
   result<topic_results> delete_topics(
-    const cafka::delete_topics& request, const worker_ref& worker = {});
+    const cafka::delete_topics& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   // -- consumer groups ------------------------------------------------------------------
 
   /// KafkaEx: `offset_commit/2`.
   result<done> offset_commit(
-    const cafka::offset_commit& request, const worker_ref& worker = {});
+    const cafka::offset_commit& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `offset_fetch/2`.
   result<fetched_offsets> offset_fetch(
-    const cafka::offset_fetch& request, const worker_ref& worker = {});
+    const cafka::offset_fetch& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// Which broker coordinates a group. KafkaEx: `consumer_group_metadata/2`.
   result<found_coordinator> consumer_group_metadata(
-    const cafka::find_coordinator& request = {}, const worker_ref& worker = {});
+    const cafka::find_coordinator& request = {}, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `join_group/2`.
   result<joined_group> join_group(
-    const cafka::join_group& request, const worker_ref& worker = {});
+    const cafka::join_group& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `sync_group/2`.
   result<synced_group> sync_group(
-    const cafka::sync_group& request, const worker_ref& worker = {});
+    const cafka::sync_group& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `heartbeat/2`.
-  result<done> heartbeat(const cafka::heartbeat& request, const worker_ref& worker = {});
+  result<done> heartbeat(const cafka::heartbeat& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
   /// KafkaEx: `leave_group/2`.
   result<left_group> leave_group(
-    const cafka::leave_group& request, const worker_ref& worker = {});
+    const cafka::leave_group& request, const worker_ref& worker = {}) {
+    return call(request, worker);
+  }
 
 private:
   result<cafka::producer> producer_named(const std::string& name);

@@ -1,6 +1,6 @@
 #include "stream_starter.hpp"
 
-#include "../../actors/worker/calls.hpp"
+#include "../../protocol/calls/group_fetch.hpp"
 #include "../../protocol/names.hpp"
 
 #include <caf/actor_system.hpp>
@@ -51,12 +51,9 @@ error check(
   }
   if (!options.consumer_group.empty() && !valid_consumer_group(options.consumer_group))
     return {error_code::invalid_group_id, "a consumer group needs a name"};
-  for (const auto& e : {actors::check_fetch_pin(options.api_versions.fetch),
-         actors::check_pins(
-           options.api_versions.offset_fetch, options.api_versions.offset_commit)}) {
-    if (e)
-      return e;
-  }
+  if (auto wrong = check_pins(options.api_versions.fetch,
+        options.api_versions.offset_fetch, options.api_versions.offset_commit))
+    return wrong;
   return protocol::check_name(
     "group", options.consumer_group.name().value_or(std::string{}));
 }
@@ -108,7 +105,7 @@ result<actors::stream_settings> stream_starter::settings(
   all.group = options.consumer_group.name().value_or("");
   all.offset_fetch_api_version = options.api_versions.offset_fetch;
   all.offset_commit_api_version = options.api_versions.offset_commit;
-  actors::pair_pins(all.offset_fetch_api_version, all.offset_commit_api_version);
+  pair_pins(all.offset_fetch_api_version, all.offset_commit_api_version);
   auto& cursor = all.cursor;
   cursor.offset = options.offset;
   if (options.time)

@@ -5,6 +5,7 @@
 #include "api_versions.hpp"
 #include "create_topics.hpp"
 #include "delete_topics.hpp"
+#include "describe_cluster.hpp"
 #include "fetch.hpp"
 #include "find_coordinator.hpp"
 #include "heartbeat.hpp"
@@ -15,4 +16,5 @@
 #include "offset_commit.hpp"
 #include "offset_fetch.hpp"
 #include "produce.hpp"
+#include "raw.hpp"
 #include "sync_group.hpp"

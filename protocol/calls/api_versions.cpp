@@ -30,7 +30,7 @@ public:
     return out;
   }
 
-  error take(response answer, std::int16_t version, cluster&) override {
+  error take(response answer, std::int16_t, cluster&) override {
     if (answer.error_code != error_code::none)
       return {answer.error_code, {}};
     for (const auto& api : answer.api_keys)

@@ -7,11 +7,6 @@
 
 namespace cafka {
 
-namespace {
-
-/// Offsets are fetched from where they are committed to: version 0 of both is about
-/// ZooKeeper, and all others about Kafka. A pin that is left out becomes 0 if the other
-/// is.
 void pair_pins(
   std::optional<std::int16_t>& offset_fetch, std::optional<std::int16_t>& offset_commit) {
   if (!offset_fetch && offset_commit == 0)
@@ -20,22 +15,17 @@ void pair_pins(
     offset_commit = 0;
 }
 
-/// Of the versions that are pinned for the steps; the last one must not fail the work of
-/// the others.
-error check_pins(const fetch& asked) {
+error check_pins(std::optional<std::int16_t> fetch,
+  std::optional<std::int16_t> offset_fetch, std::optional<std::int16_t> offset_commit) {
+  using namespace protocol;
   return calls::first_of({
-    protocol::check_pin(
-      protocol::api_key::fetch, protocol::fetch_request::versions, asked.api_version),
-    protocol::check_pin(protocol::api_key::offset_fetch,
-      calls::offsets_by_name(protocol::offset_fetch_request::versions),
-      asked.offset_fetch_api_version),
-    protocol::check_pin(protocol::api_key::offset_commit,
-      calls::offsets_by_name(protocol::offset_commit_request::versions),
-      asked.offset_commit_api_version),
+    check_pin(api_key::fetch, fetch_request::versions, fetch),
+    check_pin(api_key::offset_fetch,
+      calls::offsets_by_name(offset_fetch_request::versions), offset_fetch),
+    check_pin(api_key::offset_commit,
+      calls::offsets_by_name(offset_commit_request::versions), offset_commit),
   });
 }
-
-} // namespace
 
 group_fetch::group_fetch(fetch asked, protocol::offset_reset policy)
   : asked_(std::move(asked)), policy_(policy), finds_offset_(!asked_.offset) {
@@ -43,7 +33,8 @@ group_fetch::group_fetch(fetch asked, protocol::offset_reset policy)
 }
 
 group_fetch::next group_fetch::begin() {
-  if (auto wrong = check_pins(asked_))
+  if (auto wrong = check_pins(asked_.api_version, asked_.offset_fetch_api_version,
+        asked_.offset_commit_api_version))
     return result<fetched>{std::move(wrong)};
   if (!finds_offset_)
     return step{asked_};

@@ -10,6 +10,17 @@
 
 namespace cafka {
 
+/// Offsets are fetched from where they are committed to: version 0 of both is about
+/// ZooKeeper, and all others about Kafka. A pin that is left out becomes 0 if the other
+/// is.
+void pair_pins(
+  std::optional<std::int16_t>& offset_fetch, std::optional<std::int16_t>& offset_commit);
+
+/// Error `unsupported_api_version` for the first of these pins that no broker can serve:
+/// the last step of a fetch must not fail the work of the others.
+[[nodiscard]] error check_pins(std::optional<std::int16_t> fetch,
+  std::optional<std::int16_t> offset_fetch, std::optional<std::int16_t> offset_commit);
+
 /// A fetch in steps: finds where a group goes on, or where `auto_offset_reset` says,
 /// reads there, and commits what it has read.
 ///

@@ -127,7 +127,7 @@ void consumer_machine::on_stray(
   if (r.left || std::exchange(b.strayed, true))
     return;
   ++totals_.errors;
-  actions_.emplace_back(stray{t == nullptr ? nullptr : t->name, p,
+  effects_.emplace_back(stray{t == nullptr ? nullptr : t->name, p,
     {error_code::malformed_response,
       "broker " + std::to_string(from.value())
         + " answers what it was not asked, which is ignored: partition "
@@ -322,7 +322,7 @@ void consumer_machine::tell(
     return;
   p.reported = why.code;
   p.halted = halted;
-  actions_.emplace_back(
+  effects_.emplace_back(
     report{p.slot, p.generation, p.next, halted, std::move(why), about});
 }
 
@@ -502,7 +502,7 @@ void consumer_machine::go_to(partition_state& p, log_offset offset) {
   p.next = offset;
   p.last_error = {};
   p.unknown_since.reset();
-  actions_.emplace_back(positioned{p.slot, p.generation, start_at::offset(offset)});
+  effects_.emplace_back(positioned{p.slot, p.generation, start_at::offset(offset)});
 }
 
 } // namespace cafka::protocol

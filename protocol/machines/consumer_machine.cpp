@@ -334,7 +334,7 @@ void consumer_machine::begin_anew(partition_state& p) {
   if (options_.reset) {
     look_up(p, start_at::earliest());
     // Whoever is paused or halted now will ask to go on from where the program stands.
-    actions_.emplace_back(positioned{p.slot, p.generation, p.start});
+    effects_.emplace_back(positioned{p.slot, p.generation, p.start});
   } else {
     tell(p, true,
       {error_code::offset_out_of_range,
@@ -428,7 +428,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
   }
   if (offsets && b.offsets == 0) {
     b.offsets = open_request(now, id, false);
-    actions_.emplace_back(send_list_offsets{id, b.offsets});
+    effects_.emplace_back(send_list_offsets{id, b.offsets});
   }
   if (!fetch || b.fetch != 0)
     return;
@@ -440,7 +440,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
   }
   b.fetch = open_request(now, id, true);
   last_asked_ = id;
-  actions_.emplace_back(send_fetch{id, b.fetch, by_id});
+  effects_.emplace_back(send_fetch{id, b.fetch, by_id});
 }
 
 void consumer_machine::on_time(time_point now) {
@@ -481,7 +481,7 @@ void consumer_machine::on_time(time_point now) {
         ask.patience *= 1 << std::min(metadata_attempts_ / 2, most_doublings);
       for (const auto& [name, t] : topics_)
         ask.topics.push_back(name);
-      actions_.emplace_back(std::move(ask));
+      effects_.emplace_back(std::move(ask));
     } else {
       note_time(metadata_not_before_);
     }

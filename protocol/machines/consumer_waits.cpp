@@ -62,7 +62,7 @@ void consumer_machine::calm(partition_state& p) {
 void consumer_machine::well(time_point now, partition_state& p) {
   if (p.reported != error_code::none && !p.halted) {
     const auto text = "read again after " + in_ms(now - p.well_at);
-    actions_.emplace_back(
+    effects_.emplace_back(
       report{p.slot, p.generation, p.next, false, {error_code::none, text}});
     p.reported = error_code::none;
   }

@@ -138,7 +138,7 @@ void dispatcher::handle(
                },
                [&](link::reply& r) {
                  tell_handshake(l, r.bytes.size);
-                 effects_.push_back(send_frame{connection, std::move(r.bytes)});
+                 effects_.emplace_back(send_frame{connection, std::move(r.bytes)});
                },
                [&](const link::answer& answer) {
                  // Not before: a broker that wants a login agrees on versions and then
@@ -152,7 +152,7 @@ void dispatcher::handle(
                  deliver(now, l, answer, payload);
                },
                [&](const error& e) {
-                 effects_.push_back(close_connection{connection});
+                 effects_.emplace_back(close_connection{connection});
                  lose(now, l, e);
                },
              },
@@ -189,7 +189,7 @@ void dispatcher::on_time(time_point now) {
       silent.push_back(&l);
   });
   for (auto* l : silent) {
-    effects_.push_back(close_connection{l->connection()});
+    effects_.emplace_back(close_connection{l->connection()});
     lose(now, *l,
       {error_code::disconnected,
         to_string(l->address()) + ": no answer for "
@@ -255,7 +255,7 @@ void dispatcher::shut_down(const error& why) {
   retry_at_ = time_point::max();
   each_connection([&](link& l) {
     if (l.current() != link::state::down)
-      effects_.push_back(close_connection{l.connection()});
+      effects_.emplace_back(close_connection{l.connection()});
   });
   connections_.clear();
   retired_.clear();
@@ -347,7 +347,7 @@ void dispatcher::finish(calls::iterator at, error outcome) {
 }
 
 void dispatcher::end(std::unique_ptr<call> what, error outcome) {
-  effects_.push_back(call_outcome{std::move(what), std::move(outcome)});
+  effects_.emplace_back(call_outcome{std::move(what), std::move(outcome)});
 }
 
 time_point dispatcher::arriving_until(const pending_call& c, call_id id) const {

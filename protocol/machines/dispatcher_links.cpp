@@ -82,7 +82,7 @@ void dispatcher::close_idle_links(time_point now) {
 // Ends a connection on which nothing is awaited.
 void dispatcher::hang_up(link& l, std::string_view why) {
   tell_closing(l, why);
-  effects_.push_back(close_connection{l.connection()});
+  effects_.emplace_back(close_connection{l.connection()});
   connections_.erase(l.connection());
   up_links_ -= l.up() ? 1 : 0;
 }
@@ -165,7 +165,7 @@ void dispatcher::connect(time_point now, link& l) {
   l.connecting(now, ++last_connection_, old);
   connections_[l.connection()] = &l;
   tell_connecting(l);
-  effects_.push_back(open_connection{l.connection(), l.address()});
+  effects_.emplace_back(open_connection{l.connection(), l.address()});
 }
 
 // The bootstrap list and the known brokers, each address once.

@@ -52,7 +52,7 @@ std::string reason_of(const error& why, const endpoint& address) {
 } // namespace
 
 void dispatcher::tell(log_level level, std::string text) {
-  effects_.push_back(log_line{level, std::move(text)});
+  effects_.emplace_back(log_line{level, std::move(text)});
 }
 
 void dispatcher::tell_connecting(const link& l) {

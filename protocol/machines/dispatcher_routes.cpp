@@ -184,7 +184,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     return;
   }
   c.sent_bytes = bytes->size;
-  effects_.push_back(send_frame{to.connection(), *std::move(bytes), at->first});
+  effects_.emplace_back(send_frame{to.connection(), *std::move(bytes), at->first});
   c.sent_at = now;
   c.version = *version;
   to.sent(now, at->first, what, *version, c.sent_bytes);

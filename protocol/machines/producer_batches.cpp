@@ -94,7 +94,7 @@ void producer_machine::resolve(
     totals_.bytes += report.bytes;
     ++totals_.batches;
   }
-  actions_.emplace_back(std::move(report));
+  effects_.emplace_back(std::move(report));
   p.buffers->backlog.fetch_sub(1, std::memory_order_relaxed);
   --outstanding_;
   count_resolved(b.born);
@@ -103,7 +103,7 @@ void producer_machine::resolve(
 void producer_machine::count_resolved(std::uint64_t born) {
   for (auto& f : flushes_) {
     if (f.id >= born && --f.remaining == 0)
-      actions_.emplace_back(flushed{f.id});
+      effects_.emplace_back(flushed{f.id});
   }
   std::erase_if(flushes_, [](const flush_state& f) { return f.remaining == 0; });
 }
@@ -250,7 +250,7 @@ void producer_machine::refuse_unassigned(topic_state& t, const error& why) {
     report.error = why;
     report.opened = content.opened;
     report.callbacks = std::move(content.callbacks);
-    actions_.emplace_back(std::move(report));
+    effects_.emplace_back(std::move(report));
   }
   t.hoped_for = false;
   end_flush_tokens(t);
@@ -260,7 +260,7 @@ void producer_machine::end_flush_tokens(topic_state& t) {
   for (const auto id : std::exchange(t.flush_tokens, {})) {
     for (auto& f : flushes_) {
       if (f.id == id && --f.remaining == 0)
-        actions_.emplace_back(flushed{f.id});
+        effects_.emplace_back(flushed{f.id});
     }
   }
   std::erase_if(flushes_, [](const flush_state& f) { return f.remaining == 0; });
@@ -367,7 +367,7 @@ std::uint64_t producer_machine::flush(time_point now) {
   flushes_.back().remaining = outstanding_ + waiting_topics;
   if (flushes_.back().remaining == 0) {
     flushes_.pop_back();
-    actions_.emplace_back(flushed{id});
+    effects_.emplace_back(flushed{id});
   }
   pump(now);
   return id;

@@ -222,7 +222,7 @@ void producer_machine::pump(time_point now) {
     r.broker = id;
     r.since = now;
     next_watch_ = std::min(next_watch_, now + options_.stall);
-    actions_.emplace_back(send_request{id, last_request_});
+    effects_.emplace_back(send_request{id, last_request_});
   }
   if (!requests_.empty() && next_watch_ == time_point::max())
     next_watch_ = now + options_.stall;
@@ -230,7 +230,7 @@ void producer_machine::pump(time_point now) {
     identity_wanted_ = true;
   if (identity_wanted_ && !identity_asked_ && identity_not_before_ <= now) {
     identity_asked_ = true;
-    actions_.emplace_back(ask_identity{});
+    effects_.emplace_back(ask_identity{});
   }
   if (metadata_wanted_ && !metadata_asked_ && metadata_not_before_ <= now)
     ask(now);

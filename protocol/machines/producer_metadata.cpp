@@ -98,7 +98,7 @@ void producer_machine::ask(time_point now) {
   }
   metadata_asked_ = true;
   new_topic_ = false;
-  actions_.emplace_back(std::move(question));
+  effects_.emplace_back(std::move(question));
 }
 
 void producer_machine::on_metadata(time_point now, const metadata_response& answer) {
@@ -186,7 +186,7 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
         : "topic " + buffers.name + " has " + std::to_string(count) + " partitions"};
     for (auto& done : refused.callbacks)
       report.callbacks.emplace_back(0, std::move(done));
-    actions_.emplace_back(std::move(report));
+    effects_.emplace_back(std::move(report));
   }
   state.leaders.resize(count);
   state.leaders.shrink_to_fit();

@@ -74,7 +74,7 @@ void producer_machine::pause(time_point now, partition_state& p) {
 void producer_machine::end_stall(topic_state& t, time_point now, const error& why) {
   if (!t.stalled_since)
     return;
-  actions_.emplace_back(stall_report{t.buffers->name, t.stalled_partition,
+  effects_.emplace_back(stall_report{t.buffers->name, t.stalled_partition,
     duration_cast<milliseconds>(now - *t.stalled_since), true, why});
   t.stalled_since.reset();
   --stalled_;
@@ -100,7 +100,7 @@ void producer_machine::watch_stalls(time_point now) {
     t->stalled_partition = partition;
     ++stalled_;
     next_stall_ = std::min(next_stall_, now + options_.stalled_after);
-    actions_.emplace_back(stall_report{buffers->name, partition,
+    effects_.emplace_back(stall_report{buffers->name, partition,
       duration_cast<milliseconds>(now - oldest.since), false,
       {error_code::timed_out,
         oldest.partition != nullptr ? why_waits(now, *oldest.partition)

@@ -4,6 +4,7 @@
 #include "api_versions.hpp"
 #include "create_topics.hpp"
 #include "delete_topics.hpp"
+#include "describe_cluster.hpp"
 #include "fetch.hpp"
 #include "find_coordinator.hpp"
 #include "heartbeat.hpp"

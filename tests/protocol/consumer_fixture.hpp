@@ -112,7 +112,7 @@ struct fixture {
   byte_budget budget;
   machine m;
   std::uint64_t generation = 0;
-  std::vector<machine::action> actions;
+  std::vector<machine::effect> actions;
 };
 
 /// With one partition that is read from offset 5 on, and its first fetch filled.

@@ -62,7 +62,7 @@ struct watched : fixture {
   }
 
   bool silent = false;
-  std::vector<machine::action> questions;
+  std::vector<machine::effect> questions;
 };
 
 void check_told(const std::vector<machine::report>& told, const std::string& why) {

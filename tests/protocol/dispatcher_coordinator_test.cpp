@@ -31,13 +31,16 @@ public:
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
-    return encode_lookup(about_, version, correlation_id, client_id);
+    return encode_request(
+      lookup_request(about_, version), version, correlation_id, client_id);
   }
   std::optional<coordinator_of> looks_up() const override { return about_; }
   error receive(
     std::int16_t version, const shared_bytes& payload, cluster& known) override {
-    const auto found = decode_lookup(
-      about_, version, read_answer<find_coordinator_response>(payload, version));
+    const auto answer = read_answer<find_coordinator_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    const auto found = found_in(about_, version, *answer);
     if (found)
       known.learn_coordinator(about_, found->id, found->address);
     return found.error();
@@ -281,7 +284,7 @@ TEST_CASE("a coordinator that the program has asked for is asked for at every in
   options.coordinator_update_interval = 100ms;
   options.topic_idle = 10s;
   ready_bed b{options};
-  b.machine.submit(b.now, std::make_unique<lookup>(group), 0ms);
+  b.machine.submit(b.now, std::make_unique<lookup>(group));
   b.answer_coordinator(3);
   CHECK(lookups_within(b, 2s) == 20);
   // And so it is when calls go to it, without a lookup of their own.
@@ -302,8 +305,7 @@ TEST_CASE("coordinators are released without another lookup", "[dispatcher]") {
   for (int i = 0; i < 1'000; ++i) {
     b.machine.submit(b.now,
       std::make_unique<lookup>(
-        coordinator_of{coordinator_type::group, "g" + std::to_string(i)}),
-      0ms);
+        coordinator_of{coordinator_type::group, "g" + std::to_string(i)}));
     b.answer_coordinator(3);
   }
   CHECK(b.machine.known().coordinator_count() == 1'000);
@@ -318,8 +320,7 @@ TEST_CASE("many coordinators are asked for a few at a time", "[dispatcher]") {
   for (int i = 0; i < 1'000; ++i) {
     b.machine.submit(b.now,
       std::make_unique<lookup>(
-        coordinator_of{coordinator_type::group, "g" + std::to_string(i)}),
-      0ms);
+        coordinator_of{coordinator_type::group, "g" + std::to_string(i)}));
     b.answer_coordinator(3);
   }
   while (b.count(api_key::find_coordinator) == 0) {

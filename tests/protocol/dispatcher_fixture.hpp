@@ -1,5 +1,6 @@
 #pragma once
 
+#include "driven_dispatcher.hpp"
 #include <cafka/protocol/machines/dispatcher.hpp>
 #include <cafka/protocol/messages/api_versions.hpp>
 #include <cafka/protocol/messages/find_coordinator.hpp>
@@ -216,7 +217,7 @@ private:
 
 /// A dispatcher whose world is the test: it logs what the dispatcher does, and its
 /// brokers say what the test wants, when it wants it.
-class bed : public dispatcher::output {
+class bed : public driven_dispatcher::output {
 public:
   explicit bed(dispatcher_options options = plain())
     : machine(std::move(options), *this) {}
@@ -257,7 +258,7 @@ public:
     forget(connection);
   }
 
-  void happened(const happening& what) override {
+  void happened(const log_line& what) override {
     told.push_back(std::string{to_string(what.level)} + ' ' + what.text);
   }
 
@@ -265,7 +266,8 @@ public:
 
   std::shared_ptr<fate> submit(call::traits what, milliseconds deadline = 0ms) {
     auto f = std::make_shared<fate>();
-    machine.submit(now, std::make_unique<test_call>(std::move(what), f), deadline);
+    what.deadline = deadline;
+    machine.submit(now, std::make_unique<test_call>(std::move(what), f));
     return f;
   }
 
@@ -402,7 +404,7 @@ public:
   std::map<std::uint64_t, endpoint> open;
   std::deque<request> requests;
   sent next_send = sent::queued;
-  dispatcher machine;
+  driven_dispatcher machine;
 
 private:
   // A test that waits in vain ends here.

@@ -18,7 +18,7 @@ enum class mood : std::uint8_t {
 };
 
 /// A cluster of three brokers, a client and the time, all made up from a seed.
-class simulation final : public dispatcher::output {
+class simulation final : public driven_dispatcher::output {
 public:
   explicit simulation(std::uint32_t seed)
     : random_(seed), machine_(options(seed), *this) {
@@ -278,7 +278,8 @@ private:
     auto& c = *calls_.emplace_back(std::make_unique<known_call>());
     c.what = std::move(what);
     c.deadline = now_ + deadline;
-    machine_.submit(now_, std::make_unique<tagged_call>(*this, number), deadline);
+    c.what.deadline = deadline;
+    machine_.submit(now_, std::make_unique<tagged_call>(*this, number));
     return c;
   }
 
@@ -514,7 +515,7 @@ private:
   bool troubled_ = true;
   std::size_t connects_this_second_ = 0;
   time_point second_;
-  dispatcher machine_;
+  driven_dispatcher machine_;
 };
 
 } // namespace

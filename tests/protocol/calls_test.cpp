@@ -1,9 +1,13 @@
-#include <cafka/actors/worker/calls.hpp>
+#include <cafka/protocol/calls/all.hpp>
+#include <cafka/protocol/calls/context.hpp>
+#include <cafka/protocol/calls/group_fetch.hpp>
+#include <cafka/protocol/machines/call.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/offset_commit.hpp>
 #include <cafka/protocol/messages/produce.hpp>
+#include <cafka/protocol/records/batch_builder.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -31,11 +35,11 @@ shared_bytes payload(const Response& response, std::int16_t version) {
 /// A call with its outcome, in a version in which topics go by their names.
 template <class Reply>
 struct asked {
-  template <class Request, class... More>
-  explicit asked(Request request, std::int16_t v, More... more) : version(v) {
+  template <class Request>
+  explicit asked(Request request, std::int16_t v) : version(v) {
     request.deadline = std::chrono::seconds{1};
-    what = actors::make_call(std::move(request), std::move(more)...,
-      actors::reply_function<Reply>{[this](result<Reply> r) { reply = std::move(r); }});
+    what = make_call(std::move(request), call_context{defaults, groups, {}, {}, 0},
+      reply_function<Reply>{[this](result<Reply> r) { reply = std::move(r); }});
     if (what != nullptr)
       REQUIRE(what->encode(version, 1, "c", known));
   }
@@ -46,6 +50,8 @@ struct asked {
   }
 
   std::int16_t version;
+  call_defaults defaults;
+  joined_groups groups{defaults.group_idle};
   protocol::cluster known;
   result<Reply> reply;
   std::unique_ptr<protocol::call> what;
@@ -71,7 +77,16 @@ protocol::fetch_response fetched_up_to(std::int64_t high_watermark) {
   return answer;
 }
 
-const actors::produce_surroundings plain{false, {}, protocol::murmur2_partitioner, 0};
+/// Offset 0, with one record.
+protocol::fetched_records one_fetched_record() {
+  protocol::batch_builder builder{{}};
+  REQUIRE(builder.append(record{.value = "v"}, timestamp{}));
+  auto sealed = builder.seal();
+  REQUIRE(sealed);
+  auto read = protocol::fetched_records::read(*std::move(sealed), 0, {}, {});
+  REQUIRE(read);
+  return *std::move(read);
+}
 
 produce one_record() {
   return {.topic = "t", .partition = 0, .records = {{.value = "v"}}};
@@ -116,7 +131,7 @@ TEST_CASE("a fetch that is left out without a throttle is malformed") {
 // -- what nobody knows ------------------------------------------------------------------
 
 TEST_CASE("a produce whose answer leaves it out has an unknown outcome") {
-  asked<produced> p{one_record(), 8, plain};
+  asked<produced> p{one_record(), 8};
   const auto outcome = p.receive(protocol::produce_response{});
   CHECK(outcome
     == error{
@@ -128,7 +143,7 @@ TEST_CASE("a produce that is answered with a code that nobody knows has an unkno
           "outcome") {
   // Cafka's own codes never come from a broker.
   const auto code = GENERATE(unheard_of, error_code::closed, error_code::timed_out);
-  asked<produced> p{one_record(), 8, plain};
+  asked<produced> p{one_record(), 8};
   const auto outcome = p.receive(produced_with(code));
   CHECK(outcome.code == error_code::outcome_unknown);
   CHECK(outcome.detail == to_string(code) + ": t/0");
@@ -136,7 +151,7 @@ TEST_CASE("a produce that is answered with a code that nobody knows has an unkno
 }
 
 TEST_CASE("a produce whose answer cannot be read has an unknown outcome") {
-  asked<produced> p{one_record(), 8, plain};
+  asked<produced> p{one_record(), 8};
   const auto cut = shared_bytes::from(std::vector<std::byte>(9));
   CHECK(p.what->receive(8, cut, p.known).code == error_code::outcome_unknown);
 }
@@ -167,7 +182,7 @@ TEST_CASE("an offset that is left out of a commit's answer may be kept") {
 // -- brokers' words ---------------------------------------------------------------------
 
 TEST_CASE("a broker's words are cut and lose what a terminal obeys") {
-  asked<produced> p{one_record(), 8, plain};
+  asked<produced> p{one_record(), 8};
   auto answer = produced_with(error_code::invalid_record);
   auto& part = answer.responses[0].partition_responses[0];
   part.error_message = "\x1b[2J" + std::string(30'000, 'x');
@@ -207,7 +222,7 @@ TEST_CASE("names that no request can carry are refused") {
     refusal<left_group>(leave_group{.group = "g", .members = {{.member_id = name}}}),
   };
   asked<produced> p{
-    produce{.topic = name, .partition = 0, .records = {{.value = "v"}}}, 8, plain};
+    produce{.topic = name, .partition = 0, .records = {{.value = "v"}}}, 8};
   CHECK(p.what == nullptr);
   all.push_back(p.reply.error());
   for (std::size_t i = 0; i != all.size(); ++i) {
@@ -217,15 +232,35 @@ TEST_CASE("names that no request can carry are refused") {
   }
 }
 
+namespace {
+
+/// The first step of a group's fetch with these pins, or its outcome.
+group_fetch::next first_step(fetch request) {
+  request.topic = "t";
+  request.group = "g";
+  return group_fetch{std::move(request), protocol::offset_reset::none}.begin();
+}
+
+error pinned(std::optional<std::int16_t> offset_fetch,
+  std::optional<std::int16_t> offset_commit, std::optional<std::int16_t> records = {}) {
+  const auto next = first_step({.api_version = records,
+    .offset_fetch_api_version = offset_fetch,
+    .offset_commit_api_version = offset_commit});
+  const auto* outcome = std::get_if<result<fetched>>(&next);
+  return outcome == nullptr ? error{} : outcome->error();
+}
+
+} // namespace
+
 TEST_CASE("pins of a group's fetch that no broker can serve are known beforehand") {
-  CHECK(actors::check_pins({}, {}) == error{});
-  CHECK(actors::check_pins(9, 9) == error{});
-  CHECK(actors::check_pins(10, {})
+  CHECK(pinned({}, {}) == error{});
+  CHECK(pinned(9, 9) == error{});
+  CHECK(pinned(10, {})
     == error{error_code::unsupported_api_version, "OffsetFetch v10: cafka knows 0 to 9"});
-  CHECK(actors::check_pins({}, 10)
+  CHECK(pinned({}, 10)
     == error{
       error_code::unsupported_api_version, "OffsetCommit v10: cafka knows 0 to 9"});
-  CHECK(actors::check_fetch_pin(99)
+  CHECK(pinned({}, {}, 99)
     == error{error_code::unsupported_api_version, "Fetch v99: cafka knows 0 to 18"});
 }
 
@@ -268,13 +303,70 @@ TEST_CASE("a moment before all files of an old broker's log means its first offs
 TEST_CASE(
   "a pin about offsets that is left out is 0 if the other is, and open otherwise") {
   using pin = std::optional<std::int16_t>;
-  const auto paired = [](pin fetch, pin commit) {
-    actors::pair_pins(fetch, commit);
-    return std::pair{fetch, commit};
+  const auto paired = [](pin offset_fetch, pin offset_commit) {
+    group_fetch f{{.topic = "t",
+                    .group = "g",
+                    .offset_fetch_api_version = offset_fetch,
+                    .offset_commit_api_version = offset_commit},
+      protocol::offset_reset::none};
+    const auto step_of = [](const group_fetch::next& next) {
+      return std::get<group_fetch::step>(next);
+    };
+    const auto asks = std::get<cafka::offset_fetch>(step_of(f.begin()));
+    (void)f.on(result<fetched_offsets>{
+      fetched_offsets{"g", {{.topic = "t", .offset = log_offset{0}}}}});
+    protocol::fetched_records one = one_fetched_record();
+    const auto commits = std::get<cafka::offset_commit>(
+      step_of(f.on(result<fetched>{fetched{.topic = "t", .records = std::move(one)}})));
+    return std::pair{asks.api_version, commits.api_version};
   };
   CHECK(paired({}, 0) == std::pair<pin, pin>{0, 0});
   CHECK(paired(0, {}) == std::pair<pin, pin>{0, 0});
   CHECK(paired({}, 2) == std::pair<pin, pin>{std::nullopt, 2});
   CHECK(paired(3, {}) == std::pair<pin, pin>{3, std::nullopt});
   CHECK(paired(0, 2) == std::pair<pin, pin>{0, 2});
+}
+
+// -- a fetch in steps -------------------------------------------------------------------
+
+TEST_CASE(
+  "a group's fetch begins where the group goes on, and commits what it has read") {
+  group_fetch f{
+    {.topic = "t", .partition = 3, .group = "g"}, protocol::offset_reset::latest};
+  const auto next_step = [](const group_fetch::next& next) {
+    return std::get<group_fetch::step>(next);
+  };
+  const auto asks = std::get<offset_fetch>(next_step(f.begin()));
+  CHECK(asks.group == "g");
+  // The group has committed nothing: where `auto_offset_reset` says.
+  const auto looks = std::get<list_offsets>(
+    next_step(f.on(result<fetched_offsets>{fetched_offsets{"g", {}}})));
+  CHECK(looks.time.value == offset_time::latest().value);
+  CHECK(looks.partition == partition_id{3});
+  const auto reads = std::get<fetch>(
+    next_step(f.on(result<listed_offset>{listed_offset{.offset = log_offset{0}}})));
+  CHECK(reads.offset == log_offset{0});
+  const auto commits = std::get<offset_commit>(next_step(
+    f.on(result<fetched>{fetched{.topic = "t", .records = one_fetched_record()}})));
+  REQUIRE(commits.offsets.size() == 1);
+  CHECK(commits.offsets[0].offset == log_offset{1});
+  // The records are good although the commit failed.
+  const auto end = f.on(result<done>{error{error_code::timed_out, "late"}});
+  const auto& outcome = std::get<result<fetched>>(end);
+  REQUIRE(outcome);
+  CHECK_FALSE(outcome->committed);
+  CHECK(outcome->commit_error.code == error_code::timed_out);
+}
+
+TEST_CASE("an offset that is out of range is replaced once") {
+  group_fetch f{{.topic = "t", .group = "g"}, protocol::offset_reset::earliest};
+  (void)f.begin();
+  (void)f.on(result<fetched_offsets>{
+    fetched_offsets{"g", {{.topic = "t", .offset = log_offset{100}}}}});
+  const result<fetched> out_of_range{error{error_code::offset_out_of_range, {}}};
+  const auto looks = f.on(out_of_range);
+  CHECK(std::holds_alternative<list_offsets>(std::get<group_fetch::step>(looks)));
+  (void)f.on(result<listed_offset>{listed_offset{.offset = log_offset{7}}});
+  const auto end = f.on(out_of_range);
+  CHECK(std::get<result<fetched>>(end).error().code == error_code::offset_out_of_range);
 }

@@ -198,7 +198,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
     unanswered_.push_back({at->first, to.connection()});
 }
 
-void dispatcher::on_refused(time_point, const send_frame& what, bool closed) {
+void dispatcher::on_refused(time_point now, const send_frame& what, bool closed) {
   const auto at = calls_.find(what.call);
   auto* l = by_connection(what.id);
   if (at == calls_.end() || l == nullptr)
@@ -219,6 +219,7 @@ void dispatcher::on_refused(time_point, const send_frame& what, bool closed) {
       {error_code::queue_full,
         to_string(l->address()) + ": too many bytes wait to be written"});
   }
+  settle(now);
 }
 
 void dispatcher::on_carried_out(time_point now) {

@@ -157,7 +157,7 @@ TEST_CASE("what the owner of a call asks anew is told at once that its broker ha
   };
   ready_bed b;
   const auto f = std::make_shared<fate>();
-  b.machine.submit(b.now, std::make_unique<owned_call>(asking(broker_id{2}), f), 60s);
+  b.machine.submit(b.now, std::make_unique<owned_call>(asking(broker_id{2}), f));
   learn(b, moved(ready_bed::usual(), 2, 4));
   CHECK(f->failed_with(error_code::disconnected));
   CHECK(f->says("broker 2 is not at b2:9092 any more, but at b4:9092"));
@@ -311,7 +311,7 @@ TEST_CASE("metadata that a program's own machine asks for again is asked of anot
       }
       void finish(error) override {}
     };
-    b.machine.submit(b.now, std::make_unique<question>(what), 1s);
+    b.machine.submit(b.now, std::make_unique<question>(what));
     const auto r = b.take(api_key::metadata);
     asked.insert(b.open.at(r.connection));
     b.answer(r, ready_bed::usual());

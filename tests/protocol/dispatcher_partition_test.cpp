@@ -41,7 +41,7 @@ private:
 struct choosing_bed : bed {
   std::shared_ptr<fate> choose(std::int32_t partition) {
     auto f = std::make_shared<fate>();
-    machine.submit(now, std::make_unique<choosing_call>(partition, f, told), 10s);
+    machine.submit(now, std::make_unique<choosing_call>(partition, f, told));
     return f;
   }
 

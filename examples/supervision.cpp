@@ -2,6 +2,7 @@
 // restart, a child that is started while the program runs, and the end of all of it.
 
 #include <cafka/supervision/caf_compat.hpp>
+#include <cafka/cafka.hpp>
 #include <cafka/supervision/proxy.hpp>
 #include <cafka/supervision/tree.hpp>
 

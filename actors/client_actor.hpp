@@ -211,7 +211,7 @@ private:
   const shell_settings settings_;
   std::unordered_map<connection_id, std::unique_ptr<transport>> connections_;
   Client client_;
-  supervision::alarm alarm_;
+  supervision::actor_alarm alarm_;
   std::vector<effect> doing_;
   std::size_t begun_ = 0;
   bool ended_ = false;

@@ -10,7 +10,7 @@
 
 namespace cafka::supervision {
 
-/// From an `alarm` to its actor: the time may have come. `number`: which setting of the
+/// From an `actor_alarm` to its actor: the time may have come. `number`: which setting of the
 /// alarm this is about.
 struct alarm_rings {
   std::uint64_t number = 0;
@@ -24,7 +24,7 @@ CAFKA_STAYS_HERE(alarm_rings)
 /// earlier replaces it; setting it later does nothing, so it may ring early, and the
 /// actor sets it anew. Whatever is set, one message at most is not stale: messages never
 /// multiply.
-class alarm {
+class actor_alarm {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 

@@ -567,7 +567,7 @@ private:
   std::vector<promise<void>> waiting_for_stop_;
   caf::strong_actor_ptr myself_;
   caf::error stop_reason_ = caf::make_error(caf::exit_reason::user_shutdown);
-  alarm alarm_;
+  actor_alarm alarm_;
 };
 
 } // namespace

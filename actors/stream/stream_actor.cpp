@@ -258,7 +258,7 @@ private:
   caf::strong_actor_ptr ended_;
   bool told_end_ = false;
   caf::error reason_;
-  supervision::alarm alarm_;
+  supervision::actor_alarm alarm_;
 };
 
 } // namespace

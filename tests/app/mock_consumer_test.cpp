@@ -469,3 +469,30 @@ TEST_CASE("a consumer's metrics count what it has handed out") {
   CHECK(records->value() == 300);
   CHECK(c.gauge("queue") == 0);
 }
+
+TEST_CASE("a consumer that was paused and resumed often is as quiet at rest as before") {
+  mock_consumer c{{.fetch_max_wait = milliseconds{500}}};
+  c.assign();
+  c.check_all();
+  const auto* handled = c.local.system.base_metrics().processed_messages;
+  const auto* fetches =
+    c.local.system.metrics()
+      .counter_family("cafka.consumer", "fetches", {"consumer"}, "", "1", true)
+      ->get_or_add({{"consumer", "consumer"}});
+  // At rest nothing but fetches goes on; all actors' messages count.
+  const auto messages_with_fetches = [&](int count) {
+    const auto until = fetches->value() + count;
+    const auto before = handled->value();
+    REQUIRE(eventually([&] { return fetches->value() >= until; }));
+    return handled->value() - before;
+  };
+  const auto before = messages_with_fetches(9);
+  for (int i = 0; i != 32; ++i) {
+    const auto all = c.handle.assignment();
+    static_cast<void>(REQUIRE_VALUE(c.handle.pause(all)));
+    static_cast<void>(REQUIRE_VALUE(c.handle.resume(all)));
+  }
+  c.append(10);
+  c.check_all();
+  CHECK(messages_with_fetches(9) <= before + before / 2 + 10);
+}

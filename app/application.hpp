@@ -26,14 +26,21 @@ inline constexpr no_name_t no_name{};
 
 /// What the short form of `produce` can be told. KafkaEx: the options of `produce/4`.
 struct produce_options {
+  /// The record's key; nothing: none.
   std::optional<std::string> key = {};
+  /// The record's headers.
   std::vector<record::header> headers = {};
+  /// The record's time; nothing: the present.
   std::optional<cafka::timestamp> timestamp = {};
+  /// As `produce::required_acks`.
   std::int16_t required_acks = -1;
+  /// As `produce::timeout`.
   milliseconds timeout{0};
+  /// As `produce::compression`.
   codec compression = codec::none;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
+  /// The worker that is asked; empty: the default worker.
   worker_ref worker = {};
 };
 

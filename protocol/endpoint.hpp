@@ -14,7 +14,9 @@ namespace cafka::protocol {
 
 /// Where a broker listens.
 struct endpoint {
+  /// The host's name or address.
   std::string host;
+  /// The port.
   std::uint16_t port = 9092;
 
   friend auto operator<=>(const endpoint&, const endpoint&) = default;

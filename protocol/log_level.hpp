@@ -10,7 +10,7 @@ namespace cafka::protocol {
 enum class log_level : std::uint8_t {
   trace,    ///< Each request.
   debug,    ///< Each connection, and what supervisors do day by day.
-  info,     ///< What has changed, or is over, and needs nobody.
+  info,     ///< What has changed, or is over, and needs no action.
   warning,  ///< What is wrong and may pass by itself.
   error,    ///< What has failed for good.
   critical, ///< The client cannot go on.

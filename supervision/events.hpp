@@ -45,15 +45,19 @@ const char* to_string(child_state) noexcept;
 
 /// A report of one thing that happened.
 struct supervision_event {
+  /// What has happened.
   event_kind kind = event_kind::started;
+  /// The name of the supervisor.
   std::string supervisor;
   /// Its id, or the name of a child that has none. Empty when the event concerns the
   /// supervisor itself.
   std::string child;
   /// The incarnation concerned, running or ended; null when there is none.
   caf::strong_actor_ptr handle;
+  /// Why; empty where nothing has failed.
   caf::error reason;
   std::uint64_t restarts = 0; ///< within the window, this one included
+  /// The intensity's `max_restarts`.
   std::uint64_t max_restarts = 0;
 };
 

@@ -67,8 +67,10 @@ const char* to_string(restart_action) noexcept;
 /// run backwards from call to call.
 class restart_policy {
 public:
+  /// The time of a steady clock.
   using time_point = std::chrono::steady_clock::time_point;
 
+  /// Without a restart so far.
   explicit restart_policy(restart_intensity intensity = {}) noexcept;
 
   /// A child of the given type ended at `now`.
@@ -80,6 +82,7 @@ public:
   /// Restarts ordered within the window that ends at `now`, an escalating one included.
   std::size_t restarts(time_point now) const;
 
+  /// The intensity that it was made with.
   const restart_intensity& intensity() const noexcept { return intensity_; }
 
 private:

@@ -16,7 +16,7 @@ namespace cafka::supervision {
 /// The child's start function wants no child now. OTP: `ignore`.
 struct ignore {};
 
-/// The child is being started: whoever has the context's `later()` will say when it has
+/// The child is being started: the owner of the context's `later()` will say when it has
 /// started, or that it failed.
 struct starting {
   /// The actor, if there is one yet; watched, and told to end when the start is given up.
@@ -38,6 +38,7 @@ public:
   using receiver = std::function<void(start_result)>;
 
   start_later() = default;
+  /// Tells `to` how the start came out.
   explicit start_later(receiver to);
 
   /// Is there anybody to tell?
@@ -63,9 +64,10 @@ private:
 /// `arguments()` and `later()`, is kept by itself.
 class start_context {
 public:
+  /// Makes what reports a start that takes its time.
   using make_later = std::function<start_later()>;
 
-  /// Without `later` nobody waits for a `starting`.
+  /// Without `later` no one waits for a `starting`.
   start_context(
     caf::actor_system& sys, caf::message arguments = {}, make_later later = {})
     : system_(sys), arguments_(std::move(arguments)), make_later_(std::move(later)) {}
@@ -73,8 +75,10 @@ public:
   start_context(const start_context&) = delete;
   start_context& operator=(const start_context&) = delete;
 
+  /// The actor system.
   operator caf::actor_system&() const noexcept { return system_; }
 
+  /// The actor system.
   caf::actor_system& system() const noexcept { return system_; }
 
   /// The supervisor's extra arguments, followed by those of the specification.

@@ -11,7 +11,9 @@ namespace cafka::protocol {
 
 /// Some partitions of a topic.
 struct consumer_topic_partitions {
+  /// The topic's name.
   std::string topic;
+  /// The partitions' numbers.
   std::vector<partition_id> partitions;
 
   friend bool operator==(
@@ -25,6 +27,7 @@ struct consumer_subscription {
   static constexpr version_range versions{0, 3};
   static constexpr std::int16_t flexible_since = never_flexible;
 
+  /// The topics that the member wants to read.
   std::vector<std::string> topics = {};
   /// Whatever the assignor wants to know.
   std::optional<shared_bytes> user_data = {};
@@ -45,7 +48,9 @@ struct consumer_assignment {
   static constexpr version_range versions{0, 3};
   static constexpr std::int16_t flexible_since = never_flexible;
 
+  /// The partitions that the member is to read.
   std::vector<consumer_topic_partitions> partitions = {};
+  /// What the assignor tells the member besides.
   std::optional<shared_bytes> user_data = {};
 
   friend bool operator==(

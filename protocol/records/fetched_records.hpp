@@ -9,6 +9,7 @@ namespace cafka::protocol {
 
 /// A transaction whose records a reader of committed data must not see.
 struct aborted_span {
+  /// The producer of the transaction.
   std::int64_t producer_id = -1;
   /// Its first offset; it ends with the producer's next abort marker.
   log_offset first_offset = -1;
@@ -22,6 +23,7 @@ CAFKA_INSPECT(aborted_span, producer_id, first_offset)
 /// Copying costs a reference count per batch. Views are valid as long as a copy lives.
 class fetched_records {
 public:
+  /// Walks the records of all batches.
   class iterator {
   public:
     using value_type = record_view;
@@ -30,6 +32,7 @@ public:
     using iterator_concept = std::forward_iterator_tag;
 
     iterator() = default;
+    /// At the first record from batch number `batch` on.
     iterator(const fetched_records* all, std::size_t batch);
 
     const record_view& operator*() const { return *at_; }

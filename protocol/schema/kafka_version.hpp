@@ -14,6 +14,7 @@ namespace cafka::protocol {
 /// minor, and before 1.0 a third number. What comes behind, fixes alone, is left out.
 class kafka_version {
 public:
+  /// A release such as 3.9.1; before 1.0 of four numbers, without the leading zero.
   constexpr kafka_version(std::uint8_t major, std::uint8_t minor, std::uint8_t patch = 0)
     : major_(major), minor_(minor), patch_(patch) {}
 

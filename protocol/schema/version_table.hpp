@@ -18,8 +18,11 @@ namespace cafka::protocol {
 /// The versions that a broker supports, by its own words or by its release.
 class version_table {
 public:
+  /// One API and the range of its versions.
   struct entry {
+    /// The API.
     api_key key;
+    /// The versions.
     version_range versions;
 
     friend bool operator==(const entry&, const entry&) = default;
@@ -30,6 +33,7 @@ public:
   /// Takes entries in any order; of two for the same API the last counts.
   explicit version_table(std::vector<entry> entries);
 
+  /// All entries, by key.
   [[nodiscard]] const std::vector<entry>& entries() const { return entries_; }
 
   /// The broker's versions of an API; nothing when it does not have it.

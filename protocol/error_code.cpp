@@ -77,7 +77,8 @@ constexpr error_info table[] = {
   {error_code::network_exception, "NETWORK_EXCEPTION", true, remedy::refresh_metadata,
     "A connection within the cluster ended before the answer came."},
   {error_code::coordinator_load_in_progress, "COORDINATOR_LOAD_IN_PROGRESS", true,
-    remedy::retry, "The coordinator is still reading its state and serves nobody yet."},
+    remedy::retry,
+    "The coordinator is still reading its state and serves no client yet."},
   {error_code::coordinator_not_available, "COORDINATOR_NOT_AVAILABLE", true,
     remedy::find_coordinator, "No broker acts as coordinator at the moment."},
   {error_code::not_coordinator, "NOT_COORDINATOR", true, remedy::find_coordinator,
@@ -287,7 +288,7 @@ constexpr error_info table[] = {
     remedy::reset_offset,
     "The offset is no longer on the broker's own disk but in tiered storage."},
   {error_code::fenced_member_epoch, "FENCED_MEMBER_EPOCH", false, remedy::rejoin_group,
-    "The coordinator has shut this member out; it must let go of its partitions and join "
+    "The coordinator has shut this member out; it must give up its partitions and join "
     "again."},
   {error_code::unreleased_instance_id, "UNRELEASED_INSTANCE_ID", false, remedy::retry,
     "Another member still holds this group instance id and has to leave first."},

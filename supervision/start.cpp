@@ -25,7 +25,7 @@ public:
   state(const state&) = delete;
   state& operator=(const state&) = delete;
 
-  ~state() { tell(start_failed("whoever started it gave up without a word")); }
+  ~state() { tell(start_failed("the starter gave up without a reason")); }
 
   void tell(start_result how) {
     if (!told_.exchange(true))

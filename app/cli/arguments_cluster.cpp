@@ -107,7 +107,7 @@ void add_create_topics(CLI::App& topics, parsed_arguments& all) {
     "NAME=VALUE", "a setting as NAME=VALUE", parse_setting,
     [to](setting one) { to->like.configs.push_back(std::move(one)); });
   in.command().add_flag("--validate-only", to->validate_only,
-    "Only say what would become of it, and make nothing");
+    "Only say what the result would be, and create nothing");
   in.common(all.common);
 }
 

@@ -285,7 +285,7 @@ std::vector<lie> other_lies() {
     x.consumer = must{};
     x.worker = {.told = {error_code::malformed_response}};
   }
-  // -- what became of records
+  // -- delivery results
   {
     lies how;
     how.whole_produce = [](auto& r) { r.responses.clear(); };

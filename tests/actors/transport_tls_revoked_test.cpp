@@ -24,7 +24,7 @@ struct stage {
   ssl_options options{.cacertfile = files.write("ca.crt", ca.certificate())};
   transport_fixture f;
 
-  /// What becomes of a connection to the broker: `none` where it is up.
+  /// The state of a connection to the broker: `none` where it is up.
   cafka::protocol::error outcome(const tls_peer& peer) {
     auto made = tls_context::make(options);
     INFO(to_string(made.error()));

@@ -14,6 +14,7 @@ namespace cafka::supervision {
 /// From an `alarm` to its actor: the time may have come. `number`: which setting of the
 /// alarm this is about.
 struct alarm_rings {
+  /// Which setting of the alarm it belongs to.
   std::uint64_t number = 0;
 };
 
@@ -27,6 +28,7 @@ CAFKA_STAYS_HERE(alarm_rings)
 /// multiply.
 class alarm {
 public:
+  /// The time of a steady clock.
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Rings at `at`, or earlier if it is set to an earlier moment already;

@@ -69,7 +69,7 @@ public:
     } catch (...) {
       if (!told_->exchange(true))
         write_to(*logger(), log_level::error, "log", {},
-          "on_log has thrown, and what it throws is not told again: "
+          "on_log has thrown; this is not reported again: "
             + reason_of(std::current_exception()));
       throw;
     }

@@ -83,7 +83,8 @@ start_function start_elsewhere(start_function slow) {
         else if (std::holds_alternative<ignore>(result))
           later.ignored();
         else
-          later.failed(start_failed("a start elsewhere must come to its end there"));
+          later.failed(start_failed(
+            "a start function of start_elsewhere must not return `starting`"));
       });
     return starting{};
   };

@@ -30,7 +30,7 @@ struct stream_options {
   bool no_wait_at_logend = false;
   /// Whom it asks; by name it follows the worker through restarts.
   worker_ref worker = {};
-  /// The group it starts and commits for; unless it is told, the worker's, if that one
+  /// The group it starts and commits for; by default the worker's, if that one
   /// has a group.
   consumer_group_setting consumer_group = {};
   /// Where it starts; nothing: as `time` says, or where the group goes on. Without a
@@ -87,17 +87,17 @@ struct stream_record : protocol::record_view {
 ///     if (auto ended = records.outcome(); !ended)
 ///       complain(ended.error());
 ///
-/// It is a view, a cheap handle that is copied freely. Every iteration starts anew from
+/// It is a view, a cheap handle that is copied freely. Every iteration starts again from
 /// the same place, found out by the first one. Records are read in the thread that
 /// iterates, which must not be an actor's; it blocks while it waits for them, at the
-/// log's end for ever unless `no_wait_at_logend` says otherwise or somebody calls
+/// log's end forever unless `no_wait_at_logend` says otherwise or a thread calls
 /// `cancel`. `take(n)` does not wait for a record behind the last one it takes.
 ///
 /// An iteration does not throw: it ends, and `outcome` says why. An error that the
 /// program does not ask about is logged when the last handle goes.
 ///
 /// A record has been handed over when the iteration moves on from it: one that is left
-/// with `break` in its midst has not. Commits, for a group, lie behind a record that was
+/// with `break` within it has not. Commits, for a group, are behind a record that was
 /// handed over, so each record is seen at least once; they are made by the application's
 /// `commit_interval` and `commit_threshold`, and at the end of the iteration, which waits
 /// for it. A failed commit does not stop the records: it is tried again, and the outcome

@@ -6,7 +6,8 @@
 
 namespace cafka::protocol {
 
-/// How much a line of the log matters; docs/logging.md has what is told at which level.
+/// How much a line of the log matters; docs/logging.md says what is logged at which
+/// level.
 enum class log_level : std::uint8_t {
   trace,    ///< Each request.
   debug,    ///< Each connection, and what supervisors do day by day.
@@ -14,7 +15,7 @@ enum class log_level : std::uint8_t {
   warning,  ///< What is wrong and may pass by itself.
   error,    ///< What has failed for good.
   critical, ///< The client cannot go on.
-  off,      ///< Above all lines: nothing is told.
+  off,      ///< Above all lines: nothing is logged.
 };
 
 /// `trace`, `debug`, `info`, `warning`, `error`, `critical`, `off`.

@@ -7,8 +7,8 @@
 
 namespace cafka::protocol {
 
-/// A password, or another text that nobody may see. Its memory is overwritten when it is
-/// destroyed, changed or moved from.
+/// A password, or another text that must not be shown. Its memory is overwritten when it
+/// is destroyed, changed or moved from.
 ///
 /// Nothing prints it: `to_string`, and each inspector that writes for people, show
 /// `<redacted>`, or nothing when it is empty; it has no stream operator and no formatter.

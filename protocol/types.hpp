@@ -10,7 +10,7 @@
 
 namespace cafka::protocol {
 
-/// Bytes that somebody else owns.
+/// A view of bytes: it does not own them.
 using byte_view = std::span<const std::byte>;
 
 /// Timestamps on the wire: milliseconds since the Unix epoch, UTC.

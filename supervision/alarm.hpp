@@ -24,7 +24,7 @@ CAFKA_STAYS_HERE(alarm_rings)
 ///
 /// It is set to the next moment at which the actor has something to do. Setting it
 /// earlier replaces it; setting it later does nothing, so it may ring early, and the
-/// actor sets it anew. Whatever is set, one message at most is not stale: messages never
+/// actor sets it again. Whatever is set, one message at most is not stale: messages never
 /// multiply.
 class alarm {
 public:

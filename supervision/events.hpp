@@ -25,7 +25,7 @@ enum class event_kind : std::uint8_t {
   stopped,        ///< the supervisor ends and has no child left
   ignored,        ///< a start function wanted no child; the specification may stay
   auto_shutdown,  ///< a significant child ended, and so the supervisor ends
-  /// The observer threw, which ends nothing: `reason` says what. It is told to
+  /// The observer threw, which ends nothing: `reason` says what. It is reported to
   /// subscribers.
   observer_failed,
 };
@@ -38,7 +38,7 @@ enum class child_state : std::uint8_t {
   starting,    ///< its start function was called and has not come to an end
   running,     ///< runs
   restarting,  ///< a restart failed, and will be tried again. OTP: `restarting`
-  terminating, ///< was told to end, and has not yet
+  terminating, ///< was asked to end, and has not yet
 };
 
 const char* to_string(child_state) noexcept;

@@ -15,7 +15,7 @@ namespace cafka::supervision {
 ///
 /// It knows only numbers: a tag made of each name and a place; what is there the caller
 /// compares. Neither looking up nor growing touches what is kept, as a table of nodes
-/// does, which is out of the cache by then once there are many.
+/// does, which is out of the cache once there are many.
 class place_index {
 public:
   /// A number that the caller chose.

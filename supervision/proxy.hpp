@@ -20,8 +20,8 @@ namespace cafka::supervision {
 /// timeout is its deadline; one that reaches an actor in the moment of its death is
 /// answered by CAF with `request_receiver_down`.
 ///
-/// It lives as long as somebody refers to it; what waits when it ends is answered with
-/// `request_receiver_down`. With zero `most_waiting` nothing waits.
+/// It lives as long as a reference to it is held; what waits when it ends is answered
+/// with `request_receiver_down`. With zero `most_waiting` nothing waits.
 caf::actor spawn_proxy(caf::actor_system& sys, std::shared_ptr<registry> names,
   std::string name, std::size_t most_waiting = 10'000);
 

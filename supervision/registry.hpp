@@ -48,7 +48,7 @@ public:
   /// Puts another incarnation (null: none for now) behind a name that was added.
   void replace(place where, caf::strong_actor_ptr current);
 
-  /// Forgets a name that was added; those who wait for it are told.
+  /// Forgets a name that was added; those who wait for it are notified.
   void remove(place where);
 
   /// The current incarnation; null if the name is unknown or has no actor just now.

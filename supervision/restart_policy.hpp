@@ -19,14 +19,14 @@ const char* to_string(restart_type) noexcept;
 /// How a child ended, as far as restarting it is concerned. OTP: exit reasons.
 enum class exit_class : std::uint8_t {
   normal,   ///< it had nothing more to do
-  shutdown, ///< it was told to end, or ended as part of a shutdown
+  shutdown, ///< it was asked to end, or ended as part of a shutdown
   killed,   ///< it was ended unconditionally
   error,    ///< anything else: an exception, an error
 };
 
 const char* to_string(exit_class) noexcept;
 
-/// How many restarts within how many seconds a supervisor bears. OTP: `intensity`,
+/// How many restarts within how many seconds a supervisor allows. OTP: `intensity`,
 /// `period`; the defaults are Elixir's.
 struct restart_intensity {
   /// Restarts borne within the window; zero means that the first one escalates.

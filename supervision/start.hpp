@@ -19,7 +19,8 @@ struct ignore {};
 /// The child is being started: the owner of the context's `later()` will say when it has
 /// started, or that it failed.
 struct starting {
-  /// The actor, if there is one yet; watched, and told to end when the start is given up.
+  /// The actor, if there is one yet; watched, and asked to end when the start is given
+  /// up.
   caf::strong_actor_ptr child = {};
 };
 
@@ -27,26 +28,26 @@ struct starting {
 /// one.
 using start_result = std::variant<caf::strong_actor_ptr, caf::error, ignore, starting>;
 
-/// Tells a supervisor how a start that takes its time came out. OTP:
+/// Reports to a supervisor the result of a start that takes its time. OTP:
 /// `proc_lib:init_ack/2`.
 ///
 /// May be copied, sent and used in any thread. The first call counts; if the last copy is
 /// dropped without one, the start has failed.
 class start_later {
 public:
-  /// Told once, in any thread; `starting` means the actor named so. It must not throw.
+  /// Called once, in any thread; `starting` means the actor named so. It must not throw.
   using receiver = std::function<void(start_result)>;
 
   start_later() = default;
-  /// Tells `to` how the start came out.
+  /// Reports the result to `to`.
   explicit start_later(receiver to);
 
-  /// Is there anybody to tell?
+  /// Whether there is a receiver of the report.
   explicit operator bool() const noexcept { return state_ != nullptr; }
 
   /// The actor that `starting` named has started.
   void started() const;
-  /// This actor has started. It is killed if nobody wants it any more; another that
+  /// This actor has started. It is killed if it is not wanted any more; another that
   /// `starting` named is killed in any case.
   void started(caf::strong_actor_ptr child) const;
   /// There will be no child.

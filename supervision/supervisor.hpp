@@ -133,7 +133,7 @@ struct child_info {
   std::string id;
   /// The name it is registered under; empty: none.
   std::string name;
-  /// Null unless the child runs, is being started or told to end.
+  /// Null unless the child runs, is being started or was asked to end.
   caf::strong_actor_ptr handle;
   /// When the child is restarted.
   restart_type restart = restart_type::permanent;
@@ -195,7 +195,8 @@ struct supervisor_options {
   /// Started in this order at first; none for `simple_one_for_one`.
   std::vector<child_spec> children = {};
   /// For `simple_one_for_one`: how many children at most; zero: none. One that starts
-  /// counts, one that `terminate_child` has told to end does not. Elixir: `max_children`.
+  /// counts, one that `terminate_child` has asked to end does not. Elixir:
+  /// `max_children`.
   std::size_t max_children = std::numeric_limits<std::size_t>::max();
   /// For `simple_one_for_one`: put before each child's own arguments. Elixir:
   /// `extra_arguments`.
@@ -204,14 +205,14 @@ struct supervisor_options {
   /// supervisors: a name that another's child has is `already_started`.
   std::shared_ptr<registry> names = {};
   /// How long to wait for the end of a child on another node that was killed: a node that
-  /// hangs never tells of it. Then the child counts as lost, with
+  /// hangs never reports it. Then the child counts as lost, with
   /// `exit_reason::remote_link_unreachable`. Zero or less: not at all.
   caf::timespan kill_patience = std::chrono::seconds{5};
   /// Called with each event, inside the supervisor: it must not block and should not
   /// throw. What it throws is an `observer_failed` event for subscribers and ends
   /// nothing.
   std::function<void(const supervision_event&)> observer = {};
-  /// Told when all children have started, or why they have not. OTP:
+  /// Gets the report that all children have started, or why they have not. OTP:
   /// `proc_lib:init_ack/2`.
   start_later ready = {};
 };
@@ -310,7 +311,7 @@ struct child_down {
   bool second = false;
 };
 
-/// A start that came out, with its child, if any: killed, unless somebody takes it over.
+/// A start that came out, with its child, if any: killed, unless it is taken over.
 class outcome {
 public:
   explicit outcome(start_result how) : how_(std::move(how)) {}

@@ -16,10 +16,10 @@ namespace cafka::actors {
 class tls_context;
 using protocol::endpoint;
 
-/// Tells one connection from all others that its owner ever had.
+/// A number that no other connection of the same owner has.
 using connection_id = std::uint64_t;
 
-/// To the owner: the connection stands and takes frames.
+/// To the owner: the connection is up and takes frames.
 struct transport_up {
   /// The connection.
   connection_id id = 0;
@@ -87,7 +87,7 @@ struct transport_options {
 ///
 /// Owns socket and timers, takes no decision: it never reconnects, retries or parses.
 /// All functions may be called from any thread and never block. The owner is an actor,
-/// known by its weak address, and is told by the messages above; no message follows
+/// known by its weak address, and is sent the messages above; no message follows
 /// `close` or the destructor that has returned before it was posted.
 class transport {
 public:
@@ -122,7 +122,7 @@ public:
   transport_factory& operator=(const transport_factory&) = delete;
   virtual ~transport_factory() = default;
 
-  /// Begins to connect to `peer`; `owner` is told how it went.
+  /// Begins to connect to `peer`; `owner` is sent the result.
   virtual std::unique_ptr<transport> open(const endpoint& peer,
     const transport_options& options, caf::weak_actor_ptr owner, connection_id id) = 0;
 };

@@ -4,7 +4,7 @@
 
 namespace cafka::protocol {
 
-/// Where the reading of a partition begins: an offset, or a moment that stands for one.
+/// Where the reading of a partition begins: an offset, or a moment that is looked up.
 class start_at {
 public:
   /// At this offset; when it is out of range, as `auto_offset_reset` says.

@@ -25,7 +25,7 @@ public:
     std::size_t capacity = 0;
   };
 
-  /// `limit` in bytes; buffers that lie unused count as well as those in use.
+  /// `limit` in bytes; unused buffers count as well as those in use.
   explicit buffer_pool(std::size_t limit) : limit_(limit) {}
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
@@ -38,7 +38,7 @@ public:
   /// What `take` would round `size` up to.
   [[nodiscard]] static std::size_t rounded(std::size_t size);
 
-  /// Bytes of all its buffers, those that lie unused among them.
+  /// Bytes of all its buffers, unused ones among them.
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   /// The budget in bytes.
   [[nodiscard]] std::size_t limit() const { return limit_; }

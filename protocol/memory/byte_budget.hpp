@@ -41,8 +41,8 @@ public:
     const auto all = used();
     return limit_ - std::min(all - std::min(waiting, all), limit_);
   }
-  /// Whether anybody holds anything decompressed. If nobody does, something may be
-  /// decompressed in any case: no bytes might come back that somebody could wait for, as
+  /// Whether anything decompressed is still held. If not, something may be
+  /// decompressed in any case: no bytes might come back that could be waited for, as
   /// frames are held until all of them is read.
   [[nodiscard]] bool has_grown() const {
     return grown_.load(std::memory_order_seq_cst) > 0;

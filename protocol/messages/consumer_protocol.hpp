@@ -20,7 +20,7 @@ struct consumer_topic_partitions {
     const consumer_topic_partitions&, const consumer_topic_partitions&) = default;
 };
 
-/// What a consumer tells the leader of its group as it joins. Kafka:
+/// What a consumer sends to the leader of its group as it joins. Kafka:
 /// ConsumerProtocolSubscription.
 struct consumer_subscription {
   static constexpr std::string_view name = "ConsumerProtocolSubscription";
@@ -57,8 +57,8 @@ struct consumer_assignment {
     const consumer_assignment&, const consumer_assignment&) = default;
 };
 
-/// The bytes of `group_protocol::metadata`, in the oldest version that can tell it all,
-/// so that members of any age understand it.
+/// The bytes of `group_protocol::metadata`, in the oldest version that can express it
+/// all, so that members of any age understand it.
 ///
 /// Error `invalid_argument` for a topic's name beyond 32 KiB.
 [[nodiscard]] result<std::string> to_metadata(const consumer_subscription& subscription);

@@ -83,7 +83,7 @@ struct join_group_response {
   std::optional<std::string> protocol_name = std::string{};
   /// The id of the member that assigns.
   std::string leader;
-  /// Whether the leader need not assign anew (KIP-814).
+  /// Whether the leader need not assign again (KIP-814).
   bool skip_assignment = false;
   /// The id that the coordinator gave the member.
   std::string member_id;

@@ -14,7 +14,7 @@ struct builder_options {
   /// Bytes to take at the first record; more are taken as they are needed.
   std::size_t initial_capacity = 16 * 1024;
   /// Bytes before compression that a batch ends at. Its first record is taken whatever
-  /// its size, up to the 2 GiB that the format can tell.
+  /// its size, up to the 2 GiB that the format can express.
   std::size_t max_size = 1024 * 1024;
   /// The offset of the first record; 0 in whatever a producer sends.
   log_offset base_offset = 0;
@@ -22,7 +22,7 @@ struct builder_options {
   std::optional<timestamp> log_append_time;
 };
 
-/// What a v2 batch is told when it is sealed.
+/// What a v2 batch gets when it is sealed.
 struct seal_options {
   /// -1 for a producer that is not idempotent, as for its epoch and sequence.
   std::int64_t producer_id = -1;

@@ -34,7 +34,7 @@ inline constexpr timestamp no_timestamp{std::chrono::milliseconds{-1}};
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-/// Bytes that somebody else owns, given as bytes or as text.
+/// A view of bytes, given as bytes or as text.
 class text_or_bytes : public byte_view {
 public:
   /// No bytes.
@@ -137,8 +137,8 @@ struct record_view {
   /// The headers, in order.
   header_range headers;
 
-  /// The value as text; empty for null, which `value` tells from an empty one. It is not
-  /// checked to be UTF-8, and is valid as long as the batch's bytes are.
+  /// The value as text; empty for null, which `value` distinguishes from an empty one. It
+  /// is not checked to be UTF-8, and is valid as long as the batch's bytes are.
   [[nodiscard]] std::string_view text() const {
     return value ? as_text(*value) : std::string_view{};
   }
@@ -166,7 +166,7 @@ struct record {
   /// Without one, a producer takes the present.
   std::optional<timestamp> time = {};
 
-  /// The value as text; empty for null, which `value` tells from an empty one.
+  /// The value as text; empty for null, which `value` distinguishes from an empty one.
   [[nodiscard]] std::string_view text() const {
     return value ? std::string_view{*value} : std::string_view{};
   }

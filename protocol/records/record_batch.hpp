@@ -28,7 +28,7 @@ struct batch_info {
   timestamp_type time_type = timestamp_type::none;
   /// Whether it belongs to a transaction.
   bool transactional = false;
-  /// The records are the client's own business: see `control_marker_of`.
+  /// The records are for the client and not for its user: see `control_marker_of`.
   bool control = false;
   /// -1 when the producer was not idempotent, as are its epoch and sequence.
   std::int64_t producer_id = -1;
@@ -105,7 +105,7 @@ public:
   [[nodiscard]] const batch_info& info() const { return info_; }
 
   /// The records' bytes, decompressed: a slice of what was read, or a buffer of their
-  /// own. Views of records are valid as long as somebody holds them.
+  /// own. Views of records are valid as long as a reference to them is held.
   [[nodiscard]] const shared_bytes& payload() const { return payload_; }
 
   /// Walks the records in the order of the log. A malformed one ends the walk early; then
@@ -134,7 +134,7 @@ struct read_options {
   /// Whether checksums are compared. They guard against damage on a disk and in memory,
   /// not against malice.
   bool check_crc = true;
-  /// Bytes that one batch may decompress to, 128 MiB unless told. Kafka limits the
+  /// Bytes that one batch may decompress to, 128 MiB by default. Kafka limits the
   /// compressed size alone (`message.max.bytes`, 1 MiB unless changed).
   std::size_t max_decompressed_size = 128 * 1024 * 1024;
   /// How many times its compressed size a batch may decompress to, once that is more than

@@ -10,11 +10,11 @@ namespace cafka::protocol {
 /// The records of one partition in one Fetch response, as views on its frame.
 ///
 /// Batch headers and checksums are looked at when it is read, records only when they are
-/// walked: once. What turns out malformed then ends its batch, and is told; the walk goes
-/// on with the next batch. Walking allocates nothing and any number of threads may.
+/// walked: once. What turns out malformed then ends its batch, and is reported; the walk
+/// goes on with the next batch. Walking allocates nothing and any number of threads may.
 class record_run {
 public:
-  /// Told, in the thread that walks, of a batch whose records cannot all be read: how
+  /// Called, in the thread that walks, for a batch whose records cannot all be read: how
   /// many were left out, and why.
   using on_damage = std::function<void(std::int32_t left_out, const error& why)>;
 
@@ -106,7 +106,7 @@ public:
   error read(const shared_bytes& raw, log_offset from, std::vector<aborted_span> aborted,
     read_options options);
 
-  /// Sets what is told of a damaged batch; to be set before the first walk.
+  /// Sets what is called for a damaged batch; to be set before the first walk.
   void when_damaged(on_damage f) { on_damage_ = std::move(f); }
 
   [[nodiscard]] iterator begin() const { return iterator{*this}; }

@@ -10,7 +10,7 @@
 
 namespace cafka::protocol {
 
-/// A release of Kafka, as far as it tells which API versions a broker knows: major and
+/// A release of Kafka, as far as it decides which API versions a broker knows: major and
 /// minor, and before 1.0 a third number. What comes behind, fixes alone, is left out.
 class kafka_version {
 public:

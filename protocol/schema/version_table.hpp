@@ -10,8 +10,9 @@
 
 namespace cafka::protocol {
 
-/// Error `unsupported_api_version` for a pin that lies outside of `ours`, which no broker
-/// can mend; it names the API and that range. `who_needs`: as in `version_table::choose`.
+/// Error `unsupported_api_version` for a pin that is outside of `ours`, which no broker
+/// can change; it names the API and that range. `who_needs`: as in
+/// `version_table::choose`.
 [[nodiscard]] error check_pin(api_key key, version_range ours,
   std::optional<std::int16_t> pinned, std::string_view who_needs = {});
 

@@ -115,7 +115,7 @@ TEST_CASE("a CA that is not trusted is refused, with its name") {
     s.reason(peer.by_name(), ssl_options{}).detail, ContainsSubstring("an unknown CA"));
 }
 
-TEST_CASE("a certificate that vouches for itself is refused until it is trusted") {
+TEST_CASE("a certificate that is signed by itself is refused until it is trusted") {
   stage s;
   const auto own = self_signed();
   tls_peer peer{{.who = own}, [](tls_session& session) { session.read_frame(); }};

@@ -79,7 +79,7 @@ TEST_CASE("a list that is out of its time, another CA's, or forged is no list") 
   CHECK(s.with_list(other.revoke({}) + s.ca.revoke({})).code == error_code::none);
 }
 
-TEST_CASE("those that vouch for a certificate are looked up if that is wanted") {
+TEST_CASE("the CAs' own certificates are looked up if that is wanted") {
   stage s;
   const authority between{"between", s.ca};
   s.broker = between.issue();

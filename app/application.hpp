@@ -22,6 +22,7 @@ struct application_core;
 
 /// For `create_worker`: a worker without a name, known by its handle alone.
 struct no_name_t {};
+/// The only `no_name_t`.
 inline constexpr no_name_t no_name{};
 
 /// The options of the short form of `produce`. KafkaEx: the options of `produce/4`.

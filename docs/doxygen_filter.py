@@ -21,6 +21,13 @@ SAME_EVERYWHERE = [
     (r"using response = ", "The answer's type."),
     (r"struct api_of<", "The messages of this API."),
     (r"using request = ", "The request's type."),
+    # Operations: protocol/calls/operation.hpp says what one consists of.
+    (r"struct operation<", "How this request is made a call, and answered."),
+    (r"using reply = ", "What it is answered with."),
+    (r"static constexpr bool changes_something = ",
+     "Whether a lost answer leaves open what has happened."),
+    (r"(\[\[nodiscard\]\] )?std::unique_ptr<protocol::call> make_call\(",
+     "Makes the call which a dispatcher carries out; null where the request was answered."),
     # Containers and iterators, as the standard library has them.
     (r"using (value_type|difference_type|iterator_category|iterator_concept|reference|pointer"
      r"|rep) = ", "As in the standard library."),
@@ -37,7 +44,9 @@ SAME_EVERYWHERE = [
      "The version of Kafka's API; nothing: the newest that both sides know."),
     # What every type may have.
     (r"friend (constexpr )?(bool|auto) operator(==|<=>)\(", "Compares all members."),
-    (r"friend bool inspect\(", "For CAF's serialisation: all members, in order."),
+    (r"std::ostream& operator<<\(", "Prints it."),
+    (r"(constexpr |const )?(std::string(_view)?|char\*) to_string\(", "The name, as code spells it."),
+    (r"(friend )?bool inspect\(", "For CAF's serialisation: all members, in order."),
     (r"std::size_t operator\(\)\(.*const noexcept", "The hash."),
 ]
 RULES = [(re.compile(r"(\s*)(" + start + r")"), text) for start, text in SAME_EVERYWHERE]

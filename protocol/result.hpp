@@ -59,8 +59,10 @@ CAFKA_INSPECT_EMPTY(done)
 template <class T>
 class result;
 
+/// Whether a type is a `result`.
 template <class T>
 inline constexpr bool is_result = false;
+/// A `result` is one.
 template <class T>
 inline constexpr bool is_result<result<T>> = true;
 

@@ -67,8 +67,10 @@ private:
   Rep value_ = 0;
 };
 
+/// Whether a type is a `strong_int`.
 template <class T>
 inline constexpr bool is_strong_int = false;
+/// A `strong_int` is one.
 template <class Tag, class Rep>
 inline constexpr bool is_strong_int<strong_int<Tag, Rep>> = true;
 

@@ -195,6 +195,7 @@ void post_exit(const Dest& dest, caf::error reason) {
   post(to, caf::exit_msg{caf::actor_cast<caf::actor_addr>(to), std::move(reason)});
 }
 
+/// Sends an exit message with this reason, from no actor.
 template <class Dest>
 void post_exit(const Dest& dest, caf::exit_reason reason) {
   caf::anon_send_exit(detail::receiver(dest), reason);

@@ -37,6 +37,7 @@ constexpr version_range common(version_range a, version_range b) {
 /// The range in words: `3 to 13`, `0 only`, `none`.
 [[nodiscard]] std::string to_string(version_range range);
 
+/// Stands for all later versions.
 inline constexpr std::int16_t newest_version = std::numeric_limits<std::int16_t>::max();
 
 /// What a description says about a field beside its name and type.

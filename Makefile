@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 CAFKA := build/release/bin/cafka
 
-.PHONY: help demo check test soak bench format tidy clean
+.PHONY: help demo check test soak bench docs format tidy clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,6 +28,10 @@ bench: ## Measure, and print the tables
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS)
 	@bench/run
+
+docs: ## Make the API documentation, in build/docs/html
+	@scripts/bootstrap docs
+	@cmake -P cmake/cafka_docs.cmake
 
 format: ## Format all sources
 	@scripts/bootstrap clang

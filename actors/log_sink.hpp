@@ -17,7 +17,7 @@ using protocol::log_level;
 /// application makes one; all its actors share it. Any thread.
 class log_sink {
 public:
-  /// Takes one line: its level, the part that tells it (`worker`, `producer`, `consumer`,
+  /// Takes one line: its level, the part that logs it (`worker`, `producer`, `consumer`,
   /// `stream`, `supervisor`), that one's name, and the text.
   using writer = std::function<void(log_level level, std::string_view component,
     std::string_view name, std::string_view text)>;

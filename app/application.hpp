@@ -22,18 +22,26 @@ struct application_core;
 
 /// For `create_worker`: a worker without a name, known by its handle alone.
 struct no_name_t {};
+/// The only `no_name_t`.
 inline constexpr no_name_t no_name{};
 
-/// What the short form of `produce` can be told. KafkaEx: the options of `produce/4`.
+/// The options of the short form of `produce`. KafkaEx: the options of `produce/4`.
 struct produce_options {
+  /// The record's key; nothing: none.
   std::optional<std::string> key = {};
+  /// The record's headers.
   std::vector<record::header> headers = {};
+  /// The record's time; nothing: the present.
   std::optional<cafka::timestamp> timestamp = {};
+  /// As `produce::required_acks`.
   std::int16_t required_acks = -1;
+  /// As `produce::timeout`.
   milliseconds timeout{0};
+  /// As `produce::compression`.
   codec compression = codec::none;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
+  /// The worker that is asked; empty: the default worker.
   worker_ref worker = {};
 };
 
@@ -75,7 +83,7 @@ public:
   ///
   /// With a `deadline` it waits that long for a broker that may come up. Without one it
   /// waits for `request_timeout` at most, and gives up earlier once each address has
-  /// failed in a way that waiting does not mend: the connection or its TLS was refused,
+  /// failed in a way that waiting does not help: the connection or its TLS was refused,
   /// or the name cannot be resolved. It never waits for brokers that want a login.
   ///
   /// Errors: `already_started` when the name is taken; `invalid_argument`, also for files
@@ -85,8 +93,8 @@ public:
   result<worker_actor> create_worker(
     const std::string& name, const worker_init& init = {}, milliseconds deadline = {});
 
-  /// The same for a worker without a name: it is restarted like others, but nobody finds
-  /// its next incarnation. KafkaEx: `create_worker(:no_name)`.
+  /// The same for a worker without a name: it is restarted like others, but its
+  /// next incarnation cannot be found. KafkaEx: `create_worker(:no_name)`.
   result<worker_actor> create_worker(
     no_name_t, const worker_init& init = {}, milliseconds deadline = {});
 

@@ -81,7 +81,7 @@ struct application_health {
     return escalated;
   }
 
-  /// What may have become of a worker that is not there; empty: nothing is known.
+  /// Why a worker is not there; empty: not known.
   std::string why_no_worker() {
     const std::lock_guard guard{mutex};
     return workers_escalated.empty()
@@ -136,7 +136,7 @@ struct application_core {
   std::mutex linked_mutex;
   std::vector<caf::weak_actor_ptr> linked;
 
-  /// Notes an actor outside the tree; it ends with the application all the same.
+  /// Notes an actor outside the tree; it ends with the application nevertheless.
   void add_linked(const caf::strong_actor_ptr& who) {
     const std::lock_guard guard{linked_mutex};
     std::erase_if(

@@ -18,6 +18,7 @@ namespace cafka {
 struct start_worker {
   /// Empty: a worker without a name, known by its handle alone.
   std::string name = {};
+  /// How it differs from the application's settings.
   worker_init init = {};
   /// Zero: `request_timeout`, or earlier once each address has refused for good.
   milliseconds deadline{0};
@@ -26,6 +27,7 @@ struct start_worker {
 /// Asks an application's actor to end a worker for good: `application::stop_worker` for
 /// actors, with its errors. It stays in its process.
 struct stop_worker {
+  /// The worker, by name or handle.
   worker_ref worker = {};
   /// Zero: `request_timeout`.
   milliseconds deadline{0};

@@ -69,7 +69,7 @@ public:
     } catch (...) {
       if (!told_->exchange(true))
         write_to(*logger(), log_level::error, "log", {},
-          "on_log has thrown, and what it throws is not told again: "
+          "on_log has thrown; this is not reported again: "
             + reason_of(std::current_exception()));
       throw;
     }
@@ -141,7 +141,8 @@ void warn_of_verification(actors::log_sink& log, const std::string& component,
   case ssl_verify::verify_chain:
     return log.write(log_level::warning, component, name,
       "takes a broker's certificate for whatever host it is (ssl_options.verify = "
-      "verify_chain): whoever has one from the same CA can stand in for a broker");
+      "verify_chain): a server with any certificate from the same CA can pretend to be a "
+      "broker");
   case ssl_verify::verify_none:
     return log.write(log_level::warning, component, name,
       "does not check brokers' certificates (ssl_options.verify = verify_none): whoever "

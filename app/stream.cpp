@@ -19,7 +19,7 @@ constexpr milliseconds grace{2'000};
 
 const error cancelled{error_code::closed, "the stream was cancelled"};
 
-/// What became of an iteration, and of its last commit.
+/// The result of an iteration, and of its last commit.
 error outcome_of(error outcome, const error& commit) {
   if (!commit)
     return outcome;
@@ -116,7 +116,8 @@ private:
     if (!asked_about_ && outcome_ && outcome_.code != error_code::closed)
       starter_->log().write(log_level::error, "stream",
         topic_ + '/' + std::to_string(partition_.value()),
-        "ended with " + to_string(outcome_) + ", and nobody asked");
+        "ended with " + to_string(outcome_)
+          + ", and the program did not ask for `outcome()`");
   }
 
   const std::shared_ptr<stream_starter> starter_;
@@ -212,7 +213,7 @@ private:
 
   void next_batch() {
     done_before_ = current_.batch->next_offset();
-    // Whoever has a copy of a record keeps the batch; nobody else does.
+    // A copy of a record keeps the batch alive; nothing else does.
     current_ = {};
     at_ = end_ = {};
     report(1);

@@ -16,8 +16,11 @@ namespace cafka {
 
 /// Pins for what a stream asks; see `api_version` of a request.
 struct stream_api_versions {
+  /// The version of Fetch.
   std::optional<std::int16_t> fetch = {};
+  /// The version of OffsetFetch.
   std::optional<std::int16_t> offset_fetch = {};
+  /// The version of OffsetCommit.
   std::optional<std::int16_t> offset_commit = {};
 };
 
@@ -27,7 +30,7 @@ struct stream_options {
   bool no_wait_at_logend = false;
   /// Whom it asks; by name it follows the worker through restarts.
   worker_ref worker = {};
-  /// The group it starts and commits for; unless it is told, the worker's, if that one
+  /// The group it starts and commits for; by default the worker's, if that one
   /// has a group.
   consumer_group_setting consumer_group = {};
   /// Where it starts; nothing: as `time` says, or where the group goes on. Without a
@@ -44,6 +47,7 @@ struct stream_options {
   /// How long the broker may wait for `min_bytes` at the log's end. Until then other
   /// fetches of the same worker wait behind it, if they are for the same broker.
   milliseconds wait_time{100};
+  /// Bytes that must be there before the broker answers early.
   std::int32_t min_bytes = 1;
   /// Most bytes of a batch as it is stored; twice as many are in memory at most, one
   /// being read and one fetched ahead, and what they decompress to: see
@@ -51,7 +55,9 @@ struct stream_options {
   std::int32_t max_bytes = 1'000'000;
   /// As `fetch::max_decompressed_bytes`: more ends the stream.
   std::optional<std::uint64_t> max_decompressed_bytes = {};
+  /// As `fetch::max_decompression_ratio`: more ends the stream.
   std::optional<std::uint64_t> max_decompression_ratio = {};
+  /// What is read of transactions.
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Where to start without an offset, see there, and where to go on when the offset is
   /// out of range; with `none` that is the end, an error. Nothing: the application's.
@@ -67,7 +73,7 @@ class stream_starter;
 /// A record of a stream: views that stay valid as long as it, or a copy of it, lives.
 ///
 /// Copying one costs a reference count. `to_record` makes a copy that owns its bytes and
-/// lets go of the batch around it.
+/// releases the batch around it.
 struct stream_record : protocol::record_view {
   /// Keeps what the views point to.
   std::shared_ptr<const protocol::fetched_records> batch;
@@ -81,17 +87,17 @@ struct stream_record : protocol::record_view {
 ///     if (auto ended = records.outcome(); !ended)
 ///       complain(ended.error());
 ///
-/// It is a view, a cheap handle that is copied freely. Every iteration starts anew from
+/// It is a view, a cheap handle that is copied freely. Every iteration starts again from
 /// the same place, found out by the first one. Records are read in the thread that
 /// iterates, which must not be an actor's; it blocks while it waits for them, at the
-/// log's end for ever unless `no_wait_at_logend` says otherwise or somebody calls
+/// log's end forever unless `no_wait_at_logend` says otherwise or a thread calls
 /// `cancel`. `take(n)` does not wait for a record behind the last one it takes.
 ///
-/// An iteration does not throw: it ends, and `outcome` says why. An error that nobody
-/// asks about is logged when the last handle goes.
+/// An iteration does not throw: it ends, and `outcome` says why. An error that the
+/// program does not ask about is logged when the last handle goes.
 ///
 /// A record has been handed over when the iteration moves on from it: one that is left
-/// with `break` in its midst has not. Commits, for a group, lie behind a record that was
+/// with `break` within it has not. Commits, for a group, are behind a record that was
 /// handed over, so each record is seen at least once; they are made by the application's
 /// `commit_interval` and `commit_threshold`, and at the end of the iteration, which waits
 /// for it. A failed commit does not stop the records: it is tried again, and the outcome

@@ -15,9 +15,12 @@ namespace cafka {
 class worker_ref {
 public:
   worker_ref() = default;
+  /// By name: it follows the worker through restarts.
   worker_ref(const char* name) : name_(name) {}
+  /// By name, likewise.
   worker_ref(std::string name) : name_(std::move(name)) {}
   worker_ref(std::nullptr_t) = delete;
+  /// By handle: this incarnation of the worker alone.
   worker_ref(worker_actor handle) : handle_(std::move(handle)) {}
 
   /// Empty for the default worker and for a handle.

@@ -101,7 +101,7 @@ private:
   supervisor_actor handle_;
 };
 
-/// Children of an actor that knows nothing of names, specifications and limits.
+/// Children of an actor without names, specifications and limits.
 class plain {
 public:
   explicit plain(caf::actor_system& sys)

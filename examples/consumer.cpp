@@ -77,7 +77,7 @@ int main(int argc, char** argv) {
                 << '\n';
     for (const auto& batch : got->batches) {
       for (const auto& record : batch) { // Views: nothing is copied.
-        bytes += record.value ? record.value->size() : 0;
+        bytes += record.text().size();
         if (record.offset.value() % 1'000 == 0)
           kept.push_back(record.copy()); // This one outlives the batch.
       }
@@ -94,8 +94,8 @@ int main(int argc, char** argv) {
   const auto last = consumer->poll(10s);
   if (!last || last->records() != 1)
     return 1;
-  std::cout << "the last one of partition 0: "
-            << cafka::protocol::as_text(*last->batches[0].begin()->value) << '\n';
+  std::cout << "the last one of partition 0: " << last->batches[0].begin()->text()
+            << '\n';
 
   const auto closed = consumer->close(10s);
   return closed ? 0 : 1;

@@ -1,4 +1,4 @@
-// Sends a stream of records from two threads and tells what became of them.
+// Sends a stream of records from two threads and prints how many were written.
 //
 //   CAFKA_KAFKA=localhost:9092 example_producer [topic]
 
@@ -61,10 +61,7 @@ int main(int argc, char** argv) {
       for (int i = 0; i != 50'000; ++i) {
         // What has the same key goes to the same partition, in this order.
         const auto key = "sensor-" + std::to_string(t) + '-' + std::to_string(i % 10);
-        const auto value = std::to_string(i);
-        const auto sent = producer->send(to,
-          {.key = cafka::protocol::as_bytes(key),
-            .value = cafka::protocol::as_bytes(value)});
+        const auto sent = producer->send(to, {.key = key, .value = std::to_string(i)});
         if (!sent) {
           const std::lock_guard guard{output};
           std::cerr << "not taken: " << to_string(sent.status) << '\n';

@@ -9,8 +9,8 @@
 //
 //   example_remote --ask=PORT
 //
-// CAF does not encrypt what the two say, and whoever reaches the port may use the worker:
-// the port is bound to loopback here.
+// CAF does not encrypt what the two say, and anyone who reaches the port may use the
+// worker: the port is bound to loopback here.
 
 #include <cafka/cafka.hpp>
 #include <cafka/supervision/caf_compat.hpp>

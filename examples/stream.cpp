@@ -18,10 +18,6 @@ namespace {
 
 const std::string topic = "example-stream";
 
-std::string_view text(const cafka::protocol::record_view& record) {
-  return cafka::protocol::as_text(record.value.value_or(cafka::protocol::byte_view{}));
-}
-
 /// Writes ten records; says where the first one is.
 cafka::result<cafka::log_offset> write_some(cafka::application& kafka) {
   cafka::produce batch;
@@ -45,14 +41,14 @@ cafka::result<cafka::done> read_as_range(
   const auto records = kafka.stream(topic, 0, {.offset = first});
   cafka::log_offset next = first;
   for (const auto& r : records) {
-    std::cout << "range: " << text(r) << '\n';
+    std::cout << "range: " << r.text() << '\n';
     next = r.offset + 1;
     if (next == first + 2)
       break;
   }
   // The same stream yields the same records; this one goes on behind them.
   for (const auto& r : records.from(next)) {
-    std::cout << "from there: " << text(r) << '\n';
+    std::cout << "from there: " << r.text() << '\n';
     break;
   }
 
@@ -60,7 +56,7 @@ cafka::result<cafka::done> read_as_range(
   const auto rest = kafka.stream(topic, 0, {.no_wait_at_logend = true, .offset = next});
   std::size_t bytes = 0;
   for (const auto& r : rest)
-    bytes += text(r).size();
+    bytes += r.text().size();
   std::cout << "the rest has " << bytes << " bytes\n";
   // An iteration does not throw: it ends, and this says why.
   return rest.outcome();
@@ -74,7 +70,7 @@ caf::behavior counting(caf::event_based_actor* self, caf::actor maker) {
   return {
     [=](const cafka::stream_batch& batch) {
       for (const auto& r : batch.records) {
-        std::cout << "actor: " << text(r) << '\n';
+        std::cout << "actor: " << r.text() << '\n';
         ++*count;
       }
       // One batch more; all of this one is dealt with, and may be committed.

@@ -69,7 +69,7 @@ cafka::result<std::set<std::string>> fetch_all(
     // Views on the frame that came in: valid as long as `found` lives.
     for (const auto& record : found->records) {
       if (record.value)
-        values.emplace(cafka::protocol::as_text(*record.value));
+        values.emplace(record.text());
     }
     offset = found->records.next_offset();
   }

@@ -14,7 +14,9 @@ namespace cafka::protocol {
 
 /// Where a broker listens.
 struct endpoint {
+  /// The host's name or address.
   std::string host;
+  /// The port.
   std::uint16_t port = 9092;
 
   friend auto operator<=>(const endpoint&, const endpoint&) = default;
@@ -35,7 +37,7 @@ std::ostream& operator<<(std::ostream& out, const endpoint& e);
 /// error.
 [[nodiscard]] result<std::vector<endpoint>> parse_endpoints(std::string_view text);
 
-/// An address as a broker tells it.
+/// An address as a broker sends it.
 ///
 /// Error `malformed_response` for a host that is empty, longer than 255 bytes or has
 /// control characters, and for a port outside 1 to 65535; it says which.

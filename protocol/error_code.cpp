@@ -77,7 +77,8 @@ constexpr error_info table[] = {
   {error_code::network_exception, "NETWORK_EXCEPTION", true, remedy::refresh_metadata,
     "A connection within the cluster ended before the answer came."},
   {error_code::coordinator_load_in_progress, "COORDINATOR_LOAD_IN_PROGRESS", true,
-    remedy::retry, "The coordinator is still reading its state and serves nobody yet."},
+    remedy::retry,
+    "The coordinator is still reading its state and serves no client yet."},
   {error_code::coordinator_not_available, "COORDINATOR_NOT_AVAILABLE", true,
     remedy::find_coordinator, "No broker acts as coordinator at the moment."},
   {error_code::not_coordinator, "NOT_COORDINATOR", true, remedy::find_coordinator,
@@ -91,7 +92,8 @@ constexpr error_info table[] = {
     "Fewer replicas are in sync than the topic demands; nothing was written."},
   {error_code::not_enough_replicas_after_append, "NOT_ENOUGH_REPLICAS_AFTER_APPEND", true,
     remedy::retry,
-    "The records were written, but fewer replicas than demanded were in sync by then."},
+    "The records were written, but fewer replicas than demanded were in sync "
+    "afterwards."},
   {error_code::invalid_required_acks, "INVALID_REQUIRED_ACKS", false, remedy::fix_request,
     "acks is none of -1, 0 and 1."},
   {error_code::illegal_generation, "ILLEGAL_GENERATION", false, remedy::rejoin_group,
@@ -218,7 +220,7 @@ constexpr error_info table[] = {
   {error_code::unsupported_compression_type, "UNSUPPORTED_COMPRESSION_TYPE", false,
     remedy::renegotiate, "The version of the request cannot carry this compression."},
   {error_code::stale_broker_epoch, "STALE_BROKER_EPOCH", false, remedy::give_up,
-    "A broker sent a request on behalf of an earlier life of its own."},
+    "A broker sent a request under an epoch from before its restart."},
   {error_code::offset_not_available, "OFFSET_NOT_AVAILABLE", true, remedy::retry,
     "A new leader does not know the end of its log for certain yet."},
   {error_code::member_id_required, "MEMBER_ID_REQUIRED", false, remedy::rejoin_group,
@@ -272,7 +274,7 @@ constexpr error_info table[] = {
     remedy::give_up, "No broker is registered under this id."},
   {error_code::inconsistent_topic_id, "INCONSISTENT_TOPIC_ID", true,
     remedy::refresh_metadata,
-    "The log belongs to a topic of another id: the topic was deleted and created anew."},
+    "The log belongs to a topic of another id: the topic was deleted and recreated."},
   {error_code::inconsistent_cluster_id, "INCONSISTENT_CLUSTER_ID", false, remedy::give_up,
     "The broker belongs to another cluster."},
   {error_code::transactional_id_not_found, "TRANSACTIONAL_ID_NOT_FOUND", false,
@@ -287,7 +289,7 @@ constexpr error_info table[] = {
     remedy::reset_offset,
     "The offset is no longer on the broker's own disk but in tiered storage."},
   {error_code::fenced_member_epoch, "FENCED_MEMBER_EPOCH", false, remedy::rejoin_group,
-    "The coordinator has shut this member out; it must let go of its partitions and join "
+    "The coordinator has shut this member out; it must give up its partitions and join "
     "again."},
   {error_code::unreleased_instance_id, "UNRELEASED_INSTANCE_ID", false, remedy::retry,
     "Another member still holds this group instance id and has to leave first."},
@@ -329,7 +331,8 @@ constexpr error_info table[] = {
   {error_code::invalid_regular_expression, "INVALID_REGULAR_EXPRESSION", false,
     remedy::fix_request, "The regular expression cannot be understood."},
   {error_code::rebootstrap_required, "REBOOTSTRAP_REQUIRED", false, remedy::rebootstrap,
-    "The client's picture of the cluster is too old to mend; it has to start from its "
+    "The client's metadata of the cluster are too old to be updated; it has to start "
+    "from its "
     "bootstrap list."},
   {error_code::streams_invalid_topology, "STREAMS_INVALID_TOPOLOGY", false,
     remedy::fix_request, "The streams topology is not valid."},

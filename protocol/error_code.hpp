@@ -187,12 +187,16 @@ enum class remedy : std::uint8_t {
 
 /// One row of the table of errors.
 struct error_info {
+  /// The code.
   error_code code;
+  /// Its name, as Kafka spells it.
   std::string_view name;
   /// Whether the same request may succeed later: in Kafka's Java client a
   /// `RetriableException`.
   bool retriable;
+  /// What a client does about it.
   remedy what_to_do;
+  /// The meaning in a sentence.
   std::string_view text;
 };
 

@@ -6,15 +6,16 @@
 
 namespace cafka::protocol {
 
-/// How much a line of the log matters; docs/logging.md has what is told at which level.
+/// How much a line of the log matters; docs/logging.md says what is logged at which
+/// level.
 enum class log_level : std::uint8_t {
   trace,    ///< Each request.
   debug,    ///< Each connection, and what supervisors do day by day.
-  info,     ///< What has changed, or is over, and needs nobody.
+  info,     ///< What has changed, or is over, and needs no action.
   warning,  ///< What is wrong and may pass by itself.
   error,    ///< What has failed for good.
   critical, ///< The client cannot go on.
-  off,      ///< Above all lines: nothing is told.
+  off,      ///< Above all lines: nothing is logged.
 };
 
 /// `trace`, `debug`, `info`, `warning`, `error`, `critical`, `off`.

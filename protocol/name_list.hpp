@@ -18,8 +18,11 @@ public:
   /// One name within braces.
   class name {
   public:
+    /// A text.
     name(const char* text) : text_(text) {}
+    /// A text.
     name(std::string text) : text_(std::move(text)) {}
+    /// A text.
     name(std::string_view text) : text_(text) {}
     name(std::nullptr_t) = delete;
 
@@ -29,8 +32,10 @@ public:
   };
 
   name_list() = default;
+  /// The names, in order.
   name_list(std::vector<std::string> names)
     : std::vector<std::string>(std::move(names)) {}
+  /// The names, in order.
   name_list(std::initializer_list<name> names) {
     reserve(names.size());
     for (const auto& each : names)

@@ -15,6 +15,7 @@ namespace cafka::protocol {
 
 /// What went wrong: a code to act on and words for a person.
 struct error {
+  /// `none` where nothing went wrong.
   error_code code = error_code::none;
   /// What it was about: a topic, a broker, a limit. May be empty.
   std::string detail;
@@ -34,8 +35,10 @@ std::ostream& operator<<(std::ostream& out, const error& e);
 /// Thrown by `result::value`: its words are the error's.
 class bad_result : public std::runtime_error {
 public:
+  /// From the error of the result.
   explicit bad_result(protocol::error why);
 
+  /// The error of the result.
   [[nodiscard]] const protocol::error& error() const { return why_; }
 
 private:
@@ -56,8 +59,10 @@ CAFKA_INSPECT_EMPTY(done)
 template <class T>
 class result;
 
+/// Whether a type is a `result`.
 template <class T>
 inline constexpr bool is_result = false;
+/// A `result` is one.
 template <class T>
 inline constexpr bool is_result<result<T>> = true;
 
@@ -67,28 +72,39 @@ class [[nodiscard]] result {
 public:
   using value_type = T;
 
-  /// Holds an error `unknown_server_error`: a reply that nobody filled in.
+  /// Holds an error `unknown_server_error`: a reply that was not filled in.
   result() : content_(protocol::error{error_code::unknown_server_error, {}}) {}
+  /// Holds a value or an error.
   result(T value) : content_(std::move(value)) {}
+  /// Holds a value or an error.
   result(protocol::error e) : content_(std::move(e)) {}
+  /// Holds a value or an error.
   result(error_code code, std::string detail = {})
     : content_(protocol::error{code, std::move(detail)}) {}
 
+  /// Whether there is a value.
   [[nodiscard]] bool has_value() const { return content_.index() == 0; }
+  /// Whether there is a value.
   explicit operator bool() const { return has_value(); }
 
   /// The value. Without one, the program ends with the error's words on standard error:
   /// ask `has_value` first, or use `value`.
   [[nodiscard]] T& operator*() & { return held(*this); }
+  /// The value; without one, the program ends with the error's words.
   [[nodiscard]] const T& operator*() const& { return held(*this); }
+  /// The value; without one, the program ends with the error's words.
   [[nodiscard]] T&& operator*() && { return std::move(held(*this)); }
+  /// The value; without one, the program ends with the error's words.
   [[nodiscard]] T* operator->() { return &held(*this); }
+  /// The value; without one, the program ends with the error's words.
   [[nodiscard]] const T* operator->() const { return &held(*this); }
 
   /// The value; throws `bad_result` without one.
-  [[nodiscard]] T& value() & { return checked(*this); }
-  [[nodiscard]] const T& value() const& { return checked(*this); }
-  [[nodiscard]] T&& value() && { return std::move(checked(*this)); }
+  T& value() & { return checked(*this); }
+  /// The value; throws `bad_result` without one.
+  const T& value() const& { return checked(*this); }
+  /// The value; throws `bad_result` without one.
+  T&& value() && { return std::move(checked(*this)); }
 
   /// The error; without one, an error with code `none`.
   [[nodiscard]] protocol::error error() const {
@@ -102,6 +118,7 @@ public:
     return has_value() ? std::get<0>(content_)
                        : static_cast<T>(std::forward<U>(otherwise));
   }
+  /// The value, or `otherwise` where there is none.
   template <class U>
   [[nodiscard]] T value_or(U&& otherwise) && {
     return has_value() ? std::get<0>(std::move(content_))
@@ -114,6 +131,7 @@ public:
   auto and_then(F&& f) const& {
     return chained(*this, std::forward<F>(f));
   }
+  /// As above, moving the value.
   template <class F>
   auto and_then(F&& f) && {
     return chained(std::move(*this), std::forward<F>(f));
@@ -125,6 +143,7 @@ public:
   auto transform(F&& f) const& {
     return transformed(*this, std::forward<F>(f));
   }
+  /// As above, moving the value.
   template <class F>
   auto transform(F&& f) && {
     return transformed(std::move(*this), std::forward<F>(f));

@@ -7,8 +7,8 @@
 
 namespace cafka::protocol {
 
-/// A password, or another text that nobody may see. Its memory is overwritten when it is
-/// destroyed, changed or moved from.
+/// A password, or another text that must not be shown. Its memory is overwritten when it
+/// is destroyed, changed or moved from.
 ///
 /// Nothing prints it: `to_string`, and each inspector that writes for people, show
 /// `<redacted>`, or nothing when it is empty; it has no stream operator and no formatter.
@@ -16,15 +16,22 @@ namespace cafka::protocol {
 class secret {
 public:
   secret() = default;
+  /// Copies the text.
   secret(const char* text) : secret(std::string_view{text}) {}
+  /// Copies the text.
   secret(const std::string& text) : secret(std::string_view{text}) {}
   /// Overwrites the text that it was made of.
   secret(std::string&& text);
+  /// Copies the text.
   explicit secret(std::string_view text) : text_(text.begin(), text.end()) {}
 
+  /// Copies the text.
   secret(const secret&) = default;
+  /// Takes over the text; `other` is empty afterwards.
   secret(secret&& other) noexcept : text_(std::exchange(other.text_, {})) {}
+  /// Copies the text; the old one is overwritten first.
   secret& operator=(const secret& other);
+  /// Takes over the text; the old one is overwritten first.
   secret& operator=(secret&& other) noexcept;
   ~secret() { clear(); }
 

@@ -10,7 +10,7 @@
 
 namespace cafka::protocol {
 
-/// Bytes that somebody else owns.
+/// A view of bytes: it does not own them.
 using byte_view = std::span<const std::byte>;
 
 /// Timestamps on the wire: milliseconds since the Unix epoch, UTC.
@@ -30,22 +30,28 @@ public:
   using rep = Rep;
 
   constexpr strong_int() = default;
+  /// The integer with this meaning.
   constexpr strong_int(Rep value) : value_(value) {}
 
+  /// The plain integer.
   [[nodiscard]] constexpr Rep value() const { return value_; }
 
   friend constexpr auto operator<=>(strong_int, strong_int) = default;
+  /// The sum, with the same meaning.
   friend constexpr strong_int operator+(strong_int a, Rep b) {
     return {static_cast<Rep>(a.value_ + b)};
   }
+  /// The distance, a plain integer.
   friend constexpr Rep operator-(strong_int a, strong_int b) {
     return static_cast<Rep>(a.value_ - b.value_);
   }
+  /// Adds one.
   constexpr strong_int& operator++() {
     ++value_;
     return *this;
   }
 
+  /// Prints the plain integer.
   template <class Traits>
   friend std::basic_ostream<char, Traits>& operator<<(
     std::basic_ostream<char, Traits>& out, strong_int x) {
@@ -61,8 +67,10 @@ private:
   Rep value_ = 0;
 };
 
+/// Whether a type is a `strong_int`.
 template <class T>
 inline constexpr bool is_strong_int = false;
+/// A `strong_int` is one.
 template <class Tag, class Rep>
 inline constexpr bool is_strong_int<strong_int<Tag, Rep>> = true;
 

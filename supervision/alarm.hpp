@@ -13,6 +13,7 @@ namespace cafka::supervision {
 /// From an `actor_alarm` to its actor: the time may have come. `number`: which setting of the
 /// alarm this is about.
 struct alarm_rings {
+  /// Which setting of the alarm it belongs to.
   std::uint64_t number = 0;
 };
 
@@ -22,10 +23,11 @@ CAFKA_STAYS_HERE(alarm_rings)
 ///
 /// It is set to the next moment at which the actor has something to do. Setting it
 /// earlier replaces it; setting it later does nothing, so it may ring early, and the
-/// actor sets it anew. Whatever is set, one message at most is not stale: messages never
+/// actor sets it again. Whatever is set, one message at most is not stale: messages never
 /// multiply.
 class actor_alarm {
 public:
+  /// The time of a steady clock.
   using time_point = std::chrono::steady_clock::time_point;
 
   /// Rings at `at`, or earlier if it is set to an earlier moment already;

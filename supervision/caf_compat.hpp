@@ -133,10 +133,13 @@ auto ask(const Self& self, const Dest& dest, caf::timespan timeout, Ts&&... xs) 
 #endif
 }
 
-/// A message and whoever waits for its answer, to be passed on by another actor.
+/// A message and the actor that waits for its answer, to be passed on by another actor.
 struct envelope {
+  /// The actor that sent the message.
   caf::strong_actor_ptr sender;
+  /// The message's id, with its priority and kind.
   caf::message_id id;
+  /// The message.
   caf::message content;
 
   /// Passes it on: the receiver answers the sender itself. A null or dead one has CAF
@@ -166,7 +169,7 @@ private:
 };
 
 /// Hands every message that `self`'s behavior does not know to `handler`, as an envelope;
-/// who sent it is answered by whoever the envelope goes to.
+/// the sender is answered by the actor that the envelope goes to.
 template <class Self, class F>
 void pass_on(const Self& self, F handler) {
   self->set_default_handler(
@@ -192,6 +195,7 @@ void post_exit(const Dest& dest, caf::error reason) {
   post(to, caf::exit_msg{caf::actor_cast<caf::actor_addr>(to), std::move(reason)});
 }
 
+/// Sends an exit message with this reason, from no actor.
 template <class Dest>
 void post_exit(const Dest& dest, caf::exit_reason reason) {
   caf::anon_send_exit(detail::receiver(dest), reason);

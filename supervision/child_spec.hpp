@@ -40,8 +40,10 @@ public:
   /// OTP's default for workers: five seconds.
   constexpr shutdown() noexcept : time_(std::chrono::seconds{5}) {}
 
+  /// Whether the child is killed at once.
   constexpr bool is_brutal_kill() const noexcept { return time_ == caf::timespan::min(); }
 
+  /// Whether the child may take any time.
   constexpr bool is_infinity() const noexcept { return time_ == caf::timespan::max(); }
 
   /// The time given; `caf::timespan::max()` for infinity, `caf::timespan::min()` for
@@ -90,12 +92,15 @@ struct child_spec {
   /// Unique among the children of a supervisor; must not be empty. A
   /// `simple_one_for_one` supervisor ignores it, as Elixir's DynamicSupervisor does.
   std::string id = {};
+  /// Starts the child, at first and at each restart.
   start_function start = {};
+  /// When the child is restarted.
   restart_type restart = restart_type::permanent;
   /// Not for `one_for_all` and `rest_for_one`, whose restarts are those of a group.
   supervision::restart_delay restart_delay = {};
   /// Nothing: five seconds for a worker, infinity for a supervisor.
   std::optional<supervision::shutdown> shutdown = {};
+  /// Whether the child is a supervisor.
   child_type type = child_type::worker;
   /// Whether its end, other than by its supervisor, matters to `auto_shutdown`. Not for
   /// permanent children, and not where `auto_shutdown` is `never`.

@@ -58,8 +58,8 @@ CAFKA_INSPECT_ENUM(errc, already_started, killed)
 ///
 /// No reason: normal. `exit_reason::user_shutdown` and `errc::shutdown`: shutdown.
 /// `exit_reason::kill` and `errc::killed`: killed. Everything else, among it what CAF
-/// makes of an exception, a lost connection to another node and an actor nobody referred
-/// to any more: error.
+/// makes of an exception, a lost connection to another node and an actor whose last
+/// reference is gone: error.
 exit_class classify(const caf::error& reason);
 
 /// The child that is in the way, from an `errc::already_started`; null if there is none.

@@ -25,7 +25,7 @@ enum class event_kind : std::uint8_t {
   stopped,        ///< the supervisor ends and has no child left
   ignored,        ///< a start function wanted no child; the specification may stay
   auto_shutdown,  ///< a significant child ended, and so the supervisor ends
-  /// The observer threw, which ends nothing: `reason` says what. It is told to
+  /// The observer threw, which ends nothing: `reason` says what. It is reported to
   /// subscribers.
   observer_failed,
 };
@@ -38,22 +38,26 @@ enum class child_state : std::uint8_t {
   starting,    ///< its start function was called and has not come to an end
   running,     ///< runs
   restarting,  ///< a restart failed, and will be tried again. OTP: `restarting`
-  terminating, ///< was told to end, and has not yet
+  terminating, ///< was asked to end, and has not yet
 };
 
 const char* to_string(child_state) noexcept;
 
 /// A report of one thing that happened.
 struct supervision_event {
+  /// What has happened.
   event_kind kind = event_kind::started;
+  /// The name of the supervisor.
   std::string supervisor;
   /// Its id, or the name of a child that has none. Empty when the event concerns the
   /// supervisor itself.
   std::string child;
   /// The incarnation concerned, running or ended; null when there is none.
   caf::strong_actor_ptr handle;
+  /// Why; empty where nothing has failed.
   caf::error reason;
   std::uint64_t restarts = 0; ///< within the window, this one included
+  /// The intensity's `max_restarts`.
   std::uint64_t max_restarts = 0;
 };
 

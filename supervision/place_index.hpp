@@ -15,14 +15,18 @@ namespace cafka::supervision {
 ///
 /// It knows only numbers: a tag made of each name and a place; what is there the caller
 /// compares. Neither looking up nor growing touches what is kept, as a table of nodes
-/// does, which is out of the cache by then once there are many.
+/// does, which is out of the cache once there are many.
 class place_index {
 public:
+  /// A number that the caller chose.
   using place = std::uint32_t;
+  /// A short hash of a name.
   using tag = std::uint32_t;
 
+  /// No place.
   static constexpr place nowhere = std::numeric_limits<place>::max();
 
+  /// The tag of a name.
   static tag tag_of(std::string_view name) {
     return static_cast<tag>(std::hash<std::string_view>{}(name));
   }
@@ -72,6 +76,7 @@ public:
     return true;
   }
 
+  /// How many places are in it.
   [[nodiscard]] std::size_t size() const { return size_; }
 
 private:

@@ -30,7 +30,7 @@ public:
   proxy_state(const proxy_state&) = delete;
   proxy_state& operator=(const proxy_state&) = delete;
 
-  // Whoever still waits is told, as CAF tells whoever is in a mailbox.
+  // Those who still wait are told, as CAF answers what is in a mailbox.
   ~proxy_state() {
     for (auto& e : waiting_)
       std::move(e).refuse(caf::make_error(caf::sec::request_receiver_down));

@@ -27,11 +27,14 @@ namespace cafka::supervision {
 /// yields its successor.
 class registry {
 public:
+  /// The clock of deadlines.
   using clock = std::chrono::steady_clock;
+  /// Is called with the actor behind a name.
   using waiter = std::function<void(caf::strong_actor_ptr)>;
-  /// Where a name is kept, for whoever added it: a restart need not look for it.
+  /// Where a name is kept, for its owner: a restart need not look for it.
   using place = place_index::place;
 
+  /// No place.
   static constexpr place nowhere = place_index::nowhere;
 
   registry() = default;
@@ -45,7 +48,7 @@ public:
   /// Puts another incarnation (null: none for now) behind a name that was added.
   void replace(place where, caf::strong_actor_ptr current);
 
-  /// Forgets a name that was added; whoever waits for it is told.
+  /// Forgets a name that was added; those who wait for it are notified.
   void remove(place where);
 
   /// The current incarnation; null if the name is unknown or has no actor just now.
@@ -72,6 +75,7 @@ public:
   /// All names, in no order.
   std::vector<std::string> names() const;
 
+  /// How many names are registered.
   std::size_t size() const;
 
 private:

@@ -19,14 +19,14 @@ const char* to_string(restart_type) noexcept;
 /// How a child ended, as far as restarting it is concerned. OTP: exit reasons.
 enum class exit_class : std::uint8_t {
   normal,   ///< it had nothing more to do
-  shutdown, ///< it was told to end, or ended as part of a shutdown
+  shutdown, ///< it was asked to end, or ended as part of a shutdown
   killed,   ///< it was ended unconditionally
   error,    ///< anything else: an exception, an error
 };
 
 const char* to_string(exit_class) noexcept;
 
-/// How many restarts within how many seconds a supervisor bears. OTP: `intensity`,
+/// How many restarts within how many seconds a supervisor allows. OTP: `intensity`,
 /// `period`; the defaults are Elixir's.
 struct restart_intensity {
   /// Restarts borne within the window; zero means that the first one escalates.
@@ -67,8 +67,10 @@ const char* to_string(restart_action) noexcept;
 /// run backwards from call to call.
 class restart_policy {
 public:
+  /// The time of a steady clock.
   using time_point = std::chrono::steady_clock::time_point;
 
+  /// Without a restart so far.
   explicit restart_policy(restart_intensity intensity = {}) noexcept;
 
   /// A child of the given type ended at `now`.
@@ -80,6 +82,7 @@ public:
   /// Restarts ordered within the window that ends at `now`, an escalating one included.
   std::size_t restarts(time_point now) const;
 
+  /// The intensity that it was made with.
   const restart_intensity& intensity() const noexcept { return intensity_; }
 
 private:

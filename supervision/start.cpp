@@ -25,7 +25,7 @@ public:
   state(const state&) = delete;
   state& operator=(const state&) = delete;
 
-  ~state() { tell(start_failed("whoever started it gave up without a word")); }
+  ~state() { tell(start_failed("the starter gave up without a reason")); }
 
   void tell(start_result how) {
     if (!told_.exchange(true))
@@ -83,7 +83,8 @@ start_function start_elsewhere(start_function slow) {
         else if (std::holds_alternative<ignore>(result))
           later.ignored();
         else
-          later.failed(start_failed("a start elsewhere must come to its end there"));
+          later.failed(start_failed(
+            "a start function of start_elsewhere must not return `starting`"));
       });
     return starting{};
   };

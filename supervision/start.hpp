@@ -16,10 +16,11 @@ namespace cafka::supervision {
 /// The child's start function wants no child now. OTP: `ignore`.
 struct ignore {};
 
-/// The child is being started: whoever has the context's `later()` will say when it has
+/// The child is being started: the owner of the context's `later()` will say when it has
 /// started, or that it failed.
 struct starting {
-  /// The actor, if there is one yet; watched, and told to end when the start is given up.
+  /// The actor, if there is one yet; watched, and asked to end when the start is given
+  /// up.
   caf::strong_actor_ptr child = {};
 };
 
@@ -27,25 +28,26 @@ struct starting {
 /// one.
 using start_result = std::variant<caf::strong_actor_ptr, caf::error, ignore, starting>;
 
-/// Tells a supervisor how a start that takes its time came out. OTP:
+/// Reports to a supervisor the result of a start that takes its time. OTP:
 /// `proc_lib:init_ack/2`.
 ///
 /// May be copied, sent and used in any thread. The first call counts; if the last copy is
 /// dropped without one, the start has failed.
 class start_later {
 public:
-  /// Told once, in any thread; `starting` means the actor named so. It must not throw.
+  /// Called once, in any thread; `starting` means the actor named so. It must not throw.
   using receiver = std::function<void(start_result)>;
 
   start_later() = default;
+  /// Reports the result to `to`.
   explicit start_later(receiver to);
 
-  /// Is there anybody to tell?
+  /// Whether there is a receiver of the report.
   explicit operator bool() const noexcept { return state_ != nullptr; }
 
   /// The actor that `starting` named has started.
   void started() const;
-  /// This actor has started. It is killed if nobody wants it any more; another that
+  /// This actor has started. It is killed if it is not wanted any more; another that
   /// `starting` named is killed in any case.
   void started(caf::strong_actor_ptr child) const;
   /// There will be no child.
@@ -63,9 +65,10 @@ private:
 /// `arguments()` and `later()`, is kept by itself.
 class start_context {
 public:
+  /// Makes what reports a start that takes its time.
   using make_later = std::function<start_later()>;
 
-  /// Without `later` nobody waits for a `starting`.
+  /// Without `later` no one waits for a `starting`.
   start_context(
     caf::actor_system& sys, caf::message arguments = {}, make_later later = {})
     : system_(sys), arguments_(std::move(arguments)), make_later_(std::move(later)) {}
@@ -73,8 +76,10 @@ public:
   start_context(const start_context&) = delete;
   start_context& operator=(const start_context&) = delete;
 
+  /// The actor system.
   operator caf::actor_system&() const noexcept { return system_; }
 
+  /// The actor system.
   caf::actor_system& system() const noexcept { return system_; }
 
   /// The supervisor's extra arguments, followed by those of the specification.

@@ -42,6 +42,7 @@ CAFKA_INSPECT_ENUM(auto_shutdown, never, all_significant)
 /// `already_present`, `start_failed`, `max_children`, `invalid_child_spec`,
 /// `bad_combination`, `shutdown`.
 struct start_child {
+  /// The child's specification.
   child_spec spec;
 };
 
@@ -56,8 +57,11 @@ struct start_child {
 ///
 /// Errors: `not_found`, `simple_one_for_one` for an id there, `shutdown`.
 struct terminate_child {
+  /// The child's id; empty: see `child` and `name`.
   std::string id = {};
+  /// The child's handle; null: see `name`.
   caf::strong_actor_ptr child = {};
+  /// The name that the child is registered under.
   std::string name = {};
 };
 
@@ -65,6 +69,7 @@ struct terminate_child {
 /// `restart_child/2`. Answer and errors: as for `start_child`, and `not_found`,
 /// `running`, `restarting`, `simple_one_for_one`.
 struct restart_child {
+  /// The child's id.
   std::string id;
 };
 
@@ -72,6 +77,7 @@ struct restart_child {
 ///
 /// Errors: `not_found`, `running`, `restarting`, `simple_one_for_one`, `shutdown`.
 struct delete_child {
+  /// The child's id.
   std::string id;
 };
 
@@ -79,8 +85,11 @@ struct delete_child {
 /// `get_childspec/2`. On another node it arrives without its functions and arguments.
 /// Errors: `not_found`, `simple_one_for_one` for an id there.
 struct get_childspec {
+  /// The child's id; empty: see `child` and `name`.
   std::string id = {};
+  /// The child's handle; null: see `name`.
   caf::strong_actor_ptr child = {};
+  /// The name that the child is registered under.
   std::string name = {};
 };
 
@@ -94,13 +103,15 @@ struct count_children {};
 struct get_info {};
 
 /// Has every event of the supervisor sent to an actor, as a `supervision_event`, until it
-/// ends or unsubscribes. Null: whoever sent this.
+/// ends or unsubscribes. Null: the sender of this message.
 struct subscribe {
+  /// The actor to send events to.
   caf::strong_actor_ptr subscriber = {};
 };
 
 /// Ends that.
 struct unsubscribe {
+  /// The actor to send no more events to; null: the sender.
   caf::strong_actor_ptr subscriber = {};
 };
 
@@ -118,13 +129,17 @@ struct stop {
 
 /// One child, in the answer to `which_children`.
 struct child_info {
+  /// The child's id.
   std::string id;
   /// The name it is registered under; empty: none.
   std::string name;
-  /// Null unless the child runs, is being started or told to end.
+  /// Null unless the child runs, is being started or was asked to end.
   caf::strong_actor_ptr handle;
+  /// When the child is restarted.
   restart_type restart = restart_type::permanent;
+  /// Whether the child is a supervisor.
   child_type type = child_type::worker;
+  /// What the child does.
   child_state state = child_state::undefined;
   /// How often it was restarted since it was taken in.
   std::uint64_t restarts = 0;
@@ -140,12 +155,18 @@ struct child_counts {
 
 /// The answer to `get_info`.
 struct supervisor_info {
+  /// The supervisor's name.
   std::string name;
+  /// Which other children are restarted with one that ended.
   supervision::strategy strategy = supervision::strategy::one_for_one;
+  /// Whether it ends when significant children have ended.
   supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
   std::uint64_t restarts = 0; ///< within the window that ends now
+  /// The restarts within `max_seconds` that it allows.
   std::uint64_t max_restarts = 0;
+  /// The window in which restarts are counted.
   std::uint64_t max_seconds = 0;
+  /// Whether it is ending.
   bool stopping = false;
   /// Neither the very first start nor a restart nor an end is under way.
   bool settled = true;
@@ -165,13 +186,17 @@ using supervisor_actor = caf::typed_actor<caf::result<caf::strong_actor_ptr>(sta
 struct supervisor_options {
   /// Its name in events.
   std::string name = "supervisor";
+  /// Which other children are restarted with one that ended.
   supervision::strategy strategy = supervision::strategy::one_for_one;
+  /// How many restarts within which time are allowed.
   restart_intensity intensity = {};
+  /// Whether it ends when significant children have ended.
   supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
   /// Started in this order at first; none for `simple_one_for_one`.
   std::vector<child_spec> children = {};
   /// For `simple_one_for_one`: how many children at most; zero: none. One that starts
-  /// counts, one that `terminate_child` has told to end does not. Elixir: `max_children`.
+  /// counts, one that `terminate_child` has asked to end does not. Elixir:
+  /// `max_children`.
   std::size_t max_children = std::numeric_limits<std::size_t>::max();
   /// For `simple_one_for_one`: put before each child's own arguments. Elixir:
   /// `extra_arguments`.
@@ -180,14 +205,14 @@ struct supervisor_options {
   /// supervisors: a name that another's child has is `already_started`.
   std::shared_ptr<registry> names = {};
   /// How long to wait for the end of a child on another node that was killed: a node that
-  /// hangs never tells of it. Then the child counts as lost, with
+  /// hangs never reports it. Then the child counts as lost, with
   /// `exit_reason::remote_link_unreachable`. Zero or less: not at all.
   caf::timespan kill_patience = std::chrono::seconds{5};
   /// Called with each event, inside the supervisor: it must not block and should not
   /// throw. What it throws is an `observer_failed` event for subscribers and ends
   /// nothing.
   std::function<void(const supervision_event&)> observer = {};
-  /// Told when all children have started, or why they have not. OTP:
+  /// Gets the report that all children have started, or why they have not. OTP:
   /// `proc_lib:init_ack/2`.
   start_later ready = {};
 };
@@ -286,7 +311,7 @@ struct child_down {
   bool second = false;
 };
 
-/// A start that came out, with its child, if any: killed, unless somebody takes it over.
+/// A start that came out, with its child, if any: killed, unless it is taken over.
 class outcome {
 public:
   explicit outcome(start_result how) : how_(std::move(how)) {}

@@ -21,8 +21,11 @@ namespace cafka::supervision {
 
 /// How a supervisor decides.
 struct machine_options {
+  /// Which other children are restarted with one that ended.
   supervision::strategy strategy = supervision::strategy::one_for_one;
+  /// How many restarts within which time are allowed.
   restart_intensity intensity = {};
+  /// Whether it ends when significant children have ended.
   supervision::auto_shutdown auto_shutdown = supervision::auto_shutdown::never;
   /// For `simple_one_for_one`: one more is refused.
   std::size_t max_children = std::numeric_limits<std::size_t>::max();
@@ -32,10 +35,15 @@ struct machine_options {
 struct child_rules {
   /// Unique; the specification's id, or, under `simple_one_for_one`, its name, if any.
   std::string key = {};
+  /// When the child is restarted.
   restart_type restart = restart_type::permanent;
+  /// How long the child may take to end.
   supervision::shutdown shutdown = {};
+  /// Whether the child is a supervisor.
   child_type type = child_type::worker;
+  /// Whether its end counts for `auto_shutdown`.
   bool significant = false;
+  /// How long restarts wait.
   supervision::restart_delay restart_delay = {};
 };
 
@@ -56,11 +64,14 @@ child_rules rules_of(const child_spec& spec, strategy how);
 /// in which it came.
 class supervisor_machine {
 public:
+  /// The time of a steady clock.
   using time_point = restart_policy::time_point;
   /// Whom to answer, in the caller's numbers.
   using request = std::uint64_t;
+  /// Where a child is kept.
   using place = place_index::place;
 
+  /// No place.
   static constexpr place nowhere = place_index::nowhere;
 
   /// How a start came out.
@@ -68,7 +79,9 @@ public:
 
   /// One start of one child.
   struct incarnation {
+    /// The child's place.
     place where = nowhere;
+    /// The number of the start; zero: none.
     std::uint64_t number = 0;
 
     friend bool operator==(incarnation, incarnation) = default;
@@ -79,9 +92,9 @@ public:
   public:
     /// Calls the start function; after `later`, `on_start` says how it came out.
     virtual start_outcome start(incarnation child) = 0;
-    /// Asks a child to end; false when there is nobody to ask yet.
+    /// Asks a child to end; false when there is no actor to ask yet.
     virtual bool tell_to_end(incarnation child) = 0;
-    /// Kills a child; false when there is nobody to kill, so that no end will follow.
+    /// Kills a child; false when there is no actor to kill, so that no end will follow.
     virtual bool kill(incarnation child) = 0;
     /// Calls `on_retry` once the messages that wait now have been handled.
     virtual void retry(incarnation child) = 0;
@@ -93,6 +106,7 @@ public:
     virtual void undefined(place where) = 0;
     /// The place is empty from now on. `quietly`: nothing ever ran there.
     virtual void forget(place where, bool quietly) = 0;
+    /// An event for observers and subscribers.
     virtual void report(event_kind kind, place where) = 0;
     /// All children have started for the first time.
     virtual void ready() = 0;
@@ -108,6 +122,7 @@ public:
   /// No error.
   static constexpr errc ok = errc{};
 
+  /// Without children; `out` must outlive it.
   supervisor_machine(machine_options options, output& out);
   supervisor_machine(const supervisor_machine&) = delete;
   supervisor_machine& operator=(const supervisor_machine&) = delete;
@@ -128,6 +143,7 @@ public:
   void start_child(time_point now, request from, child_rules rules);
   /// Ends a child. Answers: ok, `not_found`, `shutdown`.
   void terminate_child(time_point now, request from, std::string key);
+  /// The same, for a child by its handle.
   void terminate_child(time_point now, request from, incarnation child);
   /// Starts a child that does not run. Answers: ok, `not_found`, `running`, `restarting`,
   /// `start_failed`, `simple_one_for_one`, `shutdown`.
@@ -142,11 +158,13 @@ public:
 
   // -- events ---------------------------------------------------------------------------
 
-  /// A start that took its time came out. False when nobody waits for it any more.
+  /// A start that took its time came out. False when it is not awaited any more.
   bool on_start(time_point now, incarnation child, start_outcome how);
   /// A child ended. False: the event is stale and was ignored.
   bool on_exit(time_point now, incarnation child, exit_class how);
+  /// What `output::retry` asked for.
   void on_retry(time_point now, incarnation child);
+  /// The time has come that `next_time` named.
   void on_time(time_point now);
 
   /// The end of a time that begins now; the end of all times if it is longer.
@@ -159,6 +177,7 @@ public:
 
   // -- looking --------------------------------------------------------------------------
 
+  /// The child with this key; `nowhere` if there is none.
   [[nodiscard]] place find(std::string_view key) const {
     return by_key_.find(
       place_index::tag_of(key), [&](place p) { return children_[p].rules.key == key; });
@@ -168,19 +187,27 @@ public:
     return child.number != 0 && child.where < children_.size()
       && children_[child.where].number == child.number;
   }
+  /// The last start of the child at a place.
   [[nodiscard]] incarnation at(place where) const {
     return {where, children_[where].number};
   }
+  /// The state of the child at a place.
   [[nodiscard]] child_state state(place where) const { return children_[where].state; }
+  /// The rules of the child at a place.
   [[nodiscard]] const child_rules& rules(place where) const {
     return children_[where].rules;
   }
   /// The children in start order: the first, and the one after another.
   [[nodiscard]] place first() const { return first_; }
+  /// The child that was started after the one at a place; `nowhere` behind the last.
   [[nodiscard]] place after(place where) const { return children_[where].after; }
+  /// How many children there are.
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// How many children run or are starting.
   [[nodiscard]] std::size_t active() const { return active_; }
+  /// How many children are supervisors.
   [[nodiscard]] std::size_t supervisors() const { return supervisors_; }
+  /// Whether it is ending.
   [[nodiscard]] bool stopping() const { return stopping_; }
   /// Whether the stop's deadline has passed: the remaining children are killed.
   [[nodiscard]] bool out_of_time() const { return out_of_time_; }
@@ -190,7 +217,9 @@ public:
   [[nodiscard]] bool settled() const {
     return group_.now == group::phase::none && in_transition_ == 0 && waiting_.empty();
   }
+  /// The options that it was made with.
   [[nodiscard]] const machine_options& options() const { return options_; }
+  /// The count of restarts.
   [[nodiscard]] const restart_policy& policy() const { return policy_; }
 
 private:

@@ -15,6 +15,7 @@ struct tree_node {
   child_info child;
   /// Only of a supervisor that answered.
   supervisor_info supervisor;
+  /// The children in start order; none for a worker.
   std::vector<tree_node> children;
 };
 

@@ -10,8 +10,8 @@
 /// Every message type of a CAF program has a number, and two libraries must not use the
 /// same. A program's own block usually begins at `caf::first_custom_type_id`, so cafka
 /// begins 500 later. If that is taken, build cafka with another CMake option
-/// `CAFKA_TYPE_ID_OFFSET`; its targets and its package tell programs of it. cafka uses at
-/// most 500 numbers: the supervisor's messages come first, the Kafka actors' begin at
+/// `CAFKA_TYPE_ID_OFFSET`; its targets and its package pass it on to programs. cafka uses
+/// at most 500 numbers: the supervisor's messages come first, the Kafka actors' begin at
 /// `CAFKA_FIRST_TYPE_ID + 50`.
 ///
 /// A program that has another value here than the library it is linked with is ended as

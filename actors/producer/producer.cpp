@@ -99,17 +99,14 @@ sent producer::wait_and_send(const topic& t, const outgoing_record& r) const {
   return taken;
 }
 
-sent producer::send(const topic& t, const record& r) const {
+sent producer::send_record(const topic& t, const record& r) const {
   std::vector<protocol::header_view> headers;
   headers.reserve(r.headers.size());
   for (const auto& [key, value] : r.headers)
-    headers.push_back(
-      {key, value ? std::optional{protocol::as_bytes(*value)} : std::nullopt});
+    headers.push_back({key, value});
   outgoing_record out;
-  if (r.key)
-    out.key = protocol::as_bytes(*r.key);
-  if (r.value)
-    out.value = protocol::as_bytes(*r.value);
+  out.key = r.key;
+  out.value = r.value;
   out.headers = headers;
   out.time = r.time;
   return send(t, out);

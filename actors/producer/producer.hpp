@@ -7,6 +7,7 @@
 
 #include <caf/actor.hpp>
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
@@ -221,14 +222,21 @@ public:
     return taken.status == error_code::queue_full ? wait_and_send(t, r) : taken;
   }
   sent send(const topic& t, std::string_view value) const {
-    return send(t, {.value = protocol::as_bytes(value)});
+    return send(t, outgoing_record{.value = value});
   }
-  sent send(const topic& t, const record& r) const;
+  // Templates, so that braces mean an `outgoing_record`.
+  template <std::same_as<record> Record>
+  sent send(const topic& t, const Record& r) const {
+    return send_record(t, r);
+  }
   sent send(std::string_view t, const outgoing_record& r) const;
   sent send(std::string_view t, std::string_view value) const {
-    return send(t, outgoing_record{.value = protocol::as_bytes(value)});
+    return send(t, outgoing_record{.value = value});
   }
-  sent send(std::string_view t, const record& r) const { return send(to(t), r); }
+  template <std::same_as<record> Record>
+  sent send(std::string_view t, const Record& r) const {
+    return send_record(to(t), r);
+  }
 
   /// The same, and `queue_full` at once when there is no room.
   sent try_send(const topic& t, const outgoing_record& r) const;
@@ -259,6 +267,7 @@ public:
 
 private:
   sent wait_and_send(const topic& t, const outgoing_record& r) const;
+  sent send_record(const topic& t, const record& r) const;
 
   std::shared_ptr<actors::producer_core> core_;
 };

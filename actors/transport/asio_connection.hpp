@@ -176,7 +176,7 @@ private:
   const clock::time_point deadline_;
   std::vector<tcp::endpoint> addresses_;
   std::size_t next_ = 0; ///< How many of `addresses_` have been tried.
-  std::string attempts_; ///< What became of them.
+  std::string attempts_; ///< The result of each.
   stream_socket socket_;
   timer timer_;
   timer progress_timer_;

@@ -76,8 +76,8 @@ public:
   /// failure are told with it.
   outcome read(std::span<std::byte> space);
 
-  /// Writes what fits: the bytes taken, or minus an error number. Whoever calls again
-  /// after fewer than all were taken begins with the first that was not.
+  /// Writes what fits: the bytes taken, or minus an error number. A caller that calls
+  /// again after fewer than all were taken begins with the first that was not.
   ssize_t write(std::span<const iovec> pieces);
 
   /// Tells the peer that nothing more comes, if that fits into the socket at once.

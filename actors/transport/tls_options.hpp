@@ -16,7 +16,7 @@ enum class ssl_verify : std::uint8_t {
   verify_peer,
   /// That a trusted CA vouches for it, for whatever host.
   verify_chain,
-  /// Nothing: whoever sits between here and the broker can read and change everything.
+  /// Nothing: anyone between here and the broker can read and change everything.
   verify_none,
 };
 
@@ -49,10 +49,12 @@ struct ssl_options {
   std::string keyfile = {};
   /// What `keyfile` is encrypted with; empty where it is not. Never printed.
   secret password = {};
+  /// How the broker's certificate is checked.
   ssl_verify verify = ssl_verify::verify_peer;
   /// The name that the certificate has to be for, and that is sent to the broker (SNI);
   /// empty: the broker's host.
   std::string server_name = {};
+  /// The oldest version of TLS that is accepted.
   tls_version min_version = tls_version::tls_1_2;
   /// The ciphers that may be used with TLS 1.2, as `openssl ciphers` spells them; empty:
   /// OpenSSL's choice. Those of TLS 1.3 are all strong and always allowed.

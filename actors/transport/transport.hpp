@@ -16,18 +16,21 @@ namespace cafka::actors {
 class tls_context;
 using protocol::endpoint;
 
-/// Tells one connection from all others that its owner ever had.
+/// A number that no other connection of the same owner has.
 using connection_id = std::uint64_t;
 
-/// To the owner: the connection stands and takes frames.
+/// To the owner: the connection is up and takes frames.
 struct transport_up {
+  /// The connection.
   connection_id id = 0;
 };
 
 /// To the owner: whole frames arrived, in this order, each without its length prefix.
 /// Their bytes are taken from the read credit until `transport::grant` returns them.
 struct transport_frames {
+  /// The connection.
   connection_id id = 0;
+  /// The frames.
   std::vector<protocol::shared_bytes> frames;
 };
 
@@ -36,6 +39,7 @@ struct transport_frames {
 ///
 /// At most one in `progress_interval`, and none for what takes less time than that.
 struct transport_progress {
+  /// The connection.
   connection_id id = 0;
   /// Bytes of the frame at hand so far, without its length prefix; zero when bytes leave.
   std::size_t received = 0;
@@ -51,7 +55,9 @@ struct transport_progress {
 /// reset), `malformed_response` (a frame length below 0), `frame_too_large` (one above
 /// `max_frame_size`), `closed` (the factory was stopped).
 struct transport_down {
+  /// The connection.
   connection_id id = 0;
+  /// Why.
   protocol::error reason;
 };
 
@@ -81,10 +87,11 @@ struct transport_options {
 ///
 /// Owns socket and timers, takes no decision: it never reconnects, retries or parses.
 /// All functions may be called from any thread and never block. The owner is an actor,
-/// known by its weak address, and is told by the messages above; no message follows
+/// known by its weak address, and is sent the messages above; no message follows
 /// `close` or the destructor that has returned before it was posted.
 class transport {
 public:
+  /// What `send` did with a frame.
   enum class sent : std::uint8_t {
     queued, ///< Will be written, in order.
     full,   ///< Nothing taken: the write queue holds `write_queue_limit` bytes.
@@ -115,7 +122,7 @@ public:
   transport_factory& operator=(const transport_factory&) = delete;
   virtual ~transport_factory() = default;
 
-  /// Begins to connect to `peer`; `owner` is told how it went.
+  /// Begins to connect to `peer`; `owner` is sent the result.
   virtual std::unique_ptr<transport> open(const endpoint& peer,
     const transport_options& options, caf::weak_actor_ptr owner, connection_id id) = 0;
 };

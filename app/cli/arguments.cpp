@@ -142,7 +142,7 @@ void option_adder::common(common_arguments& to) {
       [&to](const std::string& text) {
         to.output = text == "json" ? output_format::json : output_format::text;
       },
-      "How to print; text unless told")
+      "How to print; text by default")
     ->type_name("text|json")
     ->check(checked(
       "text or json", [](const std::string& t) { return t == "text" || t == "json"; }))

@@ -88,11 +88,11 @@ void add_create_topics(CLI::App& topics, parsed_arguments& all) {
   in.command()
     .add_option("NAME", to->names, "The topics, which are all made alike")
     ->required();
-  auto* partitions = in.parsed("--partitions",
-    "How many partitions; as the broker is set up unless told", "NUMBER",
-    "a number of partitions from 1", parse_partition_count, to->like.partitions);
+  auto* partitions =
+    in.parsed("--partitions", "How many partitions; by default the broker's", "NUMBER",
+      "a number of partitions from 1", parse_partition_count, to->like.partitions);
   auto* factor = in.parsed("--replication-factor",
-    "How many brokers hold each partition; as the broker is set up unless told", "NUMBER",
+    "How many brokers hold each partition; by default the broker's", "NUMBER",
     "a number of replicas from 1 to 32767", parse_replication_factor,
     to->like.replication_factor);
   in.parsed("--assign",
@@ -107,7 +107,7 @@ void add_create_topics(CLI::App& topics, parsed_arguments& all) {
     "NAME=VALUE", "a setting as NAME=VALUE", parse_setting,
     [to](setting one) { to->like.configs.push_back(std::move(one)); });
   in.command().add_flag("--validate-only", to->validate_only,
-    "Only say what would become of it, and make nothing");
+    "Only say what the result would be, and create nothing");
   in.common(all.common);
 }
 

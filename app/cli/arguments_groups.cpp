@@ -96,11 +96,11 @@ std::optional<member_assignment> parse_assignment(std::string_view text) {
 template <class Request>
 void add_member(option_adder& in, Request& to, bool required) {
   auto* generation =
-    in.parsed("--generation", "The group's generation, as cafka groups join tells it",
+    in.parsed("--generation", "The group's generation, as cafka groups join prints it",
       "NUMBER", "a generation's number", parse_int32, to.generation);
   auto* member = in.command()
                    .add_option("--member-id", to.member_id,
-                     "The member, as cafka groups join tells it")
+                     "The member, as cafka groups join prints it")
                    ->type_name("ID");
   if (required) {
     generation->required();
@@ -157,20 +157,21 @@ void add_join(CLI::App& groups, parsed_arguments& all) {
     ->expected(1)
     ->take_all();
   in.each("--protocol",
-    "A way to assign that the member knows, best first, and what it tells the leader; "
-    "may be given several times. range unless told, and what --topic says",
+    "A way to assign that the member knows, best first, and what the leader is sent with "
+    "it; "
+    "may be given several times. range by default, and what --topic says",
     "NAME[=TEXT]", "a protocol as NAME or NAME=TEXT", parse_protocol,
     [to](group_protocol one) { to->request.protocols.push_back(std::move(one)); });
   in.command()
     .add_option("--protocol-type", request.protocol_type,
-      "What kind of group it is; consumer unless told")
+      "What kind of group it is; consumer by default")
     ->type_name("NAME");
   in.parsed("--session-timeout",
-    "The broker drops a member that it has not heard of for so long; 30s unless told",
+    "The broker drops a member that it has not heard of for so long; 30s by default",
     "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration,
     request.session_timeout);
   in.parsed("--rebalance-timeout",
-    "How long the broker waits for members to join again; 1min unless told", "DURATION",
+    "How long the broker waits for members to join again; 1min by default", "DURATION",
     "a duration such as 500ms, 10s or 1min", parse_duration, request.rebalance_timeout);
   in.command()
     .add_option("--member-id", request.member_id,
@@ -215,7 +216,7 @@ void add_sync(CLI::App& groups, parsed_arguments& all) {
     ->type_name("NAME");
   in.command()
     .add_option("--protocol", request.protocol_name,
-      "The way to assign, as cafka groups join tells it, to check likewise")
+      "The way to assign, as cafka groups join prints it, to check likewise")
     ->type_name("NAME");
   in.common(all.common);
 }

@@ -164,7 +164,7 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
   in.command().footer(produce_epilogue);
   in.topic(to->topic);
   in.partition(to->partition,
-    "The partition; unless told a record's key decides as in Kafka's own clients, and "
+    "The partition; by default a record's key decides as in Kafka's own clients, and "
     "records without a key go to all of them in turn, some at a time");
   auto* files = in.command().add_option(
     "FILE", to->files, "Files to produce; standard input without them");
@@ -172,7 +172,7 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
     .add_flag("-l,--lines", to->lines, "Produce each line of the files, not them whole")
     ->needs(files);
   auto* delimiter = in.explained("-D,--delimiter",
-    "What ends a record in standard input and with --lines; \\n unless told", "TEXT",
+    "What ends a record in standard input and with --lines; \\n by default", "TEXT",
     parse_delimiter, to->delimiter);
   auto* key_delimiter = in.explained("-k,-K,--key-delimiter",
     "What stands between key and value in a line, at its first occurrence; without it "
@@ -190,17 +190,17 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
   in.parsed(
     "--timestamp",
     "The time of every record, in milliseconds since 1970, as 2024-05-01T12:30:00Z or "
-    "as -1h, an hour ago; the moment of sending unless told",
+    "as -1h, an hour ago; the moment of sending by default",
     "TIME", "a time such as 2024-05-01T12:30:00Z or -1h",
     [](std::string_view text) { return parse_time(text); }, to->time);
-  in.parsed("-z,--compression", "How batches are compressed; none unless told",
+  in.parsed("-z,--compression", "How batches are compressed; none by default",
     "none|gzip|snappy|lz4|zstd", "none, gzip, snappy, lz4 or zstd",
     protocol::codec_from_name, to->compression);
   in.parsed("-a,--acks",
     "How many replicas must have a batch before the broker answers: 0 (no answer), 1 "
-    "(the leader) or all in sync; all unless told",
+    "(the leader) or all in sync; all by default",
     "0|1|all", "0, 1 or all", parse_acks, to->required_acks);
-  in.parsed("--batch-size", "Most records in a batch; unless told its bytes decide",
+  in.parsed("--batch-size", "Most records in a batch; by default its bytes decide",
     "NUMBER", "a number from 1 to 1000000", parse_batch_size, to->batch_size);
   in.command().add_flag("-q,--quiet", to->quiet, "Print no progress and no last line");
   in.common(all.common);
@@ -208,7 +208,7 @@ void add_produce(CLI::App& root, parsed_arguments& all) {
     for (const auto* option : {delimiter, key_delimiter}) {
       if (!to->files.empty() && !to->lines && !option->empty())
         throw CLI::ValidationError{option->get_name(),
-          "it divides lines, and files are produced whole unless told otherwise with "
+          "it divides lines, and files are produced whole unless that is changed with "
           "--lines"};
     }
     all.command = client_arguments{*to};
@@ -222,14 +222,14 @@ void add_fetch(CLI::App& root, parsed_arguments& all) {
   in.chooses(all, to);
   in.command().footer(std::string{fetch_epilogue} + "\n\n" + positions_epilogue);
   in.topic(to->topic);
-  in.partition(to->partition, "The partition; 0 unless told");
-  add_range(in, "the beginning unless told", false, to->from, to->until);
+  in.partition(to->partition, "The partition; 0 by default");
+  add_range(in, "the beginning by default", false, to->from, to->until);
   in.command().add_flag("--all", to->all,
     "Fetch again and again up to the end that the log has at the first answer");
   in.parsed("-n,--count", "Stop after so many records, or at the end of the log",
     "NUMBER", "a number of records", parse_number, to->count);
   in.parsed("--max-bytes",
-    "Most bytes in one fetch; a larger batch still comes, whole. 1000000 unless told",
+    "Most bytes in one fetch; a larger batch still comes, whole. 1000000 by default",
     "NUMBER", "a number from 1 to 2147483647", parse_max_bytes, to->max_bytes);
   add_isolation(in, to->isolation);
   in.common(all.common);
@@ -244,7 +244,7 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
   in.topic(to->topic);
   in.partition(to->partition, "Only this partition; all without it");
   add_range(in,
-    "or stored, where the group has stopped. Unless told it is stored with a group, else "
+    "or stored, where the group has stopped. By default it is stored with a group, else "
     "the beginning",
     true, to->from, to->until);
   in.command().add_flag("-e,--exit", to->exit_at_end,
@@ -281,7 +281,7 @@ void add_offsets(CLI::App& root, parsed_arguments& all) {
   in.partition(to->partition, "Only this partition; all without it");
   in.each("--at",
     "Of which position, see below; may be given several times. earliest and latest "
-    "unless told",
+    "by default",
     "POSITION",
     std::string{"a position: "} + position_words
       + ". A number alone is milliseconds since 1970",

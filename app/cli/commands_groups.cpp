@@ -39,7 +39,7 @@ bool has_offset(const fetched_offset& o) {
 }
 
 /// Whether a group has committed anything anywhere. Error: brokers before Kafka 0.10.2
-/// cannot tell.
+/// does not say.
 result<bool> has_any_offset(application& app, const std::string& group) {
   offset_fetch request;
   request.group = group;

@@ -408,7 +408,7 @@ private:
     const auto lost = app_.offset(request, *before);
     if (lost.error().code != error_code::worker_down)
       return failed("see the request in its hands fail", lost.error());
-    tell_.good("who had asked was told at once: " + to_string(lost.error()));
+    tell_.good("the caller was told at once: " + to_string(lost.error()));
     return expect_successor(*before);
   }
 
@@ -458,7 +458,7 @@ private:
     const auto impatient = app_.offset(request, "orders");
     if (impatient)
       return "it was answered by a broker that is down";
-    tell_.good("who waits half a second is told " + to_string(impatient.error()));
+    tell_.good("a caller that waits half a second gets " + to_string(impatient.error()));
     const auto elsewhere = app_.latest_offset(topic_, other->id, "orders");
     if (!elsewhere)
       return failed("ask the other brokers meanwhile", elsewhere.error());
@@ -569,7 +569,7 @@ exit_code run_demo(
   sockets->stop(stop_timeout);
   const auto took = std::chrono::duration<double>{steady_clock::now() - began}.count();
   if (went_well)
-    tell.good(fmt::format("The end, after {:.1f} s: all was as told", took));
+    tell.good(fmt::format("The end, after {:.1f} s: all went as described", took));
   else
     tell.bad(fmt::format("The end, after {:.1f} s: not as it should be", took));
   return went_well ? exit_ok : exit_failed;

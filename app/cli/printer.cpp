@@ -14,7 +14,7 @@ namespace {
 using json_value = nlohmann::ordered_json;
 using optional_bytes = std::optional<protocol::byte_view>;
 
-/// Names from brokers are text, but nobody has checked; a replacement character stands
+/// Names from brokers are text that was not checked; a replacement character stands
 /// for what is not.
 std::string dump(const json_value& value) {
   return value.dump(-1, ' ', false, json_value::error_handler_t::replace);

@@ -46,7 +46,7 @@ public:
   /// Hands all that was printed to the system. False when it does not take it.
   bool flush();
 
-  /// Whether it does not because whoever was reading has gone.
+  /// Whether it does not because the reader has gone.
   [[nodiscard]] bool reader_has_gone() const { return why_failed_ == EPIPE; }
 
 private:

@@ -46,7 +46,7 @@ struct produce_summary {
   /// Of their keys, values and headers.
   std::uint64_t bytes = 0;
   std::uint64_t not_written = 0;
-  /// Sent, and nobody can tell whether they were written.
+  /// Sent, and it is not known whether they were written.
   std::uint64_t unknown = 0;
   std::map<partition_id, part> partitions = {};
   milliseconds elapsed{0};
@@ -74,7 +74,7 @@ public:
     partition_id p, std::uint64_t number, std::uint64_t record, std::size_t bytes);
   /// A record that nobody took.
   void refused(std::uint64_t record, partition_id p, error why);
-  /// What became of records that were taken.
+  /// The delivery results of records that were taken.
   void reported(const delivery& d);
 
   [[nodiscard]] const std::optional<failure>& first_failure() const { return failure_; }

@@ -88,8 +88,8 @@ private:
     const auto first =
       std::ranges::find_if(reports, [](const delivery& d) { return d.count > 0; });
     if (first == reports.end()) {
-      tally_.refused(number, -1,
-        {error_code::timed_out, "the producer does not say what became of it"});
+      tally_.refused(
+        number, -1, {error_code::timed_out, "the producer reported no delivery result"});
       return false;
     }
     if (first->error.code == error_code::unsupported_api_version) {

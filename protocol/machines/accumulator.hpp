@@ -21,10 +21,10 @@ namespace cafka::protocol {
 /// A record on its way into a producer, as views on the caller's memory, which is not
 /// looked at any more once `send` has returned.
 struct outgoing_record {
-  /// Nothing is Kafka's null: no key.
-  std::optional<byte_view> key = {};
-  /// Nothing is Kafka's null: a tombstone.
-  std::optional<byte_view> value = {};
+  /// Text or bytes; nothing is Kafka's null: no key.
+  std::optional<text_or_bytes> key = {};
+  /// Text or bytes; nothing is Kafka's null: a tombstone.
+  std::optional<text_or_bytes> value = {};
   std::span<const header_view> headers = {};
   /// Without one, the present.
   std::optional<timestamp> time = {};

@@ -35,8 +35,8 @@ public:
   /// False: it says nothing of partitions, the session is lost, and the next request
   /// begins another.
   [[nodiscard]] bool on_answer(const fetch_response& answer);
-  /// Nobody knows whether the broker has seen the last request: the next one begins a new
-  /// session in place of this one.
+  /// It is not known whether the broker has seen the last request: the next one begins a
+  /// new session in place of this one.
   void on_lost() { epoch_ = 0; }
 
   /// Zero while there is none.

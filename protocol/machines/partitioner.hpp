@@ -12,6 +12,7 @@ namespace cafka::protocol {
 
 /// What a partition is chosen by.
 struct partition_choice {
+  /// The topic's name.
   std::string_view topic;
   /// Nothing: the record has no key.
   std::optional<byte_view> key;
@@ -42,7 +43,9 @@ using partitioner = std::function<partition_id(const partition_choice&)>;
 
 /// A partitioner as a configuration names it.
 struct named_partitioner {
+  /// The name, as a configuration file spells it.
   std::string_view name;
+  /// The partitioner.
   partition_id (*choose)(const partition_choice&);
 };
 

@@ -18,7 +18,7 @@ enum class produce_action : std::uint8_t {
 
 struct produce_verdict {
   produce_action what = produce_action::fail;
-  /// Whether the batch may be in the log all the same.
+  /// Whether the batch may be in the log nevertheless.
   bool maybe_written = false;
 };
 

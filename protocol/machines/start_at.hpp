@@ -4,7 +4,7 @@
 
 namespace cafka::protocol {
 
-/// Where the reading of a partition begins: an offset, or a moment that stands for one.
+/// Where the reading of a partition begins: an offset, or a moment that is looked up.
 class start_at {
 public:
   /// At this offset; when it is out of range, as `auto_offset_reset` says.
@@ -23,6 +23,8 @@ public:
 
   /// Whether `value` is to be looked up, as ListOffsets takes it.
   [[nodiscard]] constexpr bool is_moment() const { return moment_; }
+  /// As Kafka numbers it: an offset or a time in milliseconds since the epoch, by the
+  /// kind of start.
   [[nodiscard]] constexpr std::int64_t value() const { return value_; }
 
   friend bool operator==(const start_at&, const start_at&) = default;

@@ -264,7 +264,7 @@ void stream_cursor::acknowledge(time_point now, log_offset done) {
   advance_over_what_is_no_record(now);
 }
 
-/// Markers of transactions and gaps are nobody's to deal with.
+/// Markers of transactions and gaps need no acknowledgement.
 void stream_cursor::advance_over_what_is_no_record(time_point now) {
   if (held_ || acknowledged_ != handed_ || position_ <= handed_)
     return;

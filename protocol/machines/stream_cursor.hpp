@@ -46,7 +46,7 @@ struct stream_cursor_options {
   /// Commits after so many offsets; zero: time alone decides.
   std::size_t commit_threshold = 100;
   /// How long the broker may wait before it answers that nothing is there. One that does
-  /// not wait is asked again after so long all the same, from 5 to 100 ms.
+  /// not wait is asked again after so long nevertheless, from 5 to 100 ms.
   std::chrono::milliseconds wait_time{0};
   /// Most bytes of records that one question asks for.
   std::int32_t max_bytes = 1'000'000;

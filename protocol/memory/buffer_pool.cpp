@@ -26,7 +26,7 @@ std::size_t buffer_pool::class_of(std::size_t rounded) {
 buffer_pool::buffer buffer_pool::take(std::size_t size, bool forced) {
   const auto capacity = rounded(size);
   // Never beyond the limit, not even for a moment: another's attempt would fail for it,
-  // and nobody would tell it to try again.
+  // and it would never be told to try again.
   auto before = used_.load();
   do {
     if (!forced && (capacity > limit_ || before > limit_ - capacity))

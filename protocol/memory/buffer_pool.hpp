@@ -18,12 +18,14 @@ namespace cafka::protocol {
 /// is; the pool lives as long as any of its buffers.
 class buffer_pool : public std::enable_shared_from_this<buffer_pool> {
 public:
+  /// A buffer that was taken.
   struct buffer {
     std::shared_ptr<std::byte[]> bytes; ///< Null: the budget or the memory is spent.
+    /// How many bytes it has.
     std::size_t capacity = 0;
   };
 
-  /// `limit` in bytes; buffers that lie unused count as well as those in use.
+  /// `limit` in bytes; unused buffers count as well as those in use.
   explicit buffer_pool(std::size_t limit) : limit_(limit) {}
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
@@ -36,7 +38,9 @@ public:
   /// What `take` would round `size` up to.
   [[nodiscard]] static std::size_t rounded(std::size_t size);
 
+  /// Bytes of all its buffers, unused ones among them.
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_relaxed); }
+  /// The budget in bytes.
   [[nodiscard]] std::size_t limit() const { return limit_; }
 
   /// Called, in any thread, when bytes come back while `room_wanted` is above zero; to be

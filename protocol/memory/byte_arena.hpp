@@ -13,11 +13,16 @@ namespace cafka::protocol {
 class byte_arena {
 public:
   byte_arena() = default;
+  /// Allocates `capacity` bytes.
   explicit byte_arena(std::size_t capacity) { grow_to(capacity); }
 
+  /// How many bytes are in use.
   [[nodiscard]] std::size_t size() const { return size_; }
+  /// How many bytes it has.
   [[nodiscard]] std::size_t capacity() const { return capacity_; }
+  /// The first byte.
   [[nodiscard]] std::byte* data() { return bytes_.get(); }
+  /// The bytes in use.
   [[nodiscard]] byte_view view() const { return {bytes_.get(), size_}; }
 
   /// Makes room for `count` more bytes and returns where they go. The room at least

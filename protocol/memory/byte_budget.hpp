@@ -8,15 +8,18 @@
 
 namespace cafka::protocol {
 
-/// Counts the bytes that a consumer has fetched and that somebody still holds. Any
+/// Counts the bytes that a consumer has fetched and that are still held. Any
 /// thread.
 class byte_budget {
 public:
+  /// `limit` in bytes.
   explicit byte_budget(std::size_t limit) : limit_(limit) {}
   byte_budget(const byte_budget&) = delete;
   byte_budget& operator=(const byte_budget&) = delete;
 
+  /// Counts bytes that are held from now on.
   void take(std::size_t bytes) { used_.fetch_add(bytes, std::memory_order_relaxed); }
+  /// Counts bytes that are not held any more.
   void give_back(std::size_t bytes) {
     used_.fetch_sub(bytes, std::memory_order_seq_cst);
     if (room_wanted.load(std::memory_order_seq_cst) && room_wanted.exchange(false)
@@ -28,6 +31,7 @@ public:
     grown_.fetch_add(bytes, std::memory_order_relaxed);
     take(bytes);
   }
+  /// Bytes that were decompressed and are not held any more.
   void shrink(std::size_t bytes) {
     grown_.fetch_sub(bytes, std::memory_order_seq_cst);
     give_back(bytes);
@@ -37,18 +41,21 @@ public:
     const auto all = used();
     return limit_ - std::min(all - std::min(waiting, all), limit_);
   }
-  /// Whether anybody holds anything decompressed. If nobody does, something may be
-  /// decompressed in any case: no bytes might come back that somebody could wait for, as
+  /// Whether anything decompressed is still held. If not, something may be
+  /// decompressed in any case: no bytes might come back that could be waited for, as
   /// frames are held until all of them is read.
   [[nodiscard]] bool has_grown() const {
     return grown_.load(std::memory_order_seq_cst) > 0;
   }
+  /// Bytes that are held.
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_seq_cst); }
+  /// The budget in bytes.
   [[nodiscard]] std::size_t limit() const { return limit_; }
 
   /// Called, in any thread, when bytes come back while `room_wanted`; to be set before
   /// the first `take`.
   void when_room(std::function<void()> f) { when_room_ = std::move(f); }
+  /// Whether `when_room` is to be called.
   std::atomic<bool> room_wanted = false;
 
 private:
@@ -58,9 +65,10 @@ private:
   std::function<void()> when_room_;
 };
 
-/// Bytes that count against a budget until nobody holds this any more.
+/// Bytes that count against a budget until the last copy of this is gone.
 class held_bytes {
 public:
+  /// Counts the frame's bytes against the budget.
   held_bytes(std::shared_ptr<byte_budget> budget, shared_bytes frame)
     : budget_(std::move(budget)), frame_(std::move(frame)) {
     budget_->take(frame_.size());

@@ -14,10 +14,11 @@ public:
   spin_lock(const spin_lock&) = delete;
   spin_lock& operator=(const spin_lock&) = delete;
 
+  /// Waits until it has the lock.
   void lock() {
     while (taken_.exchange(true, std::memory_order_acquire)) {
       for (int i = 0; taken_.load(std::memory_order_relaxed); ++i) {
-        // Its holder may have been put aside, and then spinning helps nobody.
+        // Its holder may have been preempted, and then spinning does not help.
         if (i >= spins + yields)
           std::this_thread::sleep_for(std::chrono::microseconds{50});
         else if (i >= spins)
@@ -26,6 +27,7 @@ public:
     }
   }
 
+  /// Gives the lock back.
   void unlock() { taken_.store(false, std::memory_order_release); }
 
 private:

@@ -20,7 +20,9 @@ struct api_versions_request {
   static constexpr std::int16_t flexible_since = 3;
   using response = api_versions_response;
 
+  /// The client library's name (KIP-511).
   std::string client_software_name;
+  /// The client library's version (KIP-511).
   std::string client_software_version;
 
   friend bool operator==(
@@ -29,8 +31,11 @@ struct api_versions_request {
 
 /// One API and the range of its versions.
 struct api_versions_response_key {
+  /// The API's number.
   std::int16_t api_key = 0;
+  /// The lowest version that the broker supports.
   std::int16_t min_version = 0;
+  /// The highest version that the broker supports.
   std::int16_t max_version = 0;
 
   friend bool operator==(
@@ -39,8 +44,11 @@ struct api_versions_response_key {
 
 /// A feature that the broker could serve, and in which versions.
 struct supported_feature_key {
+  /// The feature's name.
   std::string name;
+  /// The lowest version that the broker supports.
   std::int16_t min_version = 0;
+  /// The highest version that the broker supports.
   std::int16_t max_version = 0;
 
   friend bool operator==(
@@ -49,8 +57,11 @@ struct supported_feature_key {
 
 /// A feature that is in force in the whole cluster, and in which versions.
 struct finalized_feature_key {
+  /// The feature's name.
   std::string name;
+  /// The highest version in force.
   std::int16_t max_version_level = 0;
+  /// The lowest version in force.
   std::int16_t min_version_level = 0;
 
   friend bool operator==(
@@ -65,13 +76,19 @@ struct api_versions_response {
   static constexpr std::int16_t flexible_since = 3;
   static constexpr std::int16_t client_throttles_since = 2;
 
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The APIs that the broker supports.
   std::vector<api_versions_response_key> api_keys;
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// The features that the broker supports (KIP-584).
   std::vector<supported_feature_key> supported_features;
+  /// Grows whenever the finalized features change; -1 where it is not known.
   std::int64_t finalized_features_epoch = -1;
+  /// The features that are in force in the whole cluster (KIP-584).
   std::vector<finalized_feature_key> finalized_features;
+  /// Whether a KRaft controller is configured for the migration from ZooKeeper (KIP-866).
   bool zk_migration_ready = false;
 
   friend bool operator==(

@@ -11,20 +11,23 @@ namespace cafka::protocol {
 
 /// Some partitions of a topic.
 struct consumer_topic_partitions {
+  /// The topic's name.
   std::string topic;
+  /// The partitions' numbers.
   std::vector<partition_id> partitions;
 
   friend bool operator==(
     const consumer_topic_partitions&, const consumer_topic_partitions&) = default;
 };
 
-/// What a consumer tells the leader of its group as it joins. Kafka:
+/// What a consumer sends to the leader of its group as it joins. Kafka:
 /// ConsumerProtocolSubscription.
 struct consumer_subscription {
   static constexpr std::string_view name = "ConsumerProtocolSubscription";
   static constexpr version_range versions{0, 3};
   static constexpr std::int16_t flexible_since = never_flexible;
 
+  /// The topics that the member wants to read.
   std::vector<std::string> topics = {};
   /// Whatever the assignor wants to know.
   std::optional<shared_bytes> user_data = {};
@@ -45,15 +48,17 @@ struct consumer_assignment {
   static constexpr version_range versions{0, 3};
   static constexpr std::int16_t flexible_since = never_flexible;
 
+  /// The partitions that the member is to read.
   std::vector<consumer_topic_partitions> partitions = {};
+  /// What the assignor tells the member besides.
   std::optional<shared_bytes> user_data = {};
 
   friend bool operator==(
     const consumer_assignment&, const consumer_assignment&) = default;
 };
 
-/// The bytes of `group_protocol::metadata`, in the oldest version that can tell it all,
-/// so that members of any age understand it.
+/// The bytes of `group_protocol::metadata`, in the oldest version that can express it
+/// all, so that members of any age understand it.
 ///
 /// Error `invalid_argument` for a topic's name beyond 32 KiB.
 [[nodiscard]] result<std::string> to_metadata(const consumer_subscription& subscription);

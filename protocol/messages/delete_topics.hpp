@@ -14,7 +14,9 @@ struct delete_topics_response;
 
 /// A topic to delete, by name or by id, since version 6.
 struct delete_topic_state {
+  /// The topic's name; null where it is named by id.
   std::optional<std::string> name;
+  /// The topic's id; all zero where it is named by its name.
   uuid topic_id;
 
   friend bool operator==(const delete_topic_state&, const delete_topic_state&) = default;
@@ -28,8 +30,11 @@ struct delete_topics_request {
   static constexpr std::int16_t flexible_since = 4;
   using response = delete_topics_response;
 
+  /// The topics to delete, since version 6.
   std::vector<delete_topic_state> topics;
+  /// The topics to delete, up to version 5.
   std::vector<std::string> topic_names;
+  /// How long the broker may take, in milliseconds.
   std::int32_t timeout_ms = 0;
 
   friend bool operator==(
@@ -38,9 +43,13 @@ struct delete_topics_request {
 
 /// The outcome for one topic.
 struct deletable_topic_result {
+  /// The topic's name; null where the client may not see it.
   std::optional<std::string> name = std::string{};
+  /// The topic's id; all zero where it is not known.
   uuid topic_id;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The broker's words for the error; null where it has none.
   std::optional<std::string> error_message;
 
   friend bool operator==(
@@ -57,6 +66,7 @@ struct delete_topics_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// The result for each topic.
   std::vector<deletable_topic_result> responses;
 
   friend bool operator==(

@@ -24,6 +24,7 @@ struct find_coordinator_request {
   std::string coordinator_key;
   /// 0 a group, 1 a transaction, 2 a share partition.
   std::int8_t key_type = 0;
+  /// The groups or transactional ids to ask about, since version 4.
   std::vector<std::string> coordinator_keys;
 
   friend bool operator==(
@@ -32,11 +33,17 @@ struct find_coordinator_request {
 
 /// Where the coordinator of one key listens.
 struct coordinator_endpoint {
+  /// The group or transactional id.
   std::string key;
+  /// The broker's number.
   broker_id node_id = 0;
+  /// The host's name or address.
   std::string host;
+  /// The port.
   std::int32_t port = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The broker's words for the error; null where it has none.
   std::optional<std::string> error_message = std::string{};
 
   friend bool operator==(
@@ -53,11 +60,17 @@ struct find_coordinator_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// `none`, or why it failed; up to version 3.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The broker's words for the error; up to version 3.
   std::optional<std::string> error_message = std::string{};
+  /// The coordinator's number; up to version 3.
   broker_id node_id = 0;
+  /// The coordinator's host; up to version 3.
   std::string host;
+  /// The coordinator's port; up to version 3.
   std::int32_t port = 0;
+  /// The coordinator of each key, since version 4.
   std::vector<coordinator_endpoint> coordinators;
 
   friend bool operator==(

@@ -18,8 +18,11 @@ struct heartbeat_request {
   static constexpr std::int16_t flexible_since = 4;
   using response = heartbeat_response;
 
+  /// The group's name.
   std::string group_id;
+  /// The group's generation; -1 for none.
   std::int32_t generation_id = 0;
+  /// The id that the coordinator gave the member.
   std::string member_id;
   /// Null unless the member is a static one (KIP-345).
   std::optional<std::string> group_instance_id;
@@ -37,6 +40,7 @@ struct heartbeat_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
 
   friend bool operator==(const heartbeat_response&, const heartbeat_response&) = default;

@@ -21,8 +21,11 @@ struct init_producer_id_request {
 
   /// Null for a producer that is idempotent only.
   std::optional<std::string> transactional_id = std::string{};
+  /// After how many milliseconds the coordinator aborts a transaction that is still open.
   std::int32_t transaction_timeout_ms = 0;
+  /// The id that the producer has; -1 for none (KIP-360).
   std::int64_t producer_id = -1;
+  /// The epoch that the producer has; -1 for none (KIP-360).
   std::int16_t producer_epoch = -1;
 
   friend bool operator==(
@@ -39,8 +42,11 @@ struct init_producer_id_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The producer's id; -1 for none.
   std::int64_t producer_id = -1;
+  /// The producer's epoch; -1 for none.
   std::int16_t producer_epoch = 0;
 
   friend bool operator==(

@@ -13,9 +13,11 @@ struct leave_group_response;
 
 /// A member that leaves, since version 3. Kafka: MemberIdentity.
 struct leave_group_member {
+  /// The id that the coordinator gave the member.
   std::string member_id;
   /// Null unless the member is a static one (KIP-345).
   std::optional<std::string> group_instance_id;
+  /// Why the member leaves, for the broker's log (KIP-800).
   std::optional<std::string> reason;
 
   friend bool operator==(const leave_group_member&, const leave_group_member&) = default;
@@ -29,8 +31,11 @@ struct leave_group_request {
   static constexpr std::int16_t flexible_since = 4;
   using response = leave_group_response;
 
+  /// The group's name.
   std::string group_id;
+  /// The member that leaves, up to version 2.
   std::string member_id;
+  /// The members that leave, since version 3.
   std::vector<leave_group_member> members;
 
   friend bool operator==(
@@ -39,9 +44,11 @@ struct leave_group_request {
 
 /// The outcome for one member. Kafka: MemberResponse.
 struct leave_group_member_response {
+  /// The id that the coordinator gave the member.
   std::string member_id;
   /// Null unless the member is a static one (KIP-345).
   std::optional<std::string> group_instance_id = std::string{};
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
 
   friend bool operator==(
@@ -58,7 +65,9 @@ struct leave_group_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The result for each member, since version 3.
   std::vector<leave_group_member_response> members;
 
   friend bool operator==(

@@ -12,7 +12,10 @@ struct list_offsets_response;
 
 /// A partition, and the time to look up in it.
 struct list_offsets_partition {
+  /// The partition's number.
   partition_id partition_index = 0;
+  /// The leader's epoch as the client knows it, for the broker to compare; -1 for none
+  /// (KIP-320).
   leader_epoch current_leader_epoch = -1;
   /// Milliseconds since the epoch; -1 the end, -2 the start, -3 the record with the
   /// highest timestamp (v7), -4 the start of the local log (v8), -5 the last tiered
@@ -27,7 +30,9 @@ struct list_offsets_partition {
 
 /// A topic to ask about.
 struct list_offsets_topic {
+  /// The topic's name.
   std::string name;
+  /// The partitions that this is about.
   std::vector<list_offsets_partition> partitions;
 
   friend bool operator==(const list_offsets_topic&, const list_offsets_topic&) = default;
@@ -46,7 +51,10 @@ struct list_offsets_request {
   broker_id replica_id = -1;
   /// 0 read_uncommitted, 1 read_committed.
   std::int8_t isolation_level = 0;
+  /// The topics to ask about.
   std::vector<list_offsets_topic> topics;
+  /// How long the broker may take to read tiered storage, in milliseconds, since version
+  /// 10.
   std::int32_t timeout_ms = 0;
 
   friend bool operator==(
@@ -55,12 +63,17 @@ struct list_offsets_request {
 
 /// The offset of one partition.
 struct list_offsets_partition_response {
+  /// The partition's number.
   partition_id partition_index = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
   /// Offsets of segments, newest first.
   std::vector<log_offset> old_style_offsets;
+  /// The time of the record at `offset`, in milliseconds since the epoch; -1 for none.
   std::int64_t timestamp = -1;
+  /// The offset that was found; -1 for none.
   log_offset offset = -1;
+  /// The leader's epoch; -1 where the broker does not say.
   protocol::leader_epoch leader_epoch = -1;
 
   friend bool operator==(const list_offsets_partition_response&,
@@ -69,7 +82,9 @@ struct list_offsets_partition_response {
 
 /// The offsets of one topic.
 struct list_offsets_topic_response {
+  /// The topic's name.
   std::string name;
+  /// The partitions that this is about.
   std::vector<list_offsets_partition_response> partitions;
 
   friend bool operator==(
@@ -86,6 +101,7 @@ struct list_offsets_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// The offsets of each topic.
   std::vector<list_offsets_topic_response> topics;
 
   friend bool operator==(

@@ -9,7 +9,9 @@ namespace cafka::protocol {
 
 /// Who leads a partition, and since when; -1 where it is not known (KIP-951).
 struct leader_id_and_epoch {
+  /// The leader; -1 where it is not known.
   broker_id leader_id = -1;
+  /// The leader's epoch; -1 where the broker does not say.
   protocol::leader_epoch leader_epoch = -1;
 
   friend bool operator==(
@@ -18,8 +20,11 @@ struct leader_id_and_epoch {
 
 /// Where a broker listens, as Produce and Fetch tell it beside a new leader (KIP-951).
 struct node_endpoint {
+  /// The broker's number.
   broker_id node_id;
+  /// The host's name or address.
   std::string host;
+  /// The port.
   std::int32_t port = 0;
   /// Null where the broker has none.
   std::optional<std::string> rack;

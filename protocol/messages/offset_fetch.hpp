@@ -14,7 +14,9 @@ struct offset_fetch_response;
 
 /// A topic, up to version 7.
 struct offset_fetch_request_topic {
+  /// The topic's name.
   std::string name;
+  /// The partitions to ask about.
   std::vector<partition_id> partition_indexes;
 
   friend bool operator==(
@@ -23,8 +25,11 @@ struct offset_fetch_request_topic {
 
 /// A topic of a group: by name, since version 10 by id.
 struct offset_fetch_request_group_topic {
+  /// The topic's name.
   std::string name;
+  /// The topic's id; all zero where it is not known.
   uuid topic_id;
+  /// The partitions to ask about.
   std::vector<partition_id> partition_indexes;
 
   friend bool operator==(const offset_fetch_request_group_topic&,
@@ -33,9 +38,13 @@ struct offset_fetch_request_group_topic {
 
 /// A group to ask about, since version 8.
 struct offset_fetch_request_group {
+  /// The group's name.
   std::string group_id;
+  /// The member that asks; null from outside the group.
   std::optional<std::string> member_id;
+  /// That member's epoch; -1 for none (KIP-848).
   std::int32_t member_epoch = -1;
+  /// The topics to ask about; null: all that the group has committed.
   std::optional<std::vector<offset_fetch_request_group_topic>> topics =
     std::vector<offset_fetch_request_group_topic>{};
 
@@ -51,9 +60,12 @@ struct offset_fetch_request {
   static constexpr std::int16_t flexible_since = 6;
   using response = offset_fetch_response;
 
+  /// The group to ask about, up to version 7.
   std::string group_id;
+  /// The topics to ask about, up to version 7; null: all that the group has committed.
   std::optional<std::vector<offset_fetch_request_topic>> topics =
     std::vector<offset_fetch_request_topic>{};
+  /// The groups to ask about, since version 8.
   std::vector<offset_fetch_request_group> groups;
   /// Whether to refuse with UNSTABLE_OFFSET_COMMIT while a transaction is open.
   bool require_stable = false;
@@ -64,11 +76,15 @@ struct offset_fetch_request {
 
 /// The committed offset of one partition.
 struct offset_fetch_response_partition {
+  /// The partition's number.
   partition_id partition_index = 0;
   /// The next offset to read; -1 where nothing was committed.
   log_offset committed_offset = 0;
+  /// The leader's epoch of the last record that was read; -1 where it is not known.
   leader_epoch committed_leader_epoch = -1;
+  /// The text that was committed with the offset.
   std::optional<std::string> metadata = std::string{};
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
 
   friend bool operator==(const offset_fetch_response_partition&,
@@ -77,7 +93,9 @@ struct offset_fetch_response_partition {
 
 /// The offsets of one topic, up to version 7.
 struct offset_fetch_response_topic {
+  /// The topic's name.
   std::string name;
+  /// The offset of each partition.
   std::vector<offset_fetch_response_partition> partitions;
 
   friend bool operator==(
@@ -86,8 +104,11 @@ struct offset_fetch_response_topic {
 
 /// The offsets of one topic of a group.
 struct offset_fetch_response_group_topic {
+  /// The topic's name.
   std::string name;
+  /// The topic's id; all zero where it is not known.
   uuid topic_id;
+  /// The offset of each partition.
   std::vector<offset_fetch_response_partition> partitions;
 
   friend bool operator==(const offset_fetch_response_group_topic&,
@@ -96,8 +117,11 @@ struct offset_fetch_response_group_topic {
 
 /// The offsets of one group, since version 8.
 struct offset_fetch_response_group {
+  /// The group's name.
   std::string group_id;
+  /// The offsets of each topic.
   std::vector<offset_fetch_response_group_topic> topics;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
 
   friend bool operator==(
@@ -114,8 +138,11 @@ struct offset_fetch_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// The offsets of each topic, up to version 7.
   std::vector<offset_fetch_response_topic> topics;
+  /// `none`, or why it failed; versions 2 to 7.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The offsets of each group, since version 8.
   std::vector<offset_fetch_response_group> groups;
 
   friend bool operator==(

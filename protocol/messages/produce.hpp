@@ -15,7 +15,9 @@ struct produce_response;
 
 /// What to append to one partition.
 struct partition_produce_data {
+  /// The partition's number.
   partition_id index = 0;
+  /// The record batches.
   std::optional<shared_bytes> records;
 
   friend bool operator==(
@@ -24,8 +26,11 @@ struct partition_produce_data {
 
 /// A topic to write to: by name, since version 13 by id.
 struct topic_produce_data {
+  /// The topic's name.
   std::string name;
+  /// The topic's id; all zero where it is not known.
   uuid topic_id;
+  /// What to append to each partition.
   std::vector<partition_produce_data> partition_data;
 
   friend bool operator==(const topic_produce_data&, const topic_produce_data&) = default;
@@ -45,6 +50,7 @@ struct produce_request {
   std::int16_t acks = 0;
   /// How long the broker may wait for those replicas.
   std::int32_t timeout_ms = 0;
+  /// What to append to each topic.
   std::vector<topic_produce_data> topic_data;
 
   friend bool operator==(const produce_request&, const produce_request&) = default;
@@ -52,7 +58,9 @@ struct produce_request {
 
 /// A record for whose sake a batch was refused (KIP-467).
 struct batch_index_and_error_message {
+  /// The record's place in the batch, from 0.
   std::int32_t batch_index = 0;
+  /// The broker's words; null for none.
   std::optional<std::string> batch_index_error_message;
 
   friend bool operator==(
@@ -61,14 +69,19 @@ struct batch_index_and_error_message {
 
 /// The outcome for one partition.
 struct partition_produce_response {
+  /// The partition's number.
   partition_id index = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
   /// The offset of the first record.
   log_offset base_offset = 0;
   /// When the broker appended them, where the topic stamps that time; otherwise -1.
   std::int64_t log_append_time_ms = -1;
+  /// The first offset that is still in the log; -1 where the broker does not say.
   log_offset log_start_offset = -1;
+  /// The records because of which the batch was refused.
   std::vector<batch_index_and_error_message> record_errors;
+  /// The broker's words for the error; null where it has none.
   std::optional<std::string> error_message;
   /// The leader, when this broker is not (KIP-951).
   leader_id_and_epoch current_leader;
@@ -79,8 +92,11 @@ struct partition_produce_response {
 
 /// The outcome for one topic.
 struct topic_produce_response {
+  /// The topic's name.
   std::string name;
+  /// The topic's id; all zero where it is not known.
   uuid topic_id;
+  /// The result for each partition.
   std::vector<partition_produce_response> partition_responses;
 
   friend bool operator==(
@@ -95,6 +111,7 @@ struct produce_response {
   static constexpr std::int16_t flexible_since = 9;
   static constexpr std::int16_t client_throttles_since = 6;
 
+  /// The result for each topic.
   std::vector<topic_produce_response> responses;
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;

@@ -20,6 +20,7 @@ struct sasl_authenticate_request {
   static constexpr std::int16_t flexible_since = 2;
   using response = sasl_authenticate_response;
 
+  /// The client's bytes, as the mechanism has them.
   secret_bytes auth_bytes;
 
   friend bool operator==(
@@ -33,8 +34,11 @@ struct sasl_authenticate_response {
   static constexpr version_range versions{0, 2};
   static constexpr std::int16_t flexible_since = 2;
 
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The broker's words for the error; null where it has none.
   std::optional<std::string> error_message = std::string{};
+  /// The broker's bytes, as the mechanism has them.
   secret_bytes auth_bytes;
   /// When to authenticate again; 0 for never.
   std::int64_t session_lifetime_ms = 0;

@@ -18,6 +18,7 @@ struct sasl_handshake_request {
   static constexpr std::int16_t flexible_since = never_flexible;
   using response = sasl_handshake_response;
 
+  /// The mechanism that the client chooses.
   std::string mechanism;
 
   friend bool operator==(
@@ -31,7 +32,9 @@ struct sasl_handshake_response {
   static constexpr version_range versions{0, 1};
   static constexpr std::int16_t flexible_since = never_flexible;
 
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The mechanisms that the broker has enabled.
   std::vector<std::string> mechanisms;
 
   friend bool operator==(

@@ -7,13 +7,14 @@ namespace cafka::protocol {
 
 /// How a batch is built.
 struct builder_options {
+  /// The codec of the batch.
   codec compression = codec::none;
   /// Within `levels_of(compression)`; without one, the codec's preset.
   std::optional<int> level;
   /// Bytes to take at the first record; more are taken as they are needed.
   std::size_t initial_capacity = 16 * 1024;
   /// Bytes before compression that a batch ends at. Its first record is taken whatever
-  /// its size, up to the 2 GiB that the format can tell.
+  /// its size, up to the 2 GiB that the format can express.
   std::size_t max_size = 1024 * 1024;
   /// The offset of the first record; 0 in whatever a producer sends.
   log_offset base_offset = 0;
@@ -21,14 +22,17 @@ struct builder_options {
   std::optional<timestamp> log_append_time;
 };
 
-/// What a v2 batch is told when it is sealed.
+/// What a v2 batch gets when it is sealed.
 struct seal_options {
   /// -1 for a producer that is not idempotent, as for its epoch and sequence.
   std::int64_t producer_id = -1;
+  /// The producer's epoch; -1 for none.
   std::int16_t producer_epoch = -1;
   /// The sequence number of the first record.
   std::int32_t base_sequence = -1;
+  /// Whether the batch belongs to a transaction.
   bool transactional = false;
+  /// Whether it is a control batch.
   bool control = false;
   /// The epoch of the partition's leader; producers do not say.
   leader_epoch epoch = -1;
@@ -39,6 +43,7 @@ struct seal_options {
 /// Source: Kafka's message format, KIP-98.
 class batch_builder {
 public:
+  /// An empty batch.
   explicit batch_builder(builder_options options = {}) : options_(options) {}
 
   /// Appends a record; false, and nothing is changed, when it does not fit any more.
@@ -63,6 +68,7 @@ public:
   /// The same for a record out of another batch; its offset is left behind.
   [[nodiscard]] bool append(const record_view& x);
 
+  /// How many records it holds.
   [[nodiscard]] std::int32_t count() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
   /// Bytes so far, before compression, with the header; 0 before the first record.
@@ -147,6 +153,7 @@ public:
   [[nodiscard]] bool append(
     std::optional<byte_view> key, std::optional<byte_view> value, timestamp time);
 
+  /// How many records it holds.
   [[nodiscard]] std::int32_t count() const { return count_; }
   [[nodiscard]] bool empty() const { return count_ == 0; }
   /// Bytes so far, before compression.

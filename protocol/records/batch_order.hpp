@@ -20,7 +20,7 @@ public:
     if (batch.base_offset <= last_)
       return {error_code::corrupt_message,
         "the batch at offset " + std::to_string(batch.base_offset.value())
-          + " does not lie behind the one before it, which ends with offset "
+          + " is not behind the batch before it, which ends with offset "
           + std::to_string(last_.value())};
     last_ = batch.last_offset;
     return {};
@@ -32,7 +32,7 @@ public:
       return {};
     return {error_code::corrupt_message,
       "offset " + std::to_string(from.value())
-        + " was asked for, and all that came lies before it, up to offset "
+        + " was asked for, and everything that came is before it, up to offset "
         + std::to_string(last_.value())};
   }
 

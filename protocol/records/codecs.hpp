@@ -58,7 +58,7 @@ public:
     return size_ <= limit_;
   }
 
-  /// Whether nobody wants the output any more.
+  /// Whether the output is not wanted any more.
   [[nodiscard]] bool stopped() const {
     return stop_ != nullptr && stop_->load(std::memory_order_relaxed);
   }
@@ -80,7 +80,7 @@ public:
       "the records decompress to more than " + std::to_string(limit_) + " bytes"};
   }
   [[nodiscard]] static error was_stopped() {
-    return {error_code::closed, "nobody wants the records any more"};
+    return {error_code::closed, "the records are not wanted any more"};
   }
 
 private:

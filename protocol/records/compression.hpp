@@ -30,7 +30,9 @@ CAFKA_INSPECT_ENUM(codec, none, zstd)
 
 /// The compression levels of a codec: more is smaller and slower.
 struct level_range {
+  /// The lowest level.
   int lowest = 0;
+  /// The highest level.
   int highest = 0;
   int preset = 0; ///< What is used when no level is asked for.
 };
@@ -65,6 +67,7 @@ struct decompress_bounds {
   /// Once true the output is not wanted any more; looked at between pieces. Null: never.
   const std::atomic<bool>* stop = nullptr;
 
+  /// At most `most` bytes; given up once `no_more` is true.
   decompress_bounds(std::size_t most, const std::atomic<bool>* no_more = nullptr)
     : limit(most), stop(no_more) {}
 };

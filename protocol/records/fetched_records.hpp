@@ -9,6 +9,7 @@ namespace cafka::protocol {
 
 /// A transaction whose records a reader of committed data must not see.
 struct aborted_span {
+  /// The producer of the transaction.
   std::int64_t producer_id = -1;
   /// Its first offset; it ends with the producer's next abort marker.
   log_offset first_offset = -1;
@@ -17,11 +18,12 @@ struct aborted_span {
 CAFKA_INSPECT(aborted_span, producer_id, first_offset)
 
 /// The records of one fetch, as views on the frame they came in: checked, decompressed,
-/// and without those that are not the reader's business.
+/// and without those that are not for the reader.
 ///
 /// Copying costs a reference count per batch. Views are valid as long as a copy lives.
 class fetched_records {
 public:
+  /// Walks the records of all batches.
   class iterator {
   public:
     using value_type = record_view;
@@ -30,6 +32,7 @@ public:
     using iterator_concept = std::forward_iterator_tag;
 
     iterator() = default;
+    /// At the first record from batch number `batch` on.
     iterator(const fetched_records* all, std::size_t batch);
 
     const record_view& operator*() const { return *at_; }
@@ -63,7 +66,7 @@ public:
   /// Left out: records before `from`, control batches, transactions in `aborted`. A
   /// damaged batch ends the reading; it is an error (of `batch_reader`) only when nothing
   /// came before it, so that no good record is lost. `corrupt_message` also for a batch
-  /// that does not lie behind the one before it, and where all that came lies before
+  /// that is not behind the one before it, and where all that came is before
   /// `from`. `message_too_large` where the only batch is incomplete: the limit of the
   /// fetch was too small for it.
   ///

@@ -3,6 +3,8 @@
 #include "../result.hpp"
 #include "../wire/reader.hpp"
 
+#include <concepts>
+#include <cstddef>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -22,10 +24,41 @@ enum class timestamp_type : std::int8_t {
 /// A record's time where it has none.
 inline constexpr timestamp no_timestamp{std::chrono::milliseconds{-1}};
 
-/// A header of a record, as a view on the batch.
+/// The bytes of `text`.
+[[nodiscard]] inline byte_view as_bytes(std::string_view text) {
+  return std::as_bytes(std::span{text});
+}
+
+/// The bytes as text; they are not checked to be UTF-8.
+[[nodiscard]] inline std::string_view as_text(byte_view bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+/// A view of bytes, given as bytes or as text.
+class text_or_bytes : public byte_view {
+public:
+  /// No bytes.
+  constexpr text_or_bytes() = default;
+  /// The bytes, such as a span of them.
+  template <std::convertible_to<byte_view> Bytes>
+  constexpr text_or_bytes(const Bytes& bytes) : byte_view(bytes) {}
+  /// The bytes of a text, which must outlive this.
+  template <std::convertible_to<std::string_view> Text>
+  text_or_bytes(const Text& text) : byte_view(as_bytes(std::string_view{text})) {}
+  text_or_bytes(std::nullptr_t) = delete;
+};
+
+/// A header of a record, as views on the batch or on the program's memory.
 struct header_view {
+  /// The header's name.
   std::string_view key;
-  std::optional<byte_view> value;
+  /// Nothing is Kafka's null.
+  std::optional<text_or_bytes> value;
+
+  /// The value as text; empty for null.
+  [[nodiscard]] std::string_view text() const {
+    return value ? as_text(*value) : std::string_view{};
+  }
 };
 
 /// The headers of a record, decoded one by one while they are walked; keys may repeat.
@@ -33,6 +66,7 @@ struct header_view {
 /// Allocates nothing and is valid as long as the batch's bytes are.
 class header_range {
 public:
+  /// Decodes one header after the other.
   class iterator {
   public:
     using value_type = header_view;
@@ -41,6 +75,7 @@ public:
     using iterator_concept = std::forward_iterator_tag;
 
     iterator() : in_(byte_view{}) {}
+    /// `bytes` hold `count` headers.
     iterator(byte_view bytes, std::int32_t count) : in_(bytes), left_(count) { read(); }
 
     const header_view& operator*() const { return current_; }
@@ -74,6 +109,7 @@ public:
 
   [[nodiscard]] iterator begin() const { return {bytes_, count_}; }
   [[nodiscard]] iterator end() const { return {}; }
+  /// How many headers there are.
   [[nodiscard]] std::size_t size() const { return static_cast<std::size_t>(count_); }
   [[nodiscard]] bool empty() const { return count_ == 0; }
   /// The headers as they stand in the batch.
@@ -88,12 +124,28 @@ struct record;
 
 /// A record, as a view on the batch it came in.
 struct record_view {
+  /// The record's place in its partition's log.
   log_offset offset = -1;
+  /// The record's time; see `time_type`.
   timestamp time = no_timestamp;
+  /// Whose clock `time` is from.
   timestamp_type time_type = timestamp_type::none;
+  /// The key; nothing is Kafka's null: no key.
   std::optional<byte_view> key;
+  /// The value; nothing is Kafka's null: in a compacted topic, a tombstone.
   std::optional<byte_view> value;
+  /// The headers, in order.
   header_range headers;
+
+  /// The value as text; empty for null, which `value` distinguishes from an empty one. It
+  /// is not checked to be UTF-8, and is valid as long as the batch's bytes are.
+  [[nodiscard]] std::string_view text() const {
+    return value ? as_text(*value) : std::string_view{};
+  }
+  /// The key as text, likewise.
+  [[nodiscard]] std::string_view key_text() const {
+    return key ? as_text(*key) : std::string_view{};
+  }
 
   /// `to_record`: a copy that owns its bytes.
   [[nodiscard]] record copy() const;
@@ -102,6 +154,7 @@ struct record_view {
 /// A record that owns its bytes: what a producer is given, and a copy of what a consumer
 /// was handed.
 struct record {
+  /// A header's name, and its value or null.
   using header = std::pair<std::string, std::optional<std::string>>;
 
   /// Nothing is Kafka's null: no key.
@@ -112,6 +165,15 @@ struct record {
   std::vector<header> headers = {};
   /// Without one, a producer takes the present.
   std::optional<timestamp> time = {};
+
+  /// The value as text; empty for null, which `value` distinguishes from an empty one.
+  [[nodiscard]] std::string_view text() const {
+    return value ? std::string_view{*value} : std::string_view{};
+  }
+  /// The key as text, likewise.
+  [[nodiscard]] std::string_view key_text() const {
+    return key ? std::string_view{*key} : std::string_view{};
+  }
 
   friend bool operator==(const record&, const record&) = default;
 
@@ -135,16 +197,6 @@ struct record {
 /// A copy that owns its bytes; the offset is left behind, a missing time stays missing.
 [[nodiscard]] record to_record(const record_view& from);
 
-/// The bytes of `text`.
-[[nodiscard]] inline byte_view as_bytes(std::string_view text) {
-  return std::as_bytes(std::span{text});
-}
-
-/// The bytes as text; whether they are UTF-8 nobody has checked.
-[[nodiscard]] inline std::string_view as_text(byte_view bytes) {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
 /// What a record of a control batch says; unknown numbers are kept. Source: Kafka's
 /// `ControlRecordType`.
 enum class control_type : std::int16_t {
@@ -159,6 +211,7 @@ enum class control_type : std::int16_t {
 
 /// A record of a control batch, which is for the client and never for its user.
 struct control_marker {
+  /// What it marks.
   control_type type = control_type::abort;
   /// The coordinator's epoch; of `abort` and `commit` only, else -1.
   std::int32_t coordinator_epoch = -1;

@@ -24,7 +24,7 @@ std::optional<byte_view> nullable(reader& in, std::int32_t length) {
   return in.raw(static_cast<std::size_t>(length));
 }
 
-/// Walks the headers once, so that whoever walks them later meets no error.
+/// Walks the headers once, so that a later walk meets no error.
 header_range read_headers(reader& in) {
   const auto count = in.varint();
   if (count == 0)

@@ -22,16 +22,23 @@ struct batch_info {
   leader_epoch epoch = -1;
   /// The version of the format: 0, 1 or 2.
   std::int8_t magic = 2;
+  /// The codec of the records as they are stored.
   codec compression = codec::none;
+  /// Whose clock the records' times are from.
   timestamp_type time_type = timestamp_type::none;
+  /// Whether it belongs to a transaction.
   bool transactional = false;
-  /// The records are the client's own business: see `control_marker_of`.
+  /// The records are for the client and not for its user: see `control_marker_of`.
   bool control = false;
   /// -1 when the producer was not idempotent, as are its epoch and sequence.
   std::int64_t producer_id = -1;
+  /// The producer's epoch.
   std::int16_t producer_epoch = -1;
+  /// The sequence number of the first record.
   std::int32_t base_sequence = -1;
+  /// The time that the records' times are relative to.
   timestamp base_timestamp = no_timestamp;
+  /// The largest time of a record.
   timestamp max_timestamp = no_timestamp;
   /// When compaction may drop the tombstones and markers in it. Source: KIP-534.
   std::optional<timestamp> delete_horizon;
@@ -52,15 +59,18 @@ public:
   using iterator_concept = std::forward_iterator_tag;
 
   record_iterator() : in_(byte_view{}) {}
+  /// At the first record of the batch.
   explicit record_iterator(const record_batch& batch);
 
   const record_view& operator*() const { return current_; }
   const record_view* operator->() const { return &current_; }
+  /// Goes to the next record.
   record_iterator& operator++() {
     --left_;
     read();
     return *this;
   }
+  /// Goes to the next record.
   record_iterator operator++(int) {
     auto before = *this;
     ++*this;
@@ -88,12 +98,14 @@ private:
 /// itself, so two threads walk two copies.
 class record_batch {
 public:
+  /// Walks the records.
   using iterator = record_iterator;
 
+  /// The batch's header.
   [[nodiscard]] const batch_info& info() const { return info_; }
 
   /// The records' bytes, decompressed: a slice of what was read, or a buffer of their
-  /// own. Views of records are valid as long as somebody holds them.
+  /// own. Views of records are valid as long as a reference to them is held.
   [[nodiscard]] const shared_bytes& payload() const { return payload_; }
 
   /// Walks the records in the order of the log. A malformed one ends the walk early; then
@@ -122,7 +134,7 @@ struct read_options {
   /// Whether checksums are compared. They guard against damage on a disk and in memory,
   /// not against malice.
   bool check_crc = true;
-  /// Bytes that one batch may decompress to, 128 MiB unless told. Kafka limits the
+  /// Bytes that one batch may decompress to, 128 MiB by default. Kafka limits the
   /// compressed size alone (`message.max.bytes`, 1 MiB unless changed).
   std::size_t max_decompressed_size = 128 * 1024 * 1024;
   /// How many times its compressed size a batch may decompress to, once that is more than
@@ -144,6 +156,7 @@ struct read_options {
 /// ignored. The first error sticks.
 class batch_reader {
 public:
+  /// Reads the batches in `records`.
   explicit batch_reader(shared_bytes records, read_options options = {})
     : records_(std::move(records)), options_(options) {}
 
@@ -164,11 +177,12 @@ public:
     return false;
   }
 
-  // The same in two steps, for whoever has to have memory before he opens a batch.
+  // The same in two steps, for callers that must have memory before they open a batch.
 
   /// Finds the next batch, but does not open it; false as above.
   [[nodiscard]] bool find(record_batch& batch) { return advance(batch); }
 
+  /// How `open` has ended.
   enum class opening : std::uint8_t {
     opened,
     no_room, ///< It decompresses to more than `room`, and can be opened again.
@@ -189,7 +203,7 @@ public:
   [[nodiscard]] bool partial() const { return partial_; }
 
   /// How many bytes that batch has in all, for a client whose limit was too small for it;
-  /// 0 when there is none or so little of it that nobody can tell.
+  /// 0 when there is none or too little of it to be measured.
   [[nodiscard]] std::size_t partial_size() const { return partial_size_; }
 
 private:

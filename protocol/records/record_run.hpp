@@ -10,28 +10,37 @@ namespace cafka::protocol {
 /// The records of one partition in one Fetch response, as views on its frame.
 ///
 /// Batch headers and checksums are looked at when it is read, records only when they are
-/// walked: once. What turns out malformed then ends its batch, and is told; the walk goes
-/// on with the next batch. Walking allocates nothing and any number of threads may.
+/// walked: once. What turns out malformed then ends its batch, and is reported; the walk
+/// goes on with the next batch. Walking allocates nothing and any number of threads may.
 class record_run {
 public:
-  /// Told, in the thread that walks, of a batch whose records cannot all be read: how
+  /// Called, in the thread that walks, for a batch whose records cannot all be read: how
   /// many were left out, and why.
   using on_damage = std::function<void(std::int32_t left_out, const error& why)>;
 
   /// The records of one batch.
   struct part {
+    /// The records, decompressed.
     const std::byte* bytes = nullptr;
+    /// How many bytes they are.
     std::size_t size = 0;
+    /// The offset that the records' offsets are relative to.
     std::int64_t base_offset = 0;
+    /// The offset of the last record.
     std::int64_t last_offset = 0;
+    /// The time that the records' times are relative to, in milliseconds since the epoch.
     std::int64_t base_time = 0;
     /// What makes offsets inside a v1 wrapper absolute.
     std::int64_t offset_shift = 0;
+    /// How many records there are.
     std::int32_t count = 0;
+    /// The version of the format: 0, 1 or 2.
     std::int8_t magic = 2;
+    /// Whose clock the records' times are from.
     timestamp_type time_type = timestamp_type::create_time;
   };
 
+  /// Walks the records, each once.
   class iterator {
   public:
     using value_type = record_view;
@@ -40,6 +49,7 @@ public:
     using iterator_concept = std::input_iterator_tag;
 
     iterator() = default;
+    /// At the first record of the run.
     explicit iterator(const record_run& run);
 
     const record_view& operator*() const { return current_; }
@@ -96,6 +106,7 @@ public:
   error read(const shared_bytes& raw, log_offset from, std::vector<aborted_span> aborted,
     read_options options);
 
+  /// Sets what is called for a damaged batch; to be set before the first walk.
   void when_damaged(on_damage f) { on_damage_ = std::move(f); }
 
   [[nodiscard]] iterator begin() const { return iterator{*this}; }

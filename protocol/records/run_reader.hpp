@@ -16,7 +16,7 @@ public:
     std::size_t room = std::numeric_limits<std::size_t>::max();
     /// Whether one batch may be decompressed that there is no room for.
     bool one_anyhow = true;
-    /// After so many bytes something else has its turn.
+    /// After so many bytes the reader returns, so that other work can go on.
     std::size_t enough = std::numeric_limits<std::size_t>::max();
   };
 

@@ -110,6 +110,7 @@ inline constexpr std::int16_t never_flexible = std::numeric_limits<std::int16_t>
 
 /// One row of the table of APIs.
 struct api_info {
+  /// The API.
   api_key key;
   /// Kafka's name, as `ListOffsets`.
   std::string_view name;

@@ -35,7 +35,7 @@ template <class T>
 concept scalar =
   number<T> || is_strong_int<T> || std::same_as<T, error_code> || std::same_as<T, uuid>;
 
-/// Is described in its turn.
+/// Is described by its own `describe`.
 template <class T>
 concept structure =
   !scalar<

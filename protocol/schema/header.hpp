@@ -10,8 +10,11 @@ namespace cafka::protocol {
 
 /// What stands before a request's body. Kafka: RequestHeader, versions 0 to 2.
 struct request_header {
+  /// The API.
   api_key key = api_key::produce;
+  /// The API's version.
   std::int16_t version = 0;
+  /// The number that the answer repeats.
   std::int32_t correlation_id = 0;
   /// Who asks, for the broker's logs and quotas; null is legal.
   std::optional<std::string> client_id = std::string{};
@@ -44,7 +47,7 @@ std::int32_t read_response_header(reader& in, api_key key, std::int16_t version)
 /// nothing when there are fewer.
 [[nodiscard]] std::optional<std::int32_t> correlation_id_of(byte_view payload);
 
-/// Passes over tagged fields that nobody here knows.
+/// Passes over tagged fields that cafka does not know.
 void skip_tagged_fields(reader& in);
 
 } // namespace cafka::protocol

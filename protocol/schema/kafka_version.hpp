@@ -10,10 +10,11 @@
 
 namespace cafka::protocol {
 
-/// A release of Kafka, as far as it tells which API versions a broker knows: major and
+/// A release of Kafka, as far as it decides which API versions a broker knows: major and
 /// minor, and before 1.0 a third number. What comes behind, fixes alone, is left out.
 class kafka_version {
 public:
+  /// A release such as 3.9.1; before 1.0 of four numbers, without the leading zero.
   constexpr kafka_version(std::uint8_t major, std::uint8_t minor, std::uint8_t patch = 0)
     : major_(major), minor_(minor), patch_(patch) {}
 

@@ -9,8 +9,10 @@ namespace cafka::protocol {
 /// Bytes are shown by their size, secrets not at all.
 class printer {
 public:
+  /// Appends to `out`.
   explicit printer(std::string& out) : out_(out) {}
 
+  /// Prints one field.
   template <class T, class... Options>
   void field(std::string_view name, const T& x, Options...) {
     next(name);

@@ -6,6 +6,7 @@ namespace cafka::protocol {
 
 /// Bytes that no printer shows: passwords, SASL exchanges.
 struct secret_bytes {
+  /// The bytes.
   shared_bytes value;
 
   friend bool operator==(const secret_bytes&, const secret_bytes&) = default;

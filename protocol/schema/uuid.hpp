@@ -11,8 +11,10 @@ namespace cafka::protocol {
 
 /// A topic's or directory's id: 16 bytes; all zero where Kafka says "none".
 struct uuid {
+  /// Its 16 bytes, the first one first.
   std::array<std::uint8_t, 16> bytes{};
 
+  /// Whether all bytes are zero.
   [[nodiscard]] bool is_zero() const { return *this == uuid{}; }
 
   friend auto operator<=>(const uuid&, const uuid&) = default;

@@ -12,12 +12,16 @@ namespace cafka::protocol {
 
 /// Versions of an API, both ends included.
 struct version_range {
+  /// The lowest version.
   std::int16_t min = 0;
+  /// The highest version.
   std::int16_t max = 0;
 
+  /// Whether the version is in the range.
   [[nodiscard]] constexpr bool contains(std::int16_t version) const {
     return version >= min && version <= max;
   }
+  /// Whether the range holds no version.
   [[nodiscard]] constexpr bool empty() const { return min > max; }
 
   friend constexpr bool operator==(version_range, version_range) = default;
@@ -33,6 +37,7 @@ constexpr version_range common(version_range a, version_range b) {
 /// The range in words: `3 to 13`, `0 only`, `none`.
 [[nodiscard]] std::string to_string(version_range range);
 
+/// Stands for all later versions.
 inline constexpr std::int16_t newest_version = std::numeric_limits<std::int16_t>::max();
 
 /// What a description says about a field beside its name and type.
@@ -128,12 +133,12 @@ inline constexpr detail::ignorable_option ignorable{};
 /// The bytes are record batches.
 inline constexpr detail::records_option record_batches{};
 
-/// The field's value when nobody sets it; the struct's initialiser says the same.
+/// The field's value when it is not set; the struct's initialiser says the same.
 constexpr detail::default_option def(std::int64_t value) {
   return {value, false};
 }
 
-/// As above, for a field that is null when nobody sets it.
+/// As above, for a field that is null when it is not set.
 constexpr detail::default_option def(std::nullptr_t) {
   return {0, true};
 }

@@ -10,16 +10,20 @@
 
 namespace cafka::protocol {
 
-/// Error `unsupported_api_version` for a pin that lies outside of `ours`, which no broker
-/// can mend; it names the API and that range. `who_needs`: as in `version_table::choose`.
+/// Error `unsupported_api_version` for a pin that is outside of `ours`, which no broker
+/// can change; it names the API and that range. `who_needs`: as in
+/// `version_table::choose`.
 [[nodiscard]] error check_pin(api_key key, version_range ours,
   std::optional<std::int16_t> pinned, std::string_view who_needs = {});
 
 /// The versions that a broker supports, by its own words or by its release.
 class version_table {
 public:
+  /// One API and the range of its versions.
   struct entry {
+    /// The API.
     api_key key;
+    /// The versions.
     version_range versions;
 
     friend bool operator==(const entry&, const entry&) = default;
@@ -30,6 +34,7 @@ public:
   /// Takes entries in any order; of two for the same API the last counts.
   explicit version_table(std::vector<entry> entries);
 
+  /// All entries, by key.
   [[nodiscard]] const std::vector<entry>& entries() const { return entries_; }
 
   /// The broker's versions of an API; nothing when it does not have it.

@@ -74,7 +74,9 @@ public:
     owner_ = std::move(bytes);
   }
 
+  /// Whether there was no error so far.
   [[nodiscard]] bool ok() const { return error_ == wire_error::none; }
+  /// The first error.
   [[nodiscard]] wire_error error() const { return error_; }
   /// Bytes not read yet; 0 after an error.
   [[nodiscard]] std::size_t remaining() const {
@@ -94,13 +96,21 @@ public:
     }
   }
 
+  /// A signed integer of 8 bits.
   std::int8_t i8() { return fixed<std::int8_t>(); }
+  /// A signed integer of 16 bits.
   std::int16_t i16() { return fixed<std::int16_t>(); }
+  /// A signed integer of 32 bits.
   std::int32_t i32() { return fixed<std::int32_t>(); }
+  /// A signed integer of 64 bits.
   std::int64_t i64() { return fixed<std::int64_t>(); }
+  /// An unsigned integer of 16 bits.
   std::uint16_t u16() { return fixed<std::uint16_t>(); }
+  /// An unsigned integer of 32 bits.
   std::uint32_t u32() { return fixed<std::uint32_t>(); }
+  /// A floating-point number of 64 bits.
   double f64() { return std::bit_cast<double>(fixed<std::uint64_t>()); }
+  /// A truth value; every byte but zero is true.
   bool boolean() { return fixed<std::uint8_t>() != 0; }
 
   /// An unsigned varint of at most 32 bits.
@@ -138,6 +148,7 @@ public:
     return owner_.slice(static_cast<std::size_t>(view.data() - begin_), count);
   }
 
+  /// Passes over `count` bytes.
   void skip(std::size_t count) { (void)raw(count); }
 
   /// A reader on the next `count` bytes alone, which this one skips.

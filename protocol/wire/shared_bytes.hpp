@@ -29,18 +29,24 @@ public:
     return {std::move(owner), data, size};
   }
 
+  /// A copy of the bytes, in a buffer of its own.
   static shared_bytes copy_of(byte_view bytes) {
     return from({bytes.begin(), bytes.end()});
   }
 
+  /// A copy of the bytes, in a buffer of its own.
   static shared_bytes copy_of(std::string_view text) {
     return copy_of(std::as_bytes(std::span{text}));
   }
 
+  /// The first byte; null where there is no buffer.
   [[nodiscard]] const std::byte* data() const { return data_.get(); }
+  /// How many bytes there are.
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
+  /// The bytes as a view, valid as long as a copy of this lives.
   [[nodiscard]] byte_view view() const { return {data_.get(), size_}; }
+  /// The bytes as text, valid as long as a copy of this lives.
   [[nodiscard]] std::string_view text() const {
     return {reinterpret_cast<const char*>(data_.get()), size_};
   }
@@ -64,7 +70,9 @@ private:
 
 /// A frame on its way out: the pieces that a gather write hands to the socket in turn.
 struct frame {
+  /// The pieces, in order.
   std::vector<shared_bytes> parts;
+  /// How many bytes they have together.
   std::size_t size = 0;
 };
 

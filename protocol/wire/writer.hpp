@@ -12,11 +12,14 @@ namespace cafka::protocol {
 /// first error sticks, as in `reader`; nothing throws but `std::bad_alloc`.
 class writer {
 public:
+  /// `reserve` bytes are allocated at once.
   explicit writer(std::size_t reserve = 256) { buffer_.reserve(reserve); }
 
+  /// Whether there was no error so far.
   [[nodiscard]] bool ok() const { return error_.empty(); }
   /// What was wrong first, in words; empty when nothing was.
   [[nodiscard]] const std::string& error() const { return error_; }
+  /// Records the first error.
   void fail(std::string what) {
     if (ok())
       error_ = std::move(what);
@@ -25,24 +28,37 @@ public:
   /// Bytes written so far, attached pieces included.
   [[nodiscard]] std::size_t size() const { return buffer_.size() + attached_; }
 
+  /// A signed integer of 8 bits.
   void i8(std::int8_t x) { fixed(x); }
+  /// A signed integer of 16 bits.
   void i16(std::int16_t x) { fixed(x); }
+  /// A signed integer of 32 bits.
   void i32(std::int32_t x) { fixed(x); }
+  /// A signed integer of 64 bits.
   void i64(std::int64_t x) { fixed(x); }
+  /// An unsigned integer of 16 bits.
   void u16(std::uint16_t x) { fixed(x); }
+  /// An unsigned integer of 32 bits.
   void u32(std::uint32_t x) { fixed(x); }
+  /// A floating-point number of 64 bits.
   void f64(double x) { fixed(std::bit_cast<std::uint64_t>(x)); }
+  /// A truth value, in one byte.
   void boolean(bool x) { fixed(static_cast<std::uint8_t>(x)); }
 
+  /// An unsigned varint.
   void uvarint(std::uint32_t x) { base128(x); }
+  /// A zigzag-encoded varint of at most 32 bits.
   void varint(std::int32_t x) {
     base128((static_cast<std::uint32_t>(x) << 1) ^ static_cast<std::uint32_t>(x >> 31));
   }
+  /// A zigzag-encoded varint of at most 64 bits.
   void varlong(std::int64_t x) {
     base128((static_cast<std::uint64_t>(x) << 1) ^ static_cast<std::uint64_t>(x >> 63));
   }
 
+  /// The bytes as they are.
   void raw(byte_view bytes) { buffer_.insert(buffer_.end(), bytes.begin(), bytes.end()); }
+  /// The bytes as they are.
   void raw(std::string_view text) { raw(std::as_bytes(std::span{text})); }
 
   /// Appends `bytes`: by reference when they are many, by copy when that is cheaper.

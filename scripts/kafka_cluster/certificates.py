@@ -105,7 +105,7 @@ class Maker:
     self.write(name, (self.folder / name).read_text() + (self.folder / other).read_text())
 
   def keystore(self, name, certificate):
-    # One iteration, as each network thread opens its stores anew while a node starts.
+    # One iteration, as each network thread opens its stores again while a node starts.
     self.openssl("pkcs12", "-export", "-iter", "1", "-nomaciter", "-name", "cafka",
                  "-passout", f"pass:{PASSWORD}", "-in", f"{certificate}.crt",
                  "-inkey", f"{certificate}.key", "-out", name)

@@ -214,7 +214,7 @@ class Cluster:
       # The default of 128 MiB would be half of the heap.
       "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }
-    # As later Kafkas have it unless told.
+    # As later Kafkas have it by default.
     if not release.since(0, 9):
       settings["log.cleaner.enable"] = "true"
     if not release.since(1):

@@ -87,7 +87,7 @@ def kafka_home():
 
 
 def chosen_release(name):
-  """The version asked for; unless told KAFKA_HOME's, and without that the default."""
+  """The version asked for; by default KAFKA_HOME's, and without that the default."""
   libs = kafka_home()
   if not libs:
     return Release(name or DEFAULT)

@@ -4,7 +4,7 @@ import re
 
 from . import Failure
 
-# Those that cafka is tested with; the last is the one that `up` starts unless told.
+# Those that cafka is tested with; the last is the one that `up` starts by default.
 TESTED = ("0.8.2.2", "0.9.0.1", "0.10.2.2", "0.11.0.3", "1.1.1", "2.8.2", "3.9.1",
           "4.3.0")
 DEFAULT = TESTED[-1]

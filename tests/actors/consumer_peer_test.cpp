@@ -306,7 +306,7 @@ TEST_CASE("what is said while other threads poll holds from when it was said") {
   }
 }
 
-TEST_CASE("whoever polls is told that there will be no more") {
+TEST_CASE("a thread that polls is told that there will be no more") {
   const std::string how = GENERATE("by its handle", "with its supervisor");
   INFO(how);
   for (int round = 0; round != 10; ++round) {
@@ -378,7 +378,7 @@ TEST_CASE("an answer far larger than the memory is read to its end") {
   CHECK(load.all_once(200));
 }
 
-TEST_CASE("a batch larger than every limit comes all the same, from old brokers too") {
+TEST_CASE("a batch larger than every limit comes nevertheless, from old brokers too") {
   fetching_broker::behaviour how;
   how.newest_fetch =
     GENERATE(std::int16_t{0}, std::int16_t{2}, std::int16_t{3}, std::int16_t{11});
@@ -440,7 +440,7 @@ TEST_CASE("what an old broker cannot do is an error that says so, once") {
   }));
 }
 
-TEST_CASE("a consumer that reaches nobody says why") {
+TEST_CASE("a consumer that reaches no broker says why") {
   const refusing_port nobody;
   consuming c{nobody.address(), short_waits(), 300ms};
   c.assign();
@@ -460,7 +460,8 @@ TEST_CASE("a consumer that reaches nobody says why") {
   }
 }
 
-TEST_CASE("a leader that nobody can reach is told, once, until there is another one") {
+TEST_CASE(
+  "a leader that cannot be reached is reported, once, until there is another one") {
   const refusing_port nobody;
   fetching_broker broker{{.led_by = nobody.address()}};
   broker.append(1);

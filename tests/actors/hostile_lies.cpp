@@ -147,13 +147,13 @@ std::vector<lie> lies_about_records() {
     auto& x = add("batches go back",
       records_are(joined({hostile_cluster::batch(0), hostile_cluster::batch(10),
         hostile_cluster::batch(0)})));
-    x.consumer = {.told = {error_code::corrupt_message}, .text = "does not lie behind"};
+    x.consumer = {.told = {error_code::corrupt_message}, .text = "is not behind the batch before it"};
     x.worker = {.told = {error_code::none}, .records = 20};
   }
   {
     auto& x =
       add("the first batch, over and over", records_are(hostile_cluster::batch(0)));
-    x.consumer = {.told = {error_code::corrupt_message}, .text = "lies before it"};
+    x.consumer = {.told = {error_code::corrupt_message}, .text = "is before it"};
     x.worker = {.told = {error_code::none}, .records = 10};
   }
   {
@@ -285,7 +285,7 @@ std::vector<lie> other_lies() {
     x.consumer = must{};
     x.worker = {.told = {error_code::malformed_response}};
   }
-  // -- what became of records
+  // -- delivery results
   {
     lies how;
     how.whole_produce = [](auto& r) { r.responses.clear(); };

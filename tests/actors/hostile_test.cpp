@@ -364,7 +364,7 @@ TEST_CASE(
     check(trial());
 }
 
-TEST_CASE("a broker that lies is told of, and costs nobody else anything", "[hostile]") {
+TEST_CASE("a broker that lies is reported, and harms no other request", "[hostile]") {
   static_cast<void>(register_types());
   const auto all = other_lies();
   check_together(trials_of(all));

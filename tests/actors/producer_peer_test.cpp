@@ -495,7 +495,7 @@ TEST_CASE("a broker before 0.11 is an error that says so, with idempotence and w
     != std::string::npos);
 }
 
-TEST_CASE("a producer that nobody listens to says so, where and why") {
+TEST_CASE("a producer that reaches no broker says so, where and why") {
   producer_options options;
   options.stalled_after = 100ms;
   std::vector<producer_stall> stalls;

@@ -7,7 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-// What becomes of a connection, and of the others, when there is no memory.
+// How a connection, and the others, behave when there is no memory.
 
 using namespace cafka::testing;
 using cafka::protocol::error_code;

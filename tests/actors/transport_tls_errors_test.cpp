@@ -96,7 +96,7 @@ TEST_CASE("a broker's certificate out of its time is refused, with the time") {
       && EndsWith(" UTC: wait, or correct this machine's clock"));
 }
 
-TEST_CASE("a CA that nobody trusts is refused, with its name") {
+TEST_CASE("a CA that is not trusted is refused, with its name") {
   stage s;
   const authority other{"some other CA"};
   tls_peer peer{{.who = other.issue()}, tls_peer::silent()};
@@ -115,7 +115,7 @@ TEST_CASE("a CA that nobody trusts is refused, with its name") {
     s.reason(peer.by_name(), ssl_options{}).detail, ContainsSubstring("an unknown CA"));
 }
 
-TEST_CASE("a certificate that vouches for itself is refused until it is trusted") {
+TEST_CASE("a certificate that is signed by itself is refused until it is trusted") {
   stage s;
   const auto own = self_signed();
   tls_peer peer{{.who = own}, [](tls_session& session) { session.read_frame(); }};
@@ -194,7 +194,7 @@ TEST_CASE("a broker whose TLS is too old is told as one") {
   CHECK_THAT(reason.detail, ContainsSubstring("no version of TLS from 1.3 on"));
 }
 
-TEST_CASE("ciphers that nobody shares are told") {
+TEST_CASE("a lack of common ciphers is reported") {
   stage s;
   tls_peer peer{
     {.who = s.ca.issue(), .max_version = 2, .ciphers = "ECDHE-ECDSA-AES256-GCM-SHA384"},

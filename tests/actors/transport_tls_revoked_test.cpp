@@ -24,7 +24,7 @@ struct stage {
   ssl_options options{.cacertfile = files.write("ca.crt", ca.certificate())};
   transport_fixture f;
 
-  /// What becomes of a connection to the broker: `none` where it is up.
+  /// The state of a connection to the broker: `none` where it is up.
   cafka::protocol::error outcome(const tls_peer& peer) {
     auto made = tls_context::make(options);
     INFO(to_string(made.error()));
@@ -79,7 +79,7 @@ TEST_CASE("a list that is out of its time, another CA's, or forged is no list") 
   CHECK(s.with_list(other.revoke({}) + s.ca.revoke({})).code == error_code::none);
 }
 
-TEST_CASE("those that vouch for a certificate are looked up if that is wanted") {
+TEST_CASE("the CAs' own certificates are looked up if that is wanted") {
   stage s;
   const authority between{"between", s.ca};
   s.broker = between.issue();

@@ -272,7 +272,7 @@ TEST_CASE("a peer that swallows connections is an error at the deadline") {
   CHECK(late.error().detail.find(to_string(hole.address())) != std::string::npos);
 }
 
-TEST_CASE("a peer that takes everything and says nothing is left for dead") {
+TEST_CASE("a peer that takes everything and says nothing is considered lost") {
   scripted_broker broker{[](session& s, const honest_broker&) { s.wait_until_closed(); }};
   worker_fixture f;
   const auto w = f.worker({broker.address()});
@@ -381,7 +381,8 @@ TEST_CASE(
   CHECK(found);
 }
 
-TEST_CASE("whatever a peer does to a produce, its caller is told that nobody knows") {
+TEST_CASE(
+  "whatever a peer does to a produce, its caller is told that the outcome is unknown") {
   const auto all = misbehaviours();
   const auto which = GENERATE_REF(range(std::size_t{0}, all.size()));
   INFO("a peer that " << all[which].name);

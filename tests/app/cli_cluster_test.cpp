@@ -68,7 +68,7 @@ TEST_CASE("the coordinator of a group is found") {
 
 TEST_CASE("a group keeps the offsets that are committed for it") {
   const cluster c;
-  // The embedded cluster cannot tell whether a group is known.
+  // The embedded cluster does not say whether a group is known.
   const auto none = c.run({"groups", "offsets", "-G", "billing", "orders"});
   CHECK(none.exit_code == 0);
   CHECK(none.out == "orders/0  -\norders/1  -\n");

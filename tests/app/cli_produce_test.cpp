@@ -213,7 +213,7 @@ TEST_CASE("leaders that go and come back cost no record") {
   CHECK(keys.size() == 2'500);
 }
 
-TEST_CASE("a file that is too large for a producer is one record all the same") {
+TEST_CASE("a file that is too large for a producer is one record nevertheless") {
   const cluster c;
   // The embedded cluster keeps 5 MiB of a partition.
   const temporary_file large{std::string(4'300'000, 'x')};

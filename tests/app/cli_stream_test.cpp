@@ -206,7 +206,7 @@ TEST_CASE("a reader that goes in the middle of much ends a stream well") {
   }
 }
 
-TEST_CASE("a stream whose reader goes ends without a word") {
+TEST_CASE("a stream whose reader goes ends without a message") {
   const filled_cluster c;
   running_cafka program{c.args({"stream", "-t", "orders", "-p", "0"})};
   program.read_lines(10);

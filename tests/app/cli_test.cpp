@@ -396,7 +396,7 @@ TEST_CASE("the demo tells its story to the good end") {
   CHECK(run.err.empty());
   // No colour where there is no terminal.
   CHECK(run.out.find('\033') == std::string::npos);
-  for (const auto* word : {"snappy", "restarted", "is down", "all was as told"})
+  for (const auto* word : {"snappy", "restarted", "is down", "all went as described"})
     CHECK_THAT(run.out, ContainsSubstring(word));
   CHECK_THAT(run.out, !ContainsSubstring("├─"));
 }

@@ -2,7 +2,7 @@
 
 // Whoever reads what is printed may go at any time: nothing has failed then.
 
-TEST_CASE("a command whose output nobody reads ends with 0 and without a word") {
+TEST_CASE("a command whose output nobody reads ends with 0 and without a message") {
   const cluster c;
   REQUIRE(
     c.run({"produce", "-t", "orders", "-p", "0"}, numbered_lines(10)).exit_code == 0);
@@ -26,7 +26,7 @@ TEST_CASE("a command whose output nobody reads ends with 0 and without a word") 
   }
 }
 
-TEST_CASE("what needs no cluster ends with 0, too, when nobody reads it") {
+TEST_CASE("what needs no cluster ends with 0, too, when it is not read") {
   for (const auto& args : std::vector<std::vector<std::string>>{{"--help"}, {"--version"},
          {"stream", "--help"}, {"topics", "--help"}, {"completion", "bash"}, {"man"},
          {"man", "stream"}, {"demo"}}) {

@@ -20,7 +20,7 @@ sockaddr_in local(std::uint16_t port) {
   return address;
 }
 
-/// False when it is not all written by the deadline: a broker may stand still.
+/// False when it is not all written by the deadline: a broker may hang.
 bool write_all(
   int to, const char* data, std::size_t size, steady_clock::time_point until) {
   while (size > 0) {

@@ -84,7 +84,7 @@ struct service {
   std::unique_ptr<application> app;
 };
 
-/// What became of requests, each at the place of its request.
+/// The results of requests, each at the place of its request.
 template <class Reply>
 class answers {
 public:

@@ -260,7 +260,7 @@ TEST_CASE("a leader that is killed and comes back costs no line that is produced
 }
 
 TEST_CASE(
-  "a stream that the cluster holds back comes to the end of the log all the same") {
+  "a stream that the cluster holds back comes to the end of the log nevertheless") {
   cli_service c;
   const auto topic = c.kafka.create_topic("held-back", 2);
   c.cafka({"produce", "-t", topic, "-q"}, std::string(99, 'x') + '\n');

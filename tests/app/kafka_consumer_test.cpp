@@ -146,7 +146,7 @@ TEST_CASE("consumer: records that were deleted are passed over, by policy") {
   static_cast<void>(strict.close(patience));
 }
 
-TEST_CASE("consumer: a record larger than every limit comes all the same, in any codec") {
+TEST_CASE("consumer: a record larger than every limit comes nevertheless, in any codec") {
   kafka_consumer c{1,
     {.fetch_max_bytes = 1'000,
       .max_partition_fetch_bytes = 1'000,
@@ -240,7 +240,7 @@ TEST_CASE("consumer: a leader that is killed costs a second at most, and no reco
   CHECK(c.seen->errors.empty());
 }
 
-TEST_CASE("consumer: a leader that stands still costs no record") {
+TEST_CASE("consumer: a leader that hangs costs no record") {
   kafka_consumer c{3};
   c.append(100);
   c.assign();
@@ -256,7 +256,7 @@ TEST_CASE("consumer: a leader that stands still costs no record") {
   c.check_all();
 }
 
-TEST_CASE("consumer: a replica close by is read though its leader stands still") {
+TEST_CASE("consumer: a replica close by is read though its leader hangs") {
   kafka_consumer c{1, {.max_partition_fetch_bytes = 2'000, .client_rack = "rack-3"}};
   // In small batches, so that one fetch has few of them.
   for (int i = 0; i != 50; ++i)
@@ -270,7 +270,7 @@ TEST_CASE("consumer: a replica close by is read though its leader stands still")
   c.cluster.resume(kafka_cluster::first_leader(0));
   c.append(20);
   c.check_all();
-  // And the other way round: the leader is asked where the replica stands still.
+  // And the other way round: the leader is asked where the replica hangs.
   c.cluster.pause(3);
   c.append(20);
   const auto written = steady_clock::now();

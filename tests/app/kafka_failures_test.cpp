@@ -9,7 +9,7 @@ using namespace cafka::testing;
 
 namespace {
 
-/// What became of one record.
+/// The result of one record.
 struct outcome {
   partition_id partition;
   std::string value;
@@ -18,7 +18,7 @@ struct outcome {
 };
 
 /// Produces one record after the other, from threads and from an actor at once, until it
-/// is stopped, and writes down what became of each.
+/// is stopped, and writes down the result of each.
 class load {
 public:
   load(service& s, std::string topic, std::int32_t partitions, milliseconds deadline)
@@ -297,7 +297,7 @@ TEST_CASE(
   static_cast<void>(check_outcomes(s, topic, 1, all, patience));
 }
 
-TEST_CASE("a broker that stands still does not hold up requests to the others") {
+TEST_CASE("a broker that hangs does not delay requests to the others") {
   kafka_cluster kafka;
   const auto topic = kafka.create_topic("paused", 3);
   service s{kafka.brokers()};
@@ -316,13 +316,13 @@ TEST_CASE("a broker that stands still does not hold up requests to the others") 
   CHECK(quick->each_once());
   for (const auto& reply : quick->all())
     CHECK(REQUIRE_VALUE(reply).offset == log_offset{0});
-  // One replica stands still: only the leader's acknowledgement can come.
+  // One replica hangs: only the leader's acknowledgement can come.
   produce_options options;
   options.worker = "w";
   options.required_acks = 1;
   options.deadline = 7'000ms;
   static_cast<void>(REQUIRE_VALUE(s.app->produce(topic, 0, "x", options)));
-  // Any broker can answer this; one that owes answers already is not the one to ask.
+  // Any broker can answer this; one with answers outstanding is not the one to ask.
   metadata about;
   about.topics = {topic};
   about.deadline = 7'000ms;
@@ -385,7 +385,7 @@ TEST_CASE("a question to a worker that crashes is an error, and the next is answ
   CHECK(stale.error().code == error_code::worker_down);
 }
 
-TEST_CASE("stopping a worker answers whoever waits for it that it was stopped") {
+TEST_CASE("stopping a worker answers those who wait for it that it was stopped") {
   kafka_cluster kafka;
   const auto topic = kafka.create_topic("stopped", 3);
   service s{kafka.brokers()};

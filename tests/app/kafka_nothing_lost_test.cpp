@@ -344,7 +344,7 @@ bool soaks() {
   return std::getenv("CAFKA_SOAK") != nullptr;
 }
 
-/// Each broker is killed and started in turn, and one stands still for longer than
+/// Each broker is killed and started in turn, and one hangs for longer than
 /// `socket_timeout`.
 /// Meanwhile every load goes on, by so many records at each step.
 void disturb(kafka_cluster& kafka, const loads& all, std::size_t step) {

@@ -117,7 +117,7 @@ TEST_CASE("without numbers the broker's defaults are taken") {
   CHECK(refused.error().detail.find("default") != std::string::npos);
 }
 
-TEST_CASE("validate_only says what would become of topics and makes none") {
+TEST_CASE("validate_only says what the result would be and creates no topic") {
   topics_service t;
   const auto good = unique_name("would");
   const create_topics request{

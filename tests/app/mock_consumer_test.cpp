@@ -421,7 +421,7 @@ TEST_CASE("a consumer is named, checked, and says when it is closed") {
   CHECK(next.poll(milliseconds{0}));
 }
 
-TEST_CASE("whoever polls is told when no incarnation of the consumer can follow") {
+TEST_CASE("a thread that polls is told when no incarnation of the consumer can follow") {
   consumer outlives;
   consumed_batch kept;
   {

@@ -165,7 +165,7 @@ TEST_CASE("connections that end in the middle cost a producer no record") {
   CHECK(p.values() == numbers(20));
 }
 
-TEST_CASE("records that are out of time are told apart: not sent, or nobody knows") {
+TEST_CASE("records that are out of time are told apart: not sent, or outcome unknown") {
   producer_options options;
   options.delivery_timeout = milliseconds{300};
   options.linger = milliseconds{1};
@@ -328,7 +328,7 @@ TEST_CASE("a producer that was closed, by whom ever, leaves its name to another"
   CHECK(p.values().size() + p.values(1).size() + p.values(2).size() == 2);
 }
 
-TEST_CASE("records that no incarnation is left to send are reported all the same") {
+TEST_CASE("records that no incarnation is left to send are reported nevertheless") {
   std::mutex mutex;
   std::map<error_code, std::int32_t> outcomes;
   producer outlives;
@@ -361,7 +361,7 @@ TEST_CASE("records that no incarnation is left to send are reported all the same
   CHECK(outcomes[error_code::closed] >= 2);
 }
 
-TEST_CASE("callbacks that throw harm nobody: all is told, logged and counted") {
+TEST_CASE("callbacks that throw do no harm: all is reported, logged and counted") {
   std::mutex mutex;
   std::int32_t reported = 0;
   mock_cluster cluster;
@@ -408,7 +408,7 @@ TEST_CASE("callbacks that throw harm nobody: all is told, logged and counted") {
   CHECK(p.close(patience));
 }
 
-TEST_CASE("what a handle is given wrongly is told, and harms nobody") {
+TEST_CASE("wrong arguments to a handle are reported, and do no harm") {
   mock_producer p;
   const auto other = REQUIRE_VALUE(p.local.app->producer("other"));
   CHECK(other.send(p.handle.to(p.topic), "x").status == error_code::invalid_argument);

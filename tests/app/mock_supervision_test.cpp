@@ -334,7 +334,7 @@ TEST_CASE("isolated workers crash alone, with or without a name") {
     [&] { return below(REQUIRE_VALUE(s.app->tree()), "workers").children.size() == 1; }));
 }
 
-TEST_CASE("what on_event throws ends nobody") {
+TEST_CASE("what on_event throws ends no actor") {
   mock_cluster cluster;
   auto options = service::quiet();
   std::atomic<int> told = 0;

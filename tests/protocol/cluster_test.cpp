@@ -212,7 +212,7 @@ TEST_CASE("groups and transactions have coordinators of their own", "[machines]"
 }
 
 TEST_CASE(
-  "a coordinator that the metadata leaves out is found all the same", "[machines]") {
+  "a coordinator that the metadata leaves out is found nevertheless", "[machines]") {
   const coordinator_of group{coordinator_type::group, "x"};
   cluster known;
   known.update(brokers({{1, 9091}}, 1), false);

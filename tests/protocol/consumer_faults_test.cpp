@@ -70,7 +70,7 @@ TEST_CASE("a partition whose leader moved is fetched from the new one at once") 
     REQUIRE(fetch);
     CHECK(fetch->broker == broker_id{1});
     CHECK(f.fill(*fetch).topics[0].partitions[0].fetch_offset == log_offset{5});
-    // The old one's answer comes after all: nobody wants it.
+    // The old one's answer comes after all: it is ignored.
     f.part(r, 0, "records");
     CHECK(f.answered(f.fetch, r).empty());
   }
@@ -199,7 +199,8 @@ TEST_CASE("a topic that was made anew is read from its beginning") {
   }
 }
 
-TEST_CASE("a topic that was made anew is known as such by whoever is paused or halted") {
+TEST_CASE("a topic that was deleted and created again is noticed by paused and halted "
+          "partitions") {
   consumer_machine_options o;
   o.reset = start_at::latest();
   reading f{o};
@@ -291,7 +292,7 @@ TEST_CASE("a broker too old for what is wanted is told, once for each partition"
   CHECK(told == 2);
 }
 
-TEST_CASE("brokers that nobody can reach are told, once, and looked for") {
+TEST_CASE("brokers that cannot be reached are reported, once, and looked for") {
   fixture f;
   f.assign(0, start_at::offset(5));
   const error why{error_code::timed_out, "no broker can be reached"};
@@ -334,7 +335,7 @@ TEST_CASE("questions about topics that were not answered in time are given more"
   CHECK(all == std::vector<std::chrono::milliseconds>{1s, 1s, 2s, 1s, 4s, 1s, 4s});
 }
 
-TEST_CASE("who leads is asked several times a second while a broker stands still") {
+TEST_CASE("who leads is asked several times a second while a broker hangs") {
   reading f;
   f.begin();
   f.later(1'500ms);
@@ -428,7 +429,7 @@ TEST_CASE("a session that lost track of a partition is begun anew") {
   CHECK(f.m.totals().sessions >= 2);
 }
 
-TEST_CASE("a refusal is told once and tried again; a throttle is heeded") {
+TEST_CASE("a refusal is told once and tried again; a throttle is respected") {
   reading f;
   f.begin();
   auto r = f.answer();

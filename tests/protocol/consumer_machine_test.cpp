@@ -71,7 +71,7 @@ TEST_CASE("what lies there for the program holds a partition back, and not the o
   CHECK(f.fill(*fetch).topics[0].partitions[0].partition == partition_id{0});
 }
 
-TEST_CASE("memory that the program holds stops fetches until it lets go") {
+TEST_CASE("memory that the program holds stops fetches until it is released") {
   reading f{{}, 4'000};
   f.begin();
   CHECK(f.request.max_bytes == 1'000);

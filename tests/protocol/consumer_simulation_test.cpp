@@ -213,7 +213,7 @@ struct simulation {
         m.on_read(now, f, f.from, 0, {error_code::corrupt_message, "damaged"}));
       return;
     }
-    // As the core does: an earlier generation's is nobody's.
+    // As the core does: an earlier generation's is stale.
     if (f.generation == mine.generation)
       mine.queue.push_back({f.from.value(), f.from.value() + count});
     m.on_read(now, f, f.from + count, f.records.size(), {});
@@ -302,7 +302,7 @@ struct simulation {
       {++mine.generation, topic, p, start_at::offset(mine.position), paused});
   }
 
-  // As `unassign` does; whatever comes of it is nobody's.
+  // As `unassign` does; its result is ignored.
   void remove(int p) {
     auto& mine = readers[at(p)];
     mine.queue.clear();

@@ -123,7 +123,7 @@ TEST_CASE("a broker that sends garbage is hung up on", "[dispatcher]") {
 }
 
 TEST_CASE(
-  "a silent broker is held for dead, after the patience asked for", "[dispatcher]") {
+  "a silent broker is considered lost, after the patience asked for", "[dispatcher]") {
   for (const auto patience : {0ms, 500ms}) {
     ready_bed b;
     auto what = once(asking_leader("t"));
@@ -139,7 +139,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a broker that never finishes the handshake is held for dead", "[dispatcher]") {
+TEST_CASE(
+  "a broker that never finishes the handshake is considered lost", "[dispatcher]") {
   bed b;
   b.machine.start(b.now);
   const auto begun = b.now;
@@ -263,7 +264,7 @@ TEST_CASE("a call that no broker answers is finished by sending it", "[dispatche
   what.answered = false;
   CHECK(b.submit(what)->succeeded());
   CHECK(b.take_log() == lines{"b2:9092 ListOffsets"});
-  // The connection owes nothing.
+  // No answer is outstanding on the connection.
   b.pass(20s);
   CHECK(b.take_log().empty());
   const auto next = b.submit(asking_leader("t"));

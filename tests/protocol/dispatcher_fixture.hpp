@@ -31,7 +31,7 @@ inline shared_bytes payload_of(const frame& f) {
   return shared_bytes::from({all.begin() + 4, all.end()});
 }
 
-/// What became of a call.
+/// The result of a call.
 struct fate {
   int finished = 0;
   error outcome;
@@ -74,7 +74,7 @@ inline call::traits resting(call::traits what, milliseconds patience = 60s) {
   return what;
 }
 
-/// A ListOffsets that tells what becomes of it.
+/// A ListOffsets that tells its result.
 class test_call final : public call {
 public:
   test_call(traits what, std::shared_ptr<fate> f)
@@ -407,7 +407,7 @@ public:
   driven_dispatcher machine;
 
 private:
-  // A test that waits in vain ends here.
+  // A test that waits too long ends here.
   static constexpr int most_steps = 5'000;
 
   void forget(std::uint64_t connection) {

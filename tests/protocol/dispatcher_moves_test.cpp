@@ -163,7 +163,7 @@ TEST_CASE("what the owner of a call asks anew is told at once that its broker ha
   CHECK(f->says("broker 2 is not at b2:9092 any more, but at b4:9092"));
 }
 
-TEST_CASE("a refusal by whoever answers where a leader was says nothing of the leader",
+TEST_CASE("a refusal by the broker at a leader's old address says nothing of the leader",
   "[dispatcher]") {
   ready_bed b;
   const auto f = b.submit(once(asking_leader("t")));

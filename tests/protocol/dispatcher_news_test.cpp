@@ -100,7 +100,7 @@ TEST_CASE("a broker that goes while it is asked is told once for all its connect
       "warning cannot connect to broker 2 at b2:9092: CONNECTION_FAILED: refused"});
 }
 
-TEST_CASE("a connection that nobody used and that the broker closes is no trouble") {
+TEST_CASE("an idle connection that the broker closes is not reported") {
   ready_bed b{telling(log_level::debug)};
   b.take_told();
   b.down(2, "b2:9092: closed by the peer");
@@ -193,7 +193,7 @@ TEST_CASE("a coordinator that moves is told once, and a first one is no move") {
     b.take_told() == lines{"info coordinator moved: group g from broker 1 to broker 2"});
 }
 
-TEST_CASE("whoever names no level is told nothing") {
+TEST_CASE("without a level nothing is logged") {
   bed b;
   b.machine.start(b.now);
   refuse_for(b, 5s);

@@ -54,7 +54,7 @@ call::traits asking_controller() {
 
 } // namespace
 
-TEST_CASE("with a release told nobody is asked for versions", "[dispatcher]") {
+TEST_CASE("with a release that is set no broker is asked for versions", "[dispatcher]") {
   old_bed b{of_release(v0_9_0)};
   b.machine.start(b.now);
   b.up(1);

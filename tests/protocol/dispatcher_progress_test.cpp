@@ -137,7 +137,8 @@ TEST_CASE("nor does one that begins to arrive only then", "[dispatcher]") {
   CHECK(disconnects(b) == 1);
 }
 
-TEST_CASE("an answer that is late stays owed where others wait, or where it is small",
+TEST_CASE(
+  "an answer that is late stays outstanding where others wait, or where it is small",
   "[dispatcher]") {
   const bool others = GENERATE(false, true);
   ready_bed b;
@@ -156,8 +157,8 @@ TEST_CASE("an answer that is late stays owed where others wait, or where it is s
   }
 }
 
-TEST_CASE(
-  "where requests may rest, what is owed alone is reason enough", "[dispatcher]") {
+TEST_CASE("where requests may rest, an outstanding answer alone is reason enough",
+  "[dispatcher]") {
   ready_bed b;
   const auto f = b.submit(long_poll(asking_leader("t")), 1s);
   b.welcome(2);
@@ -177,7 +178,7 @@ TEST_CASE("bytes of an answer that nobody asked for end the connection", "[dispa
 }
 
 TEST_CASE(
-  "an answer that is too large is its call's error, and nobody else's", "[dispatcher]") {
+  "an answer that is too large is its call's error, and no other's", "[dispatcher]") {
   ready_bed b;
   const auto large = b.submit(asking_leader("t"));
   const auto other = b.submit(asking_leader("t"));

@@ -8,7 +8,7 @@ using namespace dispatcher_fixture;
 
 namespace {
 
-/// How a broker treats whoever talks to it.
+/// How a broker treats its clients.
 enum class mood : std::uint8_t {
   well,
   refuses,  ///< Nobody listens.

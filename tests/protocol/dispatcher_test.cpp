@@ -212,7 +212,7 @@ TEST_CASE("a topic that comes up during a refresh is asked about right after it"
   CHECK(f->succeeded());
 }
 
-TEST_CASE("an unknown topic is hoped for, then is an error", "[dispatcher]") {
+TEST_CASE("an unknown topic is asked for again, then is an error", "[dispatcher]") {
   bed b;
   b.start(usual());
   const auto begun = b.now;
@@ -236,7 +236,7 @@ TEST_CASE("an unknown topic is hoped for, then is an error", "[dispatcher]") {
   CHECK(asked < 25);
 }
 
-TEST_CASE("a topic that appears while it is hoped for is found", "[dispatcher]") {
+TEST_CASE("a topic that appears while it is asked for again is found", "[dispatcher]") {
   bed b;
   b.start(usual());
   const auto f = b.submit(asking_leader("new"));
@@ -442,7 +442,7 @@ TEST_CASE("an answer that the leader has moved leads to the new one", "[dispatch
 
 TEST_CASE("a late answer of the old leader does not forget the new one", "[dispatcher]") {
   ready_bed b;
-  // Whom metadata is asked of, as 2 still owes an answer.
+  // Whom metadata is asked of, as 2 has an answer outstanding.
   b.submit(asking(broker_id{3}));
   b.welcome(3);
   b.answer_offsets(3);
@@ -476,8 +476,8 @@ TEST_CASE("the controller is asked, and found again when it moved", "[dispatcher
   CHECK(f->succeeded());
 }
 
-TEST_CASE(
-  "where nobody says who controls, any broker is asked until one does", "[dispatcher]") {
+TEST_CASE("where no broker says who controls, any broker is asked until one does",
+  "[dispatcher]") {
   bed b;
   b.start(about(three, {}, -1));
   const auto f = b.submit(asking(controller_broker{}), 1s);

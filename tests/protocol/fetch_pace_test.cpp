@@ -42,7 +42,7 @@ TEST_CASE("on a slow way as much is asked for as comes in the time for an answer
     p.on_answer(p.limit(), 0, 5s, 500ms, 1s);
     CHECK(p.limit() > 190'000);
   }
-  SECTION("and less after an answer that was small, and slow all the same") {
+  SECTION("and less after an answer that was small, and slow nevertheless") {
     p.on_answer(p.limit(), 20'000, 10'500ms, 500ms, 1s);
     CHECK(p.limit() == 2'000);
   }

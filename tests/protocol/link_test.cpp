@@ -326,7 +326,8 @@ TEST_CASE("a call without an answer is not waited for", "[machines]") {
   CHECK(l.machine.silent_until(10s) == std::nullopt);
 }
 
-TEST_CASE("silence is held against a broker only while it owes an answer", "[machines]") {
+TEST_CASE(
+  "silence counts against a broker only while an answer is outstanding", "[machines]") {
   line l;
   l.machine.connecting(l.now, 1);
   CHECK(l.machine.silent_until(10s) == std::nullopt);
@@ -345,7 +346,7 @@ TEST_CASE("silence is held against a broker only while it owes an answer", "[mac
   l.now += 8s;
   l.answer_offsets(a);
   CHECK(l.machine.silent_until(10s) == l.now + 10s);
-  // An abandoned request is still owed.
+  // The answer to an abandoned request is still outstanding.
   l.machine.abandon(12, b);
   CHECK(l.machine.silent_until(10s) == l.now + 10s);
   l.answer_offsets(b);

@@ -29,7 +29,7 @@ struct sequence : single {
     }
   }
 
-  /// What became of which records, since the last time.
+  /// The results of which records, since the last time.
   outcomes reports() {
     take();
     return std::exchange(told, {});

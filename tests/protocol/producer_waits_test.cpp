@@ -98,7 +98,7 @@ TEST_CASE("records that make progress are not told of, however many wait") {
   }
 }
 
-TEST_CASE("a producer whose option says so tells nobody that it waits") {
+TEST_CASE("a producer whose option says so does not report that it waits") {
   producer_machine_options o;
   o.stalled_after = 0ms;
   single s{o};
@@ -176,7 +176,8 @@ TEST_CASE("what is behind a refused batch goes on without a pause") {
   }
 }
 
-TEST_CASE("a broker that misses what nobody refused is not asked in a hot loop") {
+TEST_CASE(
+  "a broker that misses a batch which was not refused is not asked in a hot loop") {
   single s;
   s.send();
   s.ready();

@@ -128,7 +128,7 @@ TEST_CASE("a v1 wrapper's offsets count back from its own", "[records]") {
   CHECK(r.ok());
   CHECK(offsets(r) == std::vector<std::int64_t>{42, 43, 44});
   CHECK(r.batches.at(0).base_offset == log_offset{42});
-  // A producer that had absolute offsets inside is read all the same.
+  // A producer that had absolute offsets inside is read nevertheless.
   CHECK(
     offsets(read_all(wrapper(1, 44, {message(1, 43, 0, "d"), message(1, 44, 0, "e")})))
     == std::vector<std::int64_t>{43, 44});

@@ -97,7 +97,7 @@ TEST_CASE(
   CHECK(try_with(10 * megabyte));
 }
 
-TEST_CASE("a reader that has had its turn goes on later", "[records]") {
+TEST_CASE("a reader that has read its share goes on later", "[records]") {
   const auto bytes = joined({several(3, megabyte), dense(3, 10, codec::none)});
   run_reader in{bytes, 0, {}, {}};
   std::size_t runs = 0;
@@ -190,7 +190,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("decompressing ends when nobody wants the records any more", "[records]") {
+TEST_CASE("decompressing ends when the records are not wanted any more", "[records]") {
   const std::atomic<bool> stop = true;
   const auto c = GENERATE(codec::gzip, codec::snappy, codec::lz4, codec::zstd);
   INFO(to_string(c));

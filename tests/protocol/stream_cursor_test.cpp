@@ -162,7 +162,7 @@ TEST_CASE(
   CHECK(r.asks() == "fetch 9");
 }
 
-TEST_CASE("a stream that nobody tells where the log ends is over", "[machines]") {
+TEST_CASE("a stream that is not told where the log ends is over", "[machines]") {
   stream_cursor_options options;
   options.reset = latest;
   reading r{options};
@@ -383,8 +383,8 @@ TEST_CASE("what no waiting mends ends the stream at once", "[machines]") {
   CHECK(r.cursor.outcome().code == e);
 }
 
-TEST_CASE(
-  "a topic that was there is hoped for when a broker does not know it", "[machines]") {
+TEST_CASE("a topic that was there is asked for again when a broker does not know it",
+  "[machines]") {
   reading r{from(0)};
   r.read(1, 9);
   CHECK(r.asks() == "fetch 1");

@@ -119,7 +119,7 @@ TEST_CASE_METHOD(endings_fixture,
 }
 
 TEST_CASE_METHOD(
-  endings_fixture, "a stop's deadline ends all storeys, whatever their shutdown") {
+  endings_fixture, "a stop's deadline ends all levels, whatever their shutdown") {
   std::vector<start_later> never;
   const child_spec leaves[] = {
     {.id = "x", .start = start_of(stubborn), .shutdown = shutdown::infinity()},
@@ -144,7 +144,7 @@ TEST_CASE_METHOD(
 }
 
 TEST_CASE_METHOD(endings_fixture,
-  "an escalation through any number of storeys says the path and what began it, in "
+  "an escalation through any number of levels says the path and what began it, in "
   "short") {
   const auto n = GENERATE(1, 3, 22, 1000);
   INFO(n << " storeys");
@@ -172,7 +172,7 @@ TEST_CASE_METHOD(endings_fixture,
 }
 
 TEST_CASE_METHOD(endings_fixture,
-  "a start that fails many storeys below says the path and why, in short") {
+  "a start that fails many levels below says the path and why, in short") {
   const std::string huge(1'000'000, 'x');
   const auto root = start_supervisor(*sys,
     storeys(*this, 22, {.id = "leaf", .start = [&](const start_context&) -> start_result {

@@ -42,7 +42,7 @@ TEST_CASE("the restart type and the way a child ended decide whether it is resta
   }
 }
 
-TEST_CASE("as many restarts as allowed are borne and one more escalates") {
+TEST_CASE("as many restarts as allowed happen and one more escalates") {
   for (std::size_t n : {1, 3, 10}) {
     restart_policy policy{{.max_restarts = n, .max_seconds = 60s}};
     for (std::size_t i = 1; i <= n; ++i) {
@@ -110,7 +110,7 @@ TEST_CASE("children that are not restarted do not use up the intensity") {
     == restart_action::restart);
 }
 
-TEST_CASE("whoever looks sees the restarts of the window as it is then") {
+TEST_CASE("a look at the restarts sees the window as it is then") {
   restart_policy policy{{.max_restarts = 3, .max_seconds = 10s}};
   CHECK(policy.restarts(start) == 0);
   for (const auto at : {0s, 0s, 4s})

@@ -110,12 +110,12 @@ TEST_CASE_METHOD(slow_fixture, "a supervisor answers while a child starts slowly
   CHECK(all_gone());
 }
 
-TEST_CASE_METHOD(slow_fixture, "a slow start that nobody speaks for has failed") {
+TEST_CASE_METHOD(slow_fixture, "a slow start that is never reported has failed") {
   auto pending = start_slowly();
   slow.take(0);
   const auto result = wait_for(std::move(pending));
   CHECK(result.error == errc::start_failed);
-  CHECK(to_string(result.error).find("without a word") != std::string::npos);
+  CHECK(to_string(result.error).find("without a reason") != std::string::npos);
 }
 
 TEST_CASE_METHOD(slow_fixture, "a child that dies while it is started has not started") {

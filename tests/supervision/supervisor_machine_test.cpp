@@ -333,7 +333,7 @@ TEST_CASE("what is asked of a child whose restart failed is answered with that")
         == lines{"7 simple_one_for_one", "8 simple_one_for_one", "2 already_started"});
     else
       CHECK(b.took() == lines{"7 restarting", "8 restarting", "2 already_present"});
-    // It is tried again all the same.
+    // It is tried again nevertheless.
     b.starts["a"] = {bench::outcome::running};
     b.m.on_retry(b.now, b.at("a"));
     CHECK(b.took() == lines{"start a"});

@@ -230,7 +230,7 @@ TEST_CASE("a stop during an escalation is answered and does not hide the escalat
   CHECK(f.log.first(event_kind::stopped).reason == errc::shutdown);
 }
 
-TEST_CASE("an escalation says why its own child ended, whoever ended since") {
+TEST_CASE("an escalation says why its own child ended, whatever ended since") {
   fixture f{{1, 60s}, strategy::rest_for_one};
   const auto a = f.start("a");
   const auto b = f.start("b");

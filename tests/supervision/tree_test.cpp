@@ -256,7 +256,7 @@ TEST_CASE_METHOD(tree_fixture, "subscribers that have ended are forgotten") {
   CHECK_FALSE(known(two));
 }
 
-TEST_CASE_METHOD(tree_fixture, "a proxy that ends answers whoever waits at it") {
+TEST_CASE_METHOD(tree_fixture, "a proxy that ends answers those who wait at it") {
   supervisor = spawn({.strategy = strategy::one_for_one, .intensity = {1'000'000, 60s}});
   std::atomic<bool> fails = false;
   start({.id = "a", .start = [&](const start_context& c) -> start_result {

@@ -1,4 +1,5 @@
 #include "fixture_kafka.hpp"
+#include <cafka/protocol/messages/all.hpp>
 
 #include <set>
 
@@ -198,4 +199,53 @@ TEST_CASE("each broker says what it can do, and one that is not there is an erro
   INFO(why(refused));
   CHECK(refused.error().code == error_code::broker_not_available);
   CHECK(refused.error().detail.find("99") != std::string::npos);
+}
+
+TEST_CASE("the cluster describes itself, by its operation and by the raw message") {
+  kafka_cluster kafka;
+  service s{kafka.brokers()};
+  s.connect("w");
+  const auto known = REQUIRE_VALUE(s.app->metadata({.topics = name_list{}}, "w"));
+  const auto described =
+    REQUIRE_VALUE(s.app->describe_cluster({.include_authorized_operations = true}, "w"));
+  CHECK(described.cluster_id == known.cluster_id);
+  REQUIRE(described.brokers.size() == known.brokers.size());
+  for (std::size_t i = 0; i != known.brokers.size(); ++i) {
+    CHECK(described.brokers[i].id == known.brokers[i].id);
+    CHECK(described.brokers[i].address == known.brokers[i].address);
+    CHECK_FALSE(described.brokers[i].fenced);
+  }
+  CHECK(described.authorized_operations);
+  // The same without an operation, from each broker by itself.
+  for (const auto& b : known.brokers) {
+    const auto raw = REQUIRE_VALUE(s.app->call(
+      protocol::describe_cluster_request{}, {.broker = b.id, .api_version = 0}, "w"));
+    CHECK(raw.error_code == error_code::none);
+    CHECK(raw.cluster_id == known.cluster_id);
+    CHECK(raw.brokers.size() == known.brokers.size());
+  }
+}
+
+TEST_CASE("a raw request goes to the broker that answers such requests") {
+  kafka_cluster kafka;
+  const auto topic = kafka.create_topic("raw", 1);
+  service s{kafka.brokers()};
+  s.connect("w");
+  // A group's coordinator, found by the request's own group.
+  protocol::offset_fetch_request asks;
+  asks.group_id = topic + "-group";
+  const auto kept = REQUIRE_VALUE(s.app->call(asks, {.api_version = 7}, "w"));
+  CHECK(kept.error_code == error_code::none);
+  CHECK(kept.topics.empty());
+  // The controller.
+  protocol::delete_topics_request removes;
+  removes.topics.emplace_back().name = topic;
+  removes.timeout_ms = 30'000;
+  const auto gone = REQUIRE_VALUE(s.app->call(removes, {}, "w"));
+  REQUIRE(gone.responses.size() == 1);
+  CHECK(gone.responses[0].error_code == error_code::none);
+  // A version that cafka lacks.
+  const auto wrong =
+    s.app->call(protocol::describe_cluster_request{}, {.api_version = 99}, "w");
+  CHECK(wrong.error().code == error_code::unsupported_api_version);
 }

@@ -147,6 +147,14 @@ public:
   void set_address(std::int32_t broker, protocol::endpoint where);
   void set_rack(
     std::int32_t broker, std::optional<std::string> rack, std::int64_t behind = 0);
+  /// Whether the broker waits for the bytes that a Fetch asks for; all do at first.
+  void set_waits(std::int32_t broker, bool waits) {
+    state_.brokers.at(broker).waits = waits;
+  }
+  /// How many fetch sessions a broker keeps; 1,000 at first, zero: none.
+  void set_session_limit(std::int32_t broker, std::size_t limit) {
+    state_.brokers.at(broker).sessions.limit = limit;
+  }
   void set_release(std::int32_t broker, protocol::kafka_version release);
   /// Of an API all brokers know only these versions; an empty range: none.
   void limit(protocol::api_key key, protocol::version_range versions);
@@ -193,6 +201,8 @@ public:
     const std::string& topic, std::int32_t partition, protocol::log_offset offset);
   /// Brokers know no producer any more, as when their ids have expired.
   void forget_producers();
+  /// Brokers know of each producer the last batch, as when all have been started anew.
+  void forget_all_but_last();
   /// Brokers know of producers the epoch alone, as once when the records were removed.
   void forget_batches();
 

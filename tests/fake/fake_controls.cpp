@@ -323,6 +323,15 @@ void fake_cluster::forget_producers() {
   }
 }
 
+void fake_cluster::forget_all_but_last() {
+  for (auto& [name, topic] : state_.topics) {
+    for (auto& p : topic.partitions) {
+      for (auto& [broker, table] : p.producers)
+        table.keep_last();
+    }
+  }
+}
+
 void fake_cluster::forget_batches() {
   for (auto& [name, topic] : state_.topics) {
     for (auto& p : topic.partitions) {

@@ -258,6 +258,7 @@ shared_bytes batch_of(
   const std::vector<record>& records, timestamp now, codec compression) {
   builder_options options;
   options.compression = compression;
+  options.initial_capacity = 512;
   options.max_size = std::numeric_limits<std::int32_t>::max();
   batch_builder builder{options};
   for (const auto& r : records)

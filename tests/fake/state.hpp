@@ -80,6 +80,8 @@ struct fake_broker {
   bool paused = false;
   /// Added to each answer.
   std::chrono::milliseconds slow{0};
+  /// Whether it waits for the bytes that a Fetch asks for.
+  bool waits = true;
   /// By how many records it follows leaders, where it is read from as a follower.
   std::int64_t behind = 0;
   fetch_sessions sessions;

@@ -107,20 +107,20 @@ fake_topic* topic_of(fake_state& cluster, const Topic& t, bool by_id) {
 /// Whether the client may ask this broker about this partition, by the epoch that it
 /// believes in; -1 for a client that does not say.
 ///
-/// FENCED_LEADER_EPOCH for one that is over, UNKNOWN_LEADER_EPOCH for one to come
-/// (KIP-320), then NOT_LEADER_OR_FOLLOWER.
+/// NOT_LEADER_OR_FOLLOWER where the broker is no replica; then FENCED_LEADER_EPOCH for an
+/// epoch that is over, UNKNOWN_LEADER_EPOCH for one to come (KIP-320), and
+/// NOT_LEADER_OR_FOLLOWER for a follower that may not serve.
 [[nodiscard]] inline protocol::error_code may_serve(const request_context& c,
   const fake_partition& p, protocol::leader_epoch believed, bool follower_may = false) {
+  using protocol::error_code;
+  if (std::find(p.replicas.begin(), p.replicas.end(), c.broker.id) == p.replicas.end())
+    return error_code::not_leader_or_follower;
   if (believed.value() >= 0 && believed.value() < p.epoch)
-    return protocol::error_code::fenced_leader_epoch;
+    return error_code::fenced_leader_epoch;
   if (believed.value() > p.epoch)
-    return protocol::error_code::unknown_leader_epoch;
-  if (p.leader == c.broker.id)
-    return protocol::error_code::none;
-  const auto replica =
-    std::find(p.replicas.begin(), p.replicas.end(), c.broker.id) != p.replicas.end();
-  return replica && follower_may ? protocol::error_code::none
-                                 : protocol::error_code::not_leader_or_follower;
+    return error_code::unknown_leader_epoch;
+  return p.leader == c.broker.id || follower_may ? error_code::none
+                                                 : error_code::not_leader_or_follower;
 }
 
 /// Tells of the broker that leads, once, beside the error that it is not this one.

@@ -11,8 +11,8 @@
 // its size, and another first batch that does not fit is left out. Since 4 readers of
 // committed records get nothing behind the last stable offset, and are told of aborted
 // transactions. Sessions since 7, the client's epoch since 9, replicas close by since 11
-// (KIP-392), diverging epochs since 12, topic ids since 13 (UNKNOWN_TOPIC_ID), and since
-// 16 who leads (KIP-951).
+// (KIP-392), from when on followers serve whoever asks them, diverging epochs since 12,
+// topic ids since 13 (UNKNOWN_TOPIC_ID), and since 16 who leads (KIP-951).
 //
 // An answer waits for `min_bytes` up to `max_wait_ms`, but not when a partition fails,
 // has a diverging epoch or is better read elsewhere. In 15 the broker that asks moved to
@@ -101,7 +101,7 @@ private:
           ? error_code::unknown_topic_id
           : error_code::unknown_topic_or_partition);
     }
-    const auto follower_may = version_ >= racks_since && c.broker.rack.has_value();
+    const auto follower_may = version_ >= racks_since;
     const auto code = may_serve(c, *p, s.asked.current_leader_epoch, follower_may);
     if (code != error_code::none) {
       full_ = true;
@@ -162,8 +162,10 @@ private:
       full_ = true;
       return unknown(asked.partition, error_code::unsupported_compression_type);
     }
-    if (version_ < batches_since)
-      records = older(log, asked, until, limit);
+    if (version_ < limit_since)
+      records = older(log, asked.fetch_offset, until, limit);
+    else if (version_ < batches_since)
+      records = as_message_set(records, 1);
     x.records = std::move(records);
     if (asked_.isolation_level == 1) {
       for (const auto& a : log.aborted_between(asked.fetch_offset, until))
@@ -186,12 +188,17 @@ private:
   }
 
   /// In the format of old, cut where the limit is.
-  [[nodiscard]] shared_bytes older(const fake_log& log, const fetch_partition& asked,
-    log_offset until, std::size_t limit) const {
-    const auto whole = log.read(asked.fetch_offset, until, SIZE_MAX, true);
-    auto set = as_message_set(
-      shared_bytes::copy_of(byte_view{whole.bytes}), version_ >= 2 ? 1 : 0);
-    return version_ >= limit_since ? set : set.slice(0, limit);
+  [[nodiscard]] shared_bytes older(
+    const fake_log& log, log_offset from, log_offset until, std::size_t limit) const {
+    // Messages may be smaller than the batches that they come from.
+    for (auto more = limit;; more *= 2) {
+      auto whole = log.read(from, until, more, true).bytes;
+      const auto all = whole.size() < more;
+      const auto set =
+        as_message_set(shared_bytes::from(std::move(whole)), version_ >= 2 ? 1 : 0);
+      if (all || set.size() >= limit)
+        return set.slice(0, limit);
+    }
   }
 
   static bool has_zstd(const shared_bytes& records) {
@@ -240,7 +247,8 @@ outcome<fetch_response> handle(const request_context& c, const fetch_request& as
     response.error_code = work->error();
     return response;
   }
-  if (auto response = work->read(c, asked.max_wait_ms <= 0 || work->empty()))
+  if (auto response =
+        work->read(c, asked.max_wait_ms <= 0 || !c.broker.waits || work->empty()))
     return *std::move(response);
   waiting<fetch_response> later;
   later.until = c.now + std::chrono::milliseconds{asked.max_wait_ms};

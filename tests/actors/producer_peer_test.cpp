@@ -1,10 +1,6 @@
+#include "fake_listener.hpp"
 #include "worker_fixture.hpp"
 #include <cafka/actors/producer/producer_core.hpp>
-#include <cafka/protocol/messages/api_versions.hpp>
-#include <cafka/protocol/messages/init_producer_id.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/messages/produce.hpp>
-#include <cafka/protocol/records/record_batch.hpp>
 #include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/supervisor.hpp>
 
@@ -33,69 +29,11 @@ constexpr milliseconds patience{60'000};
 constexpr std::int32_t partitions = 3;
 constexpr int threads_each = 4;
 
-/// The log of a broker that appends as Kafka does.
-class broker_log {
-public:
-  std::pair<error_code, std::int64_t> append(
-    partition_id p, const protocol::shared_bytes& bytes) {
-    const std::lock_guard lock{mutex_};
-    protocol::batch_reader in{bytes};
-    protocol::record_batch batch;
-    if (!in.next(batch))
-      return {error_code::corrupt_message, -1};
-    auto& log = logs_[p];
-    const auto& info = batch.info();
-    auto& known = log.producers[info.producer_id];
-    const auto last = info.base_sequence + info.record_count - 1;
-    if (info.producer_epoch < known.epoch)
-      return {error_code::invalid_producer_epoch, -1};
-    if (info.producer_epoch == known.epoch) {
-      for (const auto& [sequence, offset] : known.batches) {
-        if (sequence.first == info.base_sequence && sequence.second == last)
-          return {error_code::none, offset};
-      }
-      if (info.base_sequence != known.batches.back().first.second + 1)
-        return {error_code::out_of_order_sequence_number, -1};
-    } else {
-      known.batches.clear();
-    }
-    known.epoch = info.producer_epoch;
-    const auto offset = static_cast<std::int64_t>(log.values.size());
-    known.batches.push_back({{info.base_sequence, last}, offset});
-    for (const auto& r : batch)
-      log.values.emplace_back(protocol::as_text(*r.value));
-    return {error_code::none, offset};
-  }
-
-  std::map<partition_id, std::vector<std::string>> values() const {
-    const std::lock_guard lock{mutex_};
-    std::map<partition_id, std::vector<std::string>> all;
-    for (const auto& [p, log] : logs_)
-      all[p] = log.values;
-    return all;
-  }
-
-private:
-  struct written {
-    std::int16_t epoch = -1;
-    std::vector<std::pair<std::pair<std::int32_t, std::int32_t>, std::int64_t>> batches;
-  };
-  struct partition_log {
-    std::vector<std::string> values;
-    std::map<std::int64_t, written> producers;
-  };
-
-  mutable std::mutex mutex_;
-  std::map<partition_id, partition_log> logs_;
-};
-
-/// Broker 1, which leads every partition, alone.
+/// Broker 1, which leads every partition of topic t, alone.
 class producing_broker {
 public:
   struct behaviour {
-    /// The newest Produce it knows.
-    std::int16_t newest_produce = 9;
-    bool knows_producer_ids = true;
+    protocol::kafka_version release{4, 3};
     /// Each connection ends, after so many Produce requests, before the answer.
     int produces_before_cut = INT32_MAX;
     bool answers_produce = true;
@@ -103,119 +41,36 @@ public:
 
   producing_broker() : producing_broker(behaviour{}) {}
   explicit producing_broker(behaviour how)
-    : how_(how), peer_([this](scripted_peer::session& s) { serve(s); }) {
-    address_ = peer_.address();
-    ready_ = true;
-    ready_.notify_all();
-  }
+    : listener_({.brokers = 1, .release = how.release}, [this, how](fake_cluster& c) {
+        c.create_topic("t", partitions);
+        c.treat(
+          api_key::produce,
+          [this, how](const seen_request& r) {
+            if (!how.answers_produce)
+              return treatment{fate::lost};
+            const auto cut = ++produces_[r.connection] > how.produces_before_cut;
+            return treatment{cut ? fate::answer_cut : fate::served};
+          },
+          fake_cluster::always);
+      }) {}
 
-  [[nodiscard]] protocol::endpoint address() const { return address_; }
-  [[nodiscard]] const broker_log& log() const { return log_; }
+  [[nodiscard]] protocol::endpoint address() const { return listener_.address(1); }
+
+  /// By partition, in the order of the log.
+  [[nodiscard]] std::map<partition_id, std::vector<std::string>> values() {
+    std::map<partition_id, std::vector<std::string>> all;
+    listener_.with([&](fake_cluster& c) {
+      for (std::int32_t p = 0; p != partitions; ++p) {
+        for (const auto& r : c.log("t", p).records())
+          all[p].push_back(*r.record.value);
+      }
+    });
+    return all;
+  }
 
 private:
-  void serve(scripted_peer::session& s) {
-    ready_.wait(false);
-    int produces = 0;
-    while (const auto request = s.read_frame()) {
-      protocol::reader in{protocol::byte_view{*request}};
-      const auto header = read_request_header(in);
-      const auto respond = [&](const auto& response) {
-        bytes all;
-        const auto frame =
-          protocol::encode_response(response, header.version, header.correlation_id);
-        for (const auto& part : frame->parts)
-          all.insert(all.end(), part.view().begin(), part.view().end());
-        return s.send(all);
-      };
-      bool goes_on = true;
-      switch (header.key) {
-      case api_key::api_versions: goes_on = respond(versions()); break;
-      case api_key::metadata: {
-        protocol::metadata_request asked;
-        decode(in, asked, header.version);
-        goes_on = respond(metadata(asked));
-        break;
-      }
-      case api_key::init_producer_id: {
-        protocol::init_producer_id_response response;
-        response.producer_id = next_id_++;
-        response.producer_epoch = 0;
-        goes_on = respond(response);
-        break;
-      }
-      case api_key::produce: {
-        if (!how_.answers_produce)
-          continue;
-        // Decoded records are slices of this.
-        const auto payload = protocol::shared_bytes::copy_of(*request);
-        protocol::reader whole{payload};
-        static_cast<void>(read_request_header(whole));
-        protocol::produce_request asked;
-        decode(whole, asked, header.version);
-        const auto response = produce(asked);
-        if (++produces > how_.produces_before_cut)
-          return;
-        goes_on = respond(response);
-        break;
-      }
-      default: return;
-      }
-      if (!goes_on)
-        return;
-    }
-  }
-
-  protocol::api_versions_response versions() const {
-    protocol::api_versions_response response;
-    response.api_keys = {
-      {0, 0, how_.newest_produce}, {1, 4, 12}, {2, 1, 7}, {3, 0, 9}, {18, 0, 3}};
-    if (how_.knows_producer_ids)
-      response.api_keys.push_back({22, 0, 4});
-    return response;
-  }
-
-  protocol::metadata_response metadata(const protocol::metadata_request& asked) const {
-    protocol::metadata_response response;
-    response.brokers.push_back({1, address_.host, address_.port, std::nullopt});
-    response.controller_id = 1;
-    if (!asked.topics)
-      return response;
-    for (const auto& wanted : *asked.topics) {
-      auto& topic = response.topics.emplace_back();
-      topic.name = wanted.name;
-      for (std::int32_t p = 0; p != partitions; ++p) {
-        auto& partition = topic.partitions.emplace_back();
-        partition.partition_index = p;
-        partition.leader_id = 1;
-        partition.replica_nodes = partition.isr_nodes = {1};
-      }
-    }
-    return response;
-  }
-
-  protocol::produce_response produce(const protocol::produce_request& asked) {
-    protocol::produce_response response;
-    for (const auto& t : asked.topic_data) {
-      auto& topic = response.responses.emplace_back();
-      topic.name = t.name;
-      for (const auto& p : t.partition_data) {
-        auto& partition = topic.partition_responses.emplace_back();
-        partition.index = p.index;
-        const auto [code, offset] =
-          log_.append(p.index, p.records.value_or(protocol::shared_bytes{}));
-        partition.error_code = code;
-        partition.base_offset = offset;
-      }
-    }
-    return response;
-  }
-
-  const behaviour how_;
-  std::atomic<std::int64_t> next_id_ = 7;
-  broker_log log_;
-  protocol::endpoint address_;
-  std::atomic<bool> ready_ = false;
-  scripted_peer peer_;
+  std::map<std::uint64_t, int> produces_;
+  fake_listener listener_;
 };
 
 /// A producer under a supervisor, and what its reports say.
@@ -320,9 +175,9 @@ private:
 };
 
 /// No record is there twice, and each thread's are in their order.
-std::size_t checked(const producing_broker& broker) {
+std::size_t checked(producing_broker& broker) {
   std::size_t all = 0;
-  for (const auto& [p, values] : broker.log().values()) {
+  for (const auto& [p, values] : broker.values()) {
     std::map<int, int> last;
     std::set<std::string> once;
     for (const auto& text : values) {
@@ -483,7 +338,7 @@ TEST_CASE("a sender that waits for memory goes on when there is some, or it is c
 TEST_CASE("a broker before 0.11 is an error that says so, with idempotence and without") {
   producer_options options;
   options.idempotence = GENERATE(true, false);
-  producing_broker broker{{.newest_produce = 2, .knows_producer_ids = false}};
+  producing_broker broker{{.release = protocol::kafka_version{0, 10, 2}}};
   producing p{broker, options};
   REQUIRE(p.handle.send("t", "x"));
   CHECK(p.handle.flush(patience));

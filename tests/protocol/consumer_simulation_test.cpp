@@ -1,4 +1,6 @@
+#include "../fake/fake_cluster.hpp"
 #include <cafka/protocol/machines/consumer_machine.hpp>
+#include <cafka/protocol/records/record_batch.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -10,6 +12,7 @@
 #include <set>
 
 using namespace cafka::protocol;
+using namespace cafka::testing;
 using namespace std::chrono_literals;
 
 namespace {
@@ -17,29 +20,16 @@ namespace {
 using machine = consumer_machine;
 using time_point = machine::time_point;
 
-/// A cluster with fetch sessions as Kafka has them, a program that takes what it is
-/// handed when it likes, and whatever can go wrong between them. Records are numbers; a
-/// record's bytes are its offset.
+/// A cluster, a program that takes what it is handed when it likes, and whatever can go
+/// wrong between them. Each record is a batch of its own.
 struct simulation {
   static constexpr int brokers = 3;
   static constexpr int partitions = 6;
   static constexpr std::int64_t records_each = 400;
 
-  struct log {
-    int leader = 0;
-    int epoch = 0;
-    std::int64_t end = 0;
-    std::int64_t start = 0;
-  };
-  /// Where a partition is read from.
-  struct place {
-    std::int64_t offset = 0;
-    int epoch = -1;
-  };
-  struct session {
-    int epoch = 0;
-    std::map<int, place> partitions;
-  };
+  /// Bytes of a record, about.
+  static constexpr int record_bytes = 70;
+
   /// What the program has of a partition.
   struct reader {
     std::uint64_t generation = 0;
@@ -54,16 +44,32 @@ struct simulation {
     std::int64_t handed = 0;
   };
 
-  explicit simulation(unsigned seed) : random(seed), m(options(seed), budget) {
-    id.bytes[0] = 1;
-    for (int p = 0; p != partitions; ++p)
-      logs[at(p)].leader = p % brokers;
+  explicit simulation(unsigned seed)
+    : random(seed), cluster(three_brokers()), m(options(seed), budget) {
+    cluster.create_topic("t", partitions);
+    // Replicas are read from as well, and follow some records behind.
+    for (std::int32_t b = 0; b != brokers; ++b)
+      cluster.set_rack(b, "rack " + std::to_string(b), 5);
+    cluster.change<fetch_request>(
+      [this](const seen_request& seen, const fetch_request& q, fetch_response& r) {
+        for (auto& x : r.responses) {
+          for (auto& p : x.partitions)
+            disturb(seen.broker, q, p);
+        }
+      });
+  }
+
+  static fake_options three_brokers() {
+    fake_options o;
+    o.brokers = brokers;
+    o.first_broker = 0;
+    return o;
   }
 
   static consumer_machine_options options(unsigned seed) {
     consumer_machine_options o;
-    o.max_partition_fetch_bytes = 40;
-    o.fetch_max_bytes = 100;
+    o.max_partition_fetch_bytes = 10 * record_bytes;
+    o.fetch_max_bytes = 100 * record_bytes;
     o.reset = start_at::earliest();
     o.seed = seed;
     // In every other one leaders name replicas close by.
@@ -89,80 +95,39 @@ struct simulation {
   // -- the brokers ----------------------------------------------------------------------
 
   fetch_response serve(int broker, const fetch_request& q) {
-    fetch_response r;
-    auto& mine = sessions[at(broker)];
-    const auto known = mine.find(q.session_id);
-    std::map<int, place> all;
-    if (q.session_epoch > 0) {
-      if (known == mine.end()) {
-        r.error_code = error_code::fetch_session_id_not_found;
-        return r;
-      }
-      if (known->second.epoch != q.session_epoch) {
-        r.error_code = error_code::invalid_fetch_session_epoch;
-        return r;
-      }
-      ++known->second.epoch;
-      all = known->second.partitions;
-    } else if (known != mine.end()) {
-      mine.erase(known);
-    }
-    for (const auto& t : q.topics) {
-      REQUIRE(t.topic_id == id);
-      for (const auto& p : t.partitions)
-        all[p.partition.value()] = {
-          p.fetch_offset.value(), p.current_leader_epoch.value()};
-    }
-    for (const auto& t : q.forgotten_topics_data) {
-      for (const auto p : t.partitions)
-        all.erase(p.value());
-    }
-    if (q.session_epoch > 0) {
-      known->second.partitions = all;
-      r.session_id = q.session_id;
-    } else if (!chance(0.1)) {
-      r.session_id = ++last_session;
-      mine[r.session_id] = {1, all};
-    }
-    auto& answered = r.responses.emplace_back();
-    answered.topic_id = id;
-    std::int64_t room = q.max_bytes;
-    for (const auto& [p, asked] : all) {
-      auto l = logs[at(p)];
-      const auto from = asked.offset;
-      const auto follows =
-        l.leader != broker && !q.rack_id.empty() && asked.epoch == l.epoch;
-      if (follows) { // And is behind.
-        l.end = std::max<std::int64_t>(l.end - 5, 0);
-        ++served_by_followers;
-      }
-      fetch_partition_data x;
-      x.partition_index = p;
-      x.high_watermark = l.end;
-      if (l.leader != broker && !follows) {
-        x.error_code = error_code::not_leader_or_follower;
-        if (chance(0.5))
-          x.current_leader = {l.leader, l.epoch};
-      } else if (!follows && !q.rack_id.empty() && chance(0.2)) {
-        x.preferred_read_replica = (broker + 1) % brokers;
-      } else if (from > l.end || from < l.start) {
-        x.error_code = error_code::offset_out_of_range;
-      } else if (chance(0.01)) {
-        x.error_code = error_code::kafka_storage_error;
-      } else {
-        const auto count =
-          std::min<std::int64_t>({l.end - from, 10, std::max<std::int64_t>(room, 0)});
-        room -= count;
-        if (count > 0)
-          x.records =
-            shared_bytes::copy_of(std::string(static_cast<std::size_t>(count), 'x'));
-      }
-      if (x.error_code != error_code::none || x.records || q.session_epoch <= 0
-        || x.preferred_read_replica.value() >= 0)
-        answered.partitions.push_back(std::move(x));
-    }
-    return r;
+    for (const auto& t : q.topics)
+      REQUIRE(t.topic_id == cluster.topic_id("t"));
+    // Some keep no session.
+    cluster.set_session_limit(broker, chance(0.1) ? 0 : 1'000);
+    return *cluster.ask(now, broker, q, 17);
   }
+
+  /// What may go wrong with a partition's answer.
+  void disturb(int broker, const fetch_request& q, fetch_partition_data& x) {
+    const auto leads = cluster.leader("t", x.partition_index.value()) == broker;
+    if (x.error_code != error_code::none) {
+      if (chance(0.5))
+        x.current_leader = {};
+      return;
+    }
+    served_by_followers += leads ? 0 : 1;
+    if (leads && !q.rack_id.empty() && chance(0.2)) {
+      x.preferred_read_replica = (broker + 1) % brokers;
+      x.records = shared_bytes{};
+    } else if (chance(0.01)) {
+      x.error_code = error_code::kafka_storage_error;
+      x.records = shared_bytes{};
+    }
+  }
+
+  void append(int p, int count) {
+    for (int i = 0; i != count; ++i) {
+      record r;
+      r.value = std::to_string(end_of(p));
+      cluster.append("t", p, {r});
+    }
+  }
+  [[nodiscard]] std::int64_t end_of(int p) { return cluster.log("t", p).end().value(); }
 
   // -- the way to them ------------------------------------------------------------------
 
@@ -206,7 +171,13 @@ struct simulation {
   }
 
   void read(const machine::fetched& f) {
-    const auto count = static_cast<std::int64_t>(f.records.size());
+    std::int64_t count = 0;
+    batch_reader in{f.records};
+    record_batch batch;
+    while (in.next(batch)) {
+      REQUIRE(batch.info().base_offset == f.from + count);
+      count += batch.info().record_count;
+    }
     auto& mine = readers[f.slot];
     if (chance(0.02)) {
       static_cast<void>(
@@ -226,18 +197,7 @@ struct simulation {
         m.on_failure(now, s.request, {error_code::disconnected, "cut"});
         return;
       }
-      list_offsets_response r;
-      auto& t = r.topics.emplace_back();
-      t.name = "t";
-      for (const auto& p : q->topics[0].partitions) {
-        auto& x = t.partitions.emplace_back();
-        x.partition_index = p.partition_index;
-        const auto& l = logs[at(p.partition_index.value())];
-        if (l.leader != s.broker.value())
-          x.error_code = error_code::not_leader_or_follower;
-        else
-          x.offset = p.timestamp == -2 ? l.start : l.end;
-      }
+      const auto r = *cluster.ask(now, s.broker.value(), *q, 6);
       m.on_offsets(now, s.request, r);
     });
   }
@@ -248,15 +208,12 @@ struct simulation {
         m.on_metadata_failed(now, {error_code::disconnected, "cut"});
         return;
       }
-      metadata_response r;
-      auto& t = r.topics.emplace_back();
-      t.name = "t";
-      t.topic_id = id;
-      for (int p = 0; p != partitions; ++p) {
-        auto& x = t.partitions.emplace_back();
-        x.partition_index = p;
-        x.leader_id = chance(0.05) ? -1 : logs[at(p)].leader;
-        x.leader_epoch = logs[at(p)].epoch;
+      metadata_request q;
+      q.topics->emplace_back().name = "t";
+      auto r = *cluster.ask(now, 0, q, 12);
+      for (auto& x : r.topics.at(0).partitions) {
+        if (chance(0.05))
+          x.leader_id = -1;
       }
       m.on_metadata(now, r);
     });
@@ -345,9 +302,9 @@ struct simulation {
     first.mapped()();
   }
 
-  [[nodiscard]] bool done() const {
+  [[nodiscard]] bool done() {
     for (int p = 0; p != partitions; ++p) {
-      if (logs[at(p)].end < records_each || readers[at(p)].position < records_each)
+      if (end_of(p) < records_each || readers[at(p)].position < records_each)
         return false;
     }
     return true;
@@ -358,16 +315,16 @@ struct simulation {
       seek(p, 0);
     for (int n = 0; n != records_each / 4; ++n) {
       for (int p = 0; p != partitions; ++p)
-        later(std::chrono::milliseconds{n * 20} + some(0, 20),
-          [=, this] { logs[at(p)].end += 4; });
+        later(
+          std::chrono::milliseconds{n * 20} + some(0, 20), [=, this] { append(p, 4); });
     }
     for (int i = 0; i != 30 && faulty; ++i) {
       const auto p = static_cast<int>(some(0, partitions - 1).count());
       later(some(0, 2'500), [=, this] {
-        logs[at(p)].leader = static_cast<int>(some(0, brokers - 1).count());
-        ++logs[at(p)].epoch;
+        cluster.move_leader(
+          "t", p, static_cast<std::int32_t>(some(0, brokers - 1).count()));
       });
-      later(some(0, 2'500), [=, this] { sessions[at(p % brokers)].clear(); });
+      later(some(0, 2'500), [=, this] { cluster.forget_sessions(p % brokers); });
       later(some(0, 2'500), [=, this] {
         // Back a bit, as a program does that has failed; or the same place once more.
         seek(p, std::max<std::int64_t>(readers[at(p)].position - some(0, 5).count(), 0));
@@ -392,22 +349,19 @@ struct simulation {
 
   std::mt19937 random;
   bool faulty = true;
-  uuid id;
   const std::shared_ptr<const std::string> topic =
     std::make_shared<const std::string>("t");
   time_point now = time_point{} + 1h;
   time_point finished;
-  std::array<log, partitions> logs;
-  std::array<std::map<std::int32_t, session>, brokers> sessions;
+  fake_cluster cluster;
   std::array<reader, partitions> readers;
-  std::int32_t last_session = 0;
   std::multimap<time_point, std::function<void()>> agenda;
   std::set<int> under_way;
   std::set<std::pair<int, std::int64_t>> moved;
   std::size_t reports = 0;
   std::size_t served_by_followers = 0;
   std::size_t seeks = 0;
-  byte_budget budget{10'000};
+  byte_budget budget{10'000 * record_bytes};
   machine m;
 };
 
@@ -451,11 +405,11 @@ TEST_CASE("a log cut short is read again as the reset policy says") {
   s.faulty = false;
   s.later(1s, [&] {
     // An unclean election: what was read has gone, and is written anew.
-    s.logs[0].end -= 30;
-    ++s.logs[0].epoch;
+    s.cluster.truncate("t", 0, s.end_of(0) - 30);
+    s.cluster.move_leader("t", 0, s.cluster.leader("t", 0));
   });
   for (int n = 0; n != 10; ++n)
-    s.later(std::chrono::milliseconds{1'500 + n}, [&] { s.logs[0].end += 3; });
+    s.later(std::chrono::milliseconds{1'500 + n}, [&] { s.append(0, 3); });
   s.run();
   CHECK(s.readers[0].position >= simulation::records_each);
 }

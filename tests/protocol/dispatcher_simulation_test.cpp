@@ -1,3 +1,4 @@
+#include "../fake/fake_cluster.hpp"
 #include "dispatcher_fixture.hpp"
 #include <cafka/protocol/messages/heartbeat.hpp>
 
@@ -5,6 +6,9 @@
 #include <random>
 
 using namespace dispatcher_fixture;
+using cafka::testing::fake_cluster;
+using cafka::testing::fake_options;
+using cafka::testing::refuse;
 
 namespace {
 
@@ -21,9 +25,13 @@ enum class mood : std::uint8_t {
 class simulation final : public driven_dispatcher::output {
 public:
   explicit simulation(std::uint32_t seed)
-    : random_(seed), machine_(options(seed), *this) {
-    for (int t = 0; t < topics; ++t)
-      lead_.push_back(1 + t % brokers);
+    : random_(seed), cluster_(three_brokers()), machine_(options(seed), *this) {
+    for (int t = 0; t < topics; ++t) {
+      cluster_.create_topic(topic(t));
+      elect(t, 1 + t % brokers);
+    }
+    for (int g = 0; g < groups; ++g)
+      coordinate(g, 1 + g);
     // Some clusters begin old, and are renewed broker by broker.
     for (auto& release : old_)
       if (seed % 3 == 0)
@@ -40,9 +48,10 @@ public:
     turn_until(end);
     for (auto& m : mood_)
       m = mood::well;
-    for (std::size_t t = 0; t < lead_.size(); ++t)
-      elect(t, 1 + static_cast<int>(t) % brokers);
-    coordinators_ = {1, 2, 3};
+    for (int t = 0; t < topics; ++t)
+      elect(t, 1 + t % brokers);
+    for (int g = 0; g < groups; ++g)
+      coordinate(g, 1 + g);
     turn_until(now_ + 30s);
     CHECK(machine_.pending() == 0);
     for (const auto& c : calls_)
@@ -156,6 +165,13 @@ private:
     result.max_resting = most_resting;
     result.resting_idle = 2s;
     return result;
+  }
+
+  static fake_options three_brokers() {
+    fake_options o;
+    o.brokers = brokers;
+    o.auto_create_topics = false;
+    return o;
   }
 
   // -- chance and time
@@ -355,6 +371,16 @@ private:
     return std::stoul(request.topics.at(0).name);
   }
 
+  template <class Request>
+  static Request asked(const shared_bytes& payload) {
+    reader in{payload};
+    const auto header = read_request_header(in);
+    Request request;
+    decode(in, request, header.version);
+    REQUIRE(in.ok());
+    return request;
+  }
+
   void close(std::uint64_t id, error_code code, milliseconds delay) {
     const auto found = connections_.find(id);
     if (found == connections_.end() || std::exchange(found->second.closing, true))
@@ -379,18 +405,18 @@ private:
     } else if (header.key == api_key::api_versions) {
       reply(id, header, versions_up_to());
     } else if (header.key == api_key::metadata) {
-      const auto names = request{id, header, payload}.topics();
-      // In version 0 an empty list asks for all topics.
-      reply(id, header, view(names.empty() && header.version == 0 ? all_names() : names));
+      reply(id, header,
+        *cluster_.ask(now_, broker, asked<metadata_request>(payload), header.version));
     } else if (header.key == api_key::find_coordinator) {
-      const auto what = coordinated(header, payload);
-      const auto at = coordinator(what);
-      auto code = error_code::none;
-      if (at < 1 || (troubled_ && chance(10)))
-        code = error_code::coordinator_not_available;
+      const auto request = asked<find_coordinator_request>(payload);
+      if (troubled_ && chance(10))
+        reply(id, header,
+          refuse(request, header.version, error_code::coordinator_not_available));
       else if (troubled_ && chance(2))
-        code = error_code::group_authorization_failed;
-      reply(id, header, coordinator_at(header.version, what.key, at, address(at), code));
+        reply(id, header,
+          refuse(request, header.version, error_code::group_authorization_failed));
+      else
+        reply(id, header, *cluster_.ask(now_, broker, request, header.version));
     } else if (header.key == api_key::heartbeat) {
       heartbeat_response response;
       response.error_code = old_[broker - 1] == kafka_version{0, 8, 2}
@@ -424,8 +450,7 @@ private:
 
   error_code outcome_at(int broker, const target& where) {
     if (const auto* l = std::get_if<leader_of>(&where)) {
-      const auto t = static_cast<std::size_t>(l->topic.back() - '0');
-      if (lead_.at(t) != broker)
+      if (cluster_.topic_id(l->topic).is_zero() || cluster_.leader(l->topic, 0) != broker)
         return error_code::not_leader_or_follower;
     }
     if (const auto* what = std::get_if<coordinator_of>(&where);
@@ -440,32 +465,18 @@ private:
     return error_code::none;
   }
 
-  [[nodiscard]] std::string all_names() const {
-    std::string all;
-    for (std::size_t t = 0; t != lead_.size(); ++t)
-      all += (t == 0 ? "" : ",") + topic(static_cast<int>(t));
-    return all;
+  void elect(int t, int leader) { cluster_.move_leader(topic(t), 0, leader); }
+
+  /// -1 for none, as below.
+  void coordinate(int g, int broker) {
+    coordinators_.at(static_cast<std::size_t>(g)) = broker;
+    for (const auto type : {coordinator_type::group, coordinator_type::transaction})
+      cluster_.move_coordinator(static_cast<std::int8_t>(type), group(g), broker);
   }
 
-  metadata_response view(const std::string& names) {
-    std::vector<led_topic> all;
-    std::size_t at = 0;
-    while (at < names.size()) {
-      const auto name = names.substr(at, names.find(',', at) - at);
-      at += name.size() + 1;
-      const auto t = static_cast<std::size_t>(name.back() - '0');
-      // The last topic is none.
-      if (t < lead_.size())
-        all.push_back({name, {lead_[t]}, epoch_});
-      else
-        all.push_back({name, {}, 0, error_code::unknown_topic_or_partition});
-    }
-    return about({1, 2, 3}, all, controller_);
-  }
-
-  void elect(std::size_t t, int leader) {
-    lead_[t] = leader;
-    ++epoch_;
+  void control(int broker) {
+    controller_ = broker;
+    cluster_.move_controller(broker);
   }
 
   void mischief(time_point end) {
@@ -477,12 +488,10 @@ private:
     switch (roll(6)) {
     case 0:
     case 1: mood_[broker - 1] = static_cast<mood>(roll(5)); break;
-    case 2: elect(static_cast<std::size_t>(roll(topics)), roll(brokers + 1) - 1); break;
-    case 3: controller_ = chance(20) ? -1 : broker; break;
+    case 2: elect(roll(topics), roll(brokers + 1) - 1); break;
+    case 3: control(chance(20) ? -1 : broker); break;
     case 4: mood_[broker - 1] = mood::well; break;
-    case 5:
-      coordinators_.at(static_cast<std::size_t>(roll(groups))) = chance(20) ? -1 : broker;
-      break;
+    case 5: coordinate(roll(groups), chance(20) ? -1 : broker); break;
     }
     // A broker that changes its mood often drops whom it knows.
     auto& old = old_[broker - 1];
@@ -508,10 +517,9 @@ private:
   std::array<mood, brokers> mood_{};
   std::array<std::optional<kafka_version>, brokers> old_;
   std::array<time_point, brokers> throttled_until_{};
-  std::vector<int> lead_;
-  std::int32_t epoch_ = 0;
+  fake_cluster cluster_;
   int controller_ = 1;
-  std::array<int, groups> coordinators_{1, 2, 3};
+  std::array<int, groups> coordinators_{};
   bool troubled_ = true;
   std::size_t connects_this_second_ = 0;
   time_point second_;

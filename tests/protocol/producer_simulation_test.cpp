@@ -1,7 +1,6 @@
+#include "../fake/fake_cluster.hpp"
 #include "producer_fixture.hpp"
-#include <cafka/protocol/records/record_batch.hpp>
 
-#include <deque>
 #include <map>
 #include <random>
 #include <set>
@@ -12,35 +11,16 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A cluster that appends as Kafka does, and whatever can go wrong on the way to it.
+/// A cluster, and whatever can go wrong on the way to it.
 struct simulation {
   static constexpr int brokers = 3;
   static constexpr int partitions = 5;
   static constexpr int records_each = 300;
 
-  struct appended_batch {
-    std::int32_t first = 0;
-    std::int32_t last = 0;
-    std::int64_t offset = 0;
-  };
-  struct producer_entry {
-    std::int16_t epoch = -1;
-    bool forgotten = false;            // All but its epoch.
-    std::deque<appended_batch> recent; // Five at most, as a broker keeps.
-  };
-  struct log {
-    int leader = 0;
-    std::vector<std::uint64_t> numbers;
-    std::map<std::int64_t, producer_entry> producers;
-  };
-
   explicit simulation(unsigned seed, producer_machine_options o = {})
     : random(seed), options(with_seed(o, seed)), batches(small_batches()) {
     machine.emplace(options, batches);
     virtual_now = time_point{} + 1h;
-    id.bytes[0] = 1;
-    for (int p = 0; p != partitions; ++p)
-      logs[static_cast<std::size_t>(p)].leader = p % brokers;
   }
 
   static accumulator_options small_batches() {
@@ -69,76 +49,70 @@ struct simulation {
 
   // -- the brokers ----------------------------------------------------------------------
 
-  std::pair<error_code, std::int64_t> append(log& l, const shared_bytes& bytes) {
-    batch_reader in{bytes};
+  /// Before 2.0 brokers forget a producer with its records, and say of a sequence that it
+  /// is too low.
+  void begin_cluster() {
+    fake_options o;
+    o.brokers = brokers;
+    o.first_broker = 0;
+    if (old_brokers)
+      o.release = kafka_version{1, 1};
+    cluster.emplace(o);
+    std::map<std::string, std::string> configs;
+    if (largest_batch != SIZE_MAX)
+      configs["max.message.bytes"] = std::to_string(largest_batch);
+    cluster->create_topic("t", partitions, 0, std::move(configs));
+  }
+
+  /// The error that a partition's batch meets before it is looked at.
+  error_code trouble(const producer_machine::item& item) {
+    auto& mine = producers[item.partition.value()];
     record_batch batch;
-    REQUIRE(in.next(batch));
-    const auto& info = batch.info();
-    const auto first = info.base_sequence;
-    const auto last = first + info.record_count - 1;
-    const auto found = l.producers.find(info.producer_id);
-    if (found != l.producers.end()) {
-      auto& known = found->second;
-      if (info.producer_epoch < known.epoch)
-        return {error_code::invalid_producer_epoch, -1};
-      if (info.producer_epoch > known.epoch) {
-        if (first != 0)
-          return {error_code::out_of_order_sequence_number, -1};
-      } else if (known.forgotten) {
-        return {error_code::unknown_producer_id, -1};
-      } else {
-        for (const auto& b : known.recent) {
-          if (b.first == first && b.last == last)
-            return {error_code::none, b.offset};
-        }
-        if (first <= known.recent.back().last && old_brokers)
-          return {error_code::duplicate_sequence_number, -1};
-        if (first != known.recent.back().last + 1)
-          return {error_code::out_of_order_sequence_number, -1};
-      }
+    REQUIRE(batch_reader{item.batch}.find(batch));
+    auto& known = mine[batch.info().producer_id];
+    if (faulty && chance(0.02))
+      return error_code::not_enough_replicas;
+    if (faulty && old_brokers && chance(0.01)) {
+      // What the broker knew of the producers is gone, as with old records, but for their
+      // epochs.
+      for (auto& [id, epochs] : mine)
+        epochs.forgotten = epochs.last;
     }
-    auto& entry = l.producers[info.producer_id];
-    if (entry.epoch != info.producer_epoch)
-      entry.recent.clear();
-    entry.epoch = info.producer_epoch;
-    entry.forgotten = false;
-    const auto offset = static_cast<std::int64_t>(l.numbers.size());
-    for (const auto& r : batch)
-      l.numbers.push_back(std::stoull(std::string{as_text(*r.value)}));
-    entry.recent.push_back({first, last, offset});
-    if (entry.recent.size() > 5)
-      entry.recent.pop_front();
-    return {error_code::none, offset};
+    known.last = std::max(known.last, batch.info().producer_epoch);
+    if (known.forgotten == batch.info().producer_epoch)
+      return error_code::unknown_producer_id;
+    if (faulty && chance(refusals))
+      return error_code::invalid_record;
+    return error_code::none;
   }
 
   produce_response serve(int broker, const std::vector<producer_machine::item>& items) {
-    produce_response answer;
-    auto& t = answer.responses.emplace_back();
-    t.name = "t";
+    produce_request request;
+    request.acks = -1;
+    auto& asked = request.topic_data.emplace_back();
+    asked.name = "t";
+    std::vector<error_code> troubles;
     for (const auto& item : items) {
-      auto& l = logs[static_cast<std::size_t>(item.partition.value())];
-      auto& x = t.partition_responses.emplace_back();
-      x.index = item.partition;
-      if (item.batch.size() > largest_batch) {
-        x.error_code = error_code::message_too_large;
-      } else if (l.leader != broker) {
-        x.error_code = error_code::not_leader_or_follower;
-      } else if (faulty && chance(0.02)) {
-        x.error_code = error_code::not_enough_replicas;
-      } else if (faulty && old_brokers && chance(0.01)) {
-        // What the broker knew of the producer is gone, as with old records.
-        for (auto& [producer, entry] : l.producers)
-          entry.forgotten = true;
-        x.error_code = error_code::unknown_producer_id;
-      } else if (faulty && chance(refusals)) {
-        x.error_code = error_code::invalid_record;
-      } else {
-        const auto [code, offset] = append(l, item.batch);
-        x.error_code = code;
-        x.base_offset = offset;
-        if (code == error_code::none && faulty && chance(0.02))
-          x.error_code = error_code::not_enough_replicas_after_append;
-      }
+      const auto leads = cluster->leader("t", item.partition.value()) == broker;
+      const auto fits = item.batch.size() <= largest_batch;
+      troubles.push_back(leads && fits ? trouble(item) : error_code::none);
+      if (troubles.back() == error_code::none)
+        asked.partition_data.push_back({item.partition, item.batch});
+    }
+    constexpr std::int16_t version = 5;
+    auto answer = *cluster->ask(virtual_now, broker, request, version);
+    auto& said = answer.responses.at(0).partition_responses;
+    for (auto& x : said) {
+      if (x.error_code == error_code::none && faulty && chance(0.02))
+        x.error_code = error_code::not_enough_replicas_after_append;
+    }
+    for (std::size_t i = 0; i != items.size(); ++i) {
+      if (troubles[i] == error_code::none)
+        continue;
+      partition_produce_response x;
+      x.index = items[i].partition;
+      x.error_code = troubles[i];
+      said.insert(said.begin() + static_cast<std::ptrdiff_t>(i), std::move(x));
     }
     return answer;
   }
@@ -200,15 +174,12 @@ struct simulation {
         machine->on_metadata_failed(virtual_now, {error_code::disconnected, "cut"});
         return;
       }
-      metadata_response answer;
-      auto& t = answer.topics.emplace_back();
-      t.name = "t";
-      t.topic_id = id;
-      for (int p = 0; p != partitions; ++p) {
-        auto& x = t.partitions.emplace_back();
-        x.partition_index = p;
-        x.leader_id =
-          faulty && chance(0.05) ? -1 : logs[static_cast<std::size_t>(p)].leader;
+      metadata_request request;
+      request.topics->emplace_back().name = "t";
+      auto answer = *cluster->ask(virtual_now, 0, request, 12);
+      for (auto& p : answer.topics.at(0).partitions) {
+        if (faulty && chance(0.05))
+          p.leader_id = -1;
       }
       machine->on_metadata(virtual_now, answer);
     }));
@@ -219,8 +190,15 @@ struct simulation {
       if (faulty && chance(0.2))
         machine->on_identity_failed(virtual_now, {error_code::disconnected, "cut"});
       else
-        machine->on_identity(virtual_now, next_id++, 0);
+        identify();
     }));
+  }
+
+  void identify() {
+    init_producer_id_request request;
+    request.transactional_id.reset();
+    const auto answer = *cluster->ask(virtual_now, 0, request, 1);
+    machine->on_identity(virtual_now, answer.producer_id, answer.producer_epoch);
   }
 
   void act(const producer_machine::flushed& f) { flushed.insert(f.flush); }
@@ -306,23 +284,17 @@ struct simulation {
     }
     for (int i = 0; i != 20; ++i)
       later(some(0, 2'000), [this] {
-        auto& l = logs[static_cast<std::size_t>(some(0, partitions - 1).count())];
+        const auto p = static_cast<std::int32_t>(some(0, partitions - 1).count());
         if (faulty)
-          l.leader = static_cast<int>(some(0, brokers - 1).count());
+          cluster->move_leader(
+            "t", p, static_cast<std::int32_t>(some(0, brokers - 1).count()));
       });
     for (int i = 0; i != restarts; ++i)
-      later(some(0, 2'000), [this] { restart(); });
-  }
-
-  /// A broker's snapshot of its producers has the last batch of each.
-  void restart() {
-    for (auto& l : logs) {
-      for (auto& [producer, entry] : l.producers)
-        entry.recent.erase(entry.recent.begin(), std::prev(entry.recent.end()));
-    }
+      later(some(0, 2'000), [this] { cluster->forget_all_but_last(); });
   }
 
   void run() {
+    begin_cluster();
     machine->start(virtual_now);
     send();
     const auto all = static_cast<std::size_t>(records_each * partitions);
@@ -351,7 +323,9 @@ struct simulation {
 
   void check() {
     for (std::size_t p = 0; p != partitions; ++p) {
-      const auto& numbers = logs[p].numbers;
+      std::vector<std::uint64_t> numbers;
+      for (const auto& r : cluster->log("t", static_cast<std::int32_t>(p)).records())
+        numbers.push_back(std::stoull(*r.record.value));
       INFO("partition " << p);
       // No record twice, and all in order, but for what a crashed one had under way.
       for (std::size_t i = 1; i < numbers.size() && crashes == 0; ++i)
@@ -373,7 +347,6 @@ struct simulation {
   }
 
   std::mt19937 random;
-  uuid id;
   producer_machine_options options;
   bool faulty = true;
   /// That forget a producer with its records, and say of a number that it is too low.
@@ -384,7 +357,14 @@ struct simulation {
   int crashes = 0;
   producer_machine::counters totals;
   double refusals = 0;
-  std::array<log, partitions> logs;
+  std::optional<fake_cluster> cluster;
+  /// Epochs of a producer that reached a partition's leader: the last, and the one that
+  /// brokers know nothing of any more.
+  struct epochs_of_producer {
+    std::int16_t last = -1;
+    std::int16_t forgotten = -1;
+  };
+  std::map<std::int32_t, std::map<std::int64_t, epochs_of_producer>> producers;
   std::array<std::uint64_t, partitions> sent{};
   std::array<std::map<std::uint64_t, std::pair<error_code, std::int64_t>>, partitions>
     outcomes;
@@ -392,7 +372,6 @@ struct simulation {
   std::multimap<time_point, std::function<void()>> agenda;
   std::set<std::uint64_t> flushed;
   std::uint64_t last_flush = 0;
-  std::int64_t next_id = 7;
   std::size_t resolved = 0;
   std::size_t delivered = 0;
   accumulator batches;

@@ -1,0 +1,140 @@
+#pragma once
+
+#include "../state.hpp"
+#include <cafka/protocol/messages/api_versions.hpp>
+#include <cafka/protocol/messages/create_topics.hpp>
+#include <cafka/protocol/messages/delete_topics.hpp>
+#include <cafka/protocol/messages/fetch.hpp>
+#include <cafka/protocol/messages/find_coordinator.hpp>
+#include <cafka/protocol/messages/init_producer_id.hpp>
+#include <cafka/protocol/messages/list_offsets.hpp>
+#include <cafka/protocol/messages/metadata.hpp>
+#include <cafka/protocol/messages/offset_commit.hpp>
+#include <cafka/protocol/messages/offset_fetch.hpp>
+#include <cafka/protocol/messages/produce.hpp>
+
+#include <functional>
+#include <variant>
+
+// Each API of the fake cluster has a file here: what a broker does with its request, and
+// how the versions differ.
+
+namespace cafka::testing {
+
+/// What a handler is told beside the request.
+struct request_context {
+  fake_state& cluster;
+  fake_broker& broker;
+  time_point now;
+  std::int16_t version = 0;
+};
+
+/// There is no answer, as to a Produce with acks of 0.
+struct no_answer {};
+
+/// The connection ends instead of an answer.
+struct hang_up {};
+
+/// The answer is not there yet.
+template <class Response>
+struct waiting {
+  /// When it comes at the latest.
+  time_point until;
+  /// Asked again whenever something has changed, and when the time is over.
+  std::function<std::optional<Response>(time_point now)> again;
+};
+
+template <class Response>
+using outcome = std::variant<Response, waiting<Response>, no_answer, hang_up>;
+
+outcome<protocol::api_versions_response> handle(
+  const request_context& c, const protocol::api_versions_request& asked);
+outcome<protocol::metadata_response> handle(
+  const request_context& c, const protocol::metadata_request& asked);
+outcome<protocol::produce_response> handle(
+  const request_context& c, const protocol::produce_request& asked);
+outcome<protocol::fetch_response> handle(
+  const request_context& c, const protocol::fetch_request& asked);
+outcome<protocol::list_offsets_response> handle(
+  const request_context& c, const protocol::list_offsets_request& asked);
+outcome<protocol::init_producer_id_response> handle(
+  const request_context& c, const protocol::init_producer_id_request& asked);
+outcome<protocol::find_coordinator_response> handle(
+  const request_context& c, const protocol::find_coordinator_request& asked);
+outcome<protocol::offset_commit_response> handle(
+  const request_context& c, const protocol::offset_commit_request& asked);
+outcome<protocol::offset_fetch_response> handle(
+  const request_context& c, const protocol::offset_fetch_request& asked);
+outcome<protocol::create_topics_response> handle(
+  const request_context& c, const protocol::create_topics_request& asked);
+outcome<protocol::delete_topics_response> handle(
+  const request_context& c, const protocol::delete_topics_request& asked);
+
+// The same refused as a whole: the error stands wherever the answer has a place for one
+// about something that was asked for.
+
+protocol::api_versions_response refuse(
+  const protocol::api_versions_request& asked, std::int16_t, protocol::error_code why);
+protocol::metadata_response refuse(
+  const protocol::metadata_request& asked, std::int16_t, protocol::error_code why);
+protocol::produce_response refuse(
+  const protocol::produce_request& asked, std::int16_t, protocol::error_code why);
+protocol::fetch_response refuse(
+  const protocol::fetch_request& asked, std::int16_t, protocol::error_code why);
+protocol::list_offsets_response refuse(
+  const protocol::list_offsets_request& asked, std::int16_t, protocol::error_code why);
+protocol::init_producer_id_response refuse(
+  const protocol::init_producer_id_request& asked, std::int16_t,
+  protocol::error_code why);
+protocol::find_coordinator_response refuse(
+  const protocol::find_coordinator_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::offset_commit_response refuse(
+  const protocol::offset_commit_request& asked, std::int16_t, protocol::error_code why);
+protocol::offset_fetch_response refuse(const protocol::offset_fetch_request& asked,
+  std::int16_t version, protocol::error_code why);
+protocol::create_topics_response refuse(
+  const protocol::create_topics_request& asked, std::int16_t, protocol::error_code why);
+protocol::delete_topics_response refuse(const protocol::delete_topics_request& asked,
+  std::int16_t version, protocol::error_code why);
+
+/// The topic that a request names, by its id from a version on.
+template <class Topic>
+fake_topic* topic_of(fake_state& cluster, const Topic& t, bool by_id) {
+  return by_id ? cluster.find(t.topic_id) : cluster.find(t.name);
+}
+
+/// Whether the client may ask this broker about this partition, by the epoch that it
+/// believes in; -1 for a client that does not say.
+///
+/// NOT_LEADER_OR_FOLLOWER where the broker is no replica; then FENCED_LEADER_EPOCH for an
+/// epoch that is over, UNKNOWN_LEADER_EPOCH for one to come (KIP-320), and
+/// NOT_LEADER_OR_FOLLOWER for a follower that may not serve.
+[[nodiscard]] inline protocol::error_code may_serve(const request_context& c,
+  const fake_partition& p, protocol::leader_epoch believed, bool follower_may = false) {
+  using protocol::error_code;
+  if (std::find(p.replicas.begin(), p.replicas.end(), c.broker.id) == p.replicas.end())
+    return error_code::not_leader_or_follower;
+  if (believed.value() >= 0 && believed.value() < p.epoch)
+    return error_code::fenced_leader_epoch;
+  if (believed.value() > p.epoch)
+    return error_code::unknown_leader_epoch;
+  return p.leader == c.broker.id || follower_may ? error_code::none
+                                                 : error_code::not_leader_or_follower;
+}
+
+/// Tells of the broker that leads, once, beside the error that it is not this one.
+template <class Response>
+void name_leader(const request_context& c, const fake_partition& p,
+  protocol::leader_id_and_epoch& out, Response& response) {
+  out = {p.leader, p.epoch};
+  const auto found = c.cluster.brokers.find(p.leader);
+  if (found == c.cluster.brokers.end()
+    || std::any_of(response.node_endpoints.begin(), response.node_endpoints.end(),
+      [&](const auto& n) { return n.node_id == protocol::broker_id{p.leader}; }))
+    return;
+  const auto& b = found->second;
+  response.node_endpoints.push_back({b.id, b.address.host, b.address.port, b.rack});
+}
+
+} // namespace cafka::testing

@@ -1,0 +1,146 @@
+#include "api.hpp"
+
+// OffsetFetch, versions 0 to 10.
+//
+// 0 is answered by any broker; later ones by the group's coordinator, else
+// NOT_COORDINATOR: up to 1 of each partition, since 2 of the whole answer, since 8, where
+// a request asks for several groups (KIP-709), of the group. Since 2 a list that is null
+// asks for all that was committed. Where nothing was committed the offset is -1 and there
+// is no error, but in 0 UNKNOWN_TOPIC_OR_PARTITION for what does not exist, and in 10,
+// which names topics by their ids, UNKNOWN_TOPIC_ID. Epochs since 5. No transaction is
+// open, so that every offset is stable.
+
+namespace cafka::testing {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::int8_t group_key = 0;
+constexpr std::int16_t whole_error_since = 2;
+constexpr std::int16_t groups_since = 8;
+constexpr std::int16_t ids_since = 10;
+
+offset_fetch_response_partition nothing(partition_id p) {
+  offset_fetch_response_partition x;
+  x.partition_index = p;
+  x.committed_offset = -1;
+  return x;
+}
+
+offset_fetch_response_partition known(
+  const fake_state::group_offsets& offsets, const std::string& topic, partition_id p) {
+  auto x = nothing(p);
+  const auto found = offsets.find({topic, p.value()});
+  if (found == offsets.end())
+    return x;
+  x.committed_offset = found->second.offset;
+  x.committed_leader_epoch = found->second.epoch;
+  x.metadata = found->second.metadata;
+  return x;
+}
+
+/// All that a group has committed, as topics of the answer.
+template <class Topic>
+void fill_all(std::vector<Topic>& out, const fake_state::group_offsets& offsets,
+  fake_state& cluster) {
+  for (const auto& [place, committed] : offsets) {
+    if (out.empty() || out.back().name != place.first) {
+      out.emplace_back().name = place.first;
+      if constexpr (requires { out.back().topic_id; })
+        out.back().topic_id = cluster.find(place.first)->id;
+    }
+    out.back().partitions.push_back(known(offsets, place.first, place.second));
+  }
+}
+
+const fake_state::group_offsets& offsets_of(
+  const fake_state& cluster, const std::string& group) {
+  static const fake_state::group_offsets none;
+  const auto found = cluster.groups.find(group);
+  return found == cluster.groups.end() ? none : found->second;
+}
+
+offset_fetch_response_group answer(
+  const request_context& c, const offset_fetch_request_group& asked) {
+  offset_fetch_response_group out;
+  out.group_id = asked.group_id;
+  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id) {
+    out.error_code = error_code::not_coordinator;
+    return out;
+  }
+  const auto& offsets = offsets_of(c.cluster, asked.group_id);
+  if (!asked.topics) {
+    fill_all(out.topics, offsets, c.cluster);
+    return out;
+  }
+  for (const auto& t : *asked.topics) {
+    auto& topic = out.topics.emplace_back();
+    topic.name = t.name;
+    topic.topic_id = t.topic_id;
+    const auto* there = topic_of(c.cluster, t, c.version >= ids_since);
+    for (const auto p : t.partition_indexes) {
+      if (there == nullptr && c.version >= ids_since) {
+        topic.partitions.push_back(nothing(p));
+        topic.partitions.back().error_code = error_code::unknown_topic_id;
+      } else {
+        topic.partitions.push_back(known(offsets, there ? there->name : t.name, p));
+      }
+    }
+  }
+  return out;
+}
+
+} // namespace
+
+outcome<offset_fetch_response> handle(
+  const request_context& c, const offset_fetch_request& asked) {
+  offset_fetch_response response;
+  if (c.version >= groups_since) {
+    for (const auto& g : asked.groups)
+      response.groups.push_back(answer(c, g));
+    return response;
+  }
+  if (c.version > 0 && c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
+    return refuse(asked, c.version, error_code::not_coordinator);
+  const auto& offsets = offsets_of(c.cluster, asked.group_id);
+  if (!asked.topics) {
+    fill_all(response.topics, offsets, c.cluster);
+    return response;
+  }
+  for (const auto& t : *asked.topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.name = t.name;
+    auto* there = c.cluster.find(t.name);
+    for (const auto p : t.partition_indexes) {
+      topic.partitions.push_back(known(offsets, t.name, p));
+      if (c.version == 0 && fake_state::find(there, p) == nullptr)
+        topic.partitions.back().error_code = error_code::unknown_topic_or_partition;
+    }
+  }
+  return response;
+}
+
+offset_fetch_response refuse(
+  const offset_fetch_request& asked, std::int16_t version, error_code why) {
+  offset_fetch_response response;
+  if (version >= groups_since) {
+    for (const auto& g : asked.groups)
+      response.groups.push_back({g.group_id, {}, why});
+    return response;
+  }
+  response.error_code = why;
+  if (version >= whole_error_since || !asked.topics)
+    return response;
+  for (const auto& t : *asked.topics) {
+    auto& topic = response.topics.emplace_back();
+    topic.name = t.name;
+    for (const auto p : t.partition_indexes) {
+      topic.partitions.push_back(nothing(p));
+      topic.partitions.back().error_code = why;
+    }
+  }
+  return response;
+}
+
+} // namespace cafka::testing

@@ -1,0 +1,172 @@
+#include "state.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+
+namespace cafka::testing {
+
+using namespace protocol;
+
+namespace {
+
+/// A number that is spread over all 64 bits. Source: Steele and others, SplitMix64.
+std::uint64_t spread(std::uint64_t x) {
+  x += 0x9E3779B97F4A7C15U;
+  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U;
+  x = (x ^ (x >> 27)) * 0x94D049BB133111EBU;
+  return x ^ (x >> 31);
+}
+
+} // namespace
+
+std::int64_t fake_topic::number(const std::string& config, std::int64_t otherwise) const {
+  const auto found = configs.find(config);
+  if (found == configs.end())
+    return otherwise;
+  std::int64_t value = otherwise;
+  const auto& text = found->second;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+bool fake_topic::says(const std::string& config, std::string_view value) const {
+  const auto found = configs.find(config);
+  return found != configs.end() && found->second == value;
+}
+
+fake_topic* fake_state::find(const std::string& topic) {
+  const auto found = topics.find(topic);
+  return found == topics.end() ? nullptr : &found->second;
+}
+
+fake_topic* fake_state::find(const uuid& id) {
+  const auto found = names.find(id);
+  return found == names.end() ? nullptr : find(found->second);
+}
+
+fake_partition* fake_state::find(fake_topic* topic, partition_id p) {
+  if (topic == nullptr || p.value() < 0
+    || static_cast<std::size_t>(p.value()) >= topic->partitions.size())
+    return nullptr;
+  return &topic->partitions[static_cast<std::size_t>(p.value())];
+}
+
+bool fake_state::alive(std::int32_t broker) const {
+  const auto found = brokers.find(broker);
+  return found != brokers.end() && found->second.alive;
+}
+
+std::vector<std::int32_t> fake_state::alive_of(
+  const std::vector<std::int32_t>& replicas) const {
+  std::vector<std::int32_t> all;
+  std::ranges::copy_if(
+    replicas, std::back_inserter(all), [this](std::int32_t b) { return alive(b); });
+  return all;
+}
+
+std::int32_t fake_state::coordinator(std::int8_t type, const std::string& key) const {
+  if (const auto moved = coordinators.find({type, key}); moved != coordinators.end())
+    return alive(moved->second) ? moved->second : -1;
+  std::vector<std::int32_t> all;
+  for (const auto& [id, b] : brokers) {
+    if (b.alive)
+      all.push_back(id);
+  }
+  if (all.empty())
+    return -1;
+  std::uint64_t sum = static_cast<std::uint64_t>(type);
+  for (const auto c : key)
+    sum = spread(sum ^ static_cast<std::uint8_t>(c));
+  return all[sum % all.size()];
+}
+
+uuid fake_state::fresh_id() {
+  uuid id;
+  do {
+    const std::uint64_t half[2]{
+      spread(options.seed + (++ids << 32U)), spread(options.seed ^ spread(ids))};
+    std::memcpy(id.bytes.data(), half, sizeof half);
+    // Kafka's ids are of version 4 and never begin with a dash.
+    id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0FU) | 0x40U);
+    id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3FU) | 0x80U);
+  } while (names.contains(id));
+  return id;
+}
+
+fake_topic& fake_state::create(const std::string& name, std::int32_t partitions,
+  std::int16_t replication_factor, std::map<std::string, std::string> configs) {
+  if (partitions <= 0)
+    partitions = options.partitions;
+  std::size_t factor = static_cast<std::size_t>(std::max<std::int16_t>(
+    replication_factor > 0 ? replication_factor : options.replication_factor, 0));
+  std::vector<std::int32_t> all;
+  for (const auto& [id, b] : brokers)
+    all.push_back(id);
+  if (factor == 0 || factor > all.size())
+    factor = all.size();
+  std::vector<std::vector<std::int32_t>> replicas(static_cast<std::size_t>(partitions));
+  for (std::size_t p = 0; p != replicas.size(); ++p) {
+    for (std::size_t r = 0; r != factor; ++r)
+      replicas[p].push_back(all[(p + r) % all.size()]);
+  }
+  return create(name, replicas, std::move(configs));
+}
+
+fake_topic& fake_state::create(const std::string& name,
+  const std::vector<std::vector<std::int32_t>>& replicas,
+  std::map<std::string, std::string> configs) {
+  auto& topic = topics[name];
+  topic.name = name;
+  topic.id = fresh_id();
+  topic.configs = std::move(configs);
+  names[topic.id] = name;
+  for (const auto& mine : replicas) {
+    auto& p = topic.partitions.emplace_back();
+    p.replicas = mine;
+    const auto could = alive_of(mine);
+    p.leader = could.empty() ? -1 : could.front();
+    for (const auto b : mine)
+      p.producers[b];
+  }
+  ++changes;
+  return topic;
+}
+
+bool fake_state::remove(const std::string& name) {
+  const auto found = topics.find(name);
+  if (found == topics.end())
+    return false;
+  names.erase(found->second.id);
+  topics.erase(found);
+  for (auto& [group, offsets] : groups)
+    std::erase_if(offsets, [&](const auto& o) { return o.first.first == name; });
+  ++changes;
+  return true;
+}
+
+void fake_state::lead(fake_partition& p, std::int32_t leader) {
+  p.leader = leader;
+  ++p.epoch;
+  ++changes;
+}
+
+timestamp fake_state::time_of_day(time_point now) const {
+  return options.epoch
+    + std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
+}
+
+bool fake_state::knows_kraft() const {
+  return options.release >= kafka_version{3, 0};
+}
+
+bool legal_topic_name(const std::string& name) {
+  constexpr std::size_t longest = 249;
+  return !name.empty() && name.size() <= longest && name != "." && name != ".."
+    && std::ranges::all_of(name, [](char c) {
+         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+           || c == '.' || c == '_' || c == '-';
+       });
+}
+
+} // namespace cafka::testing

@@ -1,0 +1,145 @@
+#pragma once
+
+#include "log.hpp"
+#include "producers.hpp"
+#include "sessions.hpp"
+#include <cafka/protocol/endpoint.hpp>
+#include <cafka/protocol/schema/kafka_version.hpp>
+
+#include <chrono>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace cafka::testing {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+/// How a fake cluster is set up.
+struct fake_options {
+  /// Brokers, with numbers from `first_broker` on; broker 1 listens at `b1:9092` until
+  /// it is told an address.
+  std::int32_t brokers = 3;
+  std::int32_t first_broker = 1;
+  /// What all brokers are, until one is told otherwise.
+  protocol::kafka_version release{4, 3};
+  /// Kafka: num.partitions, of topics that come without a number.
+  std::int32_t partitions = 1;
+  /// Kafka: default.replication.factor; zero: as many as there are brokers.
+  std::int16_t replication_factor = 0;
+  /// Kafka: auto.create.topics.enable.
+  bool auto_create_topics = true;
+  /// Kafka: message.max.bytes, unless a topic has a `max.message.bytes`.
+  std::int32_t max_message_bytes = 1'048'588;
+  /// Kafka: fetch.max.bytes, the largest answer of a broker to a Fetch.
+  std::int32_t fetch_max_bytes = 57'671'680;
+  /// Kafka: offset.metadata.max.bytes.
+  std::int32_t offset_metadata_max_bytes = 4'096;
+  std::string cluster_id = "fake-cluster-of-cafka0";
+  /// The time of day when the time of the cluster's contract is zero.
+  protocol::timestamp epoch{std::chrono::milliseconds{1'700'000'000'000}};
+  /// Of topic ids.
+  std::uint32_t seed = 1;
+};
+
+/// A partition: its log, which all replicas share, and what each knows of producers.
+struct fake_partition {
+  std::vector<std::int32_t> replicas;
+  /// -1 for none.
+  std::int32_t leader = -1;
+  std::int32_t epoch = 0;
+  fake_log log;
+  std::map<std::int32_t, producer_table> producers;
+};
+
+struct fake_topic {
+  std::string name;
+  protocol::uuid id;
+  std::map<std::string, std::string> configs;
+  std::deque<fake_partition> partitions;
+
+  /// A config as a number, or what it is without one.
+  [[nodiscard]] std::int64_t number(
+    const std::string& config, std::int64_t otherwise) const;
+  [[nodiscard]] bool says(const std::string& config, std::string_view value) const;
+};
+
+struct fake_broker {
+  std::int32_t id = 0;
+  protocol::endpoint address;
+  std::optional<std::string> rack;
+  protocol::kafka_version release{4, 3};
+  /// What it says that it knows, of what there is a description for here.
+  protocol::version_table versions;
+  bool alive = true;
+  /// Takes requests and works on none until it is resumed.
+  bool paused = false;
+  /// Added to each answer.
+  std::chrono::milliseconds slow{0};
+  /// Whether it waits for the bytes that a Fetch asks for.
+  bool waits = true;
+  /// By how many records it follows leaders, where it is read from as a follower.
+  std::int64_t behind = 0;
+  fetch_sessions sessions;
+};
+
+/// A consumer group's offsets.
+struct committed_offset {
+  protocol::log_offset offset = -1;
+  protocol::leader_epoch epoch = -1;
+  std::optional<std::string> metadata;
+};
+
+/// What all brokers of a cluster know.
+struct fake_state {
+  fake_options options;
+  std::map<std::int32_t, fake_broker> brokers;
+  std::map<std::string, fake_topic> topics;
+  std::map<protocol::uuid, std::string> names;
+  std::int32_t controller = 0;
+  /// Coordinators that were moved, by type and key.
+  std::map<std::pair<std::int8_t, std::string>, std::int32_t> coordinators;
+  using group_offsets = std::map<std::pair<std::string, std::int32_t>, committed_offset>;
+  std::map<std::string, group_offsets> groups;
+  struct transactional {
+    std::int64_t producer_id = -1;
+    std::int16_t epoch = -1;
+  };
+  std::map<std::string, transactional> transactional_ids;
+  std::int64_t next_producer_id = 1'000;
+  std::uint64_t ids = 0;
+  /// Grows with whatever a waiting Fetch may wait for.
+  std::uint64_t changes = 0;
+
+  [[nodiscard]] fake_topic* find(const std::string& topic);
+  [[nodiscard]] fake_topic* find(const protocol::uuid& id);
+  /// Null for one that does not exist.
+  [[nodiscard]] static fake_partition* find(fake_topic* topic, protocol::partition_id p);
+  [[nodiscard]] bool alive(std::int32_t broker) const;
+  [[nodiscard]] std::vector<std::int32_t> alive_of(
+    const std::vector<std::int32_t>& replicas) const;
+  /// The broker that coordinates; -1 when none can.
+  [[nodiscard]] std::int32_t coordinator(std::int8_t type, const std::string& key) const;
+
+  fake_topic& create(const std::string& name, std::int32_t partitions,
+    std::int16_t replication_factor, std::map<std::string, std::string> configs = {});
+  fake_topic& create(const std::string& name,
+    const std::vector<std::vector<std::int32_t>>& replicas,
+    std::map<std::string, std::string> configs = {});
+  bool remove(const std::string& name);
+  /// Another leader, in a new epoch; -1 for none.
+  void lead(fake_partition& p, std::int32_t leader);
+  [[nodiscard]] protocol::timestamp time_of_day(time_point now) const;
+  [[nodiscard]] bool knows_kraft() const;
+  /// An id for a topic that no other one has.
+  protocol::uuid fresh_id();
+};
+
+/// Whether Kafka takes a topic's name.
+[[nodiscard]] bool legal_topic_name(const std::string& name);
+
+} // namespace cafka::testing

@@ -28,6 +28,8 @@ struct simulation {
   struct log {
     int leader = 0;
     int epoch = 0;
+    int leader_before = 0; // As brokers say that are behind.
+    int epoch_before = 0;
     std::int64_t end = 0;
     std::int64_t start = 0;
   };
@@ -143,6 +145,9 @@ struct simulation {
         x.error_code = error_code::not_leader_or_follower;
         if (chance(0.5))
           x.current_leader = {l.leader, l.epoch};
+      } else if (!follows && asked.epoch >= 0 && asked.epoch != l.epoch) {
+        x.error_code = asked.epoch < l.epoch ? error_code::fenced_leader_epoch
+                                             : error_code::unknown_leader_epoch;
       } else if (!follows && !q.rack_id.empty() && chance(0.2)) {
         x.preferred_read_replica = (broker + 1) % brokers;
       } else if (from > l.end || from < l.start) {
@@ -255,8 +260,14 @@ struct simulation {
       for (int p = 0; p != partitions; ++p) {
         auto& x = t.partitions.emplace_back();
         x.partition_index = p;
-        x.leader_id = chance(0.05) ? -1 : logs[at(p)].leader;
-        x.leader_epoch = logs[at(p)].epoch;
+        const auto& l = logs[at(p)];
+        const auto behind = chance(0.1);
+        x.leader_id = behind ? l.leader_before : l.leader;
+        x.leader_epoch = behind ? l.epoch_before : l.epoch;
+        if (chance(0.05)) {
+          x.leader_id = -1;
+          x.leader_epoch = chance(0.5) ? -1 : x.leader_epoch;
+        }
       }
       m.on_metadata(now, r);
     });
@@ -353,6 +364,23 @@ struct simulation {
     return true;
   }
 
+  void elect(log& l, int epoch) {
+    l.leader_before = l.leader;
+    l.epoch_before = l.epoch;
+    l.leader = static_cast<int>(some(0, brokers - 1).count());
+    l.epoch = epoch;
+  }
+
+  /// Epochs do: the cluster's metadata was restored, or an unclean election ended badly.
+  void go_back() {
+    for (auto& l : logs) {
+      if (l.epoch == 0)
+        continue;
+      elect(l, std::max(0, l.epoch - static_cast<int>(some(1, 5).count())));
+      ++gone_back;
+    }
+  }
+
   void run() {
     for (int p = 0; p != partitions; ++p)
       seek(p, 0);
@@ -363,10 +391,7 @@ struct simulation {
     }
     for (int i = 0; i != 30 && faulty; ++i) {
       const auto p = static_cast<int>(some(0, partitions - 1).count());
-      later(some(0, 2'500), [=, this] {
-        logs[at(p)].leader = static_cast<int>(some(0, brokers - 1).count());
-        ++logs[at(p)].epoch;
-      });
+      later(some(0, 2'500), [=, this] { elect(logs[at(p)], logs[at(p)].epoch + 1); });
       later(some(0, 2'500), [=, this] { sessions[at(p % brokers)].clear(); });
       later(some(0, 2'500), [=, this] {
         // Back a bit, as a program does that has failed; or the same place once more.
@@ -382,6 +407,8 @@ struct simulation {
         later(some(0, 300), [=, this] { set_paused(p, false); });
       });
     }
+    for (int i = 0; i != 3 && faulty; ++i)
+      later(some(0, 2'500), [this] { go_back(); });
     later(1ms, [this] { take(); });
     for (int steps = 0; !done(); ++steps) {
       REQUIRE(steps < 200'000);
@@ -407,6 +434,7 @@ struct simulation {
   std::size_t reports = 0;
   std::size_t served_by_followers = 0;
   std::size_t seeks = 0;
+  std::size_t gone_back = 0; ///< Partitions whose epoch was an earlier one.
   byte_budget budget{10'000};
   machine m;
 };
@@ -429,6 +457,7 @@ TEST_CASE("whatever goes wrong, each partition is read in order, without gap or 
   std::uint64_t errors = 0;
   std::size_t seeks = 0;
   std::size_t served_by_followers = 0;
+  std::size_t gone_back = 0;
   for (unsigned seed = 1; seed <= 200; ++seed) {
     INFO("seed " << seed);
     simulation s{seed};
@@ -437,6 +466,7 @@ TEST_CASE("whatever goes wrong, each partition is read in order, without gap or 
     errors += s.m.totals().errors;
     seeks += s.seeks;
     served_by_followers += s.served_by_followers;
+    gone_back += s.gone_back;
     // It did not take long, for what went wrong.
     CHECK(s.finished - (time_point{} + 1h) < 60s);
   }
@@ -444,6 +474,7 @@ TEST_CASE("whatever goes wrong, each partition is read in order, without gap or 
   CHECK(errors > 5'000);
   CHECK(seeks > 1'000);
   CHECK(served_by_followers > 1'000);
+  CHECK(gone_back > 1'000);
 }
 
 TEST_CASE("a log cut short is read again as the reset policy says") {

@@ -24,6 +24,7 @@ public:
     : random_(seed), machine_(options(seed), *this) {
     for (int t = 0; t < topics; ++t)
       lead_.push_back(1 + t % brokers);
+    lead_before_ = lead_;
     // Some clusters begin old, and are renewed broker by broker.
     for (auto& release : old_)
       if (seed % 3 == 0)
@@ -69,10 +70,12 @@ public:
     std::size_t calls = 0;
     std::size_t succeeded = 0;
     std::map<error_code, std::size_t> failed;
+    std::size_t gone_back = 0; ///< How often epochs were earlier ones.
   };
 
   [[nodiscard]] tally counted() const {
     tally sum;
+    sum.gone_back = gone_back_;
     for (const auto& c : calls_) {
       ++sum.calls;
       if (c->succeeded())
@@ -447,6 +450,8 @@ private:
   }
 
   metadata_response view(const std::string& names) {
+    const bool behind = troubled_ && chance(10);
+    const auto& lead = behind ? lead_before_ : lead_;
     std::vector<led_topic> all;
     std::size_t at = 0;
     while (at < names.size()) {
@@ -454,8 +459,8 @@ private:
       at += name.size() + 1;
       const auto t = static_cast<std::size_t>(name.back() - '0');
       // The last topic is none.
-      if (t < lead_.size())
-        all.push_back({name, {lead_[t]}, epoch_});
+      if (t < lead.size())
+        all.push_back({name, {lead[t]}, behind ? epoch_before_ : epoch_});
       else
         all.push_back({name, {}, 0, error_code::unknown_topic_or_partition});
     }
@@ -463,8 +468,18 @@ private:
   }
 
   void elect(std::size_t t, int leader) {
+    lead_before_ = lead_;
+    epoch_before_ = epoch_;
     lead_[t] = leader;
     ++epoch_;
+  }
+
+  /// Epochs do: the cluster's metadata was restored, or an unclean election ended badly.
+  void go_back() {
+    const auto before = epoch_;
+    elect(static_cast<std::size_t>(roll(topics)), 1 + roll(brokers));
+    epoch_ = std::max(0, before - 1 - roll(5));
+    gone_back_ += epoch_ < before ? 1 : 0;
   }
 
   void mischief(time_point end) {
@@ -473,7 +488,7 @@ private:
       return;
     }
     const auto broker = 1 + roll(brokers);
-    switch (roll(6)) {
+    switch (roll(7)) {
     case 0:
     case 1: mood_[broker - 1] = static_cast<mood>(roll(5)); break;
     case 2: elect(static_cast<std::size_t>(roll(topics)), roll(brokers + 1) - 1); break;
@@ -482,6 +497,7 @@ private:
     case 5:
       coordinators_.at(static_cast<std::size_t>(roll(groups))) = chance(20) ? -1 : broker;
       break;
+    case 6: go_back(); break;
     }
     // A broker that changes its mood often drops whom it knows.
     auto& old = old_[broker - 1];
@@ -508,7 +524,10 @@ private:
   std::array<std::optional<kafka_version>, brokers> old_;
   std::array<time_point, brokers> throttled_until_{};
   std::vector<int> lead_;
+  std::vector<int> lead_before_; // As brokers say that are behind.
   std::int32_t epoch_ = 0;
+  std::int32_t epoch_before_ = 0;
+  std::size_t gone_back_ = 0;
   int controller_ = 1;
   std::array<int, groups> coordinators_{1, 2, 3};
   bool troubled_ = true;
@@ -529,11 +548,13 @@ TEST_CASE(
     const auto one = world.counted();
     sum.calls += one.calls;
     sum.succeeded += one.succeeded;
+    sum.gone_back += one.gone_back;
     for (const auto& [code, count] : one.failed)
       sum.failed[code] += count;
   }
   // The simulation reached what it is there for.
   CHECK(sum.calls > 20'000);
+  CHECK(sum.gone_back > 100);
   CHECK(sum.succeeded > sum.calls / 4);
   for (const auto code :
     {error_code::timed_out, error_code::outcome_unknown, error_code::queue_full,

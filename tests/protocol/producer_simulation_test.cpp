@@ -30,6 +30,9 @@ struct simulation {
   };
   struct log {
     int leader = 0;
+    int epoch = 0;
+    int leader_before = 0; // As brokers say that are behind.
+    int epoch_before = 0;
     std::vector<std::uint64_t> numbers;
     std::map<std::int64_t, producer_entry> producers;
   };
@@ -206,9 +209,15 @@ struct simulation {
       t.topic_id = id;
       for (int p = 0; p != partitions; ++p) {
         auto& x = t.partitions.emplace_back();
+        const auto& l = logs[static_cast<std::size_t>(p)];
+        const auto behind = faulty && chance(0.1);
         x.partition_index = p;
-        x.leader_id =
-          faulty && chance(0.05) ? -1 : logs[static_cast<std::size_t>(p)].leader;
+        x.leader_id = behind ? l.leader_before : l.leader;
+        x.leader_epoch = behind ? l.epoch_before : l.epoch;
+        if (faulty && chance(0.05)) {
+          x.leader_id = -1;
+          x.leader_epoch = -1;
+        }
       }
       machine->on_metadata(virtual_now, answer);
     }));
@@ -308,10 +317,29 @@ struct simulation {
       later(some(0, 2'000), [this] {
         auto& l = logs[static_cast<std::size_t>(some(0, partitions - 1).count())];
         if (faulty)
-          l.leader = static_cast<int>(some(0, brokers - 1).count());
+          elect(l, l.epoch + 1);
       });
+    for (int i = 0; i != 3; ++i)
+      later(some(0, 2'000), [this] { go_back(); });
     for (int i = 0; i != restarts; ++i)
       later(some(0, 2'000), [this] { restart(); });
+  }
+
+  void elect(log& l, int epoch) {
+    l.leader_before = l.leader;
+    l.epoch_before = l.epoch;
+    l.leader = static_cast<int>(some(0, brokers - 1).count());
+    l.epoch = epoch;
+  }
+
+  /// Epochs do: the cluster's metadata was restored, or an unclean election ended badly.
+  void go_back() {
+    for (auto& l : logs) {
+      if (!faulty || l.epoch == 0)
+        continue;
+      elect(l, std::max(0, l.epoch - static_cast<int>(some(1, 5).count())));
+      ++gone_back;
+    }
   }
 
   /// A broker's snapshot of its producers has the last batch of each.
@@ -384,6 +412,7 @@ struct simulation {
   int crashes = 0;
   producer_machine::counters totals;
   double refusals = 0;
+  std::size_t gone_back = 0; ///< Partitions whose epoch was an earlier one.
   std::array<log, partitions> logs;
   std::array<std::uint64_t, partitions> sent{};
   std::array<std::map<std::uint64_t, std::pair<error_code, std::int64_t>>, partitions>
@@ -414,10 +443,12 @@ TEST_CASE("whatever goes wrong, each record has one outcome, and a log no record
   std::size_t delivered = 0;
   std::uint64_t retries = 0;
   std::uint64_t bumps = 0;
+  std::size_t gone_back = 0;
   for (unsigned seed = 1; seed <= 150; ++seed) {
     INFO("seed " << seed);
     simulation s{seed};
     s.run();
+    gone_back += s.gone_back;
     delivered += s.delivered;
     retries += s.totals.retries;
     bumps += s.totals.epoch_bumps;
@@ -425,6 +456,7 @@ TEST_CASE("whatever goes wrong, each record has one outcome, and a log no record
   // It did go wrong, and yet almost all arrived.
   CHECK(retries > 1'000);
   CHECK(bumps > 100);
+  CHECK(gone_back > 500);
   CHECK(delivered > 150 * simulation::records_each * simulation::partitions * 95 / 100);
 }
 

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "../../base/inspect.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <string>
+
+namespace cafka::protocol {
+
+/// What is coordinated.
+enum class coordinator_type : std::int8_t {
+  group = 0,
+  transaction = 1,
+};
+
+CAFKA_INSPECT_ENUM(coordinator_type, group, transaction)
+
+/// Whoever coordinates a group or a transactional id.
+struct coordinator_of {
+  coordinator_type type = coordinator_type::group;
+  std::string key;
+
+  friend auto operator<=>(const coordinator_of&, const coordinator_of&) = default;
+};
+
+/// `group g`, `transactional id t`.
+[[nodiscard]] std::string to_string(const coordinator_of& what);
+
+} // namespace cafka::protocol

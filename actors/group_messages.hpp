@@ -4,7 +4,7 @@
 
 // The messages about consumer groups; `interfaces.hpp` says what they have in common.
 
-#include "../protocol/machines/coordinator_of.hpp"
+#include "../protocol/machines/cluster.hpp"
 #include "../protocol/messages/consumer_protocol.hpp"
 #include "types.hpp"
 

@@ -58,7 +58,7 @@ void cluster::update(const metadata_response& answer, bool complete) {
 
 cluster::leader_view cluster::leader_of(const std::string& name, partition_id p) const {
   const auto* t = topics_.find(name);
-  if (t == nullptr || !t->told())
+  if (t == nullptr || !t->is_known())
     return {};
   if (t->status() != error_code::none)
     return {leadership::topic_refused, -1, t->status()};

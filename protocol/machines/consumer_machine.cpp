@@ -46,7 +46,7 @@ consumer_machine::topic_state& consumer_machine::topic(
   auto& t = topics_[*name];
   if (t.name == nullptr) {
     t.name = name;
-    t.known = &directory_.use(*name);
+    t.known = &directory_.keep(*name);
   }
   return t;
 }
@@ -243,8 +243,8 @@ void consumer_machine::adopt(time_point now, const topic_directory::change& c) {
     return;
   auto& mine = found->second;
   switch (c.what) {
-  case known_topic::news::refused: on_refused(now, mine, c.told->error_code); return;
-  case known_topic::news::held: want_metadata(leader_pause); return;
+  case known_topic::news::refused: on_refused(now, mine, c.answer->error_code); return;
+  case known_topic::news::outdated: want_metadata(leader_pause); return;
   case known_topic::news::malformed:
   case known_topic::news::left_out: return;
   case known_topic::news::made_anew:
@@ -262,7 +262,7 @@ void consumer_machine::adopt(time_point now, const topic_directory::change& c) {
       set_leader(now, *p, -1, -1);
       unknown(now, *p,
         {error_code::unknown_topic_or_partition,
-          "topic " + *mine.name + " has " + std::to_string(c.told->partitions.size())
+          "topic " + *mine.name + " has " + std::to_string(c.answer->partitions.size())
             + " partitions"});
       continue;
     }

@@ -16,7 +16,7 @@ enum class coordinator_type : std::int8_t {
 
 CAFKA_INSPECT_ENUM(coordinator_type, group, transaction)
 
-/// Whoever coordinates a group or a transactional id.
+/// A group or a transactional id that has a coordinator.
 struct coordinator_of {
   coordinator_type type = coordinator_type::group;
   std::string key;

@@ -55,7 +55,7 @@ dispatcher::~dispatcher() = default;
 void dispatcher::start(time_point now) {
   for (const auto& topic : options_.initial_topics) {
     if (check_topic_name(topic).code == error_code::none)
-      topic_directory::keep(cluster_.topics().use(topic));
+      cluster_.topics().keep(topic);
   }
   want_metadata();
   settle(now);

@@ -100,7 +100,7 @@ void known_topic::forget_leader(partition_id p) {
 }
 
 void known_topic::forget() {
-  told_ = false;
+  known_ = false;
   status_ = error_code::none;
   former_again_ = 0;
   partitions_.clear();
@@ -117,10 +117,10 @@ known_topic::news known_topic::learn(
   const bool other = !id_.is_zero() && !t.topic_id.is_zero() && id_ != t.topic_id;
   if (other && t.topic_id == former_
     && ++former_again_ < known_partition::answers_to_go_back)
-    return news::held;
+    return news::outdated;
   former_again_ = 0;
   doubted_ = false;
-  told_ = true;
+  known_ = true;
   status_ = error_code::none;
   if (other) {
     former_ = id_;
@@ -140,7 +140,7 @@ known_topic::news known_topic::learn(
 // topic that is gone for a moment is thought to be another afterwards.
 void known_topic::refuse(
   error_code why, scope kept, leader_moves& moves, const std::string& name) {
-  told_ = true;
+  known_ = true;
   status_ = why;
   if (why != error_code::unknown_topic_or_partition)
     return;
@@ -159,7 +159,7 @@ void known_topic::lose_leader(
     p.epoch = -1;
   p.earlier = 0;
   p.last = known_partition::outcome::left_out;
-  moves.note(p.told, p.leader, name, p.id);
+  moves.note(p.logged, p.leader, name, p.id);
 }
 
 void known_topic::take(known_partition& p, broker_id leader, leader_epoch epoch,
@@ -167,7 +167,7 @@ void known_topic::take(known_partition& p, broker_id leader, leader_epoch epoch,
   const bool counts = p.learn(leader, epoch);
   p.last = counts ? known_partition::outcome::counted : known_partition::outcome::earlier;
   if (counts)
-    moves.note(p.told, p.leader, name, p.id);
+    moves.note(p.logged, p.leader, name, p.id);
   doubted_ = doubted_ || p.earlier > 0;
 }
 

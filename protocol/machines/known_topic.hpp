@@ -25,8 +25,8 @@ struct known_partition {
   broker_id leader = -1; ///< -1: nobody leads, or it is not known who does.
   /// Of the leader, or of the last one; -1: none is known.
   leader_epoch epoch = -1;
-  /// What was told last of its leader, for the log.
-  broker_id told = leader_moves::never;
+  /// The leader that the log was told last.
+  broker_id logged = leader_moves::never;
   std::uint8_t earlier = 0; ///< Answers in a row that told an earlier epoch.
 
   /// What the last metadata of its topic meant for it.
@@ -61,7 +61,7 @@ public:
   enum class news : std::uint8_t {
     refused,   ///< They have an error in place of partitions.
     malformed, ///< The partitions are not numbered from 0 on.
-    held,      ///< They are about the topic that had the name before: out of date.
+    outdated,  ///< They are about the topic that had the name before.
     known,     ///< They are about this topic; each partition says what they meant for it.
     made_anew, ///< Likewise, and it has replaced the one that was known.
     left_out,  ///< They do not name it, though it was asked about.
@@ -105,7 +105,7 @@ public:
   }
 
   /// Whether anything was ever told of it.
-  [[nodiscard]] bool told() const { return told_; }
+  [[nodiscard]] bool is_known() const { return known_; }
   /// The error that the last answer had in place of partitions; `none`: it had some.
   [[nodiscard]] error_code status() const { return status_; }
   /// All zero: not known. An answer without an id does not take it away: brokers of
@@ -120,7 +120,7 @@ private:
   void learn_watched(const metadata_response_topic& t, leader_moves& moves);
   void lose_leader(known_partition& p, leader_moves& moves, const std::string& name);
 
-  bool told_ = false;
+  bool known_ = false;
   error_code status_ = error_code::none;
   uuid id_;
   uuid former_; // The id before: a broker that still tells it is behind.

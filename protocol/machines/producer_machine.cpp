@@ -45,7 +45,7 @@ producer_machine::topic_state& producer_machine::state_of(topic_buffers& t) {
     auto& state = topics_[&t];
     state = std::make_unique<topic_state>();
     state->buffers = &t;
-    state->known = &directory_.use(t.name);
+    state->known = &directory_.keep(t.name);
     t.machine = state.get();
   }
   return *static_cast<topic_state*>(t.machine);

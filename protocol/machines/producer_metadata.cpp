@@ -101,18 +101,18 @@ void producer_machine::adopt(time_point now, const topic_directory::change& c) {
       want_metadata(state);
   };
   switch (c.what) {
-  case known_topic::news::refused: on_refused(now, state, c.told->error_code); return;
+  case known_topic::news::refused: on_refused(now, state, c.answer->error_code); return;
   case known_topic::news::malformed:
     state.last_error = {error_code::malformed_response,
       "topic " + buffers.name + " with partitions that are not numbered from 0 on"};
     ask_again();
     return;
-  case known_topic::news::held:
+  case known_topic::news::outdated:
   case known_topic::news::left_out: ask_again(); return;
   case known_topic::news::known:
   case known_topic::news::made_anew: break;
   }
-  const auto count = c.told->partitions.size();
+  const auto count = c.answer->partitions.size();
   state.last_error = {};
   state.missing = state.hoped_for = false;
   const auto fresh = buffers.table.load() == nullptr;

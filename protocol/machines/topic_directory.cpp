@@ -41,7 +41,7 @@ void topic_directory::set_asked(topic& t, bool asked) {
     ++unasked_;
 }
 
-topic_directory::topic& topic_directory::use(const std::string& name, time_point now) {
+topic_directory::topic& topic_directory::enter(const std::string& name) {
   const auto at = topics_.try_emplace(name).first;
   auto& t = at->second;
   t.name_ = &at->first;
@@ -50,9 +50,20 @@ topic_directory::topic& topic_directory::use(const std::string& name, time_point
     t.asked_ = false;
     ++unasked_;
   }
+  return t;
+}
+
+topic_directory::topic& topic_directory::use(const std::string& name, time_point now) {
+  auto& t = enter(name);
   t.last_used_ = now;
-  if (options_.idle > 0ms && !t.kept_ && now != time_point::min())
+  if (options_.idle > 0ms && !t.kept_)
     plan_release(now);
+  return t;
+}
+
+topic_directory::topic& topic_directory::keep(const std::string& name) {
+  auto& t = enter(name);
+  t.kept_ = true;
   return t;
 }
 
@@ -149,7 +160,7 @@ std::vector<topic_directory::change> topic_directory::learn(
     auto& c = changes.emplace_back();
     c.about = &t;
     c.former = t.id();
-    c.told = &told;
+    c.answer = &told;
     c.what = t.learn(told, options_.kept, moves_);
   }
   for (auto at = topics_.begin(); complete && at != topics_.end();) {
@@ -218,7 +229,7 @@ bool topic_directory::on_leader_named(
   auto* known = t.find(p);
   if (known == nullptr || !known->learn_newer(leader, e))
     return false;
-  moves_.note(known->told, known->leader, t.name(), p);
+  moves_.note(known->logged, known->leader, t.name(), p);
   return true;
 }
 
@@ -313,7 +324,7 @@ bool topic_directory::uses(const std::string& name) const {
 
 std::size_t topic_directory::known_count() const {
   return static_cast<std::size_t>(
-    std::ranges::count_if(topics_, [](const auto& t) { return t.second.told(); }));
+    std::ranges::count_if(topics_, [](const auto& t) { return t.second.is_known(); }));
 }
 
 } // namespace cafka::protocol

@@ -85,8 +85,8 @@ public:
   struct change {
     topic* about = nullptr;
     known_topic::news what = known_topic::news::known;
-    uuid former;                                   ///< Its id before.
-    const metadata_response_topic* told = nullptr; ///< Null: `left_out`.
+    uuid former;                                     ///< Its id before.
+    const metadata_response_topic* answer = nullptr; ///< Null: `left_out`.
   };
 
   explicit topic_directory(topic_directory_options options = {});
@@ -97,11 +97,10 @@ public:
   void start(time_point now);
   /// Ends all questions.
   void stop();
-  /// A topic is used, from now on or again. Its first question does not wait. The time
-  /// counts where there is `idle`.
-  topic& use(const std::string& name, time_point now = time_point::min());
-  /// It is never idle.
-  static void keep(topic& t) { t.kept_ = true; }
+  /// A topic is used, from now on or again. Its first question does not wait.
+  topic& use(const std::string& name, time_point now);
+  /// Likewise, until it is released: it is never idle.
+  topic& keep(const std::string& name);
   void release(const std::string& name);
   /// Forgets what is idle and what nobody uses, after a while.
   void plan_release(time_point now);
@@ -176,6 +175,7 @@ public:
 private:
   using topics = std::map<std::string, topic>;
 
+  topic& enter(const std::string& name);
   void want_after(std::chrono::milliseconds pause);
   [[nodiscard]] time_point not_before() const;
   [[nodiscard]] bool gather(question& q, bool create, const filter& names);

@@ -252,7 +252,7 @@ TEST_CASE("the id that a topic had before counts once five answers have told it"
   h.hear({2, 5}, 1);
   h.hear({1, 0}, 2);
   for (int i = 1; i != known_partition::answers_to_go_back; ++i) {
-    CHECK(h.hear({2, 5}, 1) == news::held);
+    CHECK(h.hear({2, 5}, 1) == news::outdated);
     CHECK(h.leader() == 1);
     CHECK(h.topic.id() == id_of(2));
   }
@@ -515,7 +515,7 @@ TEST_CASE("topics that are not used any more are released, others are kept") {
   o.idle = 10s;
   o.keeps_unused = true;
   bed b{o};
-  topic_directory::keep(b.directory.use("kept", b.now));
+  b.directory.keep("kept");
   b.directory.use("idle", b.now);
   b.directory.use("used", b.now);
   b.tell({about("kept", {{1, 1}}), about("idle", {{1, 1}}), about("used", {{1, 1}}),

@@ -17,9 +17,11 @@ void keep_asked(metadata_response& answer, std::vector<std::string> asked) {
   });
 }
 
-const cluster::partition* cluster::topic::find(partition_id p) const {
-  const auto found = std::ranges::lower_bound(partitions, p, {}, &partition::id);
-  return found == partitions.end() || found->id != p ? nullptr : &*found;
+cluster::cluster(topic_directory_options options)
+  : topics_([&] {
+      options.keeps_unused = true;
+      return options;
+    }()) {
 }
 
 void cluster::update_brokers(const metadata_response& answer) {
@@ -51,49 +53,16 @@ void cluster::update_brokers(const metadata_response& answer) {
 
 void cluster::update(const metadata_response& answer, bool complete) {
   update_brokers(answer);
-  std::unordered_map<std::string, topic> kept;
-  if (complete)
-    kept.swap(topics_);
-  for (const auto& t : answer.topics) {
-    if (!t.name)
-      continue;
-    auto& known = complete ? kept[*t.name] : topics_[*t.name];
-    topic fresh;
-    fresh.status = t.error_code;
-    fresh.id = t.topic_id;
-    // Without ids a topic made anew cannot be told from stale metadata.
-    const bool same_topic = known.id == fresh.id && fresh.id != uuid{};
-    for (const auto& p : t.partitions) {
-      if (p.partition_index.value() < 0)
-        continue;
-      const auto* before = known.id == fresh.id ? known.find(p.partition_index) : nullptr;
-      if (before != nullptr && same_topic && before->epoch > p.leader_epoch) {
-        fresh.partitions.push_back(*before);
-        continue;
-      }
-      auto told = before == nullptr ? leader_moves::never : before->told;
-      news_.leaders.note(told, p.leader_id, *t.name, p.partition_index);
-      fresh.partitions.push_back({p.partition_index, p.leader_id, p.leader_epoch, told});
-    }
-    std::ranges::stable_sort(fresh.partitions, {}, &partition::id);
-    // One that is told twice counts once.
-    // Not by std::ranges, whose unique clang 14 does not compile with this library.
-    fresh.partitions.erase(
-      std::unique(fresh.partitions.begin(), fresh.partitions.end(),
-        [](const partition& a, const partition& b) { return a.id == b.id; }),
-      fresh.partitions.end());
-    topics_[*t.name] = std::move(fresh);
-  }
+  static_cast<void>(topics_.learn(answer, complete));
 }
 
 cluster::leader_view cluster::leader_of(const std::string& name, partition_id p) const {
-  const auto found = topics_.find(name);
-  if (found == topics_.end())
+  const auto* t = topics_.find(name);
+  if (t == nullptr || !t->is_known())
     return {};
-  const auto& t = found->second;
-  if (t.status != error_code::none && t.partitions.empty())
-    return {leadership::topic_refused, -1, t.status};
-  const auto* at = t.find(p);
+  if (t->status() != error_code::none)
+    return {leadership::topic_refused, -1, t->status()};
+  const auto* at = t->find(p);
   if (at == nullptr)
     return {leadership::no_such_partition, -1, error_code::none};
   if (at->leader.value() < 0)
@@ -102,20 +71,23 @@ cluster::leader_view cluster::leader_of(const std::string& name, partition_id p)
 }
 
 void cluster::forget_leader(const std::string& name, partition_id p) {
-  const auto found = topics_.find(name);
-  if (found == topics_.end())
-    return;
-  auto& partitions = found->second.partitions;
-  const auto at = std::ranges::lower_bound(partitions, p, {}, &partition::id);
-  if (at != partitions.end() && at->id == p)
-    at->leader = -1;
+  if (auto* t = topics_.find(name))
+    t->forget_leader(p);
+}
+
+void cluster::forget_topic(const std::string& name) {
+  if (auto* t = topics_.find(name))
+    t->forget();
 }
 
 std::int32_t cluster::partition_count(const std::string& name) const {
-  const auto found = topics_.find(name);
-  return found == topics_.end()
-    ? 0
-    : static_cast<std::int32_t>(found->second.partitions.size());
+  const auto* t = topics_.find(name);
+  return t == nullptr ? 0 : t->partition_count();
+}
+
+cluster::news cluster::take_news() {
+  news_.leaders = topics_.take_moves();
+  return std::exchange(news_, {});
 }
 
 void cluster::learn_coordinator(
@@ -174,8 +146,8 @@ std::string cluster::why_no_address(broker_id id) const {
 }
 
 uuid cluster::topic_id(const std::string& name) const {
-  const auto found = topics_.find(name);
-  return found == topics_.end() ? uuid{} : found->second.id;
+  const auto* t = topics_.find(name);
+  return t == nullptr ? uuid{} : t->id();
 }
 
 } // namespace cafka::protocol

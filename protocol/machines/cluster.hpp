@@ -4,14 +4,14 @@
 #include "../messages/metadata.hpp"
 #include "../types.hpp"
 #include "coordinator_of.hpp"
-#include "leader_moves.hpp"
+#include "topic_directory.hpp"
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace cafka::protocol {
@@ -23,9 +23,8 @@ void keep_asked(metadata_response& answer, std::vector<std::string> asked);
 /// What is known of a cluster: brokers, controller, who leads what, and who coordinates
 /// what.
 ///
-/// Fed with metadata responses; a newer one about a topic replaces what was known of it,
-/// except that a leader of an older epoch never replaces one of a newer (KIP-320), where
-/// topic ids tell that it is the same topic.
+/// Fed with metadata responses. What they say of topics goes to the topic directory,
+/// which decides what of it counts.
 class cluster {
 public:
   /// What is known of a partition's leader.
@@ -44,6 +43,9 @@ public:
     error_code why = error_code::none;
   };
 
+  /// Keeps what is told of topics that nobody uses for a while as well.
+  explicit cluster(topic_directory_options options = {});
+
   /// Takes in an answer about all topics (`complete`) or some.
   void update(const metadata_response& answer, bool complete);
 
@@ -52,6 +54,10 @@ public:
   void update_brokers(const metadata_response& answer);
 
   [[nodiscard]] leader_view leader_of(const std::string& topic, partition_id p) const;
+
+  /// The topics: who uses them, what is asked about them and what is known.
+  [[nodiscard]] topic_directory& topics() { return topics_; }
+  [[nodiscard]] const topic_directory& topics() const { return topics_; }
 
   /// Notes that the leader known for the partition is not the leader any more.
   void forget_leader(const std::string& topic, partition_id p);
@@ -63,14 +69,9 @@ public:
   [[nodiscard]] std::int32_t partition_count(const std::string& name) const;
 
   /// Notes that what is known of a topic may be wrong: it was made or removed.
-  void forget_topic(const std::string& name) { topics_.erase(name); }
+  void forget_topic(const std::string& name);
 
-  /// Keeps what is known of the topics that `f` says are in use.
-  template <class F>
-  void keep_topics(F f) {
-    std::erase_if(topics_, [&](const auto& t) { return !f(t.first); });
-  }
-  [[nodiscard]] std::size_t topic_count() const { return topics_.size(); }
+  [[nodiscard]] std::size_t topic_count() const { return topics_.known_count(); }
   [[nodiscard]] std::size_t coordinator_count() const { return coordinators_.size(); }
 
   /// Takes in an answer about a coordinator; the broker need not be in the metadata.
@@ -114,29 +115,12 @@ public:
   };
 
   [[nodiscard]] bool has_news() const {
-    return !news_.leaders.empty() || !news_.brokers.empty() || news_.controller;
+    return topics_.has_moves() || !news_.brokers.empty() || news_.controller;
   }
   /// What has changed since the last time.
-  [[nodiscard]] news take_news() { return std::exchange(news_, {}); }
+  [[nodiscard]] news take_news();
 
 private:
-  struct partition {
-    partition_id id;
-    broker_id leader = -1;
-    leader_epoch epoch = -1;
-    broker_id told = leader_moves::never; // For the news.
-  };
-
-  struct topic {
-    error_code status = error_code::none;
-    uuid id;
-    // By number. What is kept is in proportion to what the broker sent, whatever numbers
-    // it claims.
-    std::vector<partition> partitions;
-
-    [[nodiscard]] const partition* find(partition_id p) const;
-  };
-
   void forget_stranger(broker_id id);
 
   std::map<broker_id, endpoint> brokers_;
@@ -146,7 +130,7 @@ private:
   std::map<broker_id, endpoint> strangers_;
   std::uint64_t addresses_ = 0;
   broker_id controller_ = -1;
-  std::unordered_map<std::string, topic> topics_;
+  topic_directory topics_;
   std::map<coordinator_of, broker_id> coordinators_;
   broker_id told_controller_ = -1;
   news news_;

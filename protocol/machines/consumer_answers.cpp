@@ -147,6 +147,7 @@ void consumer_machine::on_partition(time_point now, broker_state& b,
     return;
   }
   p.last_error = {};
+  p.topic->known->on_led(p.id, about.from);
   p.unknown_since.reset();
   p.log_end = options_.read_committed && x.last_stable_offset.value() >= 0
     ? x.last_stable_offset
@@ -217,7 +218,8 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
     want_metadata(leader_pause);
     return;
   }
-  if (leader.leader_id.value() >= 0 && leader.leader_epoch > p.epoch) {
+  if (directory_.on_leader_named(
+        *p.topic->known, p.id, leader.leader_id, leader.leader_epoch)) {
     if (leader.leader_id == p.leader)
       again(now, p);
     set_leader(now, p, leader.leader_id, leader.leader_epoch);

@@ -15,19 +15,26 @@ constexpr auto opening_patience = 250ms;
 /// one twice as long as before, as all brokers may be slow.
 constexpr std::chrono::milliseconds metadata_patience = 1s;
 constexpr std::uint32_t most_doublings = 2;
-/// So many answers with an earlier epoch are no answers of old any more: the topic was
-/// made anew, and has no id that would show it.
-constexpr std::uint32_t max_rewinds = 5;
 /// How long a broker may rest on a fetch while other partitions of it wait for the
 /// program: they must not wait for long once it has taken what lies there.
 constexpr auto short_wait = 20ms;
+
+topic_directory_options directory_options(const consumer_machine_options& o) {
+  topic_directory_options result;
+  result.update_interval = o.metadata_update_interval;
+  result.retry = o.retry;
+  result.kept = known_topic::scope::watched;
+  result.seed = o.seed;
+  return result;
+}
 
 } // namespace
 
 consumer_machine::consumer_machine(consumer_machine_options options, byte_budget& budget)
   : options_(std::move(options)),
     budget_(budget),
-    random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
+    random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)),
+    directory_(directory_options(options_)) {
 }
 
 consumer_machine::~consumer_machine() = default;
@@ -37,8 +44,10 @@ consumer_machine::~consumer_machine() = default;
 consumer_machine::topic_state& consumer_machine::topic(
   const std::shared_ptr<const std::string>& name) {
   auto& t = topics_[*name];
-  if (t.name == nullptr)
+  if (t.name == nullptr) {
     t.name = name;
+    t.known = &directory_.keep(*name);
+  }
   return t;
 }
 
@@ -77,6 +86,7 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
     owned->slot = slot;
     owned->topic = &topic(what.topic);
     owned->id = what.partition;
+    owned->topic->known->watch(owned->id);
     auto& all = owned->topic->partitions;
     all.insert(
       std::ranges::lower_bound(all, owned->id, {}, &partition_state::id), owned.get());
@@ -108,8 +118,7 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
     want_metadata(0ms);
   if (p.starting)
     back_to_leader(p); // Followers are not asked for offsets.
-  if (next_refresh_ == time_point::max() && options_.metadata_update_interval > 0ms)
-    next_refresh_ = now + options_.metadata_update_interval;
+  directory_.start(now);
 }
 
 void consumer_machine::remove(std::uint32_t slot) {
@@ -121,10 +130,12 @@ void consumer_machine::remove(std::uint32_t slot) {
   move_to(p, -1);
   auto* t = p.topic;
   std::erase(t->partitions, &p);
+  t->known->unwatch(p.id);
   partitions_[slot].reset();
   count(-1);
   if (t->partitions.empty()) {
-    topics_by_id_.erase(t->id);
+    topics_by_id_.erase(t->known->id());
+    directory_.release(*t->name);
     topics_.erase(*std::shared_ptr{t->name});
   }
 }
@@ -183,7 +194,6 @@ void consumer_machine::leave_replica(time_point now, broker_id id) {
 void consumer_machine::set_leader(
   time_point now, partition_state& p, broker_id leader, leader_epoch e) {
   p.epoch = e;
-  moves_.note(p.told, leader, *p.topic->name, p.id);
   if (p.leader != leader) {
     p.leader = leader;
     if (leader.value() >= 0)
@@ -194,36 +204,20 @@ void consumer_machine::set_leader(
   back_to_leader(p);
 }
 
-void consumer_machine::want_metadata(std::chrono::milliseconds pause) {
-  const auto at = std::max(metadata_at_ + pause, metadata_failed_until_);
-  metadata_not_before_ = metadata_wanted_ ? std::min(metadata_not_before_, at) : at;
-  metadata_wanted_ = true;
-}
-
 void consumer_machine::on_metadata_failed(time_point now, const error& why) {
-  metadata_asked_ = false;
-  metadata_error_ = why;
   if (!silent_since_)
     silent_since_ = now;
   if (now - *silent_since_ >= options_.unreachable) {
     for (const auto& [name, t] : topics_)
       tell_all(t.partitions, why);
   }
-  metadata_failed_until_ = now + backoff(options_.retry, ++metadata_attempts_, random_);
-  want_metadata(0ms);
+  directory_.on_failure(now, why);
 }
 
 void consumer_machine::on_metadata(time_point now, const metadata_response& answer) {
-  metadata_asked_ = false;
-  metadata_attempts_ = 0;
-  metadata_error_ = {};
-  metadata_at_ = now;
-  metadata_failed_until_ = time_point::min();
   silent_since_.reset();
-  if (options_.metadata_update_interval > 0ms)
-    next_refresh_ = now + options_.metadata_update_interval;
-  for (const auto& t : answer.topics)
-    adopt(now, t);
+  for (const auto& change : directory_.on_metadata(now, answer))
+    adopt(now, change);
   // What was assigned meanwhile was not in the question.
   for (const auto& [name, t] : topics_) {
     for (const auto* p : t.partitions) {
@@ -243,83 +237,68 @@ void consumer_machine::unknown(time_point now, partition_state& p, const error& 
   want_metadata(p.reported == error_code::none ? leader_pause : unknown_pause);
 }
 
-void consumer_machine::adopt(time_point now, const metadata_response_topic& t) {
-  const auto found = t.name ? topics_.find(*t.name) : topics_.end();
+void consumer_machine::adopt(time_point now, const topic_directory::change& c) {
+  const auto found = topics_.find(c.about->name());
   if (found == topics_.end())
     return;
   auto& mine = found->second;
-  const error refused{t.error_code, "topic " + *mine.name};
-  if (t.error_code != error_code::none && t.partitions.empty()) {
-    for (auto* p : mine.partitions) {
-      if (t.error_code == error_code::unknown_topic_or_partition) {
-        set_leader(now, *p, -1, -1);
-        unknown(now, *p, refused);
-      } else {
-        p->last_error = refused;
-        if (!is_retriable(t.error_code))
-          tell(*p, false, refused);
-      }
-    }
-    want_metadata(is_retriable(t.error_code) ? leader_pause : unknown_pause);
-    return;
-  }
-  const auto other = mine.id != t.topic_id && !mine.id.is_zero() && !t.topic_id.is_zero();
-  if (other && t.topic_id == mine.former) {
-    want_metadata(leader_pause);
-    return;
-  }
-  if (other) {
-    mine.former = mine.id;
+  switch (c.what) {
+  case known_topic::news::refused: on_refused(now, mine, c.answer->error_code); return;
+  case known_topic::news::outdated: want_metadata(leader_pause); return;
+  case known_topic::news::malformed:
+  case known_topic::news::left_out: return;
+  case known_topic::news::made_anew:
     for (auto* p : mine.partitions)
       begin_anew(*p);
+    break;
+  case known_topic::news::known: break;
   }
-  if (mine.id != t.topic_id) {
-    // What is under way goes by the other one.
-    for (const auto* p : mine.partitions) {
-      if (const auto r = requests_.find(p->request); r != requests_.end())
-        r->second.left = true;
-    }
-    topics_by_id_.erase(mine.id);
-    mine.id = t.topic_id;
-    if (!mine.id.is_zero())
-      topics_by_id_[mine.id] = &mine;
-  }
-  // Most brokers sort them; of others' partitions there may be very many.
-  std::vector<const metadata_response_partition*> sorted;
-  const auto partition_of = [&](partition_id id) -> const metadata_response_partition* {
-    const auto index = static_cast<std::size_t>(id.value());
-    if (index < t.partitions.size() && t.partitions[index].partition_index == id)
-      return &t.partitions[index];
-    const auto number = [](const auto* x) { return x->partition_index; };
-    if (sorted.empty()) {
-      for (const auto& x : t.partitions)
-        sorted.push_back(&x);
-      std::ranges::stable_sort(sorted, {}, number);
-    }
-    const auto at = std::ranges::lower_bound(sorted, id, {}, number);
-    return at != sorted.end() && (*at)->partition_index == id ? *at : nullptr;
-  };
+  adopt_id(mine, c.former);
   for (auto* p : mine.partitions) {
-    const auto* x = partition_of(p->id);
-    if (x == nullptr) {
+    const auto* known = mine.known->find(p->id);
+    if (known == nullptr || known->last == known_partition::outcome::earlier)
+      continue;
+    if (known->last == known_partition::outcome::left_out) {
       set_leader(now, *p, -1, -1);
       unknown(now, *p,
         {error_code::unknown_topic_or_partition,
-          "topic " + *mine.name + " has " + std::to_string(t.partitions.size())
+          "topic " + *mine.name + " has " + std::to_string(c.answer->partitions.size())
             + " partitions"});
       continue;
     }
-    // Old metadata of the same topic must not undo what is known.
-    if (!other && x->leader_epoch.value() >= 0 && x->leader_epoch < p->epoch
-      && ++p->rewinds < max_rewinds)
-      continue;
-    p->rewinds = 0;
-    set_leader(now, *p, x->leader_id, x->leader_epoch);
-    if (x->leader_id.value() >= 0)
+    set_leader(now, *p, known->leader, known->epoch);
+    if (known->leader.value() >= 0)
       p->unknown_since.reset();
     else
       want_metadata(leader_pause);
   }
+}
+
+void consumer_machine::adopt_id(topic_state& t, const uuid& former) {
+  if (t.known->id() == former)
+    return;
+  // What is under way goes by the other one.
+  for (const auto* p : t.partitions) {
+    if (const auto r = requests_.find(p->request); r != requests_.end())
+      r->second.left = true;
+  }
+  topics_by_id_.erase(former);
+  topics_by_id_[t.known->id()] = &t;
+}
+
+void consumer_machine::on_refused(time_point now, topic_state& t, error_code why) {
+  const error refused{why, "topic " + *t.name};
+  for (auto* p : t.partitions) {
+    if (why == error_code::unknown_topic_or_partition) {
+      set_leader(now, *p, -1, -1);
+      unknown(now, *p, refused);
+    } else {
+      p->last_error = refused;
+      if (!is_retriable(why))
+        tell(*p, false, refused);
+    }
+  }
+  want_metadata(is_retriable(why) ? leader_pause : unknown_pause);
 }
 
 // The topic was deleted, and another has its name: offsets of the old one mean nothing.
@@ -419,7 +398,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
     switch (is_ready(now, p)) {
     case readiness::ready:
       fetch = true;
-      by_id = by_id && !p.topic->id.is_zero();
+      by_id = by_id && !p.topic->known->id().is_zero();
       break;
     case readiness::later: note_time(p.not_before); break;
     case readiness::lying: wants_taking_ = true; break;
@@ -447,10 +426,7 @@ void consumer_machine::on_time(time_point now) {
   next_time_ = time_point::max();
   wants_taking_ = false;
   look_for_stalled(now);
-  if (next_refresh_ <= now) {
-    next_refresh_ = time_point::max();
-    want_metadata(0ms);
-  }
+  directory_.on_time(now);
   for (auto& [id, r] : requests_) {
     if (r.watch_at <= now) {
       r.watch_at = now + opening_patience;
@@ -470,23 +446,16 @@ void consumer_machine::on_time(time_point now) {
     for (auto at = brokers_.begin(); at != first; ++at)
       look_at(now, at->first, at->second);
   } while (moved_);
-  if (metadata_wanted_ && !metadata_asked_ && !topics_.empty()) {
-    if (metadata_not_before_ <= now) {
-      metadata_wanted_ = false;
-      metadata_asked_ = true;
-      ask_metadata ask;
-      ask.in_turn = metadata_attempts_ % 2 == 1;
-      ask.patience = metadata_patience;
-      if (!ask.in_turn)
-        ask.patience *= 1 << std::min(metadata_attempts_ / 2, most_doublings);
-      for (const auto& [name, t] : topics_)
-        ask.topics.push_back(name);
-      effects_.emplace_back(std::move(ask));
-    } else {
-      note_time(metadata_not_before_);
-    }
+  if (auto question = directory_.ask(now)) {
+    ask_metadata ask;
+    ask.in_turn = question->failures % 2 == 1;
+    ask.patience = metadata_patience;
+    if (!ask.in_turn)
+      ask.patience *= 1 << std::min(question->failures / 2, most_doublings);
+    ask.topics = std::move(question->topics);
+    effects_.emplace_back(std::move(ask));
   }
-  note_time(next_refresh_);
+  note_time(directory_.next_time());
 }
 
 std::optional<fetch_request> consumer_machine::fill(
@@ -528,7 +497,8 @@ std::optional<fetch_request> consumer_machine::fill(
     auto& p = *b.partitions[(first + i) % count];
     const auto ready = is_ready(now, p);
     lying = lying || ready == readiness::lying;
-    if (ready != readiness::ready || (version >= by_id_since && p.topic->id.is_zero()))
+    if (ready != readiness::ready
+      || (version >= by_id_since && p.topic->known->id().is_zero()))
       continue;
     // Before there was a limit for a whole answer, it is kept by asking for few of them.
     const auto enough = r.alone
@@ -539,7 +509,7 @@ std::optional<fetch_request> consumer_machine::fill(
       continue;
     }
     wanted.push_back(
-      {p.slot, p.topic->name, p.topic->id, p.id, p.next, p.epoch, p.max_bytes});
+      {p.slot, p.topic->name, p.topic->known->id(), p.id, p.next, p.epoch, p.max_bytes});
     p.request = request;
     r.slots.push_back(p.slot);
     most += static_cast<std::size_t>(p.max_bytes);

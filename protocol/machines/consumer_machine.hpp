@@ -8,8 +8,8 @@
 #include "backoff.hpp"
 #include "fetch_pace.hpp"
 #include "fetch_session.hpp"
-#include "leader_moves.hpp"
 #include "start_at.hpp"
+#include "topic_directory.hpp"
 
 #include <chrono>
 #include <map>
@@ -231,8 +231,8 @@ public:
   [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   /// Which leaders have moved since the last time, for the log.
-  [[nodiscard]] bool has_moves() const { return !moves_.empty(); }
-  [[nodiscard]] leader_moves take_moves() { return std::exchange(moves_, {}); }
+  [[nodiscard]] bool has_moves() const { return directory_.has_moves(); }
+  [[nodiscard]] leader_moves take_moves() { return directory_.take_moves(); }
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const { return next_time_; }
   /// Whether a partition waits for `on_taken`.
@@ -262,7 +262,9 @@ private:
     const std::string& name, const uuid& id) const;
 
   void count(std::ptrdiff_t more);
-  void adopt(time_point now, const metadata_response_topic& t);
+  void adopt(time_point now, const topic_directory::change& c);
+  void on_refused(time_point now, topic_state& t, error_code why);
+  void adopt_id(topic_state& t, const uuid& former);
   void begin_anew(partition_state& p);
   void set_leader(time_point now, partition_state& p, broker_id leader, leader_epoch e);
   void move_to(partition_state& p, broker_id home);
@@ -309,14 +311,14 @@ private:
   void look_at(time_point now, broker_id id, broker_state& b);
   void note_time(time_point t) { next_time_ = std::min(next_time_, t); }
   std::uint64_t open_request(time_point now, broker_id id, bool fetch);
-  void want_metadata(std::chrono::milliseconds pause);
+  void want_metadata(std::chrono::milliseconds pause) { directory_.want_all(pause); }
 
   const consumer_machine_options options_;
   byte_budget& budget_;
   std::minstd_rand random_;
   std::vector<effect> effects_;
   counters totals_;
-  leader_moves moves_;
+  topic_directory directory_;
 
   std::map<std::string, topic_state> topics_;
   std::map<uuid, topic_state*> topics_by_id_;
@@ -337,14 +339,6 @@ private:
   std::size_t stalled_ = 0;
   time_point next_look_ = time_point::max(); ///< For stalled partitions.
 
-  bool metadata_wanted_ = false;
-  bool metadata_asked_ = false;
-  std::uint32_t metadata_attempts_ = 0;
-  error metadata_error_;                       ///< Of the last question, if that failed.
-  time_point metadata_at_ = time_point::min(); ///< When the last answer came.
-  time_point metadata_failed_until_ = time_point::min();
-  time_point metadata_not_before_ = time_point::min();
-  time_point next_refresh_ = time_point::max();
   time_point next_time_ = time_point::max();
 };
 

@@ -6,14 +6,12 @@
 namespace cafka::protocol {
 
 /// Between two questions about topics: about a leader, and about what was told unknown.
-inline constexpr std::chrono::milliseconds leader_pause{100};
-inline constexpr std::chrono::milliseconds unknown_pause{1'000};
+inline constexpr auto leader_pause = topic_directory::leader_pause;
+inline constexpr auto unknown_pause = topic_directory::unknown_pause;
 
 struct consumer_machine::topic_state {
   std::shared_ptr<const std::string> name;
-  uuid id;
-  /// The id it had before: a broker that still says so is behind.
-  uuid former;
+  topic_directory::topic* known = nullptr;
   std::vector<partition_state*> partitions; ///< By number.
 };
 
@@ -36,10 +34,8 @@ struct consumer_machine::partition_state {
   log_offset log_end = -1;
 
   broker_id leader = -1;
-  broker_id told = leader_moves::never; ///< For the log.
   leader_epoch epoch = -1;
-  std::uint32_t rewinds = 0; ///< Answers in a row with an earlier epoch.
-  broker_id replica = -1;    ///< That the leader named.
+  broker_id replica = -1; ///< That the leader named.
   time_point replica_until;
   broker_id home = -1; ///< Whom to ask: one of them.
 

@@ -149,11 +149,11 @@ std::string consumer_machine::why_waiting(
     return !last ? text : text + ", after " + to_string(last);
   };
   if (p.leader.value() < 0 || p.home.value() < 0) {
-    if (metadata_error_) {
+    if (const auto& last = directory_.last_error()) {
       about = -1;
-      return "no broker says who leads it: " + to_string(metadata_error_);
+      return "no broker says who leads it: " + to_string(last);
     }
-    if (metadata_at_ == time_point::min())
+    if (!directory_.answered())
       return "no broker has said yet who leads it";
     return after("it has no leader", p.last_error);
   }

@@ -41,6 +41,7 @@ std::string describe_missing(const link& on, call_id call) {
 
 dispatcher::dispatcher(dispatcher_options options)
   : options_(std::move(options)),
+    cluster_(directory_options(options_)),
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
   if (options_.seed != 0 && !options_.bootstrap.empty())
     seed_at_ = random_() % options_.bootstrap.size();
@@ -53,7 +54,7 @@ dispatcher::~dispatcher() = default;
 void dispatcher::start(time_point now) {
   for (const auto& topic : options_.initial_topics) {
     if (check_topic_name(topic).code == error_code::none)
-      topics_[topic] = {now, true};
+      cluster_.topics().keep(topic);
   }
   want_metadata();
   settle(now);
@@ -202,10 +203,7 @@ void dispatcher::on_time(time_point now) {
   });
   for (auto* l : slow)
     handle(now, *l, l->on_time(now), {});
-  if (next_refresh_ <= now) {
-    next_refresh_ = time_point::max();
-    want_metadata();
-  }
+  cluster_.topics().on_time(now);
   if (next_lookup_ <= now)
     look_up_those_due(now);
   if (release_at_ <= now)
@@ -222,11 +220,10 @@ void dispatcher::on_time(time_point now) {
 }
 
 time_point dispatcher::next_time() const {
-  auto next = std::min({retry_at_, next_refresh_, next_lookup_, release_at_});
+  auto next =
+    std::min({retry_at_, cluster_.topics().next_time(), next_lookup_, release_at_});
   if (!deadlines_.empty())
     next = std::min(next, deadlines_.begin()->first);
-  if (metadata_wanted_ && !refreshing_)
-    next = std::min(next, refresh_not_before_);
   each_connection([&](const link& l) {
     if (const auto until = l.silent_until(silence_of(l)))
       next = std::min(next, *until);
@@ -242,12 +239,10 @@ time_point dispatcher::next_time() const {
 
 void dispatcher::shut_down(const error& why) {
   shut_ = true;
-  metadata_wanted_ = false;
   while (!calls_.empty())
     finish(calls_.begin(), why);
   refresh_outcome_.reset();
-  refreshing_ = false;
-  next_refresh_ = time_point::max();
+  cluster_.topics().stop();
   looked_up_.clear();
   coordinators_.clear();
   next_lookup_ = time_point::max();
@@ -282,7 +277,7 @@ void dispatcher::deliver(
   if (cluster_.has_news())
     tell_cluster_news();
   if (!outcome)
-    note_answer(now, c);
+    note_answer(now, from, c);
   if (!outcome || !c.what->may_retry(outcome.code)) {
     finish(at, std::move(outcome));
     return;
@@ -298,15 +293,12 @@ void dispatcher::heed(const link& from, const target& where, remedy what) {
     return;
   if (what == remedy::refresh_metadata) {
     const auto* led = std::get_if<leader_of>(&where);
-    if (led != nullptr
-      && cluster_.leader_of(led->topic, led->partition).leader == from.broker()) {
-      cluster_.forget_leader(led->topic, led->partition);
-      contradicted_ = true;
-    }
+    if (led != nullptr)
+      cluster_.topics().on_stale(led->topic, led->partition, from.broker());
     if (std::holds_alternative<controller_broker>(where)
       && cluster_.controller() == from.broker()) {
       cluster_.forget_controller();
-      contradicted_ = true;
+      cluster_.topics().on_contradiction();
     }
     want_metadata();
   } else if (what == remedy::find_coordinator) {
@@ -442,7 +434,7 @@ void dispatcher::settle(time_point now) {
       pump(now);
     else if (lookup_wanted_)
       look_up(now);
-    else if (refresh_due(now))
+    else if (cluster_.topics().due(now))
       refresh(now);
     else
       break;

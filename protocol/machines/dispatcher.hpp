@@ -164,13 +164,6 @@ private:
     error last_error;
   };
 
-  struct topic_use {
-    time_point last_used;
-    bool keep = false;   // An initial topic is never idle.
-    bool asked = false;  // A refresh that names it was sent.
-    bool create = false; // The next refresh may create it.
-  };
-
   struct coordinator_use {
     time_point last_used;
     bool wanted = false;
@@ -235,15 +228,18 @@ private:
 
   void settle(time_point now);
   void pump(time_point now);
-  void want_metadata() { metadata_wanted_ = true; }
+  void want_metadata() { cluster_.topics().want_all(); }
   // For a waiting call: it looks again when the refresh under way has ended.
-  void need_metadata() { metadata_wanted_ = metadata_wanted_ || !refreshing_; }
+  void need_metadata() {
+    if (!cluster_.topics().asking())
+      want_metadata();
+  }
+  static topic_directory_options directory_options(const dispatcher_options& of);
   void use_topic(time_point now, const std::string& topic, bool create);
   // Whether metadata that was asked for after the call was submitted has come.
   [[nodiscard]] bool asked_since(const pending_call& c) const {
     return refreshed_ > c.refreshes;
   }
-  [[nodiscard]] bool refresh_due(time_point now) const;
   void refresh(time_point now);
   void refreshed(time_point now);
   void adopt_seed();
@@ -254,10 +250,9 @@ private:
   void looked_up(time_point now);
   void look_up_those_due(time_point now);
   void plan_lookup(time_point now, coordinator_use& use);
-  void note_answer(time_point now, const pending_call& c);
+  void note_answer(time_point now, const link& from, const pending_call& c);
   void plan_release(time_point now);
   void release_idle(time_point now);
-  void drop_idle_topics(time_point now);
   void drop_idle_coordinators(time_point now);
 
   link& link_to(broker_id id, const endpoint& address, lane l);
@@ -346,31 +341,23 @@ private:
   std::size_t up_links_ = 0;
   connection_news news_;
 
-  std::map<std::string, topic_use> topics_;
-  bool metadata_wanted_ = false;
-  bool left_out_ = false; // By the last refresh: topics that it might have made.
-  bool refreshing_ = false;
   std::optional<error> refresh_outcome_;
   std::uint64_t refreshes_ = 0; // Begun.
   std::uint64_t refreshed_ = 0; // Which of them brought the last answer.
   // The connection that the last answer came on.
   std::uint64_t metadata_from_ = 0;
-  // A leader said that it is none, since the last question.
-  bool contradicted_ = false;
   // How often in a row metadata was asked for again soon, and by which count.
   std::uint64_t turn_ = 0;
   std::size_t asked_in_row_ = 0;
   time_point asked_at_ = time_point::min();
   time_point reach_out_not_before_ = time_point::min();
   broker_id reached_out_to_ = -1;
-  time_point refresh_not_before_;
-  time_point next_refresh_ = time_point::max();
 
   std::map<coordinator_of, coordinator_use> coordinators_;
   bool lookup_wanted_ = false;
   std::size_t lookups_ = 0;   // Under way.
   bool lookups_wait_ = false; // For one of them to end.
-  // When topics and coordinators are looked through for those not used any more.
+  // When coordinators are looked through for those not used any more.
   time_point release_at_ = time_point::max();
   std::vector<lookup_outcome> looked_up_;
   // When the first of the coordinators in use is to be asked for again.

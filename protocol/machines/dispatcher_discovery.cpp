@@ -12,9 +12,6 @@ namespace cafka::protocol {
 
 namespace {
 
-/// Pause between two refreshes when the first did not tell what was wanted.
-constexpr std::chrono::milliseconds refresh_pause{100};
-
 /// Most FindCoordinator requests of the dispatcher's own at a time.
 constexpr std::size_t most_lookups = 100;
 
@@ -113,59 +110,40 @@ private:
 
 // -- metadata ---------------------------------------------------------------------------
 
-void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
-  auto& use = topics_[topic];
-  use.last_used = now;
-  use.create = use.create || create;
-  if (!use.keep)
-    plan_release(now);
+topic_directory_options dispatcher::directory_options(const dispatcher_options& of) {
+  topic_directory_options result;
+  result.update_interval = of.metadata_update_interval;
+  result.idle = of.topic_idle;
+  result.retry = of.retry;
+  result.about_brokers = true;
+  result.seed = of.seed;
+  return result;
 }
 
-bool dispatcher::refresh_due(time_point now) const {
-  if (!metadata_wanted_ || refreshing_)
-    return false;
-  // What nobody asked about yet need not wait.
-  return now >= refresh_not_before_
-    || std::ranges::any_of(topics_, [](const auto& t) { return !t.second.asked; });
+void dispatcher::use_topic(time_point now, const std::string& topic, bool create) {
+  auto& used = cluster_.topics().use(topic, now);
+  if (create)
+    topic_directory::may_create(used);
 }
 
 void dispatcher::refresh(time_point now) {
-  drop_idle_topics(now);
-  // What may be made is not asked about together with what must not be, which is next.
-  const bool create = !left_out_
-    && std::ranges::any_of(topics_, [](const auto& t) { return t.second.create; });
-  std::vector<std::string> names;
-  metadata_wanted_ = false;
-  for (auto& [name, use] : topics_) {
-    if (use.create != create && cluster_.partition_count(name) == 0) {
-      metadata_wanted_ = true;
-      continue;
-    }
-    use.asked = true;
-    names.push_back(name);
-    use.create = false;
-  }
-  left_out_ = create && metadata_wanted_;
-  refreshing_ = true;
+  auto question = cluster_.topics().ask(now);
+  if (!question)
+    return;
   ++refreshes_;
   submit_own(now,
-    std::make_unique<metadata_call>(
-      std::move(names), create, std::exchange(contradicted_, false), refresh_outcome_));
+    std::make_unique<metadata_call>(std::move(question->topics), question->create,
+      question->elsewhere, refresh_outcome_));
 }
 
 void dispatcher::refreshed(time_point now) {
   const auto outcome = *std::exchange(refresh_outcome_, std::nullopt);
-  refreshing_ = false;
-  refresh_not_before_ = now + refresh_pause;
   if (!outcome) {
+    cluster_.topics().on_answered(now);
     refreshed_ = refreshes_;
-    if (options_.metadata_update_interval > std::chrono::milliseconds{0}) {
-      next_refresh_ = now + options_.metadata_update_interval;
-      refresh_not_before_ = std::min(refresh_not_before_, next_refresh_);
-    }
     adopt_seed();
   } else {
-    want_metadata();
+    cluster_.topics().on_failure(now, outcome);
   }
   changed_ = true;
 }
@@ -290,11 +268,14 @@ void dispatcher::plan_lookup(time_point now, coordinator_use& use) {
 }
 
 // What a program has asked for itself is in use as well, for a while.
-void dispatcher::note_answer(time_point now, const pending_call& c) {
+void dispatcher::note_answer(time_point now, const link& from, const pending_call& c) {
   if (c.own)
     return;
+  const auto* led = std::get_if<leader_of>(&c.what->what().where);
+  if (led != nullptr && !from.retired())
+    cluster_.topics().on_led(led->topic, led->partition, from.broker());
   if (c.what->what().key == api_key::metadata && cluster_.topic_count() > 0)
-    plan_release(now);
+    cluster_.topics().plan_release(now);
   const auto found = c.what->looks_up();
   if (!found)
     return;
@@ -312,15 +293,6 @@ void dispatcher::plan_release(time_point now) {
       now + std::max<time_point::duration>(options_.topic_idle / 4, least_release);
 }
 
-void dispatcher::drop_idle_topics(time_point now) {
-  std::erase_if(topics_, [&](const auto& t) {
-    const auto idle = !t.second.keep && now - t.second.last_used > options_.topic_idle;
-    if (idle)
-      cluster_.forget_topic(t.first);
-    return idle;
-  });
-}
-
 void dispatcher::drop_idle_coordinators(time_point now) {
   std::erase_if(coordinators_, [&](const auto& entry) {
     const auto& [what, use] = entry;
@@ -333,13 +305,8 @@ void dispatcher::drop_idle_coordinators(time_point now) {
 
 void dispatcher::release_idle(time_point now) {
   release_at_ = time_point::max();
-  drop_idle_topics(now);
-  // Topics that a program has merely asked about are known, and not in use.
-  cluster_.keep_topics([&](const std::string& name) { return topics_.contains(name); });
   drop_idle_coordinators(now);
-  const bool rest = !coordinators_.empty()
-    || std::ranges::any_of(topics_, [](const auto& t) { return !t.second.keep; });
-  if (rest)
+  if (!coordinators_.empty())
     plan_release(now);
 }
 

@@ -85,14 +85,15 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
   const auto* any = least_busy(now, c.what->what().key);
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
-  const bool not_now = asked_since(c) && !metadata_wanted_ && !refreshing_;
+  const bool not_now =
+    asked_since(c) && !cluster_.topics().wanting() && !cluster_.topics().asking();
   return never_said || not_now ? route_to_any(now, c) : route_to_broker(now, c, id);
 }
 
 dispatcher::route dispatcher::route_to_leader(
   time_point now, pending_call& c, const leader_of& where) {
   // One that cannot be asked about would keep all others from being.
-  if (!topics_.contains(where.topic)) {
+  if (!cluster_.topics().uses(where.topic)) {
     if (auto wrong = check_topic_name(where.topic))
       return wrong;
   }

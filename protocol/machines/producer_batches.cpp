@@ -140,6 +140,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
   switch (verdict.what) {
   case produce_action::deliver:
     progress(p, now);
+    note_led(p, *b, offset);
     note_written(p, *b);
     resolve(p, *b, {}, offset);
     break;

@@ -13,12 +13,23 @@ std::string place(const partition_buffers& p) {
   return p.topic.name + '/' + std::to_string(p.id.value());
 }
 
+topic_directory_options directory_options(const producer_machine_options& o) {
+  topic_directory_options result;
+  result.update_interval = o.metadata_update_interval;
+  result.retry = o.retry;
+  result.kept = known_topic::scope::dense;
+  result.names_all = false;
+  result.seed = o.seed;
+  return result;
+}
+
 } // namespace
 
 producer_machine::producer_machine(producer_machine_options options, accumulator& batches)
   : options_(options),
     batches_(batches),
-    random_(static_cast<std::minstd_rand::result_type>(options.seed + 1)) {
+    random_(static_cast<std::minstd_rand::result_type>(options.seed + 1)),
+    directory_(directory_options(options)) {
 }
 
 producer_machine::~producer_machine() {
@@ -34,6 +45,7 @@ producer_machine::topic_state& producer_machine::state_of(topic_buffers& t) {
     auto& state = topics_[&t];
     state = std::make_unique<topic_state>();
     state->buffers = &t;
+    state->known = &directory_.keep(t.name);
     t.machine = state.get();
   }
   return *static_cast<topic_state*>(t.machine);
@@ -45,8 +57,8 @@ producer_machine::partition_state& producer_machine::state_of(partition_buffers&
     auto& state = *t.partitions.emplace_back(std::make_unique<partition_state>());
     state.buffers = &p;
     state.topic = &t;
-    if (const auto at = static_cast<std::size_t>(p.id.value()); at < t.leaders.size())
-      state.leader = t.leaders[at].leader;
+    if (const auto* known = t.known->find(p.id))
+      state.leader = known->leader;
     p.machine = &state;
   }
   return *static_cast<partition_state*>(p.machine);
@@ -59,8 +71,7 @@ producer_machine::broker_state& producer_machine::broker(broker_id id) {
 // -- what comes in ----------------------------------------------------------------------
 
 void producer_machine::start(time_point now) {
-  if (options_.metadata_update_interval > 0ms)
-    next_refresh_ = now + options_.metadata_update_interval;
+  directory_.start(now);
   // What an earlier machine left behind; nobody else tells of it, and it may be due.
   next_expiry_ = now;
   for (auto* t : batches_.topics()) {
@@ -100,10 +111,7 @@ void producer_machine::hope_for(time_point now, topic_state& t) {
     return;
   t.hoped_for = true;
   t.wanted_since = t.used = now;
-  // It is asked for now, not after the pause that is for what was asked before.
-  new_topic_ = true;
-  metadata_not_before_ = now;
-  want_metadata(t);
+  directory_.want_anew(*t.known);
 }
 
 void producer_machine::note(time_point now, partition_buffers& buffers) {
@@ -128,15 +136,12 @@ void producer_machine::activate(partition_state& p) {
 
 void producer_machine::on_connection_lost(time_point now) {
   // Without acknowledgements nothing else tells that a broker leads no more.
-  want_all_metadata();
+  directory_.want_all();
   pump(now);
 }
 
 void producer_machine::on_time(time_point now) {
-  if (next_refresh_ <= now) {
-    next_refresh_ = time_point::max();
-    want_all_metadata();
-  }
+  directory_.on_time(now);
   if (next_release_ <= now)
     release_idle(now);
   if (next_expiry_ <= now)
@@ -156,10 +161,8 @@ void producer_machine::on_time(time_point now) {
 }
 
 producer_machine::time_point producer_machine::next_time() const {
-  auto next =
-    std::min({next_refresh_, next_expiry_, next_watch_, next_stall_, next_release_});
-  if (metadata_wanted_ && !metadata_asked_)
-    next = std::min(next, metadata_not_before_);
+  auto next = std::min(
+    {directory_.next_time(), next_expiry_, next_watch_, next_stall_, next_release_});
   if (identity_wanted_ && !identity_asked_)
     next = std::min(next, identity_not_before_);
   for (const auto& [id, b] : brokers_) {
@@ -232,7 +235,7 @@ void producer_machine::pump(time_point now) {
     identity_asked_ = true;
     effects_.emplace_back(ask_identity{});
   }
-  if (metadata_wanted_ && !metadata_asked_ && metadata_not_before_ <= now)
+  if (directory_.due(now))
     ask(now);
 }
 
@@ -286,8 +289,8 @@ std::vector<producer_machine::item> producer_machine::fill(
   std::vector<item> items;
   items.reserve(r.partitions.size());
   for (const auto* p : r.partitions)
-    items.push_back(
-      {&p->buffers->topic.name, p->topic->id, p->buffers->id, *p->flying.back()->bytes});
+    items.push_back({&p->buffers->topic.name, p->topic->known->id(), p->buffers->id,
+      *p->flying.back()->bytes});
   if (!items.empty())
     ++totals_.requests;
   pump(now);
@@ -319,7 +322,7 @@ void producer_machine::on_answer(
   for (const auto& t : answer.responses) {
     // Answered by name or, since version 13, by id.
     const auto is_topic = [&](const partition_state* p) {
-      return t.name.empty() ? p->topic->id == t.topic_id
+      return t.name.empty() ? p->topic->known->id() == t.topic_id
                             : p->buffers->topic.name == t.name;
     };
     const auto first = std::ranges::find_if(r.partitions, is_topic);
@@ -346,7 +349,13 @@ void producer_machine::on_answer(
       }
       auto owned = std::move(*b);
       p.flying.erase(b);
+      const bool refused = why.code != error_code::none;
       conclude(now, p, std::move(owned), std::move(why), x.base_offset);
+      // Who refuses may know who leads (KIP-951).
+      if (refused
+        && directory_.on_leader_named(*p.topic->known, p.buffers->id,
+          x.current_leader.leader_id, x.current_leader.leader_epoch))
+        set_leader(now, p, x.current_leader.leader_id);
     }
   }
   conclude_all(now, r, {error_code::malformed_response, "the answer leaves it out"});

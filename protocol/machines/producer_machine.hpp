@@ -4,8 +4,8 @@
 #include "../messages/produce.hpp"
 #include "accumulator.hpp"
 #include "backoff.hpp"
-#include "leader_moves.hpp"
 #include "produce_verdict.hpp"
+#include "topic_directory.hpp"
 
 #include <list>
 #include <map>
@@ -190,8 +190,8 @@ public:
   [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   /// Which leaders have moved since the last time, for the log.
-  [[nodiscard]] bool has_moves() const { return !moves_.empty(); }
-  [[nodiscard]] leader_moves take_moves() { return std::exchange(moves_, {}); }
+  [[nodiscard]] bool has_moves() const { return directory_.has_moves(); }
+  [[nodiscard]] leader_moves take_moves() { return directory_.take_moves(); }
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const;
   /// When `on_time` may say why something waits: `on_reachability` comes before it.
@@ -263,11 +263,12 @@ private:
   void ask(time_point now);
   void finish_request(std::uint64_t request);
 
-  void adopt(time_point now, const metadata_response_topic& t);
+  void adopt(time_point now, const topic_directory::change& c);
+  void on_refused(time_point now, topic_state& t, error_code why);
+  void note_led(const partition_state& p, const batch& b, log_offset offset) const;
   void set_leader(time_point now, partition_state& p, broker_id leader);
   void leave(time_point now, partition_state& p);
   void want_metadata(topic_state& t);
-  void want_all_metadata();
   void want_metadata(const request_state& r);
   void introduce(time_point now, topic_buffers& t);
   void release_idle(time_point now);
@@ -299,7 +300,7 @@ private:
   std::minstd_rand random_;
   std::vector<effect> effects_;
   counters totals_;
-  leader_moves moves_;
+  topic_directory directory_;
 
   std::unordered_map<topic_buffers*, std::unique_ptr<topic_state>> topics_;
   std::map<broker_id, broker_state> brokers_;
@@ -320,16 +321,6 @@ private:
   time_point identity_not_before_ = time_point::min();
   error fatal_;
 
-  bool metadata_wanted_ = false; ///< Of `wanted_`, or of all.
-  std::vector<topic_state*> wanted_;
-  bool all_wanted_ = false;
-  bool metadata_asked_ = false; ///< Of `asked_`, or of all.
-  std::vector<topic_state*> asked_;
-  bool all_asked_ = false;
-  std::uint32_t metadata_attempts_ = 0;
-  time_point metadata_not_before_ = time_point::min();
-  bool new_topic_ = false; ///< The next question is the first about some topic.
-  time_point next_refresh_ = time_point::max();
   time_point next_expiry_ = time_point::max();
   time_point next_watch_ = time_point::max();
   time_point next_stall_ = time_point::max();

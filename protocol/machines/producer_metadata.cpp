@@ -8,23 +8,8 @@
 
 namespace cafka::protocol {
 
-namespace {
-
-using namespace std::chrono_literals;
-
-/// Between two questions about topics when the first did not tell what was wanted.
-constexpr std::chrono::milliseconds refresh_pause{100};
-
-} // namespace
-
 void producer_machine::want_metadata(topic_state& t) {
-  if (!std::exchange(t.asks, true))
-    wanted_.push_back(&t);
-  metadata_wanted_ = true;
-}
-
-void producer_machine::want_all_metadata() {
-  all_wanted_ = metadata_wanted_ = true;
+  directory_.want(*t.known);
 }
 
 // Whoever leads what is in the request, or was to be, may be another now.
@@ -45,8 +30,8 @@ void producer_machine::release_idle(time_point now) {
   next_release_ = time_point::max();
   for (auto& [buffers, t] : topics_) {
     next_release_ = now + options_.topic_idle / 2;
-    if (now - t->used >= options_.topic_idle && !t->hoped_for && !t->asks
-      && !metadata_asked_ && t->flush_tokens.empty() && !has_work(*t))
+    if (now - t->used >= options_.topic_idle && !t->hoped_for && !t->known->wanted()
+      && !directory_.asking() && t->flush_tokens.empty() && !has_work(*t))
       idle.push_back(buffers);
   }
   batches_.release(idle, [this](topic_buffers& gone) {
@@ -64,6 +49,7 @@ void producer_machine::release_idle(time_point now) {
     }
     if (t.stalled_since)
       --stalled_;
+    directory_.release(gone.name);
     topics_.erase(&gone);
   });
 }
@@ -73,107 +59,62 @@ bool producer_machine::is_wanted(time_point now, const topic_state& t) const {
 }
 
 void producer_machine::ask(time_point now) {
-  metadata_wanted_ = false;
-  all_asked_ = std::exchange(all_wanted_, false);
-  asked_ = std::exchange(wanted_, {});
-  if (all_asked_) {
-    asked_.clear();
-    for (const auto& [buffers, t] : topics_)
-      asked_.push_back(t.get());
-  }
-  ask_metadata question;
-  for (auto* t : asked_) {
-    const auto asks = std::exchange(t->asks, false);
-    if (!is_wanted(now, *t) && !(asks && !t->missing))
-      continue;
-    question.topics.push_back(t->buffers->name);
+  for (auto& [buffers, t] : topics_) {
     // One that somebody has deleted stays so until there are records for it.
-    question.create = question.create || t->hoped_for || (t->missing && has_work(*t));
+    if (t->hoped_for || (t->missing && has_work(*t)))
+      topic_directory::may_create(*t->known);
   }
-  if (question.topics.empty()) {
-    asked_.clear();
-    if (all_asked_ && options_.metadata_update_interval > 0ms)
-      next_refresh_ = now + options_.metadata_update_interval;
-    return;
-  }
-  metadata_asked_ = true;
-  new_topic_ = false;
-  effects_.emplace_back(std::move(question));
+  const auto names = [&](const topic_directory::topic& known) {
+    const auto* buffers = batches_.find(known.name());
+    if (buffers == nullptr || buffers->machine == nullptr)
+      return false;
+    const auto& t = *static_cast<const topic_state*>(buffers->machine);
+    return is_wanted(now, t) || (known.wanted() && !t.missing);
+  };
+  if (auto question = directory_.ask(now, names))
+    effects_.emplace_back(ask_metadata{std::move(question->topics), question->create});
 }
 
 void producer_machine::on_metadata(time_point now, const metadata_response& answer) {
-  metadata_asked_ = false;
-  metadata_attempts_ = 0;
-  const auto pause = options_.metadata_update_interval > 0ms
-    ? std::min(refresh_pause, options_.metadata_update_interval)
-    : refresh_pause;
-  metadata_not_before_ = new_topic_ ? now : now + pause;
-  // Questions about single topics must not put off that about all of them for ever.
-  if (options_.metadata_update_interval > 0ms
-    && (all_asked_ || next_refresh_ == time_point::max()))
-    next_refresh_ = now + options_.metadata_update_interval;
-  for (const auto& t : answer.topics)
-    adopt(now, t);
-  for (auto* t : std::exchange(asked_, {})) {
-    if (t->hoped_for) // The answer leaves it out.
-      want_metadata(*t);
-  }
+  for (const auto& change : directory_.on_metadata(now, answer))
+    adopt(now, change);
   pump(now);
 }
 
 void producer_machine::on_metadata_failed(time_point now, const error& why) {
-  metadata_asked_ = false;
-  metadata_not_before_ = now + backoff(options_.retry, ++metadata_attempts_, random_);
-  for (auto* t : std::exchange(asked_, {})) {
-    t->last_error = why;
-    if (!all_asked_)
-      want_metadata(*t);
+  for (auto& [buffers, t] : topics_) {
+    if (topic_directory::asks_about(*t->known))
+      t->last_error = why;
   }
-  if (all_asked_)
-    want_all_metadata();
+  directory_.on_failure(now, why);
   pump(now);
 }
 
-void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
-  // What nobody asked for is not kept.
-  auto* known = t.name ? batches_.find(*t.name) : nullptr;
+void producer_machine::adopt(time_point now, const topic_directory::change& c) {
+  auto* known = batches_.find(c.about->name());
   if (known == nullptr || known->machine == nullptr)
     return;
   auto& buffers = *known;
   auto& state = state_of(buffers);
-  if (t.error_code != error_code::none && t.partitions.empty()) {
-    state.last_error = {t.error_code, "topic " + buffers.name};
-    // Nothing is sent that has nowhere to go, but what waits is given up only while the
-    // topic has never been there, or for a reason that does not pass.
-    const auto hopeless = !is_retriable(t.error_code)
-      || (t.error_code == error_code::unknown_topic_or_partition
-        && now - state.wanted_since >= options_.unknown_topic_wait);
-    state.missing = hopeless;
-    if (hopeless && buffers.table.load() == nullptr)
-      refuse_unassigned(state, state.last_error);
-    if (!hopeless || has_work(state))
-      want_metadata(state);
-    return;
-  }
-  // Numbers are dense. A broker that says otherwise must not make us count to them.
-  const auto count = t.partitions.size();
-  const auto is_number = [&](const auto& p) {
-    return p.partition_index.value() >= 0
-      && static_cast<std::size_t>(p.partition_index.value()) < count;
-  };
-  if (count == 0 || !std::ranges::all_of(t.partitions, is_number)) {
-    state.last_error = {error_code::malformed_response,
-      "topic " + buffers.name + " with partitions that are not numbered from 0 on"};
+  const auto ask_again = [&] {
     if (state.hoped_for || has_work(state))
       want_metadata(state);
+  };
+  switch (c.what) {
+  case known_topic::news::refused: on_refused(now, state, c.answer->error_code); return;
+  case known_topic::news::malformed:
+    state.last_error = {error_code::malformed_response,
+      "topic " + buffers.name + " with partitions that are not numbered from 0 on"};
+    ask_again();
     return;
+  case known_topic::news::outdated:
+  case known_topic::news::left_out: ask_again(); return;
+  case known_topic::news::known:
+  case known_topic::news::made_anew: break;
   }
+  const auto count = c.answer->partitions.size();
   state.last_error = {};
   state.missing = state.hoped_for = false;
-  // Not every version has the id.
-  const auto other = !t.topic_id.is_zero() && state.id != t.topic_id;
-  if (other)
-    state.id = t.topic_id;
   const auto fresh = buffers.table.load() == nullptr;
   for (auto& refused :
     batches_.set_partitions(buffers, static_cast<std::int32_t>(count))) {
@@ -188,23 +129,20 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
       report.callbacks.emplace_back(0, std::move(done));
     effects_.emplace_back(std::move(report));
   }
-  state.leaders.resize(count);
-  state.leaders.shrink_to_fit();
-  for (const auto& p : t.partitions) {
-    auto& kept = state.leaders[static_cast<std::size_t>(p.partition_index.value())];
-    auto* made = accumulator::partition_of(buffers, p.partition_index);
+  for (const auto& p : state.known->partitions()) {
+    auto* made = accumulator::partition_of(buffers, p.id);
     auto* mine = made == nullptr ? nullptr : &state_of(*made);
-    if (mine != nullptr && other) { // Its log is new as well.
-      mine->confirmed = false;
+    if (mine != nullptr && c.what == known_topic::news::made_anew) {
+      mine->confirmed = false; // Its log is new as well.
       doubt(*mine);
     }
-    // Old metadata of the same topic must not undo what is known.
-    if (!other && p.leader_epoch.value() >= 0 && p.leader_epoch < kept.epoch)
-      continue;
-    kept = {p.leader_id, p.leader_epoch};
-    accumulator::set_led(buffers, p.partition_index, p.leader_id.value() >= 0);
-    if (mine != nullptr)
-      set_leader(now, *mine, p.leader_id);
+    if (p.last == known_partition::outcome::counted) {
+      accumulator::set_led(buffers, p.id, p.leader.value() >= 0);
+      if (mine != nullptr)
+        set_leader(now, *mine, p.leader);
+    } else if (mine != nullptr) {
+      activate(*mine); // If it has nobody to send to, it asks again.
+    }
   }
   for (auto& p : state.partitions) {
     if (static_cast<std::size_t>(p->buffers->id.value()) >= count)
@@ -227,8 +165,30 @@ void producer_machine::adopt(time_point now, const metadata_response_topic& t) {
   }
 }
 
+// Nothing is sent that has nowhere to go, but what waits is given up only while the topic
+// has never been there, or for a reason that does not pass.
+void producer_machine::on_refused(time_point now, topic_state& t, error_code why) {
+  t.last_error = {why, "topic " + t.buffers->name};
+  const auto hopeless = !is_retriable(why)
+    || (why == error_code::unknown_topic_or_partition
+      && now - t.wanted_since >= options_.unknown_topic_wait);
+  t.missing = hopeless;
+  if (hopeless && t.buffers->table.load() == nullptr)
+    refuse_unassigned(t, t.last_error);
+  if (!hopeless || has_work(t))
+    want_metadata(t);
+}
+
+// A leader that takes records leads, whatever other brokers say.
+void producer_machine::note_led(
+  const partition_state& p, const batch& b, log_offset offset) const {
+  if (!p.topic->known->doubted() || offset.value() < 0)
+    return;
+  if (const auto r = requests_.find(b.request); r != requests_.end())
+    p.topic->known->on_led(p.buffers->id, r->second.broker);
+}
+
 void producer_machine::set_leader(time_point now, partition_state& p, broker_id leader) {
-  moves_.note(p.told, leader, p.topic->buffers->name, p.buffers->id);
   if (p.leader != leader) {
     leave(now, p);
     p.leader = leader;

@@ -43,8 +43,7 @@ struct producer_machine::batch {
 struct producer_machine::partition_state {
   partition_buffers* buffers = nullptr;
   topic_state* topic = nullptr;
-  broker_id leader = -1;
-  broker_id told = leader_moves::never; ///< For the log.
+  broker_id leader = -1; ///< To whom it is sent; -1: he has refused, or there is none.
   /// What to send next, in order: what came back, then what a flush took early.
   batch_queue queue;
   /// What is on its way, in order.
@@ -77,18 +76,11 @@ struct producer_machine::partition_state {
 };
 
 struct producer_machine::topic_state {
-  struct led {
-    broker_id leader = -1;
-    leader_epoch epoch = -1;
-  };
-
   topic_buffers* buffers = nullptr;
-  uuid id;
-  /// By partition: all that is kept of one that no record has come for.
-  std::vector<led> leaders;
+  /// Its id and who leads: all that is kept of a partition that no record has come for.
+  topic_directory::topic* known = nullptr;
   /// Of those that records have come for.
   std::vector<std::unique_ptr<partition_state>> partitions;
-  bool asks = false; ///< The next question names it.
   /// It is not known, and is asked for since then.
   bool hoped_for = false;
   time_point wanted_since;

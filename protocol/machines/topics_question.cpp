@@ -12,6 +12,16 @@ namespace {
 /// The first version in which a broker can be told to make no topics; Kafka 0.11.
 constexpr std::int16_t creation_told_since = 4;
 
+/// The first version whose leader epochs are those that leaders compare requests with.
+constexpr std::int16_t epochs_reliable_since = 9;
+
+void forget_epochs(metadata_response& answer) {
+  for (auto& t : answer.topics) {
+    for (auto& p : t.partitions)
+      p.leader_epoch = -1;
+  }
+}
+
 } // namespace
 
 topics_question::topics_question(
@@ -42,6 +52,8 @@ metadata_request topics_question::request(std::int16_t version) const {
 }
 
 bool topics_question::keep_asked(metadata_response& answer, std::int16_t version) const {
+  if (version < epochs_reliable_since)
+    forget_epochs(answer);
   if (means_all(version))
     return true;
   protocol::keep_asked(answer, *topics_);

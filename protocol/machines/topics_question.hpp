@@ -21,8 +21,10 @@ public:
 
   [[nodiscard]] metadata_request request(std::int16_t version) const;
 
-  /// Leaves in the answer what was asked about. What a broker does not tell among all its
-  /// topics is `unknown_topic_or_partition`, as it would have said of the name.
+  /// Leaves in the answer what was asked about, without leader epochs where they may be
+  /// behind those of the leaders: before version 9, Kafka 2.4 (KAFKA-9212). What a broker
+  /// does not tell among all its topics is `unknown_topic_or_partition`, as it would have
+  /// said of the name.
   ///
   /// True when that is all topics there are: also when version 0 was asked about none.
   bool keep_asked(metadata_response& answer, std::int16_t version) const;

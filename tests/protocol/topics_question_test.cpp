@@ -76,3 +76,14 @@ TEST_CASE("a topic that is not among all topics is unknown", "[machines]") {
   CHECK_FALSE(careful.keep_asked(answer, 4));
   CHECK(answer.topics.size() == 2);
 }
+
+TEST_CASE("epochs that may be behind those of leaders are not told", "[machines]") {
+  const topics_question question{std::vector<std::string>{"a"}, true};
+  for (const std::int16_t version : {7, 8, 9, 13}) {
+    auto answer = about({"a"});
+    answer.topics[0].partitions.emplace_back().leader_epoch = 5;
+    CHECK_FALSE(question.keep_asked(answer, version));
+    CHECK(
+      answer.topics[0].partitions[0].leader_epoch == leader_epoch{version < 9 ? -1 : 5});
+  }
+}

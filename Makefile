@@ -40,8 +40,7 @@ format: ## Format all sources
 tidy: ## Lint all sources
 	@scripts/bootstrap clang
 	@cmake --preset release
-	@git ls-files -z 'protocol/*.cpp' 'supervision/*.cpp' 'actors/*.cpp' 'app/*.cpp' | \
-	  xargs -0 -n 1 -P $(JOBS) clang-tidy --quiet -p build/release
+	@scripts/lint tidy all
 
 clean: ## Remove the build directory; the cache directory stays
 	@scripts/kafka down

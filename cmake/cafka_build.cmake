@@ -51,6 +51,34 @@ if(CAFKA_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# cafka_compile_together(<target> <sources>)
+# The descriptions of messages, each of which holds little else, so that most of its time is its
+# headers', are compiled several at a time. With CAFKA_UNITY, where instrumented code makes each
+# source dear, so is every folder; names that no other file is to see are then to be unlike those
+# of the folder's other files. In transport/ error_code is Boost's in one file, Kafka's in others.
+function(cafka_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  set(groups "")
+  foreach(source ${ARGN})
+    cmake_path(GET source PARENT_PATH folder)
+    if(folder STREQUAL "transport" OR NOT (CAFKA_UNITY OR folder STREQUAL "messages"))
+      continue()
+    endif()
+    string(MAKE_C_IDENTIFIER "in_${folder}" group)
+    list(APPEND groups ${group})
+    list(APPEND ${group} "${source}")
+  endforeach()
+  list(REMOVE_DUPLICATES groups)
+  foreach(group ${groups})
+    set(count 0)
+    foreach(source ${${group}})
+      math(EXPR part "${count} / 6")
+      math(EXPR count "${count} + 1")
+      set_source_files_properties("${source}" PROPERTIES UNITY_GROUP ${group}_${part})
+    endforeach()
+  endforeach()
+endfunction()
+
 # cafka_room(<name> LINK <targets> PRIVATE_LINK <targets> EXCLUDE <regex>)
 # The library of one room, from the sources in its folder whose path there EXCLUDE does not
 # match.
@@ -78,10 +106,19 @@ function(cafka_room name)
                              "$<INSTALL_INTERFACE:include>")
   target_link_libraries(cafka_${name} ${scope} ${arg_LINK})
   if(sources)
+    cafka_compile_together(cafka_${name} ${sources})
     target_link_libraries(cafka_${name} PRIVATE ${arg_PRIVATE_LINK}
                           $<BUILD_INTERFACE:cafka_options>)
   endif()
   set_property(GLOBAL APPEND PROPERTY CAFKA_ROOM_TARGETS cafka_${name})
+endfunction()
+
+# Instrumented code takes long to compile, and a test's own lines run once: they are not
+# optimized. The rooms are.
+function(cafka_quick_to_compile target)
+  if(CAFKA_SANITIZE)
+    target_compile_options(${target} PRIVATE -O0)
+  endif()
 endfunction()
 
 # cafka_test(<name> LINK <targets> LABELS <labels> TIMEOUT <seconds>)
@@ -99,6 +136,7 @@ function(cafka_test name)
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${arg_LINK} cafka_options Catch2::Catch2WithMain)
+  cafka_quick_to_compile(${name})
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${arg_TIMEOUT})
 endfunction()

@@ -8,5 +8,5 @@
 
 #define CAFKA_VERSION_TEXT_OF(major, minor, patch) #major "." #minor "." #patch
 #define CAFKA_VERSION_TEXT(major, minor, patch) CAFKA_VERSION_TEXT_OF(major, minor, patch)
-#define CAFKA_VERSION \
+#define CAFKA_VERSION                                                                    \
   CAFKA_VERSION_TEXT(CAFKA_VERSION_MAJOR, CAFKA_VERSION_MINOR, CAFKA_VERSION_PATCH)

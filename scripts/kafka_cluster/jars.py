@@ -34,6 +34,15 @@ POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
 """
 DEPENDENCY = """<dependency><groupId>{}</groupId><artifactId>{}</artifactId>\
 <version>{}</version></dependency>"""
+COPYING = """<build><plugins><plugin>
+<groupId>org.apache.maven.plugins</groupId><artifactId>maven-dependency-plugin</artifactId>
+<configuration><artifactItems>
+{items}
+</artifactItems></configuration>
+</plugin></plugins></build>"""
+CLIENT_JAR = """<artifactItem><groupId>org.apache.kafka</groupId>\
+<artifactId>kafka-clients</artifactId><version>{version}</version>\
+<outputDirectory>{folder}</outputDirectory></artifactItem>"""
 
 
 def program(name, home=None):
@@ -145,23 +154,36 @@ def jars(release):
   return jar_folder(release)
 
 
-def client_jar(version):
-  """The jar of one version's Java client: it carries the protocol's JSON schemas."""
-  name = f"kafka-clients-{version}.jar"
-  target = CACHE / f"kafka-clients-{version}"
-  for folder in (CACHE / f"kafka-{version}", target):
-    if (folder / name).is_file():
-      return folder / name
-  with scratch_folder() as scratch:
-    code, words = maven(f"the Kafka client {version}", f"{DEPENDENCY_PLUGIN}:copy",
-                        f"-Dartifact=org.apache.kafka:kafka-clients:{version}",
-                        f"-DoutputDirectory={scratch / 'content'}")
-    if code != 0:
-      sys.stderr.write(words)
-      raise Failure(f"Maven could not fetch the Kafka client {version}: "
-                    "is the network there?")
-    publish(scratch / "content", target)
-  return target / name
+def client_jars(versions):
+  """The jars of these versions' Java clients, in order; they carry the protocol's JSON
+  schemas. Those that are missing come in one run of Maven."""
+  found = {version: present_client_jar(version) for version in versions}
+  missing = [version for version in found if not found[version]]
+  if missing:
+    with scratch_folder() as scratch:
+      items = "\n".join(CLIENT_JAR.format(version=version, folder=scratch / version)
+                        for version in missing)
+      (scratch / "pom.xml").write_text(POM.format(
+        name="kafka-clients", content=COPYING.format(items=items)))
+      code, words = maven(f"the Kafka client {', '.join(missing)}", "-f",
+                          str(scratch / "pom.xml"), f"{DEPENDENCY_PLUGIN}:copy")
+      if code != 0:
+        sys.stderr.write(words)
+        raise Failure(f"Maven could not fetch the Kafka client {', '.join(missing)}: "
+                      "is the network there?")
+      for version in missing:
+        publish(scratch / version, CACHE / f"kafka-clients-{version}")
+        found[version] = present_client_jar(version)
+  return [found[version] for version in versions]
+
+
+def present_client_jar(version):
+  """The jar of one version's client where it has been fetched, or None."""
+  for folder in (CACHE / f"kafka-{version}", CACHE / f"kafka-clients-{version}"):
+    jar = folder / f"kafka-clients-{version}.jar"
+    if jar.is_file():
+      return jar
+  return None
 
 
 # --- Running ------------------------------------------------------------------------

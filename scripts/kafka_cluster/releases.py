@@ -9,6 +9,13 @@ TESTED = ("0.8.2.2", "0.9.0.1", "0.10.2.2", "0.11.0.3", "1.1.1", "2.8.2", "3.9.1
           "4.3.0")
 DEFAULT = TESTED[-1]
 
+# Those whose client jar says what they know: of each release the last that was published,
+# or the one that the schema check has too.
+CLIENTS = ("0.8.2.2", "0.9.0.1", "0.10.0.1", "0.10.1.1", "0.10.2.2", "0.11.0.3", "1.0.2",
+           "1.1.1", "2.0.1", "2.1.1", "2.2.2", "2.3.1", "2.4.1", "2.5.1", "2.6.3", "2.7.2",
+           "2.8.2", "3.0.2", "3.1.2", "3.2.3", "3.3.2", "3.4.1", "3.5.2", "3.6.2", "3.7.2",
+           "3.8.1", "3.9.1", "4.0.0", "4.1.0", "4.2.0", "4.3.0")
+
 # The client listeners and their security protocols.
 LISTENERS = {"PLAINTEXT": "PLAINTEXT", "TLS": "SSL", "MTLS": "SSL", "WRONG_HOST": "SSL",
              "EXPIRED": "SSL"}

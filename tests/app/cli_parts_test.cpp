@@ -1,4 +1,4 @@
-#include "cli_program.hpp"
+#include "temporary_file.hpp"
 #include <cafka/app/cli/delimited_input.hpp>
 #include <cafka/app/cli/position.hpp>
 #include <cafka/app/cli/progress.hpp>

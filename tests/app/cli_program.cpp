@@ -8,7 +8,6 @@
 #include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <poll.h>
 #include <spawn.h>
 #include <sstream>
@@ -74,24 +73,6 @@ void close_once(int& fd) {
 
 std::vector<std::string> program_run::lines() const {
   return lines_of(out);
-}
-
-temporary_file::temporary_file(const std::string& content)
-  : path_((std::filesystem::temp_directory_path() / "cafka-test-XXXXXX").string()) {
-  const auto fd = ::mkstemp(path_.data());
-  REQUIRE(fd >= 0);
-  ::close(fd);
-  std::ofstream{path_, std::ios::binary} << content;
-}
-
-temporary_file::~temporary_file() {
-  ::unlink(path_.c_str());
-}
-
-std::string temporary_file::content() const {
-  std::ostringstream all;
-  all << std::ifstream{path_, std::ios::binary}.rdbuf();
-  return all.str();
 }
 
 program_run run_program(const std::string& program, std::vector<std::string> args,

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "temporary_file.hpp"
+
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -67,19 +69,4 @@ private:
   int terminal_ = -1;
   std::string printed_;
   std::string errors_;
-};
-
-/// A file that goes when its owner does.
-class temporary_file {
-public:
-  explicit temporary_file(const std::string& content = {});
-  temporary_file(const temporary_file&) = delete;
-  temporary_file& operator=(const temporary_file&) = delete;
-  ~temporary_file();
-
-  [[nodiscard]] const std::string& path() const { return path_; }
-  [[nodiscard]] std::string content() const;
-
-private:
-  std::string path_;
 };

@@ -389,8 +389,9 @@ TEST_CASE(
   kafka_cluster kafka;
   cut_service clients{kafka};
   loads all;
-  all.push_back(std::make_unique<load>(kafka, *clients.s.app,
-    named_codec{codec::none, "none"}, 6, soaks() ? 1'000'000 : 800'000, 20'000));
+  all.push_back(
+    std::make_unique<load>(kafka, *clients.s.app, named_codec{codec::none, "none"}, 6,
+      soaks() ? 1'000'000 : 200'000, soaks() ? 20'000 : 10'000));
   disturb(kafka, all, 10'000);
   all.front()->check();
   CHECK(clients.cuts->cuts() > 50);
@@ -402,7 +403,7 @@ TEST_CASE("many partitions in each codec survive the same", "[nothing-lost]") {
   loads all;
   for (const auto& c : all_codecs())
     all.push_back(std::make_unique<load>(
-      kafka, *clients.s.app, c, soaks() ? 100 : 20, 40'000, 1'000));
+      kafka, *clients.s.app, c, soaks() ? 100 : 20, soaks() ? 40'000 : 10'000, 1'000));
   disturb(kafka, all, 1'000);
   for (std::size_t i = 0; i != all.size(); ++i) {
     INFO(all_codecs()[i].name);

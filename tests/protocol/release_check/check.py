@@ -7,11 +7,6 @@ import pathlib
 import subprocess
 import sys
 
-# Of each release the last that was published, or the one that the schema check has too.
-JARS = """0.8.2.2 0.9.0.1 0.10.0.1 0.10.1.1 0.10.2.2 0.11.0.3 1.0.2 1.1.1 2.0.1 2.1.1 2.2.2 2.3.1
-          2.4.1 2.5.1 2.6.3 2.7.2 2.8.2 3.0.2 3.1.2 3.2.3 3.3.2 3.4.1 3.5.2 3.6.2 3.7.2 3.8.1 3.9.1
-          4.0.0 4.1.0 4.2.0 4.3.0""".split()
-
 # APIs that are left out: between brokers and controllers; those that depend on how a broker is
 # set up (telemetry, share and streams groups); those that only KRaft has.
 LEFT_OUT = {4, 5, 6, 7, 27, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 67, *range(70, 93)}
@@ -34,29 +29,36 @@ def rows(text):
     return [line.split("\t") for line in text.splitlines()]
 
 
+def release_of(jar):
+    return pathlib.Path(jar).stem.removeprefix("kafka-clients-")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kafka", required=True, help="the script that fetches Kafka's jars")
     parser.add_argument("--dump", required=True, help="the program that dumps cafka's tables")
     options = parser.parse_args()
 
-    ours = collections.defaultdict(dict)
-    for release, api, first, last in rows(output_of(options.dump, *JARS)):
-        ours[release][int(api)] = int(first), int(last)
+    jars = output_of(options.kafka, "client-jar", "all").splitlines()
+    releases = [release_of(jar) for jar in jars]
+    theirs = collections.defaultdict(dict)
     # The oldest clients log before they do anything else.
-    logging = output_of(options.kafka, "fetch").strip().splitlines()[-1] + "/*"
+    logging = output_of(options.kafka, "fetch").strip().splitlines()[-1]
     source = str(pathlib.Path(__file__).with_name("ApiTable.java"))
+    for jar, api, first, last in rows(output_of("java", "-XX:TieredStopAtLevel=1", source,
+                                                logging, *jars)):
+        if int(api) not in LEFT_OUT and int(last) >= 0:
+            theirs[release_of(jar)][int(api)] = int(first), int(last)
+    ours = collections.defaultdict(dict)
+    for release, api, first, last in rows(output_of(options.dump, *releases)):
+        ours[release][int(api)] = int(first), int(last)
     problems, used, compared = [], set(), 0
-    for release in JARS:
-        jar = output_of(options.kafka, "client-jar", release).strip().splitlines()[-1]
-        theirs = {}
-        for api, first, last in rows(output_of("java", "-XX:TieredStopAtLevel=1", "-cp",
-                                               f"{jar}:{logging}", source)):
-            if int(api) not in LEFT_OUT and int(last) >= 0:
-                theirs[int(api)] = int(first), int(last)
-        for api in sorted(theirs.keys() | ours[release].keys()):
+    for release in releases:
+        if not theirs[release]:
+            problems.append(f"{release}: the jar has no API")
+        for api in sorted(theirs[release].keys() | ours[release].keys()):
             compared += 1
-            mine, right = ours[release].get(api), theirs.get(api)
+            mine, right = ours[release].get(api), theirs[release].get(api)
             if mine == right:
                 continue
             if EXCEPTIONS.get((release, api), (0, ""))[0] == mine:
@@ -66,7 +68,7 @@ def main():
     problems += [f"an exception that is not needed: {e}" for e in EXCEPTIONS.keys() - used]
     for problem in problems:
         print(problem)
-    print(f"{compared} ranges of {len(JARS)} releases compared, {len(used)} exceptions, "
+    print(f"{compared} ranges of {len(releases)} releases compared, {len(used)} exceptions, "
           f"{len(problems)} problems")
     return 1 if problems or not compared else 0
 

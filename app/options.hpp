@@ -31,9 +31,13 @@ public:
   /// What stands within braces: text, an endpoint, or a host and a port.
   class item {
   public:
+    /// Text, an endpoint, or a host and a port.
     item(const char* text) : content_(std::string{text}) {}
+    /// Text, an endpoint, or a host and a port.
     item(std::string text) : content_(std::move(text)) {}
+    /// Text, an endpoint, or a host and a port.
     item(endpoint broker) : content_(std::move(broker)) {}
+    /// Text, an endpoint, or a host and a port.
     item(std::string host, std::uint16_t port)
       : content_(endpoint{std::move(host), port}) {}
     item(std::nullptr_t) = delete;
@@ -44,12 +48,17 @@ public:
   };
 
   broker_list() = default;
+  /// Text, endpoints, or a function that yields them.
   broker_list(const char* text) : content_(std::vector<item>{text}) {}
+  /// Text, endpoints, or a function that yields them.
   broker_list(std::string text) : content_(std::vector<item>{std::move(text)}) {}
+  /// Text, endpoints, or a function that yields them.
   broker_list(const std::vector<endpoint>& brokers)
     : content_(std::vector<item>(brokers.begin(), brokers.end())) {}
+  /// Text, endpoints, or a function that yields them.
   broker_list(std::initializer_list<item> brokers)
     : content_(std::vector<item>{brokers}) {}
+  /// Text, endpoints, or a function that yields them.
   broker_list(function yields) : content_(std::move(yields)) {}
   broker_list(std::nullptr_t) = delete;
 
@@ -67,6 +76,7 @@ private:
 struct no_consumer_group_t {
   friend bool operator==(no_consumer_group_t, no_consumer_group_t) = default;
 };
+/// The only `no_consumer_group_t`.
 inline constexpr no_consumer_group_t no_consumer_group{};
 
 /// The consumer group of a worker: a name, none, or, unless it is told, the
@@ -74,8 +84,11 @@ inline constexpr no_consumer_group_t no_consumer_group{};
 class consumer_group_setting {
 public:
   consumer_group_setting() = default;
+  /// A name, or `no_consumer_group`.
   consumer_group_setting(no_consumer_group_t) : content_(no_consumer_group) {}
+  /// A name, or `no_consumer_group`.
   consumer_group_setting(const char* name) : content_(std::string{name}) {}
+  /// A name, or `no_consumer_group`.
   consumer_group_setting(std::string name) : content_(std::move(name)) {}
   consumer_group_setting(std::nullptr_t) = delete;
 
@@ -103,18 +116,29 @@ private:
 /// How one worker differs from the application's settings; what is not set here is taken
 /// from there. KafkaEx: `worker_init`.
 struct worker_init {
+  /// The brokers to ask first.
   broker_list uris = {};
+  /// As `application_options::consumer_group`.
   consumer_group_setting consumer_group = {};
+  /// As `application_options::client_id`.
   std::optional<std::string> client_id = {};
+  /// As `application_options::metadata_update_interval`.
   std::optional<milliseconds> metadata_update_interval = {};
+  /// As `application_options::consumer_group_update_interval`.
   std::optional<milliseconds> consumer_group_update_interval = {};
+  /// As `application_options::request_timeout`.
   std::optional<milliseconds> request_timeout = {};
+  /// As `application_options::initial_topics`.
   name_list initial_topics = {};
+  /// As `application_options::auto_offset_reset`.
   std::optional<actors::offset_reset> auto_offset_reset = {};
   /// Null: the application's.
   protocol::partitioner partitioner = {};
+  /// As `application_options::kafka_version`.
   std::optional<protocol::kafka_version> kafka_version = {};
+  /// As `application_options::receive_max_bytes`.
   std::optional<std::size_t> receive_max_bytes = {};
+  /// As `application_options::use_ssl`.
   std::optional<bool> use_ssl = {};
   /// All of them together take the place of the application's.
   std::optional<cafka::ssl_options> ssl_options = {};
@@ -150,6 +174,7 @@ struct application_options {
   /// How often a stream commits while records are handed over: after so much time, or so
   /// many records, whichever comes first.
   milliseconds commit_interval{5'000};
+  /// The number of records for `commit_interval`.
   std::size_t commit_threshold = 100;
   /// Chooses the partition of a produce that names none. Default: `murmur2`;
   /// `protocol::partitioners()` has the others that a configuration file can name.

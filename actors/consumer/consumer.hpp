@@ -40,13 +40,17 @@ using protocol::consumed_content;
 /// As a message it stays in its process: sent to another node it arrives nowhere.
 class consumed_batch {
 public:
+  /// Walks the records.
   using iterator = protocol::record_run::iterator;
 
   consumed_batch() = default;
+  /// Made by the consumer.
   explicit consumed_batch(std::shared_ptr<const actors::consumed_content> content)
     : content_(std::move(content)) {}
 
+  /// The topic of all records.
   [[nodiscard]] const std::string& topic() const { return *content_->topic; }
+  /// The partition of all records.
   [[nodiscard]] partition_id partition() const { return content_->partition; }
 
   [[nodiscard]] iterator begin() const { return content_->records.begin(); }
@@ -66,7 +70,9 @@ private:
 
 /// What keeps a partition from being read, or that it is over. Others go on.
 struct partition_error {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// Where reading stands.
   log_offset offset = -1;
@@ -80,14 +86,19 @@ struct partition_error {
 
 /// A partition to read, and where from.
 struct assigned_partition {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
+  /// Where reading begins.
   start_at start = {};
 };
 
 /// A partition of a topic.
 struct topic_partition {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
 
   friend auto operator<=>(const topic_partition&, const topic_partition&) = default;
@@ -103,6 +114,7 @@ struct consumer_options {
   std::size_t max_partition_fetch_bytes = 1024 * 1024;
   /// Bytes that a broker waits for, for `fetch_max_wait` at most.
   std::size_t fetch_min_bytes = 1;
+  /// How long a broker waits for `fetch_min_bytes`.
   milliseconds fetch_max_wait{500};
   /// Bytes of frames that were fetched, and of what was decompressed, those that the
   /// program still holds among them; beyond it nothing is asked for or decompressed.
@@ -135,7 +147,9 @@ struct consumer_options {
 
 /// What a poll brings.
 struct polled {
+  /// The records, batch by batch.
   std::vector<consumed_batch> batches = {};
+  /// What happened to partitions; see `partition_error`.
   std::vector<partition_error> errors = {};
 
   [[nodiscard]] bool empty() const { return batches.empty() && errors.empty(); }
@@ -150,6 +164,7 @@ struct polled {
 
 /// To a consumer's actor: `deliver_to` can take so many batches more. Errors need none.
 struct consumer_credit {
+  /// How many batches more.
   std::uint32_t batches = 1;
 };
 
@@ -170,8 +185,11 @@ enum class reading_state : std::uint8_t {
 
 /// How the reading of a partition is.
 struct partition_status {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
+  /// What the partition does.
   reading_state state = reading_state::reading;
   /// The offset of the next record to be handed out; -1 while that is not known.
   log_offset position = -1;
@@ -189,11 +207,13 @@ struct partition_status {
 
 /// How a consumer is.
 struct consumer_status {
+  /// The consumer's name.
   std::string name = {};
   /// Whether at least one broker can be asked now.
   bool connected = false;
   /// Why none can, each address with its reason; empty when one can.
   std::string why_disconnected = {};
+  /// Its connections to brokers.
   std::vector<connection_status> connections = {};
   /// Bytes of `buffer_memory` that are in use.
   std::uint64_t buffered_bytes = 0;
@@ -213,11 +233,13 @@ using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit),
 class consumer {
 public:
   consumer() = default;
+  /// Made by `application::consumer`.
   explicit consumer(std::shared_ptr<actors::consumer_core> core);
 
   /// Whether there is a consumer behind it.
   explicit operator bool() const { return core_ != nullptr; }
 
+  /// The consumer's name.
   [[nodiscard]] const std::string& name() const;
 
   // None of these waits for a broker. After each, what was fetched before for a partition

@@ -21,6 +21,7 @@ using protocol::record_callback;
 /// What became of records that were sent: one report per batch. Every record that a
 /// producer has taken is in one report, exactly once.
 struct delivery {
+  /// The topic's name.
   std::string topic = {};
   /// -1: the topic's partitions never became known.
   partition_id partition = -1;
@@ -29,6 +30,7 @@ struct delivery {
   log_offset base_offset = -1;
   /// The first record's `sent::number`; the others follow.
   std::uint64_t first_number = 0;
+  /// How many records the report is about.
   std::int32_t count = 0;
   /// `none`: in the log, once and in order. `outcome_unknown`: sent, and nobody can tell
   /// whether it was written. Anything else: it was not written.
@@ -37,6 +39,7 @@ struct delivery {
 
 /// Records of a topic wait and none of their partition is written, or that is over.
 struct producer_stall {
+  /// The topic's name.
   std::string topic = {};
   /// The one that has waited longest; -1: the topic's partitions are not known.
   partition_id partition = -1;
@@ -78,6 +81,7 @@ struct producer_options {
   /// How many replicas must have a batch: 0 none, and then there is no outcome but
   /// "sent"; 1 the leader; -1 all in sync. Idempotence needs -1.
   std::int16_t acks = -1;
+  /// The codec of batches; `none` by default.
   codec compression = codec::none;
   /// Within `protocol::levels_of(compression)`; nothing: the codec's preset.
   std::optional<int> compression_level = {};
@@ -88,6 +92,7 @@ struct producer_options {
   /// rather to those with shorter queues (KIP-480, KIP-794). It is called in the
   /// sender's thread, or in the producer's actor, and must neither block nor throw.
   protocol::partitioner partitioner = {};
+  /// Bytes of keyless records that go to one partition before another is chosen.
   std::size_t sticky_size = 64 * 1024;
   /// Whether sending to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
@@ -118,6 +123,7 @@ struct sent {
   /// topic.
   std::uint64_t number = 0;
 
+  /// Whether the record was taken.
   explicit operator bool() const { return status == error_code::none; }
 };
 
@@ -138,6 +144,7 @@ struct get_producer_status {};
 
 /// A topic with records that wait.
 struct waiting_records {
+  /// The topic's name.
   std::string topic = {};
   /// Of the oldest of them; -1: the topic's partitions are not known.
   partition_id partition = -1;
@@ -145,22 +152,27 @@ struct waiting_records {
   std::uint64_t records = 0;
   /// How long the oldest has waited.
   milliseconds waited{0};
+  /// What they wait for.
   std::string why = {};
 };
 
 /// How a producer is.
 struct producer_status {
+  /// The producer's name.
   std::string name = {};
   /// Whether at least one broker can be asked now.
   bool connected = false;
   /// Why none can, each address with its reason; empty when one can.
   std::string why_disconnected = {};
+  /// Its connections to brokers.
   std::vector<connection_status> connections = {};
   /// Memory of records without an outcome, of `buffer_memory`.
   std::uint64_t buffered_bytes = 0;
   /// Batches without an outcome, beside those that still gather records.
   std::uint64_t outstanding_batches = 0;
+  /// Requests sent and not answered.
   std::uint64_t requests_in_flight = 0;
+  /// Topics with records that wait.
   std::vector<waiting_records> waiting = {};
 };
 
@@ -200,11 +212,13 @@ public:
   };
 
   producer() = default;
+  /// Made by `application::producer`.
   explicit producer(std::shared_ptr<actors::producer_core> core);
 
   /// Whether there is a producer behind it.
   explicit operator bool() const { return core_ != nullptr; }
 
+  /// The producer's name.
   [[nodiscard]] const std::string& name() const;
 
   /// The topic by name, for `send`. Valid as long as any handle of the producer.
@@ -221,18 +235,23 @@ public:
     const auto taken = try_send(t, r);
     return taken.status == error_code::queue_full ? wait_and_send(t, r) : taken;
   }
+  /// The same; see the first `send`.
   sent send(const topic& t, std::string_view value) const {
     return send(t, outgoing_record{.value = value});
   }
   // Templates, so that braces mean an `outgoing_record`.
+  /// The same; see the first `send`.
   template <std::same_as<record> Record>
   sent send(const topic& t, const Record& r) const {
     return send_record(t, r);
   }
+  /// The same; see the first `send`.
   sent send(std::string_view t, const outgoing_record& r) const;
+  /// The same; see the first `send`.
   sent send(std::string_view t, std::string_view value) const {
     return send(t, outgoing_record{.value = value});
   }
+  /// The same; see the first `send`.
   template <std::same_as<record> Record>
   sent send(std::string_view t, const Record& r) const {
     return send_record(to(t), r);

@@ -28,7 +28,9 @@ struct stream_credit {
 
 /// To its consumer: the next records of the partition, at least one.
 struct stream_batch {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// Where the stream started.
   log_offset start = -1;
@@ -46,7 +48,9 @@ struct stream_batch {
 /// To its consumer, once, behind the last batch: there will be no other. Also the answer
 /// to `stream_stop`.
 struct stream_end {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// Where the stream started; nothing when it did not get so far.
   std::optional<log_offset> start = {};

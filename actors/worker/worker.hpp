@@ -55,9 +55,11 @@ struct worker_options {
   /// Pauses between attempts to connect: the first, doubled up to the longest; each
   /// varies by a fifth either way.
   milliseconds reconnect_backoff{50};
+  /// The longest pause between attempts to connect.
   milliseconds reconnect_backoff_max{1'000};
   /// Pauses before a request is tried again, likewise.
   milliseconds retry_backoff{20};
+  /// The longest pause before a request is tried again.
   milliseconds retry_backoff_max{1'000};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;

@@ -13,13 +13,19 @@ struct api_versions {
   std::optional<std::int16_t> api_version = {};
 };
 
+/// One API and the versions of it that both cafka and the broker know.
 struct api_version_range {
+  /// The API.
   protocol::api_key key{};
+  /// The lowest version.
   std::int16_t min = 0;
+  /// The highest version.
   std::int16_t max = 0;
 };
 
+/// The APIs of a broker.
 struct supported_versions {
+  /// One entry for each API.
   std::vector<api_version_range> apis = {};
 };
 

@@ -9,6 +9,7 @@ namespace cafka {
 
 /// A topic to be made.
 struct new_topic {
+  /// The topic's name.
   std::string name = {};
   /// -1: the broker's default (Kafka 2.4 and later), or what `replica_assignment` says.
   std::int32_t partitions = -1;
@@ -23,6 +24,7 @@ struct new_topic {
 
 /// Makes topics, by way of the controller. Kafka: CreateTopicsRequest, key 19.
 struct create_topics {
+  /// The topics to create.
   std::vector<new_topic> topics = {};
   /// How long the broker may wait until the topics are there; zero means what the
   /// deadline leaves.

@@ -7,6 +7,7 @@ namespace cafka {
 
 /// Removes topics, by way of the controller. Kafka: DeleteTopicsRequest, key 20.
 struct delete_topics {
+  /// The names of the topics to delete.
   name_list topics = {};
   /// How long the broker may wait until the topics are gone; zero means what the deadline
   /// leaves.

@@ -16,17 +16,25 @@ struct describe_cluster {
   std::optional<std::int16_t> api_version = {};
 };
 
+/// A broker of the cluster, as DescribeCluster names it.
 struct described_broker {
+  /// Its number.
   broker_id id = -1;
+  /// Where the broker listens.
   endpoint address = {};
+  /// The broker's rack; nothing where it has none.
   std::optional<std::string> rack = {};
+  /// Whether the controller has fenced it.
   bool fenced = false;
 };
 
+/// The cluster as a whole.
 struct described_cluster {
+  /// The cluster's id.
   std::string cluster_id = {};
   /// -1 where it is not known; with KRaft any broker may be named, which forwards.
   broker_id controller = -1;
+  /// The brokers.
   std::vector<described_broker> brokers = {};
   /// A bit for each operation of Kafka's `AclOperation`; nothing: not asked for.
   std::optional<std::int32_t> authorized_operations = {};

@@ -13,7 +13,9 @@ enum class isolation_level : std::int8_t {
 
 /// Reads records of one partition. Kafka: FetchRequest, key 1.
 struct fetch {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// The first offset wanted; nothing: where the group goes on that has committed, or,
   /// if it has not or there is no group, where `auto_offset_reset` says: with `none`, at
@@ -28,6 +30,7 @@ struct fetch {
   /// `max_decompressed_bytes` unless `max_bytes` is more; what is beyond is left for the
   /// next fetch, except for the first batch.
   std::int32_t max_bytes = 1'000'000;
+  /// What is read of transactions.
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Whether the offset behind the last record is committed for the group before the
   /// reply; without a group nothing is.
@@ -40,6 +43,7 @@ struct fetch {
   /// the other: with version 0 old brokers keep a group's offsets in ZooKeeper, with all
   /// others in Kafka.
   std::optional<std::int16_t> offset_fetch_api_version = {};
+  /// The version of OffsetCommit, likewise.
   std::optional<std::int16_t> offset_commit_api_version = {};
   /// Most bytes that one batch may decompress to; nothing: the worker's. More is the
   /// error `batch_too_large`.
@@ -53,7 +57,9 @@ struct fetch {
 
 /// Records of one partition, as views on the frame they came in.
 struct fetched {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// The offset after the last record that all in-sync replicas have.
   log_offset high_watermark = -1;

@@ -13,6 +13,7 @@ using protocol::coordinator_type;
 struct find_coordinator {
   /// A group's name or a transactional id; empty: the worker's consumer group.
   std::string key = {};
+  /// What `key` names: a group or a transactional id.
   coordinator_type type = coordinator_type::group;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
@@ -20,8 +21,11 @@ struct find_coordinator {
 
 /// Where to ask about a group or a transactional id.
 struct found_coordinator {
+  /// The group or the transactional id.
   std::string key = {};
+  /// The coordinator's number.
   broker_id id = -1;
+  /// Where the coordinator listens.
   endpoint address = {};
 };
 

@@ -10,8 +10,11 @@ namespace cafka {
 struct heartbeat {
   /// Empty: the worker's consumer group.
   std::string group = {};
+  /// The group's generation; -1 for none.
   std::int32_t generation = -1;
+  /// The member's id, as the coordinator gave it.
   std::string member_id = {};
+  /// The member's own id, where it is a static one (KIP-345).
   std::optional<std::string> group_instance_id = {};
   /// Zero means `request_timeout`, or the session timeout that the group was last joined
   /// with through this worker if that is less.

@@ -14,6 +14,7 @@ using protocol::to_metadata;
 
 /// A way to assign partitions that a member supports, and what it tells the leader.
 struct group_protocol {
+  /// The assignor's name.
   std::string name = {};
   /// Any bytes; of consumers, a `consumer_subscription`.
   std::string metadata = {};
@@ -35,6 +36,7 @@ struct join_group {
   std::string member_id = {};
   /// Makes a static member (KIP-345); Kafka 2.3 and later.
   std::optional<std::string> group_instance_id = {};
+  /// The group's protocol type; "consumer" for consumers.
   std::string protocol_type = "consumer";
   /// Best first.
   std::vector<group_protocol> protocols = {};
@@ -47,16 +49,23 @@ struct join_group {
 
 /// A member, as the leader gets to see it.
 struct group_member {
+  /// The member's id, as the coordinator gave it.
   std::string member_id = {};
+  /// The member's own id, where it is a static one (KIP-345).
   std::optional<std::string> group_instance_id = {};
+  /// What the member told of itself; of consumers, a `consumer_subscription`.
   std::string metadata = {};
 };
 
 /// A member's place in a new generation.
 struct joined_group {
+  /// The group's name.
   std::string group = {};
+  /// The group's generation; -1 for none.
   std::int32_t generation = -1;
+  /// The group's protocol type; "consumer" for consumers.
   std::string protocol_type = {};
+  /// The assignor that the group has chosen.
   std::string protocol_name = {};
   /// The member that assigns.
   std::string leader = {};
@@ -67,6 +76,7 @@ struct joined_group {
   /// All members; empty but for the leader.
   std::vector<group_member> members = {};
 
+  /// Whether this member assigns the partitions.
   [[nodiscard]] bool is_leader() const { return leader == member_id; }
 };
 

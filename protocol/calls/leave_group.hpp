@@ -6,7 +6,9 @@ namespace cafka {
 
 /// A member that leaves: by its id, or a static one by its instance id.
 struct leaving_member {
+  /// The member's id, as the coordinator gave it.
   std::string member_id = {};
+  /// The member's own id, where it is a static one (KIP-345).
   std::optional<std::string> group_instance_id = {};
   /// Why, for the broker's log (KIP-800).
   std::optional<std::string> reason = {};
@@ -18,6 +20,7 @@ struct leaving_member {
 struct leave_group {
   /// Empty: the worker's consumer group.
   std::string group = {};
+  /// The members that leave.
   std::vector<leaving_member> members = {};
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
@@ -25,7 +28,9 @@ struct leave_group {
 
 /// What became of one member.
 struct left_member {
+  /// The member's id, as the coordinator gave it.
   std::string member_id = {};
+  /// The member's own id, where it is a static one (KIP-345).
   std::optional<std::string> group_instance_id = {};
   /// `none`, or why it has not left: `unknown_member_id`, ...
   error_code status = error_code::none;
@@ -33,6 +38,7 @@ struct left_member {
 
 /// The members that were to leave, one of which left at least.
 struct left_group {
+  /// The result for each member.
   std::vector<left_member> members = {};
 };
 

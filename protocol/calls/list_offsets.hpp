@@ -11,6 +11,7 @@ struct offset_time {
   std::int64_t value = -1;
 
   constexpr offset_time() = default;
+  /// A timestamp, rounded up to whole milliseconds.
   template <class Duration>
   constexpr offset_time(std::chrono::sys_time<Duration> t)
     : value(protocol::timestamp_from(t).time_since_epoch().count()) {}
@@ -37,9 +38,13 @@ private:
 /// with the end of the log if the moment is yet to come. Where all files are newer, the
 /// answer is the first offset.
 struct list_offsets {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
+  /// The moment, or an end of the log.
   offset_time time = offset_time::latest();
+  /// What is read of transactions.
   isolation_level isolation = isolation_level::read_uncommitted;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
@@ -47,7 +52,9 @@ struct list_offsets {
 
 /// The offset found.
 struct listed_offset {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// None where no record is that late.
   std::optional<log_offset> offset = {};

@@ -17,40 +17,57 @@ struct metadata {
   std::optional<std::int16_t> api_version = {};
 };
 
+/// A broker of the cluster.
 struct broker_info {
+  /// The broker's number.
   broker_id id = -1;
+  /// Where the broker listens.
   endpoint address = {};
+  /// The broker's rack; nothing where it has none.
   std::optional<std::string> rack = {};
 };
 
+/// A partition, its leader and its replicas.
 struct partition_info {
+  /// The partition's number.
   partition_id id = {};
   /// `none`, or why the partition cannot be used now.
   error_code status = error_code::none;
   /// -1 while there is no leader.
   broker_id leader = -1;
+  /// The leader's epoch; -1 where it is not known.
   leader_epoch epoch = -1;
+  /// The brokers that hold a replica.
   std::vector<broker_id> replicas = {};
+  /// The replicas that are in sync with the leader.
   std::vector<broker_id> in_sync_replicas = {};
+  /// The replicas that cannot be used now.
   std::vector<broker_id> offline_replicas = {};
 };
 
+/// A topic and its partitions.
 struct topic_info {
+  /// The topic's name.
   std::string name = {};
   /// `none`, or why there are no partitions: `unknown_topic_or_partition`, ...
   error_code status = error_code::none;
   /// All zero where the broker does not say.
   protocol::uuid id = {};
+  /// Whether Kafka keeps the topic for itself, such as `__consumer_offsets`.
   bool internal = false;
+  /// Its partitions; empty where `status` is an error.
   std::vector<partition_info> partitions = {};
 };
 
 /// A cluster as one broker sees it.
 struct cluster_metadata {
+  /// The cluster's id; nothing where the broker does not say.
   std::optional<std::string> cluster_id = {};
   /// -1 where it is not known.
   broker_id controller = -1;
+  /// The brokers.
   std::vector<broker_info> brokers = {};
+  /// The topics that were asked about.
   std::vector<topic_info> topics = {};
 };
 

@@ -6,7 +6,9 @@ namespace cafka {
 
 /// One partition's offset for a group to keep.
 struct offset_to_commit {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// The offset of the next record to read, as in every Kafka client; KafkaEx kept that
   /// of the last record read.
@@ -23,10 +25,13 @@ struct offset_to_commit {
 struct offset_commit {
   /// Empty: the worker's consumer group.
   std::string group = {};
+  /// The offsets to keep.
   std::vector<offset_to_commit> offsets = {};
   /// The member that commits, by `joined_group`; -1 and empty from outside the group.
   std::int32_t generation = -1;
+  /// The member that commits; empty from outside the group.
   std::string member_id = {};
+  /// The member's own id, where it is a static one (KIP-345).
   std::optional<std::string> group_instance_id = {};
   /// How long offsets are kept; negative: as the broker is set up to. Kafka 0.9 to 2.0.
   milliseconds retention{-1};

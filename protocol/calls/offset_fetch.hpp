@@ -6,7 +6,9 @@ namespace cafka {
 
 /// Some partitions of a topic.
 struct topic_partitions {
+  /// The topic's name.
   std::string topic = {};
+  /// The partitions' numbers.
   std::vector<partition_id> partitions = {};
 };
 
@@ -25,16 +27,23 @@ struct offset_fetch {
 
 /// What a group keeps for one partition.
 struct fetched_offset {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// The next record to read; nothing where nothing was committed.
   std::optional<log_offset> offset = {};
+  /// The leader's epoch; -1 where it is not known.
   leader_epoch epoch = -1;
+  /// What was committed with the offset.
   std::string metadata = {};
 };
 
+/// The offsets that a group keeps.
 struct fetched_offsets {
+  /// The group that keeps them.
   std::string group = {};
+  /// One for each partition.
   std::vector<fetched_offset> offsets = {};
 };
 

@@ -3,6 +3,7 @@
 // What the calls of all operations have in common; for their sources alone.
 
 #include "../machines/call.hpp"
+#include "../machines/cluster.hpp"
 #include "../names.hpp"
 #include "../schema/codec.hpp"
 #include "../schema/version_table.hpp"

@@ -12,10 +12,12 @@ namespace cafka {
 /// cannot be read, leaves the batch out or has a code that Kafka's table does not have.
 /// Kafka: ProduceRequest, key 0.
 struct produce {
+  /// The topic's name.
   std::string topic = {};
   /// Nothing: the worker's partitioner chooses by the records' keys, which must all lead
   /// to one partition.
   std::optional<partition_id> partition = {};
+  /// The records, in order.
   std::vector<record> records = {};
   /// How many replicas must have the batch before the broker answers: 0 none, and there
   /// is no answer; 1 the leader; -1 all in sync.
@@ -23,6 +25,7 @@ struct produce {
   /// How long the broker may wait for `required_acks`; zero means what the deadline
   /// leaves.
   milliseconds timeout{0};
+  /// The codec; `none` by default.
   codec compression = codec::none;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};
@@ -30,7 +33,9 @@ struct produce {
 
 /// Where a batch went.
 struct produced {
+  /// The topic's name.
   std::string topic = {};
+  /// The partition's number.
   partition_id partition = {};
   /// Offset of the first record; none with `required_acks` 0.
   std::optional<log_offset> base_offset = {};

@@ -66,7 +66,9 @@ public:
 /// A message of Kafka's protocol as it is, for what has no operation. It stays in its
 /// process.
 struct raw_request {
+  /// The request.
   std::shared_ptr<const raw_exchange> what = {};
+  /// How it is sent.
   raw_options options = {};
   milliseconds deadline{0};
 };
@@ -74,6 +76,7 @@ struct raw_request {
 /// The answer as it came: an error code within it is for the caller to read, apart from
 /// those that another attempt mends.
 struct raw_response {
+  /// The response, of the type that belongs to the request.
   std::shared_ptr<const void> what = {};
 };
 
@@ -93,6 +96,7 @@ class raw_exchange_of final : public raw_exchange {
 public:
   using response = typename Request::response;
 
+  /// Holds the request.
   explicit raw_exchange_of(Request request) : request_(std::move(request)) {}
 
   [[nodiscard]] std::unique_ptr<protocol::call> make(const raw_options& options,

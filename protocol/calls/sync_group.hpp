@@ -6,6 +6,7 @@ namespace cafka {
 
 /// What a member is to do.
 struct member_assignment {
+  /// The member's id, as the coordinator gave it.
   std::string member_id = {};
   /// Any bytes; of consumers, a `consumer_assignment`.
   std::string assignment = {};
@@ -18,11 +19,15 @@ struct member_assignment {
 struct sync_group {
   /// Empty: the worker's consumer group.
   std::string group = {};
+  /// The group's generation; -1 for none.
   std::int32_t generation = -1;
+  /// The member's id, as the coordinator gave it.
   std::string member_id = {};
+  /// The member's own id, where it is a static one (KIP-345).
   std::optional<std::string> group_instance_id = {};
   /// As `joined_group` says, for Kafka 2.5 and later to check; empty: unchecked.
   std::string protocol_type = {};
+  /// The assignor that the group has chosen.
   std::string protocol_name = {};
   /// From the leader alone.
   std::vector<member_assignment> assignments = {};
@@ -32,8 +37,11 @@ struct sync_group {
   std::optional<std::int16_t> api_version = {};
 };
 
+/// What a member was assigned.
 struct synced_group {
+  /// The group's protocol type; "consumer" for consumers.
   std::string protocol_type = {};
+  /// The assignor that the group has chosen.
   std::string protocol_name = {};
   /// What this member is to do.
   std::string assignment = {};

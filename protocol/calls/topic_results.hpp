@@ -8,6 +8,7 @@ namespace cafka {
 
 /// What became of one topic.
 struct topic_result {
+  /// The topic's name.
   std::string name = {};
   /// `none`, or why not: `topic_already_exists`, `unknown_topic_or_partition`, ...
   error_code status = error_code::none;
@@ -17,6 +18,7 @@ struct topic_result {
 
 /// A result for each topic that was asked for, in that order.
 struct topic_results {
+  /// One for each topic.
   std::vector<topic_result> topics = {};
 
   /// Whether it worked for every topic.

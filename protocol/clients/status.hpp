@@ -8,6 +8,7 @@ namespace cafka {
 /// broker has answered, at the latest by the deadline with `disconnected` and the
 /// reasons, and at once with `illegal_sasl_state` where the brokers want a login.
 struct get_status {
+  /// Whether the answer waits until a broker has answered.
   bool wait_connected = false;
   milliseconds deadline{0};
   /// With `wait_connected`: whether `disconnected` is the answer already when each
@@ -16,10 +17,13 @@ struct get_status {
   bool until_refused = false;
 };
 
+/// A connection to a broker, or an address without one.
 struct connection_status {
   /// -1 while the broker at this address is not known by number.
   broker_id broker = -1;
+  /// Where the broker listens.
   endpoint address = {};
+  /// Whether requests can be sent on it now.
   bool connected = false;
   /// Requests sent and not answered.
   std::uint32_t in_flight = 0;
@@ -29,8 +33,11 @@ struct connection_status {
   milliseconds throttled{0};
 };
 
+/// The state of a worker.
 struct worker_status {
+  /// The worker's name; empty for a worker without one.
   std::string name = {};
+  /// The client id that brokers are told.
   std::string client_id = {};
   /// Nothing: it belongs to no group.
   std::optional<std::string> consumer_group = {};
@@ -38,6 +45,7 @@ struct worker_status {
   bool connected = false;
   /// Requests accepted and not answered.
   std::uint64_t pending = 0;
+  /// Its connections to brokers.
   std::vector<connection_status> connections = {};
 };
 

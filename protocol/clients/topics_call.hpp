@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../machines/call.hpp"
+#include "../machines/cluster.hpp"
 #include "../machines/topics_question.hpp"
 #include "../messages/metadata.hpp"
 

@@ -25,6 +25,7 @@ struct outgoing_record {
   std::optional<text_or_bytes> key = {};
   /// Text or bytes; nothing is Kafka's null: a tombstone.
   std::optional<text_or_bytes> value = {};
+  /// The headers, in order.
   std::span<const header_view> headers = {};
   /// Without one, the present.
   std::optional<timestamp> time = {};
@@ -39,6 +40,7 @@ using record_callback = std::function<void(const result<log_offset>&)>;
 /// Records of one partition, encoded, in the order in which they came; it is sealed when
 /// it is first sent.
 struct filled_batch {
+  /// The records, encoded.
   batch_builder builder;
   /// When its first record came.
   std::chrono::steady_clock::time_point opened;
@@ -53,20 +55,27 @@ struct topic_buffers;
 /// The batches of one partition that no request has taken yet. Its members are the
 /// accumulator's and the producer machine's.
 struct partition_buffers {
+  /// Without records.
   partition_buffers(topic_buffers& t, partition_id p) : topic(t), id(p) {}
 
+  /// The topic that it belongs to.
   topic_buffers& topic;
+  /// The partition's number.
   const partition_id id;
 
+  /// Guards the members below.
   spin_lock lock;
   // -- under the lock
-  filled_batch open;              ///< Without a record: none.
+  filled_batch open; ///< Without a record: none.
+  /// Full batches, the oldest first.
   std::list<filled_batch> closed; // A deque has half a kilobyte when it is empty.
+  /// How many records the partition was given.
   std::uint64_t next_number = 0;
   std::size_t expected = 0;     ///< Size of the last batch.
   std::size_t sticky_bytes = 0; ///< Of keyless records since it was chosen.
   bool listed = false;          ///< In the accumulator's list of news.
   bool released = false;        ///< Its topic is another object now, or will be.
+  /// The next one in the accumulator's list.
   partition_buffers* next_listed = nullptr;
 
   // -- any thread
@@ -78,26 +87,37 @@ struct partition_buffers {
 /// A topic's partitions, by number, each made when the first record comes for it. One
 /// that is twice as large takes its place when it is full.
 struct partition_table {
+  /// One partition's place in the table.
   struct slot {
+    /// The partition; null until a record comes for it.
     std::atomic<partition_buffers*> buffers = nullptr;
+    /// Whether the partition has a leader.
     std::atomic<bool> led = true;
   };
 
+  /// Room for `n` partitions.
   explicit partition_table(std::size_t n)
     : capacity(n), slots(std::make_unique<slot[]>(n)) {}
 
+  /// How many partitions there is room for.
   const std::size_t capacity;
+  /// How many partitions the topic has.
   std::atomic<std::size_t> count = 0;
+  /// The partitions, by number.
   const std::unique_ptr<slot[]> slots;
 };
 
+/// A topic's records that no request has taken yet, by partition.
 struct topic_buffers {
+  /// Without partitions; `batch` is the first `batch_size`.
   topic_buffers(std::string n, std::size_t batch)
     : name(std::move(n)), batch_size(batch), unassigned(*this, -1) {}
 
+  /// The topic's name.
   const std::string name;
   /// Null until the topic's metadata are known.
   std::atomic<partition_table*> table = nullptr;
+  /// The partition that keyless records go to now.
   std::atomic<std::uint32_t> sticky = 0;
   /// Bytes at which a batch is closed: less than the option says once brokers have
   /// refused larger ones.
@@ -105,8 +125,10 @@ struct topic_buffers {
   /// Records that came before; `choices` has the partition each of them named. Under the
   /// lock of `unassigned`.
   partition_buffers unassigned;
+  /// The partition that each record in `unassigned` named.
   std::vector<partition_id> choices;
 
+  /// Guards the members below.
   std::mutex making;
   // -- under it
   /// The partitions that were made. One that is gone for a while is the same when it
@@ -119,6 +141,7 @@ struct topic_buffers {
   void* machine = nullptr; ///< What the producer machine keeps of it.
 };
 
+/// How an accumulator gathers records.
 struct accumulator_options {
   /// Bytes, before compression, at which a batch is closed.
   std::size_t batch_size = 1'000'000;
@@ -128,8 +151,11 @@ struct accumulator_options {
   std::size_t sticky_size = 64 * 1024;
   /// Bytes of the largest record, with what surrounds it; less if the memory is less.
   std::size_t max_record_size = 4 * 1024 * 1024;
+  /// Bytes of all records together.
   std::size_t buffer_memory = 64 * 1024 * 1024;
+  /// The codec of batches.
   codec compression = codec::none;
+  /// The codec's level; nothing: its preset.
   std::optional<int> level = {};
   /// For records with a key; called in the sender's thread, by several at once. Null:
   /// murmur2, as Kafka's Java client. A partition that it makes up is an error of the
@@ -159,6 +185,7 @@ public:
     std::uint64_t number = 0;
   };
 
+  /// `seed` makes its choices of partitions repeatable in tests.
   explicit accumulator(accumulator_options options, std::uint64_t seed = 0);
   accumulator(const accumulator&) = delete;
   accumulator& operator=(const accumulator&) = delete;
@@ -169,6 +196,7 @@ public:
   /// The topic by name, made when it is new, which is news; it is there as long as it is
   /// held, and until it is released.
   [[nodiscard]] std::shared_ptr<topic_buffers> hold(std::string_view name);
+  /// The topic by name, made when it is new.
   topic_buffers& topic(std::string_view name) { return *hold(name); }
 
   /// Takes a record; `now` is its time if it has none. The topic is held.
@@ -180,6 +208,7 @@ public:
 
   /// Takes no more records: who takes what is there afterwards takes the last of it.
   void close() { closed_.store(true, std::memory_order_relaxed); }
+  /// Whether `close` was called.
   [[nodiscard]] bool is_closed() const { return closed_.load(std::memory_order_relaxed); }
 
   /// Has the machine look for the topic's partitions, if they are not known, though no
@@ -196,9 +225,13 @@ public:
     when_thrown_ = std::move(f);
   }
 
+  /// The memory of its batches.
   [[nodiscard]] buffer_pool& pool() { return *pool_; }
+  /// The options that it was made with.
   [[nodiscard]] const accumulator_options& options() const { return options_; }
+  /// All topics.
   [[nodiscard]] std::vector<topic_buffers*> topics() const;
+  /// How many topics there are.
   [[nodiscard]] std::size_t topic_count() const;
 
   // -- the machine ----------------------------------------------------------------------
@@ -234,6 +267,7 @@ public:
     /// When the oldest record of all came; nothing: none waits.
     std::optional<std::chrono::steady_clock::time_point> since;
   };
+  /// What waits in the partition.
   [[nodiscard]] static waiting peek(partition_buffers& p);
   /// How many records have not been taken yet.
   [[nodiscard]] static std::uint64_t records_in(partition_buffers& p);
@@ -246,8 +280,11 @@ public:
 
   /// Records that have no partition.
   struct refusal {
+    /// Why they have none.
     error_code why = error_code::unknown_topic_or_partition;
+    /// How many records.
     std::int32_t count = 0;
+    /// Their callbacks.
     std::vector<record_callback> callbacks;
   };
   /// Gives the topic so many partitions and moves the records that waited for that.

@@ -4,7 +4,7 @@
 #include "../schema/codec.hpp"
 #include "../schema/version.hpp"
 #include "../wire/shared_bytes.hpp"
-#include "cluster.hpp"
+#include "coordinator_of.hpp"
 #include "quota.hpp"
 
 #include <algorithm>
@@ -16,8 +16,11 @@
 
 namespace cafka::protocol {
 
+class cluster;
+
 /// What brokers are told is talking to them (KIP-511).
 inline constexpr std::string_view client_software_name = "cafka";
+/// The version that goes with it.
 inline constexpr std::string_view client_software_version = "0.1.0";
 
 struct any_broker {};
@@ -26,6 +29,7 @@ struct controller_broker {};
 
 /// Whoever leads a partition.
 struct leader_of {
+  /// The topic's name.
   std::string topic;
   /// -1: the call chooses one, once it is known how many there are.
   partition_id partition;
@@ -53,13 +57,19 @@ enum class lane : std::uint8_t {
 /// it the answer, and ends it exactly once with `finish`.
 class call {
 public:
+  /// What the dispatcher has to know of a call.
   struct traits {
+    /// The API.
     api_key key{};
+    /// The versions that will do.
     version_range versions;
     /// Why not all of cafka's versions will do, such as "headers need"; a literal.
     std::string_view who_needs;
+    /// The version that the caller demands; nothing: the newest that both sides know.
     std::optional<std::int16_t> pinned;
+    /// Which broker must answer.
     target where;
+    /// Which requests to the same broker it may wait for.
     protocol::lane lane = lane::normal;
     /// From its acceptance to its end, whatever happens; zero: the client's own.
     std::chrono::milliseconds deadline{0};
@@ -88,12 +98,15 @@ public:
     }
   };
 
+  /// With what the dispatcher has to know of it.
   explicit call(traits&& what) : traits_(std::move(what)) {}
+  /// With what the dispatcher has to know of it.
   explicit call(const traits& what) : traits_(what) {}
   call(const call&) = delete;
   call& operator=(const call&) = delete;
   virtual ~call() = default;
 
+  /// What the dispatcher has to know of it.
   [[nodiscard]] const traits& what() const { return traits_; }
 
   /// Whether sending it again now, after a lost answer, does no harm.

@@ -36,8 +36,11 @@ public:
     led,               ///< There is one.
   };
 
+  /// What is known of a partition's leader.
   struct leader_view {
+    /// Whether there is a leader, and if not why.
     leadership state = leadership::unknown;
+    /// The leader; -1 where none is known.
     broker_id leader = -1;
     /// Why, where the topic was refused.
     error_code why = error_code::none;
@@ -53,6 +56,7 @@ public:
   /// about topics.
   void update_brokers(const metadata_response& answer);
 
+  /// What is known of the partition's leader.
   [[nodiscard]] leader_view leader_of(const std::string& topic, partition_id p) const;
 
   /// The topics: who uses them, what is asked about them and what is known.
@@ -71,7 +75,9 @@ public:
   /// Notes that what is known of a topic may be wrong: it was made or removed.
   void forget_topic(const std::string& name);
 
+  /// How many topics are known.
   [[nodiscard]] std::size_t topic_count() const { return topics_.known_count(); }
+  /// How many coordinators are known.
   [[nodiscard]] std::size_t coordinator_count() const { return coordinators_.size(); }
 
   /// Takes in an answer about a coordinator; the broker need not be in the metadata.
@@ -94,7 +100,9 @@ public:
   [[nodiscard]] std::string why_no_address(broker_id id) const;
   /// A number that changes whenever the address of any broker does.
   [[nodiscard]] std::uint64_t addresses() const { return addresses_; }
+  /// The brokers in the metadata and where they listen.
   [[nodiscard]] const std::map<broker_id, endpoint>& brokers() const { return brokers_; }
+  /// The controller; -1 where it is not known.
   [[nodiscard]] broker_id controller() const { return controller_; }
 
   /// The topic's id; all zero where it is not known.
@@ -102,18 +110,25 @@ public:
 
   /// A broker that is known by number and listens somewhere else now.
   struct broker_move {
+    /// The broker.
     broker_id id = -1;
+    /// The address that it had.
     endpoint before;
+    /// The address that it has.
     endpoint now;
   };
 
   /// What answers have changed, for a log.
   struct news {
+    /// Partitions whose leader has changed.
     leader_moves leaders;
+    /// Brokers whose address has changed.
     std::vector<broker_move> brokers;
+    /// The new controller; nothing: the same as before.
     std::optional<broker_id> controller;
   };
 
+  /// Whether anything has changed since the last `take_news`.
   [[nodiscard]] bool has_news() const {
     return topics_.has_moves() || !news_.brokers.empty() || news_.controller;
   }

@@ -18,7 +18,9 @@ CAFKA_INSPECT_ENUM(coordinator_type, group, transaction)
 
 /// A group or a transactional id that has a coordinator.
 struct coordinator_of {
+  /// What is coordinated.
   coordinator_type type = coordinator_type::group;
+  /// The group's name or the transactional id.
   std::string key;
 
   friend auto operator<=>(const coordinator_of&, const coordinator_of&) = default;

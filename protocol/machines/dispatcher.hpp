@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../log_level.hpp"
+#include "cluster.hpp"
 #include "connection_news.hpp"
 #include "effects.hpp"
 #include "link.hpp"

@@ -16,6 +16,7 @@ public:
   /// What was told last of a partition's leader: one that never had one, and one that has
   /// none any more.
   static constexpr broker_id never = -1;
+  /// Partitions that have no leader now.
   static constexpr broker_id none_now = -2;
 
   /// A broker says that `leader` leads, -1 for nobody. `told` is what was told last, and

@@ -39,10 +39,14 @@ struct throttle {
 /// connection to the same address is held back like the old one.
 class quotas {
 public:
+  /// The time of a steady clock.
   using time_point = std::chrono::steady_clock::time_point;
 
+  /// A pause that a broker has asked for.
   struct hold {
+    /// When it is over.
     time_point until;
+    /// What the broker's answer said.
     throttle what;
   };
 

@@ -19,6 +19,7 @@ struct describe_cluster_request {
   static constexpr std::int16_t flexible_since = 0;
   using response = describe_cluster_response;
 
+  /// Whether to say which operations on the cluster are allowed.
   bool include_cluster_authorized_operations = false;
   /// 1: brokers; 2: controllers (KIP-919).
   std::int8_t endpoint_type = 1;
@@ -29,11 +30,17 @@ struct describe_cluster_request {
     const describe_cluster_request&, const describe_cluster_request&) = default;
 };
 
+/// A broker of the cluster.
 struct describe_cluster_broker {
+  /// The broker's number.
   protocol::broker_id broker_id = 0;
+  /// The host's name or address.
   std::string host;
+  /// The port.
   std::int32_t port = 0;
+  /// The broker's rack; null where it has none.
   std::optional<std::string> rack;
+  /// Whether the controller has fenced it; since version 2.
   bool is_fenced = false;
 
   friend bool operator==(
@@ -50,11 +57,17 @@ struct describe_cluster_response {
 
   /// How long the broker wants the client to pause, for its quota.
   std::int32_t throttle_time_ms = 0;
+  /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The broker's words for the error; null where it has none.
   std::optional<std::string> error_message;
+  /// 1: the brokers; 2: the controllers.
   std::int8_t endpoint_type = 1;
+  /// The cluster's id.
   std::string cluster_id;
+  /// The controller; -1 where it is not known.
   protocol::broker_id controller_id = -1;
+  /// The brokers.
   std::vector<describe_cluster_broker> brokers;
   /// A bit for each operation of Kafka's `AclOperation`; INT32_MIN: not asked for.
   std::int32_t cluster_authorized_operations = INT32_MIN;

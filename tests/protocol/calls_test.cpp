@@ -2,6 +2,7 @@
 #include <cafka/protocol/calls/context.hpp>
 #include <cafka/protocol/calls/group_fetch.hpp>
 #include <cafka/protocol/machines/call.hpp>
+#include <cafka/protocol/machines/cluster.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>

@@ -125,7 +125,7 @@ TEST_CASE("a worker that is shut down answers every request", "[clients]") {
     [&](result<cluster_metadata> reply) { got = std::move(reply); });
   w.client().shut_down();
   w.carry_out();
-  REQUIRE(got);
+  REQUIRE(got.has_value());
   CHECK(got->error().code == error_code::closed);
 }
 
@@ -148,7 +148,7 @@ TEST_CASE(
   }
   w.client().on_carried_out(w.now());
   w.carry_out();
-  REQUIRE(got);
+  REQUIRE(got.has_value());
   CHECK(got->error().code == error_code::queue_full);
 }
 

@@ -59,8 +59,6 @@ public:
   }
 
 private:
-  using network = cafka::testing::virtual_network;
-
   void act(effect&, cafka::protocol::open_connection& x) {
     network_.connect(now_, x.id, x.to);
   }
@@ -76,14 +74,18 @@ private:
     on_effect(e);
   }
 
-  void hand_on(network::came_up& x) { client_.on_up(now_, x.connection); }
-  void hand_on(network::came_frame& x) {
+  void hand_on(cafka::testing::virtual_network::came_up& x) {
+    client_.on_up(now_, x.connection);
+  }
+  void hand_on(cafka::testing::virtual_network::came_frame& x) {
     client_.on_frames(now_, x.connection, {&x.frame, 1});
   }
-  void hand_on(network::went_down& x) { client_.on_down(now_, x.connection, x.why); }
+  void hand_on(cafka::testing::virtual_network::went_down& x) {
+    client_.on_down(now_, x.connection, x.why);
+  }
 
   cafka::testing::fake_cluster& cluster_;
-  network network_;
+  cafka::testing::virtual_network network_;
   Client client_;
   time_point now_ = time_point{} + std::chrono::hours{1};
 };

@@ -97,7 +97,7 @@ struct producer : cafka::testing::single {
     const auto end = virtual_now + 25s;
     int answers = 0;
     while (answers < most && virtual_now < end) {
-      for (const auto& a : machine.take_actions()) {
+      for (const auto& a : machine.take_effects()) {
         if (std::holds_alternative<producer_machine::ask_metadata>(a)) {
           ++answers;
           machine.on_metadata(virtual_now, answer);
@@ -113,7 +113,7 @@ struct producer : cafka::testing::single {
           }
         }
       }
-      if (machine.has_actions())
+      if (machine.has_effects())
         continue;
       virtual_now = std::max(virtual_now, std::min(machine.next_time(), end));
       machine.on_time(virtual_now);

@@ -1,8 +1,8 @@
 // Supervises actors that know nothing of Kafka: a tree of two supervisors, a crash, a
 // restart, a child that is started while the program runs, and the end of all of it.
 
-#include <cafka/supervision/caf_compat.hpp>
 #include <cafka/cafka.hpp>
+#include <cafka/supervision/caf_compat.hpp>
 #include <cafka/supervision/proxy.hpp>
 #include <cafka/supervision/tree.hpp>
 

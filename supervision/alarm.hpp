@@ -10,8 +10,8 @@
 
 namespace cafka::supervision {
 
-/// From an `actor_alarm` to its actor: the time may have come. `number`: which setting of the
-/// alarm this is about.
+/// From an `actor_alarm` to its actor: the time may have come. `number`: which setting of
+/// the alarm this is about.
 struct alarm_rings {
   /// Which setting of the alarm it belongs to.
   std::uint64_t number = 0;

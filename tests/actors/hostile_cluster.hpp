@@ -1,8 +1,8 @@
 #pragma once
 
 #include "fake_listener.hpp"
-#include <cafka/protocol/words.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
+#include <cafka/protocol/words.hpp>
 
 #include <functional>
 

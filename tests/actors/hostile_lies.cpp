@@ -147,7 +147,8 @@ std::vector<lie> lies_about_records() {
     auto& x = add("batches go back",
       records_are(joined({hostile_cluster::batch(0), hostile_cluster::batch(10),
         hostile_cluster::batch(0)})));
-    x.consumer = {.told = {error_code::corrupt_message}, .text = "is not behind the batch before it"};
+    x.consumer = {
+      .told = {error_code::corrupt_message}, .text = "is not behind the batch before it"};
     x.worker = {.told = {error_code::none}, .records = 20};
   }
   {

@@ -83,6 +83,7 @@ public:
   void on_time(time_point now);
 
   [[nodiscard]] time_point next_time() const;
+  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
 
   /// Whether a connection's next request would be worked on at once.

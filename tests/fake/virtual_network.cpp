@@ -87,6 +87,9 @@ void virtual_network::hand_back(time_point now) {
 }
 
 time_point virtual_network::next_time() const {
+  // What a control has just done, such as a broker's end, is on its way at once.
+  if (cluster_.has_effects())
+    return time_point::min();
   const auto here = agenda_.empty() ? time_point::max() : agenda_.begin()->first;
   return std::min(here, cluster_.next_time());
 }

@@ -128,7 +128,7 @@ protected:
       derived().before_effects();
       doing_ = client_.take_effects();
       for (begun_ = 0; begun_ != doing_.size();)
-        std::visit([this](auto& x) { carry_out(x); }, doing_[begun_++]);
+        std::visit([this](auto& x) { this->carry_out(x); }, doing_[begun_++]);
       doing_.clear();
       begun_ = 0;
       client_.on_carried_out(now());

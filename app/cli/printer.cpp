@@ -228,8 +228,8 @@ void printer::print(
       {"value", json_of(record.value)}, {"headers", json_value::array()}};
     // A list: names may repeat, and their order counts.
     for (const auto& h : record.headers)
-      out["headers"].push_back(
-        {{"name", json_of(protocol::as_bytes(h.key))}, {"value", json_of(h.value)}});
+      out["headers"].push_back({{"name", json_of(protocol::as_bytes(h.key))},
+        {"value", json_of(optional_bytes{h.value})}});
     line(dump(out));
     return;
   }

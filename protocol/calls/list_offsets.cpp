@@ -51,7 +51,7 @@ public:
     answer_.topic = asked_.topic;
     answer_.partition = asked_.partition;
     if (version == 0)
-      return receive(part->old_style_offsets);
+      return take_old_style(part->old_style_offsets);
     if (part->offset.value() >= 0)
       answer_.offset = part->offset;
     if (part->timestamp >= 0)
@@ -62,7 +62,7 @@ public:
 
 private:
   /// No file is so old: every record is at or after the moment, and the first is meant.
-  error receive(const std::vector<log_offset>& offsets) {
+  error take_old_style(const std::vector<log_offset>& offsets) {
     if (!offsets.empty())
       answer_.offset = offsets.front();
     else if (asked_.time.value >= 0 && !std::exchange(before_all_, true))

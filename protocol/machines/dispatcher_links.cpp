@@ -198,11 +198,13 @@ void dispatcher::connect_seed(time_point now) {
   connect(now, *seed_);
 }
 
-// One hang-up may be chance; a broker that has done so twice will again.
+// One hang-up may be chance; a broker that has done so twice will again. A cluster that
+// has told its metadata wants no login: then a broker hangs up for another reason, such
+// as a connection that is cut before an overloaded broker could answer.
 error dispatcher::judged(link& l, const error& why) {
   auto result = why;
-  // The first time it may have been something else.
-  if (l.wants_login() && ++logins_[l.address()] >= logins_that_count) {
+  const bool served = !cluster_.brokers().empty();
+  if (l.wants_login() && !served && ++logins_[l.address()] >= logins_that_count) {
     result.code = error_code::illegal_sasl_state;
     result.detail += " (it agrees on versions and hangs up on the next request: it wants "
                      "a login by SASL, which cafka does not have)";

@@ -201,3 +201,24 @@ TEST_CASE("topics that nobody asked for are not kept, and unused ones are releas
   // A topic to be asked about from the start stays.
   CHECK(b.machine.known().topic_count() == 1);
 }
+
+TEST_CASE(
+  "a broker of a cluster that has served wants no login, however often it hangs up",
+  "[dispatcher]") {
+  ready_bed b;
+  b.down(2, "closed by the peer");
+  const auto f = b.submit(asking_leader("t"), 30s);
+  b.welcome(2);
+  // Each connection agrees on versions and ends at its first request, as when something
+  // between cuts it before an overloaded broker could answer.
+  for (int i = 0; i != 4; ++i) {
+    b.down(2, "closed by the peer");
+    while (
+      std::ranges::none_of(b.open, [](const auto& c) { return c.second == address(2); }))
+      b.tick();
+    b.welcome(2);
+  }
+  CHECK(f->finished == 0);
+  b.answer_offsets(2);
+  CHECK(f->succeeded());
+}

@@ -145,7 +145,7 @@ public:
   }
   void act(const producer_client::closed&) { closed_ = true; }
 
-  // Before anybody is told of it.
+  // The metrics are up to date before the program gets a report.
   void before_event() {}
   void before_effects() {
     metrics_.update(

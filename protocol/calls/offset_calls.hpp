@@ -31,7 +31,7 @@ auto& topic_in(Topics& topics, const std::string& name) {
   return fresh;
 }
 
-/// Collects what became of partitions: the first code, and each that was refused.
+/// Collects the results of partitions: the first error code, and each refused partition.
 class refusals {
 public:
   void add(const std::string& topic, partition_id p, error_code e) {

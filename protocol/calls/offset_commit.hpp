@@ -15,7 +15,7 @@ struct offset_to_commit {
   log_offset offset = -1;
   /// The epoch of the record before it; -1 where it is not known.
   leader_epoch epoch = -1;
-  /// Anything, for whoever fetches the offset.
+  /// Any text; it is returned with the offset when that is fetched.
   std::string metadata = {};
 };
 

@@ -6,6 +6,7 @@
 #include "../wire/shared_bytes.hpp"
 #include "coordinator_of.hpp"
 #include "quota.hpp"
+#include <cafka/version.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -21,7 +22,7 @@ class cluster;
 /// What brokers are told is talking to them (KIP-511).
 inline constexpr std::string_view client_software_name = "cafka";
 /// The version that goes with it.
-inline constexpr std::string_view client_software_version = "0.1.0";
+inline constexpr std::string_view client_software_version = CAFKA_VERSION;
 
 struct any_broker {};
 

@@ -46,7 +46,7 @@ public:
     error_code why = error_code::none;
   };
 
-  /// Keeps what is told of topics that nobody uses for a while as well.
+  /// Keeps for a while also the answers about topics that are not in use.
   explicit cluster(topic_directory_options options = {});
 
   /// Takes in an answer about all topics (`complete`) or some.

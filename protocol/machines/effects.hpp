@@ -37,7 +37,7 @@ struct send_frame {
   call_id call = 0;
 };
 
-/// A connection is of no more use; nothing more is told of it.
+/// A connection is to be closed; no event follows for it.
 struct close_connection {
   connection_id id = 0;
 };

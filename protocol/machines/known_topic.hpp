@@ -43,7 +43,8 @@ struct known_partition {
   /// A broker that refused a request names the leader (KIP-951). False: it is not newer.
   bool learn_newer(broker_id who, leader_epoch e);
 
-  /// The leader known has answered as the leader: whoever says otherwise is behind.
+  /// The known leader has answered as the leader: a broker that names another one is
+  /// behind.
   void on_led() { earlier = 0; }
 };
 
@@ -70,7 +71,7 @@ public:
   /// Takes in metadata of the topic.
   news learn(const metadata_response_topic& t, scope kept, leader_moves& moves);
 
-  /// Keeps what is told of this partition.
+  /// Takes in what an answer says of this partition.
   void watch(partition_id p);
   /// And no longer.
   void unwatch(partition_id p);

@@ -55,13 +55,14 @@ endif()
 # The descriptions of messages, each of which holds little else, so that most of its time is its
 # headers', are compiled several at a time. With CAFKA_UNITY, where instrumented code makes each
 # source dear, so is every folder; names that no other file is to see are then to be unlike those
-# of the folder's other files. In transport/ error_code is Boost's in one file, Kafka's in others.
+# of the folder's other files. In transport/ error_code is Boost's in one file, Kafka's in others;
+# the files in apis/ have names in common.
 function(cafka_compile_together target)
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
   set(groups "")
   foreach(source ${ARGN})
     cmake_path(GET source PARENT_PATH folder)
-    if(folder STREQUAL "transport" OR NOT (CAFKA_UNITY OR folder STREQUAL "messages"))
+    if(folder MATCHES "^(transport|apis)$" OR NOT (CAFKA_UNITY OR folder STREQUAL "messages"))
       continue()
     endif()
     string(MAKE_C_IDENTIFIER "in_${folder}" group)

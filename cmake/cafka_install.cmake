@@ -35,6 +35,9 @@ function(cafka_install_package)
 
   # Each library by itself, so that a component needs nothing of the others'.
   get_property(libraries GLOBAL PROPERTY CAFKA_ROOM_TARGETS)
+  if(NOT CAFKA_TESTING)
+    list(REMOVE_ITEM libraries cafka_testing_model cafka_testing)
+  endif()
   foreach(library ${libraries})
     install(TARGETS ${library} EXPORT ${library}Targets
             ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "../fake/fake_cluster.hpp"
 #include "scripted_peer.hpp"
+#include <cafka/testing/model/fake_cluster.hpp>
 
 #include <atomic>
 #include <condition_variable>

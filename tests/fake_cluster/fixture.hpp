@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../fake/fake_cluster.hpp"
+#include <cafka/testing/model/fake_cluster.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,5 +1,5 @@
-#include "../fake/virtual_network.hpp"
 #include "fixture.hpp"
+#include <cafka/testing/model/virtual_network.hpp>
 
 using namespace fake_fixture;
 

@@ -1,6 +1,6 @@
-#include "../fake/fake_cluster.hpp"
 #include <cafka/protocol/machines/consumer_machine.hpp>
 #include <cafka/protocol/records/record_batch.hpp>
+#include <cafka/testing/model/fake_cluster.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 

@@ -1,6 +1,6 @@
-#include "../fake/fake_cluster.hpp"
 #include "dispatcher_fixture.hpp"
 #include <cafka/protocol/messages/heartbeat.hpp>
+#include <cafka/testing/model/fake_cluster.hpp>
 
 #include <functional>
 #include <random>

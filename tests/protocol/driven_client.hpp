@@ -1,8 +1,8 @@
 #pragma once
 
-#include "../fake/virtual_network.hpp"
 #include <cafka/protocol/machines/effects.hpp>
 #include <cafka/protocol/machines/time_point.hpp>
+#include <cafka/testing/model/virtual_network.hpp>
 
 #include <algorithm>
 #include <functional>

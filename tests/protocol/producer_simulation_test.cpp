@@ -1,5 +1,5 @@
-#include "../fake/fake_cluster.hpp"
 #include "producer_fixture.hpp"
+#include <cafka/testing/model/fake_cluster.hpp>
 
 #include <map>
 #include <random>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cafka/protocol/messages/fetch.hpp>
+#include "../../protocol/messages/fetch.hpp"
 
 #include <list>
 #include <map>

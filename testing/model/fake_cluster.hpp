@@ -1,8 +1,8 @@
 #pragma once
 
+#include "../../protocol/schema/header.hpp"
 #include "apis/api.hpp"
 #include "state.hpp"
-#include <cafka/protocol/schema/header.hpp>
 
 #include <deque>
 #include <functional>

@@ -1,10 +1,10 @@
 #pragma once
 
+#include "../../protocol/endpoint.hpp"
+#include "../../protocol/schema/kafka_version.hpp"
 #include "log.hpp"
 #include "producers.hpp"
 #include "sessions.hpp"
-#include <cafka/protocol/endpoint.hpp>
-#include <cafka/protocol/schema/kafka_version.hpp>
 
 #include <chrono>
 #include <deque>

@@ -1,7 +1,7 @@
 #include "log.hpp"
 
-#include <cafka/protocol/records/checksum.hpp>
-#include <cafka/protocol/records/format.hpp>
+#include "../../protocol/records/checksum.hpp"
+#include "../../protocol/records/format.hpp"
 
 #include <algorithm>
 

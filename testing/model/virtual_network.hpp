@@ -1,8 +1,8 @@
 #pragma once
 
+#include "../../protocol/endpoint.hpp"
+#include "../../protocol/result.hpp"
 #include "fake_cluster.hpp"
-#include <cafka/protocol/endpoint.hpp>
-#include <cafka/protocol/result.hpp>
 
 #include <functional>
 #include <map>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/records/batch_builder.hpp>
-#include <cafka/protocol/records/record_batch.hpp>
+#include "../../protocol/records/batch_builder.hpp"
+#include "../../protocol/records/record_batch.hpp"
 
 #include <map>
 #include <optional>

@@ -1,7 +1,7 @@
 #pragma once
 
-#include <cafka/protocol/records/record_batch.hpp>
-#include <cafka/protocol/schema/kafka_version.hpp>
+#include "../../protocol/records/record_batch.hpp"
+#include "../../protocol/schema/kafka_version.hpp"
 
 #include <deque>
 #include <map>

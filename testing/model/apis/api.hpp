@@ -1,17 +1,17 @@
 #pragma once
 
+#include "../../../protocol/messages/api_versions.hpp"
+#include "../../../protocol/messages/create_topics.hpp"
+#include "../../../protocol/messages/delete_topics.hpp"
+#include "../../../protocol/messages/fetch.hpp"
+#include "../../../protocol/messages/find_coordinator.hpp"
+#include "../../../protocol/messages/init_producer_id.hpp"
+#include "../../../protocol/messages/list_offsets.hpp"
+#include "../../../protocol/messages/metadata.hpp"
+#include "../../../protocol/messages/offset_commit.hpp"
+#include "../../../protocol/messages/offset_fetch.hpp"
+#include "../../../protocol/messages/produce.hpp"
 #include "../state.hpp"
-#include <cafka/protocol/messages/api_versions.hpp>
-#include <cafka/protocol/messages/create_topics.hpp>
-#include <cafka/protocol/messages/delete_topics.hpp>
-#include <cafka/protocol/messages/fetch.hpp>
-#include <cafka/protocol/messages/find_coordinator.hpp>
-#include <cafka/protocol/messages/init_producer_id.hpp>
-#include <cafka/protocol/messages/list_offsets.hpp>
-#include <cafka/protocol/messages/metadata.hpp>
-#include <cafka/protocol/messages/offset_commit.hpp>
-#include <cafka/protocol/messages/offset_fetch.hpp>
-#include <cafka/protocol/messages/produce.hpp>
 
 #include <functional>
 #include <variant>

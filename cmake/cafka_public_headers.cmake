@@ -14,6 +14,11 @@ set(CAFKA_PUBLIC_HEADERS
   supervision/caf_compat.hpp
   supervision/proxy.hpp
   supervision/tree.hpp)
+# Not where the installation is without cafka::testing.
+if(NOT DEFINED CAFKA_TESTING OR CAFKA_TESTING)
+  list(APPEND CAFKA_PUBLIC_HEADERS testing/cluster.hpp testing/fake_worker.hpp
+       testing/records.hpp)
+endif()
 
 # cafka_public_headers(<variable>): them and all that they include, from the root.
 function(cafka_public_headers variable)

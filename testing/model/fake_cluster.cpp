@@ -18,15 +18,17 @@ std::vector<std::byte> flattened(const frame& f) {
 
 } // namespace
 
-fake_cluster::fake_cluster(fake_options options) {
+fake_cluster::fake_cluster(cluster_options options) {
   state_.options = std::move(options);
+  if (!state_.options.epoch)
+    state_.options.epoch = timestamp{std::chrono::milliseconds{1'700'000'000'000}};
   const auto& o = state_.options;
   for (std::int32_t i = 0; i != o.brokers; ++i) {
     const auto id = o.first_broker + i;
     auto& b = state_.brokers[id];
     b.id = id;
     b.address = {"b" + std::to_string(id), 9092};
-    b.release = o.release;
+    b.release = o.kafka_version;
     set_versions(b);
   }
   state_.controller = o.first_broker;
@@ -34,6 +36,14 @@ fake_cluster::fake_cluster(fake_options options) {
 
 // -- events
 // -------------------------------------------------------------------------------
+
+void fake_cluster::on_connect(time_point now, std::int32_t broker, connection_id id) {
+  if (listens(broker))
+    connections_[id].broker = broker;
+  else
+    effects_.push_back({id, {}});
+  settle(now);
+}
 
 void fake_cluster::on_request(
   time_point now, std::int32_t broker, connection_id id, shared_bytes frame) {
@@ -65,7 +75,7 @@ bool fake_cluster::is_free(connection_id id) const {
 time_point fake_cluster::next_time() const {
   if (!effects_.empty())
     return now_;
-  auto next = time_point::max();
+  auto next = state_.next_time();
   for (const auto& [id, c] : connections_) {
     if (state_.brokers.at(c.broker).paused || c.stuck)
       continue;
@@ -85,6 +95,7 @@ void fake_cluster::settle(time_point now) {
   for (bool more = true; more;) {
     more = false;
     const auto changes = state_.changes;
+    state_.on_time(now_);
     for (auto at = connections_.begin(); at != connections_.end();) {
       const auto id = at->first;
       auto& c = at->second;
@@ -159,6 +170,10 @@ void fake_cluster::work_on(const seen_request& seen, reader& body, connection& c
   case api_key::offset_fetch: serve<offset_fetch_request>(seen, body, c); break;
   case api_key::create_topics: serve<create_topics_request>(seen, body, c); break;
   case api_key::delete_topics: serve<delete_topics_request>(seen, body, c); break;
+  case api_key::join_group: serve<join_group_request>(seen, body, c); break;
+  case api_key::sync_group: serve<sync_group_request>(seen, body, c); break;
+  case api_key::heartbeat: serve<heartbeat_request>(seen, body, c); break;
+  case api_key::leave_group: serve<leave_group_request>(seen, body, c); break;
   default: end(c, seen.now);
   }
 }
@@ -191,27 +206,28 @@ void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) 
   decode(body, *request, seen.header.version);
   if (!body.ok() || body.remaining() != 0)
     return end(c, seen.now);
-  const auto how = treatment_of(seen);
+  const auto said = ruling_of(seen, request.get());
+  const auto& how = said.how;
   if (how.what == fate::lost) {
     c.stuck = true;
     return;
   }
   if (how.what == fate::cut)
     return end(c, seen.now + how.delay);
-  auto out = outcome_of(seen, *request);
+  auto out = outcome_of(seen, *request, said);
   if (auto* ready = std::get_if<response_type>(&out)) {
-    finish(seen, *request, std::move(*ready), c, how);
+    finish(seen, *request, std::move(*ready), c, said);
   } else if (auto* waits = std::get_if<waiting<response_type>>(&out)) {
     c.until = waits->until;
     c.seen_changes = state_.changes;
-    c.again = [this, seen, request, &c, how, again = std::move(waits->again)](
+    c.again = [this, seen, request, &c, said, again = std::move(waits->again)](
                 time_point now) {
       auto response = again(now);
       if (!response)
         return false;
       auto then = seen;
       then.now = now;
-      finish(then, *request, *std::move(response), c, how);
+      finish(then, *request, *std::move(response), c, said);
       return true;
     };
   } else if (std::holds_alternative<hang_up>(out)) {
@@ -221,8 +237,11 @@ void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) 
 
 template <class Request>
 void fake_cluster::finish(const seen_request& seen, const Request& request,
-  typename Request::response response, connection& c, treatment how) {
+  typename Request::response response, connection& c, const ruling& said) {
   using response_type = typename Request::response;
+  const auto& how = said.how;
+  if (said.change)
+    said.change(&response);
   const auto [first, last] = changes_.equal_range(Request::key);
   for (auto at = first; at != last; ++at)
     at->second(seen, &request, &response);
@@ -258,6 +277,23 @@ void fake_cluster::leave(const seen_request& seen, std::vector<std::byte> bytes,
   else
     at += throttle;
   c.pending = connection::leaving{at, shared_bytes::from(std::move(bytes))};
+}
+
+ruling fake_cluster::ruling_of(const seen_request& seen, const void* request) {
+  ruling said;
+  for (auto& h : exchanges_) {
+    if (h.times <= 0 || h.key != seen.header.key)
+      continue;
+    if (h.times != always)
+      --h.times;
+    h.how(seen, request, said);
+  }
+  std::erase_if(exchanges_, [](const exchange_hook& h) { return h.times <= 0; });
+  const auto other = treatment_of(seen);
+  said.how.delay += other.delay;
+  if (said.how.what == fate::served)
+    said.how.what = other.what;
+  return said;
 }
 
 treatment fake_cluster::treatment_of(const seen_request& seen) {

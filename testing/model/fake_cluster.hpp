@@ -1,7 +1,7 @@
 #pragma once
 
-#include "../../protocol/schema/header.hpp"
 #include "apis/api.hpp"
+#include "exchange.hpp"
 #include "state.hpp"
 
 #include <deque>
@@ -13,30 +13,6 @@
 #include <vector>
 
 namespace cafka::testing {
-
-/// A request as it came to a broker.
-struct seen_request {
-  time_point now;
-  std::int32_t broker = 0;
-  std::uint64_t connection = 0;
-  protocol::request_header header;
-  protocol::shared_bytes payload; ///< Behind its length.
-};
-
-/// What becomes of a request.
-enum class fate : std::uint8_t {
-  served,
-  lost,        ///< It is not worked on, and there is no answer.
-  cut,         ///< The same, and the connection ends.
-  answer_lost, ///< It is worked on, and there is no answer.
-  answer_cut,  ///< The same, and the connection ends.
-};
-
-struct treatment {
-  fate what = fate::served;
-  /// How much later the answer leaves, or the connection ends.
-  std::chrono::milliseconds delay{0};
-};
 
 /// A Kafka cluster without network, threads or a clock: requests in, answers out, and the
 /// time as an argument.
@@ -52,7 +28,7 @@ struct treatment {
 class fake_cluster {
 public:
   using connection_id = std::uint64_t;
-  static constexpr int always = std::numeric_limits<int>::max();
+  static constexpr int always = testing::always;
 
   /// Bytes for a client, or the end of its connection.
   struct effect {
@@ -67,15 +43,17 @@ public:
     }
   };
 
-  explicit fake_cluster(fake_options options = {});
+  explicit fake_cluster(cluster_options options = {});
 
   // -- events ---------------------------------------------------------------------------
 
   /// Whether somebody listens at a broker's address.
   [[nodiscard]] bool listens(std::int32_t broker) const { return state_.alive(broker); }
 
-  /// A frame came, without its length; its first one opens a connection, whose number the
-  /// caller chooses.
+  /// A connection is open, whose number the caller chooses; its first frame tells that
+  /// as well.
+  void on_connect(time_point now, std::int32_t broker, connection_id connection);
+  /// A frame came, without its length.
   void on_request(time_point now, std::int32_t broker, connection_id connection,
     protocol::shared_bytes frame);
   /// The client has closed its connection. What was being worked on is done all the same.
@@ -97,6 +75,25 @@ public:
 
   // -- what happens to requests and answers
   // -----------------------------------------------
+
+  /// Looks at requests of an API, and may decide about them.
+  template <class Request>
+  void on(std::function<void(exchange<Request>&)> how, int times = always) {
+    exchanges_.push_back({Request::key,
+      [how = std::move(how)](
+        const seen_request& seen, const void* request, ruling& said) {
+        exchange<Request> one{seen, *static_cast<const Request*>(request), said};
+        how(one);
+      },
+      times});
+  }
+
+  /// The same for who knows the types by the API's number alone.
+  void on(protocol::api_key key,
+    std::function<void(const seen_request&, const void* request, ruling&)> how,
+    int times = always) {
+    exchanges_.push_back({key, std::move(how), times});
+  }
 
   /// Decides on each request of an API, or without one on every request.
   void treat(std::optional<protocol::api_key> key,
@@ -164,6 +161,7 @@ public:
   /// -1 for none. The type is that of FindCoordinator: 0 a group, 1 a transaction.
   void move_coordinator(std::int8_t type, const std::string& key, std::int32_t broker) {
     state_.coordinators[{type, key}] = broker;
+    ++state_.changes;
   }
 
   // -- topics and logs ------------------------------------------------------------------
@@ -212,7 +210,20 @@ public:
   /// Requests so far, of one API and of all.
   [[nodiscard]] std::size_t asked(protocol::api_key key) const;
   [[nodiscard]] std::size_t asked() const { return asked_; }
-  [[nodiscard]] const fake_options& options() const { return state_.options; }
+  [[nodiscard]] const cluster_options& options() const { return state_.options; }
+  /// Topics by name.
+  [[nodiscard]] std::vector<std::string> topics() const;
+  /// What a group has committed for a partition.
+  [[nodiscard]] std::optional<protocol::log_offset> committed(
+    const std::string& group, const std::string& topic, std::int32_t partition) const;
+  /// -1 for none; the type as of `move_coordinator`.
+  [[nodiscard]] std::int32_t coordinator(std::int8_t type, const std::string& key) const {
+    return state_.coordinator(type, key);
+  }
+  /// The broker that a connection leads to.
+  [[nodiscard]] std::optional<std::int32_t> broker_of(connection_id connection) const;
+  /// What time of the day it is at `now`; times in logs that are there already stay.
+  void set_time_of_day(time_point now, protocol::timestamp time);
   [[nodiscard]] protocol::endpoint address(std::int32_t broker) const;
   [[nodiscard]] std::vector<std::int32_t> brokers() const;
   /// The broker that listens there; nothing for an address of nobody.
@@ -246,6 +257,11 @@ private:
     }
   };
 
+  struct exchange_hook {
+    protocol::api_key key;
+    std::function<void(const seen_request&, const void* request, ruling&)> how;
+    int times = always;
+  };
   struct hook {
     std::optional<protocol::api_key> key;
     std::function<treatment(const seen_request&)> how;
@@ -266,14 +282,15 @@ private:
   void work_on(const seen_request& seen, protocol::reader& body, connection& c);
   void answer_unknown(const seen_request& seen, connection& c);
   [[nodiscard]] treatment treatment_of(const seen_request& seen);
+  [[nodiscard]] ruling ruling_of(const seen_request& seen, const void* request);
   template <class Request>
   void serve(const seen_request& seen, protocol::reader& body, connection& c);
   template <class Request>
   outcome<typename Request::response> outcome_of(
-    const seen_request& seen, const Request& request);
+    const seen_request& seen, const Request& request, const ruling& said);
   template <class Request>
   void finish(const seen_request& seen, const Request& request,
-    typename Request::response response, connection& c, treatment how);
+    typename Request::response response, connection& c, const ruling& said);
   void leave(const seen_request& seen, std::vector<std::byte> bytes, connection& c,
     treatment how, std::chrono::milliseconds throttle, bool mute);
   void end(connection& c, time_point at);
@@ -287,6 +304,7 @@ private:
   time_point now_ = time_point::min();
   std::map<connection_id, connection> connections_;
   std::vector<effect> effects_;
+  std::vector<exchange_hook> exchanges_;
   std::vector<hook> hooks_;
   std::multimap<protocol::api_key, answer_hook> answers_;
   std::multimap<protocol::api_key, change_hook> changes_;
@@ -327,7 +345,12 @@ void fake_cluster::change(
 
 template <class Request>
 outcome<typename Request::response> fake_cluster::outcome_of(
-  const seen_request& seen, const Request& request) {
+  const seen_request& seen, const Request& request, const ruling& said) {
+  using response_type = typename Request::response;
+  if (said.answer)
+    return *static_cast<const response_type*>(said.answer.get());
+  if (said.error)
+    return refuse(request, seen.header.version, *said.error);
   const auto [first, last] = answers_.equal_range(Request::key);
   for (auto at = first; at != last; ++at) {
     typename Request::response response;
@@ -337,7 +360,7 @@ outcome<typename Request::response> fake_cluster::outcome_of(
   if (const auto failing = due(failing_, Request::key))
     return refuse(request, seen.header.version, failing->code);
   return handle(request_context{state_, state_.brokers.at(seen.broker), seen.now,
-                  seen.header.version},
+                  seen.header.version, seen.header.client_id.value_or("")},
     request);
 }
 
@@ -352,7 +375,7 @@ std::optional<typename Request::response> fake_cluster::ask(
   seen.header.version = version;
   ++asked_;
   ++asked_by_key_[Request::key];
-  auto out = outcome_of(seen, request);
+  auto out = outcome_of(seen, request, {});
   std::optional<response_type> response;
   if (auto* waits = std::get_if<waiting<response_type>>(&out))
     response = waits->again(waits->until);

@@ -60,6 +60,7 @@ void fake_cluster::throttle(api_key key, std::chrono::milliseconds time, int tim
 }
 
 void fake_cluster::be_well() {
+  exchanges_.clear();
   hooks_.clear();
   answers_.clear();
   changes_.clear();
@@ -77,7 +78,8 @@ void fake_cluster::set_versions(fake_broker& b) {
   b.versions = spoken<api_versions_request, metadata_request, produce_request,
     fetch_request, list_offsets_request, init_producer_id_request,
     find_coordinator_request, offset_commit_request, offset_fetch_request,
-    create_topics_request, delete_topics_request>(b.release, limits_);
+    create_topics_request, delete_topics_request, join_group_request, sync_group_request,
+    heartbeat_request, leave_group_request>(b.release, limits_);
 }
 
 void fake_cluster::kill(std::int32_t broker) {
@@ -339,6 +341,32 @@ void fake_cluster::forget_batches() {
         table.forget_batches();
     }
   }
+}
+
+std::vector<std::string> fake_cluster::topics() const {
+  std::vector<std::string> all;
+  for (const auto& [name, topic] : state_.topics)
+    all.push_back(name);
+  return all;
+}
+
+std::optional<log_offset> fake_cluster::committed(
+  const std::string& group, const std::string& topic, std::int32_t p) const {
+  const auto mine = state_.groups.find(group);
+  if (mine == state_.groups.end())
+    return std::nullopt;
+  const auto found = mine->second.find({topic, p});
+  return found == mine->second.end() ? std::nullopt : std::optional{found->second.offset};
+}
+
+std::optional<std::int32_t> fake_cluster::broker_of(connection_id id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? std::nullopt : std::optional{found->second.broker};
+}
+
+void fake_cluster::set_time_of_day(time_point now, timestamp time) {
+  state_.options.epoch =
+    time - std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
 }
 
 std::size_t fake_cluster::asked(api_key key) const {

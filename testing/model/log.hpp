@@ -2,6 +2,7 @@
 
 #include "../../protocol/records/batch_builder.hpp"
 #include "../../protocol/records/record_batch.hpp"
+#include "logged_record.hpp"
 
 #include <map>
 #include <optional>
@@ -11,12 +12,6 @@
 #include <vector>
 
 namespace cafka::testing {
-
-/// A record with a place in a log, with bytes of its own.
-struct logged_record {
-  protocol::log_offset offset = -1;
-  protocol::record record;
-};
 
 /// The log of a partition: batches of format 2 in the memory, as a broker stores them.
 ///

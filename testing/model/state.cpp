@@ -81,6 +81,29 @@ std::int32_t fake_state::coordinator(std::int8_t type, const std::string& key) c
   return all[sum % all.size()];
 }
 
+classic_group* fake_state::group(const std::string& id) {
+  const auto found = members.find(id);
+  return found == members.end() ? nullptr : &found->second;
+}
+
+classic_group& fake_state::make_group(const std::string& id) {
+  return members.try_emplace(id, options.group_initial_rebalance_delay).first->second;
+}
+
+void fake_state::on_time(time_point now) {
+  for (auto& [id, g] : members) {
+    if (g.next_time() <= now && g.on_time(now))
+      ++changes;
+  }
+}
+
+time_point fake_state::next_time() const {
+  auto next = time_point::max();
+  for (const auto& [id, g] : members)
+    next = std::min(next, g.next_time());
+  return next;
+}
+
 uuid fake_state::fresh_id() {
   uuid id;
   do {
@@ -152,12 +175,12 @@ void fake_state::lead(fake_partition& p, std::int32_t leader) {
 }
 
 timestamp fake_state::time_of_day(time_point now) const {
-  return options.epoch
+  return *options.epoch
     + std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
 }
 
 bool fake_state::knows_kraft() const {
-  return options.release >= kafka_version{3, 0};
+  return options.kafka_version >= kafka_version{3, 0};
 }
 
 bool legal_topic_name(const std::string& name) {

@@ -2,6 +2,8 @@
 
 #include "../../protocol/endpoint.hpp"
 #include "../../protocol/schema/kafka_version.hpp"
+#include "classic_group.hpp"
+#include "cluster_options.hpp"
 #include "log.hpp"
 #include "producers.hpp"
 #include "sessions.hpp"
@@ -18,33 +20,6 @@
 namespace cafka::testing {
 
 using time_point = std::chrono::steady_clock::time_point;
-
-/// How a fake cluster is set up.
-struct fake_options {
-  /// Brokers, with numbers from `first_broker` on; broker 1 listens at `b1:9092` until
-  /// it is told an address.
-  std::int32_t brokers = 3;
-  std::int32_t first_broker = 1;
-  /// What all brokers are, until one is told otherwise.
-  protocol::kafka_version release{4, 3};
-  /// Kafka: num.partitions, of topics that come without a number.
-  std::int32_t partitions = 1;
-  /// Kafka: default.replication.factor; zero: as many as there are brokers.
-  std::int16_t replication_factor = 0;
-  /// Kafka: auto.create.topics.enable.
-  bool auto_create_topics = true;
-  /// Kafka: message.max.bytes, unless a topic has a `max.message.bytes`.
-  std::int32_t max_message_bytes = 1'048'588;
-  /// Kafka: fetch.max.bytes, the largest answer of a broker to a Fetch.
-  std::int32_t fetch_max_bytes = 57'671'680;
-  /// Kafka: offset.metadata.max.bytes.
-  std::int32_t offset_metadata_max_bytes = 4'096;
-  std::string cluster_id = "fake-cluster-of-cafka0";
-  /// The time of day when the time of the cluster's contract is zero.
-  protocol::timestamp epoch{std::chrono::milliseconds{1'700'000'000'000}};
-  /// Of topic ids.
-  std::uint32_t seed = 1;
-};
 
 /// A partition: its log, which all replicas share, and what each knows of producers.
 struct fake_partition {
@@ -96,7 +71,7 @@ struct committed_offset {
 
 /// What all brokers of a cluster know.
 struct fake_state {
-  fake_options options;
+  cluster_options options;
   std::map<std::int32_t, fake_broker> brokers;
   std::map<std::string, fake_topic> topics;
   std::map<protocol::uuid, std::string> names;
@@ -105,6 +80,8 @@ struct fake_state {
   std::map<std::pair<std::int8_t, std::string>, std::int32_t> coordinators;
   using group_offsets = std::map<std::pair<std::string, std::int32_t>, committed_offset>;
   std::map<std::string, group_offsets> groups;
+  /// Groups that have or had members.
+  std::map<std::string, classic_group> members;
   struct transactional {
     std::int64_t producer_id = -1;
     std::int16_t epoch = -1;
@@ -124,6 +101,13 @@ struct fake_state {
     const std::vector<std::int32_t>& replicas) const;
   /// The broker that coordinates; -1 when none can.
   [[nodiscard]] std::int32_t coordinator(std::int8_t type, const std::string& key) const;
+
+  /// Null for one that never had members.
+  [[nodiscard]] classic_group* group(const std::string& id);
+  classic_group& make_group(const std::string& id);
+  /// What is due by now happens, in groups.
+  void on_time(time_point now);
+  [[nodiscard]] time_point next_time() const;
 
   fake_topic& create(const std::string& name, std::int32_t partitions,
     std::int16_t replication_factor, std::map<std::string, std::string> configs = {});

@@ -9,7 +9,7 @@ using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 fake_listener::fake_listener(
-  fake_options options, const std::function<void(fake_cluster&)>& prepare, road how)
+  cluster_options options, const std::function<void(fake_cluster&)>& prepare, road how)
   : how_(how), cluster_(std::move(options)) {
   places_ = cluster_.brokers();
   for (std::size_t place = 0; place != places_.size(); ++place) {

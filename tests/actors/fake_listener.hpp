@@ -27,12 +27,13 @@ public:
     std::size_t largest_fetch = SIZE_MAX;
   };
 
-  explicit fake_listener(fake_options options = {})
+  explicit fake_listener(cluster_options options = {})
     : fake_listener(std::move(options), {}) {}
   /// `prepare` sets the cluster up, before anybody is served.
   fake_listener(
-    fake_options options, const std::function<void(fake_cluster&)>& prepare, road how);
-  fake_listener(fake_options options, const std::function<void(fake_cluster&)>& prepare)
+    cluster_options options, const std::function<void(fake_cluster&)>& prepare, road how);
+  fake_listener(
+    cluster_options options, const std::function<void(fake_cluster&)>& prepare)
     : fake_listener(std::move(options), prepare, road{}) {}
   ~fake_listener();
 

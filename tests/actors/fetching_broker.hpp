@@ -61,12 +61,13 @@ public:
 private:
   static constexpr std::array<const char*, 2> topics{"t", "topic"};
 
-  static fake_options options_of(const behaviour& how) {
+  static cluster_options options_of(const behaviour& how) {
     // Batches of format 2 came with 0.11.
     constexpr std::int16_t batches_since = 4;
     return {.brokers = how.led_by ? 2 : 1,
-      .release = how.newest_fetch < batches_since ? protocol::kafka_version{0, 10, 2}
-                                                  : protocol::kafka_version{4, 3}};
+      .kafka_version = how.newest_fetch < batches_since
+        ? protocol::kafka_version{0, 10, 2}
+        : protocol::kafka_version{4, 3}};
   }
 
   static void lead(fake_cluster& c, std::int32_t broker) {

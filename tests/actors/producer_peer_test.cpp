@@ -41,7 +41,8 @@ public:
 
   producing_broker() : producing_broker(behaviour{}) {}
   explicit producing_broker(behaviour how)
-    : listener_({.brokers = 1, .release = how.release}, [this, how](fake_cluster& c) {
+    : listener_(
+      {.brokers = 1, .kafka_version = how.release}, [this, how](fake_cluster& c) {
         c.create_topic("t", partitions);
         c.treat(
           api_key::produce,

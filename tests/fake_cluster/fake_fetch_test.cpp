@@ -118,8 +118,8 @@ TEST_CASE("a first batch that is too large comes whole, and others are cut") {
 }
 
 TEST_CASE("readers of old get message sets, cut where their limit is") {
-  fake_options options;
-  options.release = {2, 8};
+  cluster_options options;
+  options.kafka_version = {2, 8};
   fixture f{options};
   f.cluster.create_topic("t");
   f.cluster.append("t", 0, numbered(4));
@@ -294,8 +294,8 @@ TEST_CASE("offsets are listed by their times") {
   CHECK(only(f.ask(listing(-3), 6)).error_code == error_code::unsupported_version);
   CHECK(
     only(f.ask(listing(-1, 1), 6)).error_code == error_code::unknown_topic_or_partition);
-  fake_options old;
-  old.release = {2, 8};
+  cluster_options old;
+  old.kafka_version = {2, 8};
   fixture g{old};
   g.cluster.create_topic("t");
   g.cluster.append("t", 0, numbered(3));

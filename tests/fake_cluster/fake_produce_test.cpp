@@ -7,7 +7,7 @@ namespace {
 
 /// What a broker says of an idempotent producer's batch.
 struct sequences : fixture {
-  explicit sequences(fake_options options = {}) : fixture(std::move(options)) {
+  explicit sequences(cluster_options options = {}) : fixture(std::move(options)) {
     cluster.create_topic("t");
   }
 
@@ -21,9 +21,9 @@ struct sequences : fixture {
   std::int64_t offset = -1;
 };
 
-fake_options of_release(kafka_version release) {
-  fake_options options;
-  options.release = release;
+cluster_options of_release(kafka_version release) {
+  cluster_options options;
+  options.kafka_version = release;
   return options;
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("a log may stamp its own time, also on what it has already") {
   f.cluster.create_topic("t", 1, 0, {{"message.timestamp.type", "LogAppendTime"}});
   const auto batch = sealed(2, 7, 0, 0);
   const auto first = only(f.ask(producing(batch), 9));
-  const auto time = f.cluster.options().epoch.time_since_epoch() + 1h;
+  const auto time = f.cluster.options().epoch->time_since_epoch() + 1h;
   CHECK(first.log_append_time_ms == milliseconds{time}.count());
   f.pass(5s);
   const auto again = only(f.ask(producing(batch), 9));

@@ -66,8 +66,8 @@ TEST_CASE("topics that are not there are told so, or made") {
   CHECK(about(f, request).error_code == error_code::unknown_topic_or_partition);
   CHECK(about(f, request).error_code == error_code::none);
 
-  fake_options old;
-  old.release = {2, 8};
+  cluster_options old;
+  old.kafka_version = {2, 8};
   fixture g{old};
   CHECK(about(g, asking_about({"u"}, true), 1).error_code
     == error_code::leader_not_available);
@@ -142,8 +142,8 @@ TEST_CASE("topics are created and deleted, with an error for each") {
 }
 
 TEST_CASE("before KRaft the controller alone makes and deletes topics") {
-  fake_options old;
-  old.release = {2, 8};
+  cluster_options old;
+  old.kafka_version = {2, 8};
   fixture f{old};
   create_topics_request request;
   request.topics.push_back({"a", 1, 1, {}, {}});

@@ -35,7 +35,8 @@ TEST_CASE("a broker says that it knows what its release knows and there is code 
   CHECK(newest.find(api_key::produce) == version_range{3, 13});
   CHECK(newest.find(api_key::fetch) == version_range{4, 18});
   CHECK(newest.find(api_key::metadata) == version_range{0, 13});
-  CHECK_FALSE(newest.find(api_key::join_group));
+  CHECK(newest.find(api_key::join_group));
+  CHECK_FALSE(newest.find(api_key::describe_cluster));
 
   f.cluster.set_release(2, kafka_version{0, 10, 0});
   const auto old = to_version_table(f.ask(api_versions_request{}, 0, 2, 2));
@@ -92,8 +93,8 @@ TEST_CASE("a software name that Kafka does not allow is an invalid request") {
 
 TEST_CASE("whatever a request says, a broker answers so that it can be read") {
   for (const auto release : {kafka_version{4, 3}, kafka_version{2, 8}}) {
-    fake_options options;
-    options.release = release;
+    cluster_options options;
+    options.kafka_version = release;
     options.auto_create_topics = false;
     fixture f{options};
     f.cluster.create_topic("t", 2);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
 struct fixture {
-  explicit fixture(fake_options options = {}) : cluster(std::move(options)) {}
+  explicit fixture(cluster_options options = {}) : cluster(std::move(options)) {}
 
   /// Sends; the answer comes with `answer`.
   template <class Request>

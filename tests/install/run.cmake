@@ -59,7 +59,7 @@ foreach(file IN LISTS installed)
   endforeach()
 endforeach()
 
-# The command line loads librdkafka for its demo, and needs none otherwise.
+# The command line needs no librdkafka.
 file(GET_RUNTIME_DEPENDENCIES EXECUTABLES "${prefix}/bin/cafka"
      RESOLVED_DEPENDENCIES_VAR needed UNRESOLVED_DEPENDENCIES_VAR missing)
 if(NOT needed MATCHES "libspdlog" OR "${needed};${missing}" MATCHES "rdkafka")
@@ -75,6 +75,8 @@ run("${SCRATCH}/build/only_protocol")
 says("only_protocol: every codec brings back what it was given")
 run("${SCRATCH}/build/outside")
 says("outside: every room is linked, of version ${VERSION}")
+run("${SCRATCH}/build/with_testing")
+says("with_testing: a record went to a cluster in the process")
 refused("begin at caf::first_custom_type_id . 900, and the library cafka with . [0-9]+\\. Set"
         "${SCRATCH}/build/other_type_ids")
 

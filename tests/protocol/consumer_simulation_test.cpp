@@ -59,8 +59,8 @@ struct simulation {
       });
   }
 
-  static fake_options three_brokers() {
-    fake_options o;
+  static cluster_options three_brokers() {
+    cluster_options o;
     o.brokers = brokers;
     o.first_broker = 0;
     return o;

@@ -6,8 +6,8 @@
 #include <random>
 
 using namespace dispatcher_fixture;
+using cafka::testing::cluster_options;
 using cafka::testing::fake_cluster;
-using cafka::testing::fake_options;
 using cafka::testing::refuse;
 
 namespace {
@@ -167,8 +167,8 @@ private:
     return result;
   }
 
-  static fake_options three_brokers() {
-    fake_options o;
+  static cluster_options three_brokers() {
+    cluster_options o;
     o.brokers = brokers;
     o.auto_create_topics = false;
     return o;

@@ -52,11 +52,11 @@ struct simulation {
   /// Before 2.0 brokers forget a producer with its records, and say of a sequence that it
   /// is too low.
   void begin_cluster() {
-    fake_options o;
+    cluster_options o;
     o.brokers = brokers;
     o.first_broker = 0;
     if (old_brokers)
-      o.release = kafka_version{1, 1};
+      o.kafka_version = kafka_version{1, 1};
     cluster.emplace(o);
     std::map<std::string, std::string> configs;
     if (largest_batch != SIZE_MAX)

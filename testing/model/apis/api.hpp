@@ -5,12 +5,16 @@
 #include "../../../protocol/messages/delete_topics.hpp"
 #include "../../../protocol/messages/fetch.hpp"
 #include "../../../protocol/messages/find_coordinator.hpp"
+#include "../../../protocol/messages/heartbeat.hpp"
 #include "../../../protocol/messages/init_producer_id.hpp"
+#include "../../../protocol/messages/join_group.hpp"
+#include "../../../protocol/messages/leave_group.hpp"
 #include "../../../protocol/messages/list_offsets.hpp"
 #include "../../../protocol/messages/metadata.hpp"
 #include "../../../protocol/messages/offset_commit.hpp"
 #include "../../../protocol/messages/offset_fetch.hpp"
 #include "../../../protocol/messages/produce.hpp"
+#include "../../../protocol/messages/sync_group.hpp"
 #include "../state.hpp"
 
 #include <functional>
@@ -27,6 +31,8 @@ struct request_context {
   fake_broker& broker;
   time_point now;
   std::int16_t version = 0;
+  /// Empty where the client does not say who it is.
+  std::string client_id = {};
 };
 
 /// There is no answer, as to a Produce with acks of 0.
@@ -69,6 +75,14 @@ outcome<protocol::create_topics_response> handle(
   const request_context& c, const protocol::create_topics_request& asked);
 outcome<protocol::delete_topics_response> handle(
   const request_context& c, const protocol::delete_topics_request& asked);
+outcome<protocol::join_group_response> handle(
+  const request_context& c, const protocol::join_group_request& asked);
+outcome<protocol::sync_group_response> handle(
+  const request_context& c, const protocol::sync_group_request& asked);
+outcome<protocol::heartbeat_response> handle(
+  const request_context& c, const protocol::heartbeat_request& asked);
+outcome<protocol::leave_group_response> handle(
+  const request_context& c, const protocol::leave_group_request& asked);
 
 // The same refused as a whole: the error stands wherever the answer has a place for one
 // about something that was asked for.
@@ -97,6 +111,14 @@ protocol::create_topics_response refuse(
   const protocol::create_topics_request& asked, std::int16_t, protocol::error_code why);
 protocol::delete_topics_response refuse(const protocol::delete_topics_request& asked,
   std::int16_t version, protocol::error_code why);
+protocol::join_group_response refuse(
+  const protocol::join_group_request& asked, std::int16_t, protocol::error_code why);
+protocol::sync_group_response refuse(
+  const protocol::sync_group_request& asked, std::int16_t, protocol::error_code why);
+protocol::heartbeat_response refuse(
+  const protocol::heartbeat_request& asked, std::int16_t, protocol::error_code why);
+protocol::leave_group_response refuse(
+  const protocol::leave_group_request& asked, std::int16_t, protocol::error_code why);
 
 /// The topic that a request names, by its id from a version on.
 template <class Topic>

@@ -4,11 +4,12 @@
 //
 // 0 is kept by any broker, in ZooKeeper once; later ones by the group's coordinator, else
 // NOT_COORDINATOR. A commit without generation or member belongs to a program that is no
-// member: it is taken. One with a generation is UNKNOWN_MEMBER_ID where the group is
-// known, for it has no members here, and otherwise ILLEGAL_GENERATION, since 9
-// GROUP_ID_NOT_FOUND (KIP-848). Topics that do not exist are UNKNOWN_TOPIC_OR_PARTITION,
+// member: it is taken while the group has none, else UNKNOWN_MEMBER_ID. One of a member
+// is checked as its heartbeat is, and is REBALANCE_IN_PROGRESS between Join and Sync; in
+// a group that does not exist it is ILLEGAL_GENERATION, since 9 GROUP_ID_NOT_FOUND
+// (KIP-848). Topics that do not exist are UNKNOWN_TOPIC_OR_PARTITION,
 // by their ids, in 10, UNKNOWN_TOPIC_ID. Text beyond the broker's limit is
-// OFFSET_METADATA_TOO_LARGE. Members of groups are not there yet.
+// OFFSET_METADATA_TOO_LARGE.
 
 namespace cafka::testing {
 
@@ -20,8 +21,14 @@ constexpr std::int8_t group = 0;
 constexpr std::int16_t not_found_since = 9;
 constexpr std::int16_t ids_since = 10;
 
-/// A group is known when it has offsets; it has no members.
-error_code of_no_member(const request_context& c, const offset_commit_request& asked) {
+error_code may_commit(const request_context& c, const offset_commit_request& asked) {
+  const auto generation = asked.generation_id_or_member_epoch;
+  if (auto* members = c.cluster.group(asked.group_id))
+    return members->may_commit(
+      c.now, generation, asked.member_id, asked.group_instance_id);
+  if (generation < 0)
+    return error_code::none;
+  // It is known when it has offsets.
   if (c.cluster.groups.contains(asked.group_id))
     return error_code::unknown_member_id;
   return c.version >= not_found_since ? error_code::group_id_not_found
@@ -34,8 +41,9 @@ outcome<offset_commit_response> handle(
   const request_context& c, const offset_commit_request& asked) {
   if (c.version > 0 && c.cluster.coordinator(group, asked.group_id) != c.broker.id)
     return refuse(asked, c.version, error_code::not_coordinator);
-  if (c.version > 0 && asked.generation_id_or_member_epoch >= 0)
-    return refuse(asked, c.version, of_no_member(c, asked));
+  if (const auto why = c.version > 0 ? may_commit(c, asked) : error_code::none;
+      why != error_code::none)
+    return refuse(asked, c.version, why);
   offset_commit_response response;
   const auto longest =
     static_cast<std::size_t>(c.cluster.options.offset_metadata_max_bytes);

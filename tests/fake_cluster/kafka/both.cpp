@@ -116,7 +116,7 @@ endpoint first_address() {
 /// In virtual time: what waits, is waited for at once.
 class fake_target final : public answering {
 public:
-  fake_target(fake_options options, std::int32_t broker)
+  fake_target(cluster_options options, std::int32_t broker)
     : broker_(broker), cluster_(std::move(options)) {}
 
   std::optional<shared_bytes> exchange(const shared_bytes& request) override {
@@ -151,7 +151,7 @@ both::both() : real_(real_kafka()) {
   metadata_request none;
   const auto known = real_->ask(none, 1);
   REQUIRE(known);
-  fake_options options;
+  cluster_options options;
   options.brokers = static_cast<std::int32_t>(known->brokers.size());
   options.first_broker = std::numeric_limits<std::int32_t>::max();
   const auto mine = first_address();
@@ -162,7 +162,7 @@ both::both() : real_(real_kafka()) {
   }
   const auto release = parse_kafka_version(setting("CAFKA_KAFKA_VERSION", "4.3"));
   REQUIRE(release);
-  options.release = *release;
+  options.kafka_version = *release;
   fake_ = std::make_unique<fake_target>(options, broker_);
 }
 
@@ -332,6 +332,26 @@ void both::clean(delete_topics_response& r) {
   for (auto& t : r.responses) {
     clear(t.topic_id);
     t.error_message.reset();
+  }
+}
+
+void both::clean(join_group_response& r) {
+  r.throttle_time_ms = 0;
+  const auto mask = [](std::string& id) {
+    if (!id.empty())
+      id = "member";
+  };
+  mask(r.leader);
+  mask(r.member_id);
+  for (auto& m : r.members)
+    mask(m.member_id);
+}
+
+void both::clean(leave_group_response& r) {
+  r.throttle_time_ms = 0;
+  for (auto& m : r.members) {
+    if (!m.member_id.empty())
+      m.member_id = "member";
   }
 }
 

@@ -71,11 +71,17 @@ public:
   }
   template <class Request>
   void same(const std::function<Request(answering&)>& request, std::int16_t version) {
-    const auto a = real().ask(request(real()), version);
-    const auto b = fake().ask(request(fake()), version);
+    static_cast<void>(pair<Request>(request, version));
+  }
+  /// The same; returns what each has said, the real one first.
+  template <class Request>
+  auto pair(const std::function<Request(answering&)>& request, std::int16_t version) {
+    auto a = real().ask(request(real()), version);
+    auto b = fake().ask(request(fake()), version);
     INFO(print(request(fake())) << " v" << version);
     CHECK(said(a) == said(b));
     ++compared;
+    return std::pair{std::move(a), std::move(b)};
   }
 
   [[nodiscard]] answering& real() { return *real_; }
@@ -106,6 +112,10 @@ private:
   static void clean(offset_fetch_response& r);
   static void clean(create_topics_response& r);
   static void clean(delete_topics_response& r);
+  static void clean(join_group_response& r);
+  static void clean(sync_group_response& r) { r.throttle_time_ms = 0; }
+  static void clean(heartbeat_response& r) { r.throttle_time_ms = 0; }
+  static void clean(leave_group_response& r);
 
   std::unique_ptr<answering> real_;
   std::unique_ptr<fake_target> fake_;

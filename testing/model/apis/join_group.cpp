@@ -1,0 +1,72 @@
+#include "api.hpp"
+
+// JoinGroup, versions 0 to 9.
+//
+// In 0 the rebalance timeout is the session's. Since 4 a new member without an instance
+// id is MEMBER_ID_REQUIRED and told the id that it joins with (KIP-394). Instance ids
+// since 5 (KIP-345), SkipAssignment for a static leader that is back since 9 (KIP-814). A
+// group without a name is INVALID_GROUP_ID, a session timeout below 6 s or above what the
+// release allows INVALID_SESSION_TIMEOUT. The answer waits until all members have joined.
+
+namespace cafka::testing {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::int8_t group_key = 0;
+constexpr std::int32_t shortest_session = 6'000;
+constexpr std::int32_t minute = 60'000;
+
+/// Kafka: group.max.session.timeout.ms.
+std::int32_t longest_session(kafka_version release) {
+  if (release < kafka_version{0, 10, 0})
+    return minute / 2;
+  return release < kafka_version{2, 3} ? 5 * minute : 30 * minute;
+}
+
+join_group_response failed(const join_group_request& asked, error_code why) {
+  join_group_response response;
+  response.error_code = why;
+  response.member_id = asked.member_id;
+  return response;
+}
+
+} // namespace
+
+outcome<join_group_response> handle(
+  const request_context& c, const join_group_request& asked) {
+  if (asked.group_id.empty())
+    return failed(asked, error_code::invalid_group_id);
+  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
+    return failed(asked, error_code::not_coordinator);
+  if (asked.session_timeout_ms < shortest_session
+    || asked.session_timeout_ms > longest_session(c.broker.release))
+    return failed(asked, error_code::invalid_session_timeout);
+  auto* group = c.cluster.group(asked.group_id);
+  if (group == nullptr && !asked.member_id.empty())
+    return failed(asked, error_code::unknown_member_id);
+  if (group == nullptr)
+    group = &c.cluster.make_group(asked.group_id);
+  const auto slot = std::make_shared<std::optional<join_group_response>>();
+  const auto fresh =
+    asked.group_instance_id.value_or(c.client_id) + '-' + to_string(c.cluster.fresh_id());
+  group->join(c.now, c.version, asked, fresh, slot);
+  ++c.cluster.changes;
+  if (*slot)
+    return **slot;
+  return waiting<join_group_response>{time_point::max(),
+    [slot, asked, &cluster = c.cluster, broker = c.broker.id](
+      time_point) -> std::optional<join_group_response> {
+      if (!*slot && cluster.coordinator(group_key, asked.group_id) != broker)
+        return failed(asked, error_code::not_coordinator);
+      return *slot;
+    }};
+}
+
+join_group_response refuse(
+  const join_group_request& asked, std::int16_t, error_code why) {
+  return failed(asked, why);
+}
+
+} // namespace cafka::testing

@@ -1,0 +1,51 @@
+#include "api.hpp"
+
+// LeaveGroup, versions 0 to 5.
+//
+// Up to 2 one member leaves, and the error is that of the answer; since 3 several may, by
+// their ids or their instance ids, and each has an error of its own.
+
+namespace cafka::testing {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::int8_t group_key = 0;
+constexpr std::int16_t several_since = 3;
+
+leave_group_response failed(error_code why) {
+  leave_group_response response;
+  response.error_code = why;
+  return response;
+}
+
+} // namespace
+
+outcome<leave_group_response> handle(
+  const request_context& c, const leave_group_request& asked) {
+  if (asked.group_id.empty())
+    return failed(error_code::invalid_group_id);
+  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
+    return failed(error_code::not_coordinator);
+  auto* group = c.cluster.group(asked.group_id);
+  const auto leave = [&](const std::string& id,
+                       const std::optional<std::string>& instance) {
+    return group == nullptr ? error_code::unknown_member_id
+                            : group->leave(c.now, id, instance);
+  };
+  ++c.cluster.changes;
+  if (c.version < several_since)
+    return failed(leave(asked.member_id, std::nullopt));
+  leave_group_response response;
+  for (const auto& m : asked.members)
+    response.members.push_back(
+      {m.member_id, m.group_instance_id, leave(m.member_id, m.group_instance_id)});
+  return response;
+}
+
+leave_group_response refuse(const leave_group_request&, std::int16_t, error_code why) {
+  return failed(why);
+}
+
+} // namespace cafka::testing

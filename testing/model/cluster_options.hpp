@@ -1,0 +1,49 @@
+#pragma once
+
+#include "../../protocol/schema/kafka_version.hpp"
+#include "../../protocol/types.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace cafka::testing {
+
+/// How a cluster for tests is set up. What is named after a setting of Kafka's has its
+/// meaning, and its default unless another is said.
+struct cluster_options {
+  /// How many brokers there are, with numbers from `first_broker` on.
+  std::int32_t brokers = 3;
+  /// The number of the first broker. Without a port it is at `b1:9092`, the next at
+  /// `b2:9092`.
+  std::int32_t first_broker = 1;
+  /// The release of Kafka that brokers are, from 0.8.2 on: the versions of each API that
+  /// they know, and what differed.
+  protocol::kafka_version kafka_version{4, 3};
+  /// Kafka: `num.partitions`, of topics that come without a number.
+  std::int32_t partitions = 1;
+  /// Kafka: `default.replication.factor`; zero: as many as there are brokers.
+  std::int16_t replication_factor = 0;
+  /// Kafka: `auto.create.topics.enable`.
+  bool auto_create_topics = true;
+  /// Kafka: `message.max.bytes`, unless a topic has a `max.message.bytes`.
+  std::int32_t max_message_bytes = 1'048'588;
+  /// Kafka: `fetch.max.bytes`, the largest answer of a broker to a Fetch.
+  std::int32_t fetch_max_bytes = 57'671'680;
+  /// Kafka: `offset.metadata.max.bytes`.
+  std::int32_t offset_metadata_max_bytes = 4'096;
+  /// Kafka: `group.initial.rebalance.delay.ms`, how long the first members of a group
+  /// wait for more; Kafka's own default is 3 s.
+  std::chrono::milliseconds group_initial_rebalance_delay{0};
+  /// What brokers call the cluster.
+  std::string cluster_id = "fake-cluster-of-cafka0";
+  /// The time of day when the cluster's clock is at zero. Nothing: the clock of a
+  /// `testing::cluster` then shows the present when it first has a request; a model
+  /// without a clock begins on 2023-11-14 at 22:13:20.
+  std::optional<protocol::timestamp> epoch = {};
+  /// The ids of topics follow from it.
+  std::uint32_t seed = 1;
+};
+
+} // namespace cafka::testing

@@ -33,7 +33,8 @@ Examples:
   echo 'key:value' | cafka produce --topic orders --key-delimiter :
   cafka stream --topic orders -o @-1h -e -f '%k: %s\n'
   cafka fetch --topic orders --partition 0 --offset -10 --all --json
-  cafka offsets --topic orders)";
+  cafka offsets --topic orders
+  cafka broker --topic orders:3)";
 
 /// `cafka topics create --help`, as far as the command line has got.
 std::string help_of(const CLI::App& root) {
@@ -238,6 +239,7 @@ std::variant<arguments, exit_code> parse_arguments(int argc, const char* const* 
   add_cluster_commands(root, all);
   add_record_commands(root, all);
   add_group_commands(root, all);
+  add_broker_command(root, all);
   add_completion(root, all);
   add_manual(root, all);
   const auto words = std::span{argv, static_cast<std::size_t>(argc)}.subspan(argc > 0);

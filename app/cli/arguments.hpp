@@ -3,6 +3,8 @@
 #include "../../actors/interfaces.hpp"
 #include "../../actors/worker/worker.hpp"
 #include "../../protocol/machines/partitioner.hpp"
+#include "../../protocol/schema/kafka_version.hpp"
+#include "broker_words.hpp"
 #include "position.hpp"
 #include "record_format.hpp"
 
@@ -57,6 +59,16 @@ struct common_arguments {
 struct demo_arguments {
   /// Draw the tree of supervisors and workers after each chapter.
   bool tree = false;
+};
+
+struct broker_arguments {
+  std::int32_t brokers = 1;
+  std::string host = "127.0.0.1";
+  /// Zero: any that are free.
+  std::uint16_t port = 9092;
+  protocol::kafka_version kafka_version{4, 3};
+  std::vector<broker_topic> topics;
+  std::vector<broker_fault> faults;
 };
 
 // -- the cluster ------------------------------------------------------------------------
@@ -228,7 +240,7 @@ using client_arguments = std::variant<metadata_arguments, api_versions_arguments
 
 struct arguments {
   common_arguments common;
-  std::variant<demo_arguments, client_arguments> command;
+  std::variant<demo_arguments, broker_arguments, client_arguments> command;
 };
 
 /// Reads the command line, or prints the help, the manual or the completion that was

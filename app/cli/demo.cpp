@@ -2,7 +2,7 @@
 
 #include "../../actors/transport/asio_transport.hpp"
 #include "../../supervision/caf_compat.hpp"
-#include "embedded_broker.hpp"
+#include "../../testing/cluster.hpp"
 #include "failing_transports.hpp"
 #include "narrator.hpp"
 #include "text.hpp"
@@ -65,13 +65,13 @@ std::vector<record> sample_records(codec compression) {
 class story {
 public:
   story(narrator& tell, application& app, caf::actor_system& sys,
-    failing_transports& transports, embedded_broker* broker, milliseconds patience,
+    failing_transports& transports, testing::cluster* cluster, milliseconds patience,
     bool trees)
     : tell_(tell),
       app_(app),
       sys_(sys),
       transports_(transports),
-      broker_(broker),
+      cluster_(cluster),
       patience_(patience),
       trees_(trees) {}
 
@@ -90,7 +90,7 @@ public:
       {"A worker is killed", &story::kill_a_worker},
       {"A worker hits a bug", &story::throw_in_a_worker},
     };
-    if (broker_ != nullptr)
+    if (cluster_ != nullptr)
       chapters.emplace_back("A broker goes down, and comes back", &story::lose_a_broker);
     chapters.emplace_back("All is stopped, in order", &story::stop);
     for (const auto& [title, play] : chapters) {
@@ -145,9 +145,9 @@ private:
   }
 
   outcome look_around() {
-    if (broker_ != nullptr) {
-      if (const auto made = broker_->create_topic(topic_, partitions_wanted, 3); !made)
-        return failed("create the topic", made.error());
+    if (cluster_ != nullptr) {
+      // With one replica each, so that a broker that is down is missed.
+      cluster_->create_topic(topic_, partitions_wanted, 1);
     } else {
       // The first record brings the topic about, where the cluster allows that.
       const auto first =
@@ -447,8 +447,7 @@ private:
       partitions_, [&](const partition_info& p) { return p.leader != victim.leader; });
     if (other == partitions_.end())
       return "one broker leads all partitions";
-    if (const auto down = broker_->set_down(victim.leader); !down)
-      return failed("bring the broker down", down.error());
+    cluster_->kill(victim.leader.value());
     tell_.say(fmt::format("broker {}, leader of {}, is down", victim.leader.value(),
       place(topic_, victim.id)));
     list_offsets request;
@@ -471,8 +470,7 @@ private:
       return failed("wait for the broker", patient.get().error());
     tell_.say("who has more time waits");
     const auto up_at = steady_clock::now();
-    if (const auto up = broker_->set_up(victim.leader); !up)
-      return failed("bring the broker up", up.error());
+    cluster_->restart(victim.leader.value());
     tell_.say(fmt::format("broker {} is up", victim.leader.value()));
     const auto found = patient.get();
     if (!found)
@@ -505,7 +503,7 @@ private:
   application& app_;
   caf::actor_system& sys_;
   failing_transports& transports_;
-  embedded_broker* broker_;
+  testing::cluster* cluster_;
   milliseconds patience_;
   bool trees_;
   std::string topic_ = fmt::format("cafka-demo-{}",
@@ -524,7 +522,7 @@ exit_code run_demo(
   const demo_arguments& what, const common_arguments& common, settings from) {
   const auto began = steady_clock::now();
   narrator tell;
-  std::unique_ptr<embedded_broker> broker;
+  std::optional<testing::cluster> cluster;
   auto options = std::move(from.options);
   // The story itself tells what a log would.
   if (common.verbose == 0) {
@@ -532,17 +530,12 @@ exit_code run_demo(
     options.log_levels.clear();
   }
   if (common.brokers.empty() && !from.names_brokers) {
-    auto started = embedded_broker::start();
-    if (!started) {
-      report("cannot start the embedded cluster", started.error());
-      return exit_failed;
-    }
-    broker = *std::move(started);
-    options.brokers = broker->bootstrap();
+    const auto bootstrap = cluster.emplace().listen();
+    options.brokers = bootstrap;
     // What a configuration file says is for brokers that are somewhere else.
     options.use_ssl = false;
     options.kafka_version.reset();
-    tell.say("A cluster of three brokers, in this process: " + broker->bootstrap());
+    tell.say("A cluster of three brokers, in this process: " + bootstrap);
   } else {
     tell.say("The cluster that was named is asked");
   }
@@ -563,8 +556,9 @@ exit_code run_demo(
       report("cannot start the application", app.error());
       return exit_failed;
     }
-    went_well =
-      story{tell, **app, sys, *transports, broker.get(), patience, what.tree}.run();
+    went_well = story{tell, **app, sys, *transports, cluster ? &*cluster : nullptr,
+      patience, what.tree}
+                  .run();
   }
   sockets->stop(stop_timeout);
   const auto took = std::chrono::duration<double>{steady_clock::now() - began}.count();

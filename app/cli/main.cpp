@@ -1,3 +1,4 @@
+#include "broker.hpp"
 #include "commands.hpp"
 #include "demo.hpp"
 #include "session.hpp"
@@ -62,6 +63,8 @@ int main(int argc, char** argv) {
     return *code;
   const auto& args = std::get<arguments>(parsed);
   set_up_log();
+  if (const auto* broker = std::get_if<broker_arguments>(&args.command))
+    return run_broker(*broker);
   auto from = read_settings(args.common);
   if (!from) {
     report("the configuration", from.error());

@@ -14,7 +14,7 @@ namespace cafka::cli {
 /// The arguments as they are read; the command that was named chooses itself.
 struct parsed_arguments {
   common_arguments common;
-  std::variant<demo_arguments, client_arguments> command;
+  std::variant<demo_arguments, broker_arguments, client_arguments> command;
   /// In place of a command that runs: prints what the table of commands says itself.
   std::function<exit_code()> print;
 };
@@ -124,5 +124,6 @@ inline constexpr auto positions_epilogue =
 void add_cluster_commands(CLI::App& root, parsed_arguments& all);
 void add_record_commands(CLI::App& root, parsed_arguments& all);
 void add_group_commands(CLI::App& root, parsed_arguments& all);
+void add_broker_command(CLI::App& root, parsed_arguments& all);
 
 } // namespace cafka::cli

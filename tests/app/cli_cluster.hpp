@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cli_program.hpp"
-#include <cafka/app/cli/embedded_broker.hpp>
+#include "embedded_broker.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 

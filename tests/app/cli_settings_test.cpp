@@ -1,5 +1,5 @@
 #include "cli_program.hpp"
-#include <cafka/app/cli/embedded_broker.hpp>
+#include "embedded_broker.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>

@@ -333,7 +333,7 @@ TEST_CASE("help names every command, every option and the exit codes") {
   CHECK(root.err.empty());
   for (const auto* word :
     {"demo", "metadata", "topics", "produce", "fetch", "stream", "offsets", "groups",
-      "api-versions", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
+      "api-versions", "broker", "Exit codes: 0 it worked, 1 it did not, 2 wrong usage"})
     CHECK_THAT(root.out, ContainsSubstring(word));
   struct command {
     std::vector<std::string> name;

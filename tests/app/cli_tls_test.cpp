@@ -1,5 +1,5 @@
 #include "cli_program.hpp"
-#include <cafka/app/cli/embedded_broker.hpp>
+#include "embedded_broker.hpp"
 #include <cafka/app/cli/flag_words.hpp>
 
 #include <catch2/catch_test_macros.hpp>

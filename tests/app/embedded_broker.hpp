@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../../actors/interfaces.hpp"
+#include <cafka/actors/interfaces.hpp>
 
 #include <memory>
 #include <string>

@@ -1,5 +1,6 @@
 #include "cli_program.hpp"
 #include <cafka/app/cli/broker_words.hpp>
+#include <cafka/app/configuration.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -51,6 +52,8 @@ TEST_CASE("what a broker cannot be is refused, with what it can be") {
 }
 
 TEST_CASE("the words of a fault") {
+  // Durations are read by CAF, whose errors are made of these.
+  cafka::init_global_meta_objects();
   using cafka::cli::parse_broker_fault;
   using cafka::protocol::api_key;
   using cafka::protocol::error_code;

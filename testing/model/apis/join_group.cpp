@@ -15,6 +15,8 @@ using namespace protocol;
 namespace {
 
 constexpr std::int8_t group_key = 0;
+/// From this version on an error names no protocol: null, not empty.
+constexpr std::int16_t no_name_since = 7;
 constexpr std::int32_t shortest_session = 6'000;
 constexpr std::int32_t minute = 60'000;
 
@@ -25,11 +27,21 @@ std::int32_t longest_session(kafka_version release) {
   return release < kafka_version{2, 3} ? 5 * minute : 30 * minute;
 }
 
-join_group_response failed(const join_group_request& asked, error_code why) {
+join_group_response failed(
+  const join_group_request& asked, std::int16_t version, error_code why) {
   join_group_response response;
   response.error_code = why;
   response.member_id = asked.member_id;
+  if (version >= no_name_since)
+    response.protocol_name.reset();
   return response;
+}
+
+/// What the group has said, as this version has it.
+join_group_response as_of(join_group_response said, std::int16_t version) {
+  if (said.error_code != error_code::none && version >= no_name_since)
+    said.protocol_name.reset();
+  return said;
 }
 
 } // namespace
@@ -37,15 +49,15 @@ join_group_response failed(const join_group_request& asked, error_code why) {
 outcome<join_group_response> handle(
   const request_context& c, const join_group_request& asked) {
   if (asked.group_id.empty())
-    return failed(asked, error_code::invalid_group_id);
+    return failed(asked, c.version, error_code::invalid_group_id);
   if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
-    return failed(asked, error_code::not_coordinator);
+    return failed(asked, c.version, error_code::not_coordinator);
   if (asked.session_timeout_ms < shortest_session
     || asked.session_timeout_ms > longest_session(c.broker.release))
-    return failed(asked, error_code::invalid_session_timeout);
+    return failed(asked, c.version, error_code::invalid_session_timeout);
   auto* group = c.cluster.group(asked.group_id);
   if (group == nullptr && !asked.member_id.empty())
-    return failed(asked, error_code::unknown_member_id);
+    return failed(asked, c.version, error_code::unknown_member_id);
   if (group == nullptr)
     group = &c.cluster.make_group(asked.group_id);
   const auto slot = std::make_shared<std::optional<join_group_response>>();
@@ -54,19 +66,19 @@ outcome<join_group_response> handle(
   group->join(c.now, c.version, asked, fresh, slot);
   ++c.cluster.changes;
   if (*slot)
-    return **slot;
+    return as_of(**slot, c.version);
   return waiting<join_group_response>{time_point::max(),
-    [slot, asked, &cluster = c.cluster, broker = c.broker.id](
+    [slot, asked, version = c.version, &cluster = c.cluster, broker = c.broker.id](
       time_point) -> std::optional<join_group_response> {
       if (!*slot && cluster.coordinator(group_key, asked.group_id) != broker)
-        return failed(asked, error_code::not_coordinator);
-      return *slot;
+        return failed(asked, version, error_code::not_coordinator);
+      return *slot ? std::optional{as_of(**slot, version)} : std::nullopt;
     }};
 }
 
 join_group_response refuse(
-  const join_group_request& asked, std::int16_t, error_code why) {
-  return failed(asked, why);
+  const join_group_request& asked, std::int16_t version, error_code why) {
+  return failed(asked, version, why);
 }
 
 } // namespace cafka::testing

@@ -186,6 +186,14 @@ std::string both::group() {
       find.coordinator_key = fresh_name();
     std::this_thread::yield();
   }
+  // The coordinator first reads what it has stored.
+  heartbeat_request nobody;
+  nobody.group_id = find.coordinator_key;
+  nobody.member_id = "nobody";
+  while (real_->ask(nobody, 3)->error_code != error_code::unknown_member_id) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    std::this_thread::yield();
+  }
   fake_->cluster().move_coordinator(0, find.coordinator_key, broker_);
   return find.coordinator_key;
 }

@@ -26,7 +26,7 @@ struct joined_group {
     : name(b.group()), v(version), static_id(std::move(instance)) {}
 
   /// What the member is called there.
-  [[nodiscard]] const std::string& id(answering& at) const {
+  [[nodiscard]] const std::string& id(answering& at) {
     return &at == &b.real() ? real_id : fake_id;
   }
 

@@ -8,7 +8,7 @@
 namespace cafka::actors {
 
 protocol::dispatcher_options dispatcher_options_of(
-  const worker_options& connection, std::string_view component) {
+  const connection_options& connection, std::string_view component) {
   protocol::dispatcher_options result;
   result.bootstrap = connection.uris;
   result.client_id = connection.client_id;
@@ -26,7 +26,7 @@ protocol::dispatcher_options dispatcher_options_of(
   return result;
 }
 
-shell_settings shell_settings_of(const worker_options& connection,
+shell_settings shell_settings_of(const connection_options& connection,
   std::shared_ptr<transport_factory> transports, std::string_view component,
   std::string name) {
   return {std::move(transports), connection.transport, connection.log, component,

@@ -345,21 +345,23 @@ struct application_core {
 
   /// The settings a worker begins with, asked for anew at each start, but for the first,
   /// when they are at hand.
-  std::function<result<actors::worker_options>()> settings_source(const std::string& name,
-    const worker_init& init, std::optional<actors::worker_options> first) const {
+  std::function<result<actors::connection_options>()> settings_source(
+    const std::string& name, const worker_init& init,
+    std::optional<actors::connection_options> first) const {
     auto at_hand =
-      std::make_shared<std::optional<actors::worker_options>>(std::move(first));
-    return [at_hand, name, init, common = options]() -> result<actors::worker_options> {
-      if (auto known = std::exchange(*at_hand, std::nullopt))
-        return *std::move(known);
-      return worker_options_from(common, init, name);
-    };
+      std::make_shared<std::optional<actors::connection_options>>(std::move(first));
+    return
+      [at_hand, name, init, common = options]() -> result<actors::connection_options> {
+        if (auto known = std::exchange(*at_hand, std::nullopt))
+          return *std::move(known);
+        return worker_options_from(common, init, name);
+      };
   }
 
   /// How a worker is started under its supervisor; without a name nobody finds it by one.
   /// `first`: the settings of its first start, if they are at hand.
   [[nodiscard]] supervision::child_spec worker_spec(const std::string& name,
-    const worker_init& init, std::optional<actors::worker_options> first) const {
+    const worker_init& init, std::optional<actors::connection_options> first) const {
     auto start = [source = settings_source(name, init, std::move(first)),
                    transports = transports](
                    caf::actor_system& system) -> supervision::start_result {

@@ -459,7 +459,7 @@ result<application_options> options_from(const caf::settings& config) {
   return options;
 }
 
-result<actors::worker_options> worker_options_from(
+result<actors::connection_options> worker_options_from(
   const application_options& application, const worker_init& init, std::string name) {
   const auto all = merged(application, init);
   if (!all)
@@ -467,7 +467,7 @@ result<actors::worker_options> worker_options_from(
   auto uris = all->uris.endpoints();
   if (!uris)
     return uris.error();
-  actors::worker_options result;
+  actors::connection_options result;
   result.name = std::move(name);
   result.uris = *std::move(uris);
   result.consumer_group = all->consumer_group.name();

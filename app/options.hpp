@@ -286,7 +286,7 @@ struct application_options {
 ///
 /// Error `invalid_argument` for brokers that cannot be read, and for `ssl_options`; it
 /// names the option, its value and what is wrong with it.
-[[nodiscard]] result<actors::worker_options> worker_options_from(
+[[nodiscard]] result<actors::connection_options> worker_options_from(
   const application_options& application, const worker_init& init, std::string name);
 
 } // namespace cafka

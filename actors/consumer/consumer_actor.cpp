@@ -21,7 +21,7 @@ using protocol::consumer_machine;
 using consumer_impl = client_interface<consumer_actor, caf::result<void>(consumer_news)>;
 
 protocol::consumer_client_options settings_of(
-  const consumer_core& core, const worker_options& connection) {
+  const consumer_core& core, const connection_options& connection) {
   const auto& o = core.options;
   protocol::consumer_client_options result;
   result.name = o.name;
@@ -68,7 +68,7 @@ public:
   static inline const char* name = "cafka.consumer";
 
   consumer_state(consumer_impl::pointer self, std::shared_ptr<consumer_core> core,
-    const worker_options& connection, std::shared_ptr<transport_factory> transports)
+    const connection_options& connection, std::shared_ptr<transport_factory> transports)
     : client_shell(self,
       shell_settings_of(
         connection, std::move(transports), "consumer", core->options.name),
@@ -245,7 +245,7 @@ private:
 } // namespace
 
 consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports) {
+  connection_options connection, std::shared_ptr<transport_factory> transports) {
   using actor = caf::stateful_actor<consumer_state, consumer_impl::impl>;
   const consumer_actor started =
     sys.spawn<actor>(core, std::move(connection), std::move(transports));

@@ -125,7 +125,7 @@ void consumer_core::begin() {
   queue_bytes_ = 0;
   takings_.clear();
   for (const auto& e : entries_) {
-    e->lying = 0;
+    e->queued_batches = 0;
     if (e->assigned)
       change_entry(*e);
   }
@@ -170,7 +170,7 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
       queue_.push_back(*std::move(a.batch));
       lying_.push_back({e, start_at::offset(a.next), bytes});
       queue_bytes_ += bytes;
-      ++e->lying;
+      ++e->queued_batches;
     }
     wakes = waiting_ > 0 && !queue_.empty();
     update_memory();
@@ -181,7 +181,7 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
 }
 
 void consumer_core::advance(entry& e, start_at next) {
-  if (e.lying == 0) {
+  if (e.queued_batches == 0) {
     e.start = next;
     return;
   }
@@ -258,7 +258,7 @@ void consumer_core::close() {
     lying_.clear();
     queue_bytes_ = 0;
     for (const auto& e : entries_)
-      e->lying = 0;
+      e->queued_batches = 0;
   }
   metrics.ended();
   arrived_.notify_all();
@@ -299,7 +299,7 @@ polled consumer_core::take(std::size_t most) {
   for (std::size_t i = 0; i != count; ++i) {
     const auto& l = lying_[i];
     l.of->start = l.next;
-    --l.of->lying;
+    --l.of->queued_batches;
     bytes += l.bytes;
     takings_.push_back({l.of->slot, l.of->generation, l.bytes});
   }
@@ -374,7 +374,7 @@ error consumer_core::missing(const topic_partition& which) const {
 // Under `mutex_`. What was fetched under the earlier generation is nobody's.
 void consumer_core::change_entry(entry& e) {
   ++e.generation;
-  if (e.lying > 0) {
+  if (e.queued_batches > 0) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i != queue_.size(); ++i) {
       if (lying_[i].of == &e) {
@@ -389,7 +389,7 @@ void consumer_core::change_entry(entry& e) {
     }
     queue_.resize(kept);
     lying_.resize(kept);
-    e.lying = 0;
+    e.queued_batches = 0;
   }
   if (!std::exchange(e.changed, true))
     changed_.push_back(&e);

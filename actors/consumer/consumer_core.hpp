@@ -116,7 +116,7 @@ private:
     bool assigned = false;
     bool paused = false;
     bool changed = false;
-    std::size_t lying = 0; ///< Batches of it in the queue.
+    std::size_t queued_batches = 0; ///< Batches of it in the queue.
     /// Where the program stands: an offset once it is known.
     start_at start;
   };
@@ -165,6 +165,6 @@ private:
 
 /// Starts the actor of a consumer. `connection`: how it reaches the cluster.
 consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports);
+  connection_options connection, std::shared_ptr<transport_factory> transports);
 
 } // namespace cafka::actors

@@ -58,7 +58,7 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
   return static_cast<std::int32_t>(t.buffers_->table.load()->count.load());
 }
 
-sent producer::try_send(const topic& t, const outgoing_record& r) const {
+send_result producer::try_send(const topic& t, const outgoing_record& r) const {
   if (t.of_ == nullptr || t.of_ != core_.get())
     return {error_code::invalid_argument};
   const auto taken =
@@ -66,7 +66,7 @@ sent producer::try_send(const topic& t, const outgoing_record& r) const {
   return {taken.status, taken.partition, taken.number};
 }
 
-sent producer::try_send(
+send_result producer::try_send(
   const topic& t, const outgoing_record& r, record_callback done) const {
   if (t.of_ == nullptr || t.of_ != core_.get())
     return {error_code::invalid_argument};
@@ -75,7 +75,7 @@ sent producer::try_send(
   return {taken.status, taken.partition, taken.number};
 }
 
-sent producer::send(std::string_view t, const outgoing_record& r) const {
+send_result producer::send(std::string_view t, const outgoing_record& r) const {
   if (core_ == nullptr || protocol::check_topic_name(t).code != error_code::none)
     return {error_code::invalid_argument};
   const auto taken =
@@ -85,8 +85,8 @@ sent producer::send(std::string_view t, const outgoing_record& r) const {
   return {taken.status, taken.partition, taken.number};
 }
 
-sent producer::wait_and_send(const topic& t, const outgoing_record& r) const {
-  sent taken{error_code::queue_full};
+send_result producer::wait_and_send(const topic& t, const outgoing_record& r) const {
+  send_result taken{error_code::queue_full};
   if (core_->options.max_block <= milliseconds{0})
     return taken;
   auto& wanted = core_->batches.pool().room_wanted;
@@ -99,7 +99,7 @@ sent producer::wait_and_send(const topic& t, const outgoing_record& r) const {
   return taken;
 }
 
-sent producer::send_record(const topic& t, const record& r) const {
+send_result producer::send_record(const topic& t, const record& r) const {
   std::vector<protocol::header_view> headers;
   headers.reserve(r.headers.size());
   for (const auto& [key, value] : r.headers)

@@ -110,7 +110,7 @@ struct producer_options {
 };
 
 /// What `send` says of a record.
-struct sent {
+struct send_result {
   /// `none`: taken, and a report will follow. `queue_full`: no room by the deadline.
   /// `message_too_large`; `unknown_topic_or_partition` for a partition number that the
   /// topic lacks; `invalid_argument` for a topic without a name, with one of more than
@@ -231,37 +231,38 @@ public:
 
   /// Takes a record. When there is no room, waits for it, `max_block` at most: an actor
   /// calls `try_send`, for this would keep a thread of its scheduler.
-  sent send(const topic& t, const outgoing_record& r) const {
+  send_result send(const topic& t, const outgoing_record& r) const {
     const auto taken = try_send(t, r);
     return taken.status == error_code::queue_full ? wait_and_send(t, r) : taken;
   }
   /// The same; see the first `send`.
-  sent send(const topic& t, std::string_view value) const {
+  send_result send(const topic& t, std::string_view value) const {
     return send(t, outgoing_record{.value = value});
   }
   // Templates, so that braces mean an `outgoing_record`.
   /// The same; see the first `send`.
   template <std::same_as<record> Record>
-  sent send(const topic& t, const Record& r) const {
+  send_result send(const topic& t, const Record& r) const {
     return send_record(t, r);
   }
   /// The same; see the first `send`.
-  sent send(std::string_view t, const outgoing_record& r) const;
+  send_result send(std::string_view t, const outgoing_record& r) const;
   /// The same; see the first `send`.
-  sent send(std::string_view t, std::string_view value) const {
+  send_result send(std::string_view t, std::string_view value) const {
     return send(t, outgoing_record{.value = value});
   }
   /// The same; see the first `send`.
   template <std::same_as<record> Record>
-  sent send(std::string_view t, const Record& r) const {
+  send_result send(std::string_view t, const Record& r) const {
     return send_record(to(t), r);
   }
 
   /// The same, and `queue_full` at once when there is no room.
-  sent try_send(const topic& t, const outgoing_record& r) const;
+  send_result try_send(const topic& t, const outgoing_record& r) const;
   /// The same, with a callback for this record alone, which costs an allocation; it is
   /// called if the record was taken.
-  sent try_send(const topic& t, const outgoing_record& r, record_callback done) const;
+  send_result try_send(
+    const topic& t, const outgoing_record& r, record_callback done) const;
 
   /// Sends what was taken so far and waits until all of it has an outcome, not until all
   /// is well: that is in the reports. Zero: the delivery timeout. Not to be called from
@@ -285,8 +286,8 @@ public:
   [[nodiscard]] producer_actor actor() const;
 
 private:
-  sent wait_and_send(const topic& t, const outgoing_record& r) const;
-  sent send_record(const topic& t, const record& r) const;
+  send_result wait_and_send(const topic& t, const outgoing_record& r) const;
+  send_result send_record(const topic& t, const record& r) const;
 
   std::shared_ptr<actors::producer_core> core_;
 };

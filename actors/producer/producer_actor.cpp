@@ -22,7 +22,7 @@ using protocol::producer_client;
 using producer_impl = client_interface<producer_actor, caf::result<void>(producer_news)>;
 
 protocol::producer_client_options settings_of(
-  const producer_options& o, const worker_options& connection) {
+  const producer_options& o, const connection_options& connection) {
   protocol::producer_client_options result;
   result.name = o.name;
   result.cluster = dispatcher_options_of(connection, "producer");
@@ -49,7 +49,7 @@ protocol::producer_client_options settings_of(
 }
 
 shell_settings shell_settings_of(const producer_options& o,
-  const worker_options& connection, std::shared_ptr<transport_factory> transports) {
+  const connection_options& connection, std::shared_ptr<transport_factory> transports) {
   auto result =
     actors::shell_settings_of(connection, std::move(transports), "producer", o.name);
   // Compressing a batch must not keep the transport from other connections.
@@ -84,7 +84,7 @@ public:
   static inline const char* name = "cafka.producer";
 
   producer_state(producer_impl::pointer self, std::shared_ptr<producer_core> core,
-    const worker_options& connection, std::shared_ptr<transport_factory> transports)
+    const connection_options& connection, std::shared_ptr<transport_factory> transports)
     : producer_presence(std::move(core), self->address()),
       client_shell(self,
         shell_settings_of(core_->options, connection, std::move(transports)),
@@ -208,7 +208,7 @@ private:
 } // namespace
 
 producer_actor spawn_producer(caf::actor_system& sys, std::shared_ptr<producer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports) {
+  connection_options connection, std::shared_ptr<transport_factory> transports) {
   using actor = caf::stateful_actor<producer_state, producer_impl::impl>;
   return sys.spawn<actor>(std::move(core), std::move(connection), std::move(transports));
 }

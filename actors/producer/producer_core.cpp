@@ -88,7 +88,7 @@ producer_core::producer_core(caf::actor_system& system, producer_options setting
   : sys(system),
     options(std::move(settings)),
     batches(accumulator_options_of(options), std::random_device{}()) {
-  batches.when_news([this] { wake(); });
+  batches.on_wakeup([this] { wake(); });
   batches.when_thrown(
     [this](const std::string& what) { note_thrown("the partitioner", what); });
   batches.pool().when_room([what = changes_] { what->notify(); });

@@ -124,6 +124,6 @@ private:
 
 /// Starts the actor of a producer. `connection`: how it reaches the cluster.
 producer_actor spawn_producer(caf::actor_system& sys, std::shared_ptr<producer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports);
+  connection_options connection, std::shared_ptr<transport_factory> transports);
 
 } // namespace cafka::actors

@@ -107,19 +107,19 @@ connection::connection(io_loop& loop, endpoint peer, const transport_options& op
 
 // -- any thread -------------------------------------------------------------------------
 
-transport::sent connection::send(protocol::frame&& f) {
+transport::send_status connection::send(protocol::frame&& f) {
   std::unique_lock lock{outbound_};
   if (phase_ != phase::up)
-    return transport::sent::closed;
+    return transport::send_status::closed;
   if (writing_) {
     if (queued_bytes_ > 0 && queued_bytes_ + f.size > options_.write_queue_limit)
-      return transport::sent::full;
+      return transport::send_status::full;
     const auto all = f.size;
     if (!keep(std::move(f), 0))
       return broken_off(lock, ENOMEM);
     queued_bytes_ += all;
     taken_ += all;
-    return transport::sent::queued;
+    return transport::send_status::queued;
   }
   // The caller writes itself: a request does not wait for the I/O thread to wake up.
   gather_array vectors;
@@ -149,7 +149,7 @@ transport::sent connection::send(protocol::frame&& f) {
     });
   else if (!watched)
     post([](connection& c) { c.watch(); });
-  return transport::sent::queued;
+  return transport::send_status::queued;
 }
 
 bool connection::keep(protocol::frame&& f, std::size_t skip) {
@@ -161,11 +161,12 @@ bool connection::keep(protocol::frame&& f, std::size_t skip) {
   }
 }
 
-transport::sent connection::broken_off(std::unique_lock<std::mutex>& lock, int error) {
+transport::send_status connection::broken_off(
+  std::unique_lock<std::mutex>& lock, int error) {
   phase_ = phase::broken;
   lock.unlock();
   post([error](connection& c) { c.write_failed(error); });
-  return transport::sent::closed;
+  return transport::send_status::closed;
 }
 
 void connection::grant(std::size_t bytes) {

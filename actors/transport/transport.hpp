@@ -92,7 +92,7 @@ struct transport_options {
 class transport {
 public:
   /// What `send` did with a frame.
-  enum class sent : std::uint8_t {
+  enum class send_status : std::uint8_t {
     queued, ///< Will be written, in order.
     full,   ///< Nothing taken: the write queue holds `write_queue_limit` bytes.
     closed, ///< Nothing taken: not up, or no longer.
@@ -105,7 +105,7 @@ public:
   virtual ~transport() = default;
 
   /// Sends a frame whose first part begins with its length prefix.
-  virtual sent send(protocol::frame f) = 0;
+  virtual send_status send(protocol::frame f) = 0;
 
   /// Gives back `bytes` of read credit.
   virtual void grant(std::size_t bytes) = 0;

@@ -21,7 +21,7 @@ class log_sink;
 using protocol::offset_reset;
 
 /// How a worker behaves. KafkaEx: `worker_init`.
-struct worker_options {
+struct connection_options {
   /// Its name, for its status.
   std::string name;
   /// What brokers are told is asking, for their logs and quotas.
@@ -83,7 +83,7 @@ struct worker_options {
 ///
 /// It connects at once and keeps trying; requests wait for a connection within their
 /// deadlines. It ends on an exit message, having answered every caller with `closed`.
-worker_actor spawn_worker(caf::actor_system& sys, worker_options options,
+worker_actor spawn_worker(caf::actor_system& sys, connection_options options,
   std::shared_ptr<transport_factory> transports);
 
 } // namespace cafka::actors

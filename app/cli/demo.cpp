@@ -65,14 +65,14 @@ std::vector<record> sample_records(codec compression) {
 class story {
 public:
   story(narrator& tell, application& app, caf::actor_system& sys,
-    failing_transports& transports, embedded_broker* broker, milliseconds patience,
+    failing_transports& transports, embedded_broker* broker, milliseconds timeout,
     bool trees)
     : tell_(tell),
       app_(app),
       sys_(sys),
       transports_(transports),
       broker_(broker),
-      patience_(patience),
+      patience_(timeout),
       trees_(trees) {}
 
   /// All chapters, to the end or to the first thing that goes wrong.
@@ -553,7 +553,7 @@ exit_code run_demo(
   options.disable_default_worker = false;
   options.default_worker = "kafka_ex";
   options.on_event = [&tell](const auto& event) { tell.hear(event); };
-  const auto patience = options.request_timeout;
+  const auto timeout = options.request_timeout;
   const auto stop_timeout = options.stop_timeout;
   caf::actor_system sys{*from.config};
   bool went_well = false;
@@ -564,7 +564,7 @@ exit_code run_demo(
       return exit_failed;
     }
     went_well =
-      story{tell, **app, sys, *transports, broker.get(), patience, what.tree}.run();
+      story{tell, **app, sys, *transports, broker.get(), timeout, what.tree}.run();
   }
   sockets->stop(stop_timeout);
   const auto took = std::chrono::duration<double>{steady_clock::now() - began}.count();

@@ -183,10 +183,10 @@ private:
 
   void show_progress() {
     // What has its outcome is as good as its share of what was read.
-    const auto settled = tally_.settled();
-    const auto bytes = static_cast<double>(input_bytes_) * static_cast<double>(settled)
+    const auto finished = tally_.finished();
+    const auto bytes = static_cast<double>(input_bytes_) * static_cast<double>(finished)
       / static_cast<double>(std::max<std::uint64_t>(count_, 1));
-    progress_.reach(settled, static_cast<std::uint64_t>(bytes));
+    progress_.reach(finished, static_cast<std::uint64_t>(bytes));
   }
 
   bool fail(std::string what, std::string why) {

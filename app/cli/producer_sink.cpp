@@ -60,7 +60,7 @@ public:
 
   bool finish() override {
     if (producer_) {
-      settle();
+      report_finished();
       static_cast<void>(producer_.close(grace));
       static_cast<void>(failed());
     }
@@ -117,12 +117,12 @@ private:
   }
 
   bool not_taken(
-    const sent& sent, const protocol::outgoing_record& r, std::uint64_t number) {
+    const send_result& sent, const protocol::outgoing_record& r, std::uint64_t number) {
     error why{sent.status, {}};
     switch (sent.status) {
     case error_code::message_too_large: {
       // Too large for a producer, and not for Kafka, perhaps. It keeps its place.
-      settle();
+      report_finished();
       if (failed())
         return false;
       if (!worker_)
@@ -148,7 +148,7 @@ private:
   }
 
   /// Waits until all that was sent has its outcome.
-  void settle() {
+  void report_finished() {
     const auto until = std::chrono::steady_clock::now() + time() + grace;
     while (std::chrono::steady_clock::now() < until) {
       const auto flushed = producer_.flush(look_around);

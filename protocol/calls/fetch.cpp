@@ -41,7 +41,7 @@ public:
     to.where = protocol::leader_of{asked.topic, asked.partition};
     const bool rests = asked.min_bytes > 0 && asked.wait_time > longest_shared_wait;
     to.lane = rests ? protocol::lane::resting : protocol::lane::long_poll;
-    to.patience = asked.wait_time;
+    to.answer_timeout = asked.wait_time;
     to.while_arriving = asked.while_arriving;
   }
 

@@ -99,7 +99,7 @@ public:
 private:
   class fetch_call;
   class offsets_call;
-  class topics_call;
+  class topics_query;
 
   /// Records as they came, which nobody has looked at.
   struct unread {

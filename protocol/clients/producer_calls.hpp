@@ -5,7 +5,7 @@
 #include "../messages/init_producer_id.hpp"
 #include "../messages/produce.hpp"
 #include "producer_client.hpp"
-#include "topics_call.hpp"
+#include "topics_query.hpp"
 
 #include <optional>
 #include <utility>
@@ -37,9 +37,9 @@ private:
   std::optional<produce_response> answer_;
 };
 
-class producer_client::topics_call final : public topic_metadata_call {
+class producer_client::topics_query final : public topic_metadata_call {
 public:
-  topics_call(producer_client& of, std::vector<std::string> topics, bool create)
+  topics_query(producer_client& of, std::vector<std::string> topics, bool create)
     : topic_metadata_call(
       std::move(topics), create, any_broker{}, of.options_.cluster.request_timeout),
       of_(of) {}

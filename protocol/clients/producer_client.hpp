@@ -94,7 +94,7 @@ public:
 
 private:
   class produce_call;
-  class topics_call;
+  class topics_query;
   class identity_call;
 
   struct flusher {

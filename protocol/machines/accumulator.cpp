@@ -298,7 +298,7 @@ void accumulator::tell(partition_buffers& p) {
 
 // -- the machine ------------------------------------------------------------------------
 
-std::vector<partition_buffers*> accumulator::news() {
+std::vector<partition_buffers*> accumulator::take_changed() {
   std::vector<partition_buffers*> all;
   auto* p = news_.exchange(nullptr, std::memory_order_acquire);
   while (p != nullptr) {

@@ -217,7 +217,7 @@ public:
 
   /// Called, in any thread, when the machine has something to look at that it has not
   /// been told of yet; to be set before the first record.
-  void when_news(std::function<void()> f) { when_news_ = std::move(f); }
+  void on_wakeup(std::function<void()> f) { when_news_ = std::move(f); }
 
   /// Called, in any thread, with what a partitioner has thrown; to be set before the
   /// first record.
@@ -239,7 +239,7 @@ public:
   /// The topic by name, if there is one.
   [[nodiscard]] topic_buffers* find(std::string_view name) const;
   /// Topics that are new since the last call.
-  [[nodiscard]] std::vector<topic_buffers*> new_topics();
+  [[nodiscard]] std::vector<topic_buffers*> take_new_topics();
   /// Lets go of those of the topics that nobody holds and that have no records; `gone` is
   /// told of each. A later record for one makes it anew.
   void release(
@@ -253,10 +253,10 @@ public:
   static void set_led(topic_buffers& t, partition_id p, bool led);
 
   /// Partitions with news since the last call; the machine is told of later ones anew.
-  [[nodiscard]] std::vector<partition_buffers*> news();
+  [[nodiscard]] std::vector<partition_buffers*> take_changed();
 
   /// Whether a record was refused for want of memory since the last call.
-  [[nodiscard]] bool starved() {
+  [[nodiscard]] bool take_starvation() {
     return starved_.load(std::memory_order_relaxed)
       && starved_.exchange(false, std::memory_order_relaxed);
   }

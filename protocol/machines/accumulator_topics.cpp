@@ -136,7 +136,7 @@ std::vector<topic_buffers*> accumulator::topics() const {
   return all;
 }
 
-std::vector<topic_buffers*> accumulator::new_topics() {
+std::vector<topic_buffers*> accumulator::take_new_topics() {
   const std::lock_guard guard{topics_mutex_};
   reclaim();
   return std::exchange(new_topics_, {});

@@ -75,7 +75,7 @@ public:
     /// From its acceptance to its end, whatever happens; zero: the client's own.
     std::chrono::milliseconds deadline{0};
     /// How long the broker may rest on the request by the request's own words.
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds answer_timeout{0};
     /// Whether sending it again after a lost answer does no harm.
     bool repeatable = true;
     /// False for what no broker answers: a produce without acknowledgement.

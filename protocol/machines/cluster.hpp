@@ -129,20 +129,20 @@ public:
   };
 
   /// Whether anything has changed since the last `take_news`.
-  [[nodiscard]] bool has_news() const {
+  [[nodiscard]] bool has_changes() const {
     return topics_.has_moves() || !news_.brokers.empty() || news_.controller;
   }
   /// What has changed since the last time.
-  [[nodiscard]] news take_news();
+  [[nodiscard]] news take_changes();
 
 private:
-  void forget_stranger(broker_id id);
+  void forget_unlisted(broker_id id);
 
   std::map<broker_id, endpoint> brokers_;
   // In the metadata, with an address that cannot be one.
   std::map<broker_id, std::string> refused_;
   // Coordinators that the metadata does not have.
-  std::map<broker_id, endpoint> strangers_;
+  std::map<broker_id, endpoint> unlisted_;
   std::uint64_t addresses_ = 0;
   broker_id controller_ = -1;
   topic_directory topics_;

@@ -260,7 +260,7 @@ bool consumer_machine::wants(const fetched& what) const {
 void consumer_machine::on_part_read(const fetched& what, std::size_t bytes) {
   if (!wants(what))
     return;
-  partitions_[what.slot]->lying += bytes;
+  partitions_[what.slot]->buffered += bytes;
   lying_ += bytes;
 }
 
@@ -278,7 +278,7 @@ bool consumer_machine::on_read(time_point now, const fetched& what, log_offset n
         + " came for those from " + std::to_string(what.from.value()) + " on"};
   if (!why) {
     p->next = next;
-    p->lying += bytes;
+    p->buffered += bytes;
     lying_ += bytes;
     if (next == what.from) { // Nothing that was asked for: it would be the same again.
       pause(now, *p);

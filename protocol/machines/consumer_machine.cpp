@@ -150,8 +150,8 @@ void consumer_machine::count(std::ptrdiff_t more) {
 void consumer_machine::on_taken(
   std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
   if (auto* p = find(slot, generation)) {
-    const auto taken = std::min(bytes, p->lying);
-    p->lying -= taken;
+    const auto taken = std::min(bytes, p->buffered);
+    p->buffered -= taken;
     lying_ -= taken;
   }
 }
@@ -330,9 +330,9 @@ consumer_machine::readiness consumer_machine::is_ready(
   if (p.paused || p.halted || p.starting || p.request != 0)
     return readiness::not_now;
   if (p.reading != 0)
-    return readiness::lying;
-  if (p.lying >= lying_limit_)
-    return readiness::lying;
+    return readiness::buffered;
+  if (p.buffered >= lying_limit_)
+    return readiness::buffered;
   return p.not_before <= now ? readiness::ready : readiness::later;
 }
 
@@ -401,7 +401,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
       by_id = by_id && !p.topic->known->id().is_zero();
       break;
     case readiness::later: note_time(p.not_before); break;
-    case readiness::lying: wants_taking_ = true; break;
+    case readiness::buffered: wants_taking_ = true; break;
     case readiness::not_now: break;
     }
   }
@@ -449,9 +449,9 @@ void consumer_machine::on_time(time_point now) {
   if (auto question = directory_.ask(now)) {
     ask_metadata ask;
     ask.in_turn = question->failures % 2 == 1;
-    ask.patience = metadata_patience;
+    ask.answer_timeout = metadata_patience;
     if (!ask.in_turn)
-      ask.patience *= 1 << std::min(question->failures / 2, most_doublings);
+      ask.answer_timeout *= 1 << std::min(question->failures / 2, most_doublings);
     ask.topics = std::move(question->topics);
     effects_.emplace_back(std::move(ask));
   }
@@ -487,7 +487,7 @@ std::optional<fetch_request> consumer_machine::fill(
   r.alone = b.alone > 0;
   std::vector<fetch_session::wanted> wanted;
   wanted.reserve(count);
-  bool lying = false;
+  bool buffered = false;
   bool others = false; ///< That this request leaves out.
   std::size_t most = 0;
   // A broker that answers in the order of the request, and has no room for all, must not
@@ -496,7 +496,7 @@ std::optional<fetch_request> consumer_machine::fill(
   for (std::size_t i = 0; i != count; ++i) {
     auto& p = *b.partitions[(first + i) % count];
     const auto ready = is_ready(now, p);
-    lying = lying || ready == readiness::lying;
+    buffered = buffered || ready == readiness::buffered;
     if (ready != readiness::ready
       || (version >= by_id_since && p.topic->known->id().is_zero()))
       continue;
@@ -527,7 +527,7 @@ std::optional<fetch_request> consumer_machine::fill(
   r.empty = false;
   r.filled = true;
   r.filled_at = now;
-  r.wait = lying || others
+  r.wait = buffered || others
     ? std::min<std::chrono::milliseconds>(options_.fetch_max_wait, short_wait)
     : options_.fetch_max_wait;
   r.watch_at = now + r.wait + options_.stall;

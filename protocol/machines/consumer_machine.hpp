@@ -99,7 +99,7 @@ public:
   /// Ask about these topics; give up when the answer has not come for so long.
   struct ask_metadata {
     std::vector<std::string> topics;
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds answer_timeout{0};
     /// Ask brokers in turn: the one that would be chosen may be the one that stands
     /// still.
     bool in_turn = false;
@@ -302,7 +302,7 @@ private:
     time_point now, const partition_state& p, std::optional<broker_id>& about) const;
   [[nodiscard]] bool is_reading(time_point now, const partition_state& p) const;
 
-  enum class readiness : std::uint8_t { ready, later, lying, not_now };
+  enum class readiness : std::uint8_t { ready, later, buffered, not_now };
   [[nodiscard]] readiness is_ready(time_point now, const partition_state& p) const;
   [[nodiscard]] std::size_t room() const;
   [[nodiscard]] std::size_t share() const;

@@ -74,7 +74,7 @@ void consumer_machine::well(time_point now, partition_state& p) {
 
 // What was counted for it.
 void consumer_machine::forget(partition_state& p) {
-  lying_ -= std::exchange(p.lying, 0);
+  lying_ -= std::exchange(p.buffered, 0);
   if (std::exchange(p.stalled, false))
     --stalled_;
 }
@@ -102,7 +102,7 @@ bool consumer_machine::waits_for_program(time_point now, const partition_state& 
     return true;
   const auto wants_room =
     p.reading != 0 || (is_ready(now, p) == readiness::ready && !has_room());
-  return (p.reading == 0 && p.lying >= lying_limit_) || (wants_room && lying_ > 0);
+  return (p.reading == 0 && p.buffered >= lying_limit_) || (wants_room && lying_ > 0);
 }
 
 void consumer_machine::look_for_stalled(time_point now) {

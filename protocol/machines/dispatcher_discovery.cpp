@@ -155,8 +155,8 @@ void dispatcher::adopt_seed() {
   for (const auto& [id, address] : cluster_.brokers()) {
     if (address != seed_->address())
       continue;
-    auto& l = links_[{id, lane::normal, 0}];
-    if (l == nullptr || l->current() == link::state::down) {
+    auto& l = broker_connections_[{id, lane::normal, 0}];
+    if (l == nullptr || l->current() == broker_connection::state::down) {
       seed_->set_broker(id);
       l = std::move(seed_);
     }
@@ -167,21 +167,22 @@ void dispatcher::adopt_seed() {
 // -- metadata that may be out of date ---------------------------------------------------
 
 // Those that stand still come last, before them whoever was asked last.
-link* dispatcher::next_to_tell(time_point now) const {
-  link* best = nullptr;
-  const auto rank = [&](const link& l) {
+broker_connection* dispatcher::next_to_tell(time_point now) const {
+  broker_connection* best = nullptr;
+  const auto rank = [&](const broker_connection& l) {
     const auto due = l.silent_until(owed_for_long);
     return std::tuple{
       due && *due <= now, turn_ > 0 && l.turn() == turn_, l.in_flight(), l.turn()};
   };
-  each_link([&](link& l) {
+  each_link([&](broker_connection& l) {
     if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
   return best;
 }
 
-void dispatcher::note_asked(time_point now, link& to, const pending_call& c) {
+void dispatcher::note_asked(
+  time_point now, broker_connection& to, const pending_call& c) {
   const auto& what = c.what->what();
   if (what.key != api_key::metadata)
     return;
@@ -195,7 +196,9 @@ void dispatcher::note_asked(time_point now, link& to, const pending_call& c) {
 // When all that are connected were asked in vain, one more is connected to.
 void dispatcher::reach_out(time_point now) {
   std::size_t asked = 0;
-  each_link([&](const link& l) { asked += l.up() && l.lane() == lane::normal ? 1 : 0; });
+  each_link([&](const broker_connection& l) {
+    asked += l.up() && l.lane() == lane::normal ? 1 : 0;
+  });
   if (asked_in_row_ < std::max<std::size_t>(asked, 2) || now < reach_out_not_before_)
     return;
   reach_out_not_before_ = now + reach_out_pause;
@@ -213,7 +216,7 @@ void dispatcher::reach_out(time_point now) {
     connect(now, l);
     return;
   }
-  if (seed_ == nullptr || seed_->current() == link::state::down)
+  if (seed_ == nullptr || seed_->current() == broker_connection::state::down)
     connect_seed(now);
 }
 
@@ -268,7 +271,8 @@ void dispatcher::plan_lookup(time_point now, coordinator_use& use) {
 }
 
 // What a program has asked for itself is in use as well, for a while.
-void dispatcher::note_answer(time_point now, const link& from, const pending_call& c) {
+void dispatcher::note_answer(
+  time_point now, const broker_connection& from, const pending_call& c) {
   if (c.own)
     return;
   const auto* led = std::get_if<leader_of>(&c.what->what().where);

@@ -168,7 +168,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
     // The topic may be another when what is behind it arrives.
     if (is_about_topic(why.code)) {
       p.confirmed = false;
-      for (auto& each : p.flying)
+      for (auto& each : p.in_flight_batches)
         each->out_of_order = true;
     }
     want_metadata(*p.topic);
@@ -228,14 +228,14 @@ bool producer_machine::split(partition_state& p, std::unique_ptr<batch>& b) {
 
 void producer_machine::conclude_all(time_point now, request_state& r, const error& why) {
   for (auto* p : std::exchange(r.partitions, {})) {
-    const auto at = std::ranges::find_if(p->flying, [&](const auto& b) {
+    const auto at = std::ranges::find_if(p->in_flight_batches, [&](const auto& b) {
       const auto in = requests_.find(b->request);
       return in != requests_.end() && &in->second == &r;
     });
-    if (at == p->flying.end())
+    if (at == p->in_flight_batches.end())
       continue;
     auto b = std::move(*at);
-    p->flying.erase(at);
+    p->in_flight_batches.erase(at);
     conclude(now, *p, std::move(b), why, -1);
   }
 }
@@ -274,7 +274,7 @@ void producer_machine::fail(partition_state& p, const error& why, bool taken_onl
   };
   if (!taken_only)
     take_all(p, next_flush_);
-  for (auto& b : p.flying)
+  for (auto& b : p.in_flight_batches)
     resolve(p, *b, outcome(*b, true));
   for (auto& b : std::exchange(p.queue, {})) {
     p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
@@ -322,7 +322,7 @@ void producer_machine::expire(time_point now) {
     }
     for (auto& each : t->partitions) {
       auto& p = *each;
-      for (auto& b : p.flying) {
+      for (auto& b : p.in_flight_batches) {
         if (b->opened <= before)
           resolve(p, *b, expired(now, p, *b));
         else
@@ -370,7 +370,7 @@ std::uint64_t producer_machine::flush(time_point now) {
     flushes_.pop_back();
     effects_.emplace_back(flushed{id});
   }
-  pump(now);
+  drain(now);
   return id;
 }
 

@@ -226,7 +226,7 @@ private:
 
   topic_state& state_of(topic_buffers& t);
   partition_state& state_of(partition_buffers& p);
-  void hope_for(time_point now, topic_state& t);
+  void retry_unknown(time_point now, topic_state& t);
   void note(time_point now, partition_buffers& p);
   void activate(partition_state& p);
   broker_state& broker(broker_id id);
@@ -257,7 +257,7 @@ private:
   [[nodiscard]] static bool has_work(const partition_state& p);
   [[nodiscard]] bool may_send(time_point now, const partition_state& p) const;
   [[nodiscard]] bool is_due(time_point now, const partition_state& p) const;
-  void pump(time_point now);
+  void drain(time_point now);
   [[nodiscard]] bool is_wanted(time_point now, const topic_state& t) const;
   [[nodiscard]] static bool has_work(const topic_state& t);
   void ask(time_point now);

@@ -78,7 +78,7 @@ void producer_machine::ask(time_point now) {
 void producer_machine::on_metadata(time_point now, const metadata_response& answer) {
   for (const auto& change : directory_.on_metadata(now, answer))
     adopt(now, change);
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_metadata_failed(time_point now, const error& why) {
@@ -87,7 +87,7 @@ void producer_machine::on_metadata_failed(time_point now, const error& why) {
       t->last_error = why;
   }
   directory_.on_failure(now, why);
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::adopt(time_point now, const topic_directory::change& c) {
@@ -203,7 +203,7 @@ void producer_machine::leave(time_point now, partition_state& p) {
   p.leader = -1;
   // A broker that stands still may never answer. With a sequence, sending what it has
   // once more does no harm; without one, its answer or its end decides.
-  for (auto& b : options_.idempotent ? std::exchange(p.flying, {})
+  for (auto& b : options_.idempotent ? std::exchange(p.in_flight_batches, {})
                                      : std::vector<std::unique_ptr<batch>>{}) {
     const auto r = requests_.find(b->request);
     if (r != requests_.end())

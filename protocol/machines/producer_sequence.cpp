@@ -38,7 +38,7 @@ void producer_machine::resequence(time_point now, partition_state& p,
   };
   // That a batch before it is missing is no news, and nothing to wait for.
   const auto expected = p.broken_sequence && !new_identity;
-  const auto waits = p.broken_sequence || std::ranges::any_of(p.flying, behind)
+  const auto waits = p.broken_sequence || std::ranges::any_of(p.in_flight_batches, behind)
     || std::ranges::any_of(p.queue, behind);
   if (!expected) {
     pause(now, p);
@@ -68,7 +68,7 @@ bool producer_machine::is_of_epoch(const partition_state& p, const batch& b) {
 void producer_machine::doubt(partition_state& p) {
   for (auto& b : p.queue)
     b->out_of_order = true;
-  for (auto& b : p.flying)
+  for (auto& b : p.in_flight_batches)
     b->out_of_order = true;
   p.written_sequence = -1;
   p.known_from = UINT64_MAX;
@@ -108,7 +108,8 @@ void producer_machine::note_written(partition_state& p, const batch& written) {
 
 // Brokers forget a producer that has written nothing for long (by default, for a day).
 void producer_machine::forget_written(time_point now, partition_state& p) const {
-  const auto idle = p.flying.empty() && (p.queue.empty() || !p.queue.front()->bytes);
+  const auto idle =
+    p.in_flight_batches.empty() && (p.queue.empty() || !p.queue.front()->bytes);
   if (!idle || p.progressed >= now - options_.topic_idle)
     return;
   p.confirmed = false;
@@ -206,7 +207,7 @@ void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t
   identity_wanted_ = identity_asked_ = false;
   identity_attempts_ = 0;
   identity_error_ = {};
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_identity_failed(time_point now, const error& why) {
@@ -220,7 +221,7 @@ void producer_machine::on_identity_failed(time_point now, const error& why) {
     identity_wanted_ = false;
     fail_all({why.code, "no producer id, which idempotence needs: " + why.detail});
   }
-  pump(now);
+  drain(now);
 }
 
 } // namespace cafka::protocol

@@ -47,7 +47,7 @@ struct producer_machine::partition_state {
   /// What to send next, in order: what came back, then what a flush took early.
   batch_queue queue;
   /// What is on its way, in order.
-  std::vector<std::unique_ptr<batch>> flying;
+  std::vector<std::unique_ptr<batch>> in_flight_batches;
   accumulator::waiting waiting;
   bool active = false; ///< In its leader's ring.
 

@@ -3,7 +3,7 @@
 #include "../result.hpp"
 #include "../types.hpp"
 #include "backoff.hpp"
-#include "link.hpp"
+#include "broker_connection.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -39,7 +39,7 @@ public:
     const record_view* operator->() const { return &*at_; }
     iterator& operator++() {
       ++at_;
-      settle();
+      skip_empty_batches();
       return *this;
     }
     iterator operator++(int) {
@@ -52,7 +52,7 @@ public:
     }
 
   private:
-    void settle();
+    void skip_empty_batches();
 
     const fetched_records* all_ = nullptr;
     std::size_t batch_ = 0;

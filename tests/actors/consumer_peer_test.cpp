@@ -32,13 +32,13 @@ constexpr auto partitions = fetching_broker::partitions;
 /// A consumer under a supervisor.
 struct consuming {
   consuming(protocol::endpoint broker, consumer_options options,
-    milliseconds socket_timeout = actors::worker_options{}.socket_timeout) {
+    milliseconds socket_timeout = actors::connection_options{}.socket_timeout) {
     static const bool registered = [] {
       caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
       return true;
     }();
     static_cast<void>(registered);
-    actors::worker_options connection;
+    actors::connection_options connection;
     connection.name = "c";
     connection.uris = {std::move(broker)};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;

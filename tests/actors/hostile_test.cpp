@@ -132,8 +132,8 @@ private:
 
 using complaints = std::set<std::string>;
 
-actors::worker_options connection_to(const hostile_cluster& cluster) {
-  actors::worker_options connection;
+actors::connection_options connection_to(const hostile_cluster& cluster) {
+  actors::connection_options connection;
   connection.name = "hostile";
   connection.uris = cluster.addresses();
   connection.socket_timeout = milliseconds{1'000};

@@ -227,8 +227,8 @@ bool by(milliseconds time, Condition holds) {
   return true;
 }
 
-actors::worker_options reaching(const two_brokers& brokers) {
-  actors::worker_options connection;
+actors::connection_options reaching(const two_brokers& brokers) {
+  actors::connection_options connection;
   connection.name = "x";
   connection.uris = {brokers.bootstrap()};
   return connection;

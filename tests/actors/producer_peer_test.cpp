@@ -88,7 +88,7 @@ struct producing {
       outcomes[d.error.code] += d.count;
       texts.insert(to_string(d.error));
     };
-    actors::worker_options connection;
+    actors::connection_options connection;
     connection.name = "p";
     connection.uris = {broker};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;

@@ -20,7 +20,7 @@ namespace {
 struct slow_link {
   slow_link() {
     broker.append(4);
-    actors::worker_options options;
+    actors::connection_options options;
     options.name = "w";
     options.uris = {broker.address()};
     options.initial_topics = {"topic"};

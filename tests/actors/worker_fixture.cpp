@@ -186,7 +186,7 @@ void worker_fixture::stop(const worker_actor& w) {
 }
 
 worker_actor worker_fixture::worker(std::vector<protocol::endpoint> uris) {
-  actors::worker_options options;
+  actors::connection_options options;
   options.name = "w";
   options.uris = std::move(uris);
   options.initial_topics = {"topic"};

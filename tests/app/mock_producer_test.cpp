@@ -35,7 +35,7 @@ struct mock_producer {
 
   ~mock_producer() { static_cast<void>(handle.close(patience)); }
 
-  sent send(const std::string& value, partition_id p = 0) {
+  send_result send(const std::string& value, partition_id p = 0) {
     return handle.send(handle.to(topic),
       outgoing_record{.value = protocol::as_bytes(value), .partition = p});
   }

@@ -302,7 +302,7 @@ TEST_CASE("brokers that cannot be reached are reported, once, and looked for") {
   while (f.now - began < 30s) {
     if (const auto ask = f.next<machine::ask_metadata>()) {
       ++asked;
-      CHECK(ask->patience >= 1s);
+      CHECK(ask->answer_timeout >= 1s);
       f.m.on_metadata_failed(f.now, why);
     }
     f.later(200ms);
@@ -328,7 +328,7 @@ TEST_CASE("questions about topics that were not answered in time are given more"
     const auto ask = f.next<machine::ask_metadata>();
     REQUIRE(ask);
     CHECK(ask->in_turn == (i % 2 == 1));
-    all.push_back(ask->patience);
+    all.push_back(ask->answer_timeout);
     f.m.on_metadata_failed(f.now, {error_code::timed_out, ""});
     f.later(2s);
   }

@@ -68,9 +68,9 @@ inline call::traits asking_coordinator(
 }
 
 /// The same in a lane of its own for each call.
-inline call::traits resting(call::traits what, milliseconds patience = 60s) {
+inline call::traits resting(call::traits what, milliseconds answer_timeout = 60s) {
   what.lane = lane::resting;
-  what.patience = patience;
+  what.answer_timeout = answer_timeout;
   return what;
 }
 
@@ -239,7 +239,7 @@ public:
     log.push_back("connect " + to_string(to));
   }
 
-  sent send(std::uint64_t connection, frame bytes) override {
+  send_status send(std::uint64_t connection, frame bytes) override {
     REQUIRE(open.contains(connection));
     if (next_send != sent::queued)
       return next_send;

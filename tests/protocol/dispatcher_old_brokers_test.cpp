@@ -95,7 +95,7 @@ TEST_CASE(
     == lines{"connect b1:9092", "b1:9092 ApiVersions", "connect b1:9092",
       "b1:9092 Heartbeat", "b1:9092 ApiVersions", "connect b1:9092", "b1:9092 Metadata"});
   // Nothing of that is left as an error.
-  CHECK(b.machine.links().front().last_error.code == error_code::none);
+  CHECK(b.machine.connections().front().last_error.code == error_code::none);
 }
 
 TEST_CASE(

@@ -236,7 +236,7 @@ private:
     }
   }
 
-  sent send(std::uint64_t id, frame bytes) override {
+  send_status send(std::uint64_t id, frame bytes) override {
     const auto found = connections_.find(id);
     REQUIRE(found != connections_.end());
     auto& c = found->second;

@@ -119,8 +119,8 @@ TEST_CASE("the first contact is kept when its address turns out to be a broker's
   CHECK(b.take_log() == lines{"b1:9092 Metadata", "b1:9092 ListOffsets"});
   b.answer_offsets(1);
   CHECK(f->succeeded());
-  REQUIRE(b.machine.links().size() == 1);
-  CHECK(b.machine.links().front().broker == broker_id{1});
+  REQUIRE(b.machine.connections().size() == 1);
+  CHECK(b.machine.connections().front().broker == broker_id{1});
 }
 
 TEST_CASE(
@@ -536,5 +536,5 @@ TEST_CASE("each lane has a connection of its own", "[dispatcher]") {
   // Nor does anything for which any broker will do, however busy the others are.
   for (int i = 0; i < 10; ++i)
     b.submit(asking(any_broker{}));
-  CHECK(b.machine.links().back().in_flight == 1);
+  CHECK(b.machine.connections().back().in_flight == 1);
 }

@@ -250,7 +250,7 @@ TEST_CASE_METHOD(
     {{.id = "far",
       .start = [far](const start_context&) -> start_result { return far; },
       .shutdown = shutdown::timeout(1ms)}});
-  with_far.kill_patience = 1ms;
+  with_far.kill_timeout = 1ms;
   const auto root = start_supervisor(*sys, with_far);
   REQUIRE(root);
   SECTION("when it is ended") {

@@ -152,7 +152,7 @@ TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its resta
   post(a, crash_atom_v);
   REQUIRE(log.wait_for(event_kind::exited, 1, "a"));
   CHECK(names->contains("a"));
-  CHECK(request<supervisor_info>(*root, get_info{}).value.settled == false);
+  CHECK(request<supervisor_info>(*root, get_info{}).value.quiescent == false);
   post(b, release_atom_v);
   CHECK(answers(names->wait_for("a", a, registry::clock::now() + patience)));
   CHECK(answers(names->wait_for("b", b, registry::clock::now() + patience)));

@@ -18,7 +18,7 @@ namespace cafka::protocol {
 /// An address is in trouble from the first failure on until a connection of the same lane
 /// has an answer; each reason is told once meanwhile. Trouble that comes and goes is told
 /// at most once in `quiet`. Of more than `most_told` addresses the first ones are told.
-class connection_news {
+class connection_reports {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 

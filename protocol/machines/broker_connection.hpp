@@ -37,7 +37,7 @@ using call_id = std::uint64_t;
 ///
 /// Source: KIP-35 (ApiVersions), KIP-511 (its fallback to version 0); `SocketServer` and
 /// `KafkaApis` of Kafka 0.8.1, 0.8.2 and 0.9.0.
-class link {
+class broker_connection {
 public:
   enum class state : std::uint8_t { down, connecting, negotiating, up };
 
@@ -47,7 +47,7 @@ public:
     call_id call = 0; ///< 0 once nobody waits for the answer any more.
     std::int16_t version = 0;
     time_point sent_at;
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds answer_timeout{0};
     std::size_t size = 0; ///< In bytes.
   };
 
@@ -82,7 +82,7 @@ public:
   using event = std::variant<ignored, ready, reply, answer, error>;
 
   /// With a `release` the broker is not asked for its versions.
-  link(endpoint address, broker_id broker, lane l, std::string client_id,
+  broker_connection(endpoint address, broker_id broker, lane l, std::string client_id,
     std::optional<kafka_version> release = {})
     : address_(std::move(address)),
       broker_(broker),
@@ -169,8 +169,8 @@ public:
 
   /// A request with `next_correlation_id` went out; a call that waits for no answer is
   /// not noted. `size` is the request's, in bytes.
-  void sent(time_point now, call_id call, const call::traits& what, std::int16_t version,
-    std::size_t size = 0);
+  void on_sent(time_point now, call_id call, const call::traits& what,
+    std::int16_t version, std::size_t size = 0);
 
   /// The request with this id did not go out after all.
   void withdraw(std::int32_t correlation_id);

@@ -351,18 +351,18 @@ result<worker_init> merged(
     if (!own)
       own = common;
   };
-  if (result.uris.empty())
-    result.uris = application.brokers;
+  if (result.brokers.empty())
+    result.brokers = application.brokers;
   if (result.consumer_group.empty())
     result.consumer_group = application.consumer_group;
   use(result.client_id, application.client_id);
-  use(result.metadata_update_interval, application.metadata_update_interval);
-  use(result.consumer_group_update_interval, application.consumer_group_update_interval);
+  use(result.metadata_max_age, application.metadata_max_age);
+  use(result.coordinator_query_interval, application.coordinator_query_interval);
   use(result.request_timeout, application.request_timeout);
   use(result.auto_offset_reset, application.auto_offset_reset);
   use(result.partitioner, application.partitioner);
   use(result.kafka_version, application.kafka_version);
-  use(result.receive_max_bytes, application.receive_max_bytes);
+  use(result.receive_message_max_bytes, application.receive_message_max_bytes);
   use(result.use_ssl, application.use_ssl);
   use(result.ssl_options, application.ssl_options);
   if (result.initial_topics.empty())
@@ -382,14 +382,14 @@ result<worker_init> merged(
     return wrong;
   if (*result.request_timeout <= milliseconds{0})
     return error{error_code::invalid_argument, "request_timeout must be more than zero"};
-  if (*result.metadata_update_interval < milliseconds{0}
-    || *result.consumer_group_update_interval < milliseconds{0})
+  if (*result.metadata_max_age < milliseconds{0}
+    || *result.coordinator_query_interval < milliseconds{0})
     return error{error_code::invalid_argument,
-      "metadata_update_interval and consumer_group_update_interval must not be negative"};
-  if (*result.receive_max_bytes < std::size_t{least_receive_max_bytes}
-    || *result.receive_max_bytes > INT32_MAX)
+      "metadata_max_age and coordinator_query_interval must not be negative"};
+  if (*result.receive_message_max_bytes < std::size_t{least_receive_max_bytes}
+    || *result.receive_message_max_bytes > INT32_MAX)
     return error{error_code::invalid_argument,
-      "receive_max_bytes = " + std::to_string(*result.receive_max_bytes)
+      "receive_message_max_bytes = " + std::to_string(*result.receive_message_max_bytes)
         + ": must be from " + std::to_string(least_receive_max_bytes) + " to "
         + std::to_string(INT32_MAX)};
   return result;
@@ -408,9 +408,8 @@ result<application_options> options_from(const caf::settings& config) {
   in.text("client_id", options.client_id);
   in.boolean("disable_default_worker", options.disable_default_worker);
   in.text("default_worker", options.default_worker);
-  in.duration("metadata_update_interval", options.metadata_update_interval, true);
-  in.duration(
-    "consumer_group_update_interval", options.consumer_group_update_interval, true);
+  in.duration("metadata_max_age", options.metadata_max_age, true);
+  in.duration("coordinator_query_interval", options.coordinator_query_interval, true);
   std::string group;
   in.any_text("consumer_group", group);
   if (!group.empty())
@@ -419,7 +418,7 @@ result<application_options> options_from(const caf::settings& config) {
   in.word<actors::offset_reset>("auto_offset_reset", options.auto_offset_reset,
     {{"none", actors::offset_reset::none}, {"earliest", actors::offset_reset::earliest},
       {"latest", actors::offset_reset::latest}});
-  in.duration("commit_interval", options.commit_interval, true);
+  in.duration("auto_commit_interval", options.auto_commit_interval, true);
   in.number("commit_threshold", options.commit_threshold, 1, 1'000'000'000);
   std::vector<std::pair<std::string_view, protocol::partitioner>> choices;
   for (const auto& p : protocol::partitioners())
@@ -429,10 +428,10 @@ result<application_options> options_from(const caf::settings& config) {
   in.duration("connect_timeout", options.connect_timeout, false);
   in.duration("socket_timeout", options.socket_timeout, false);
   in.duration("max_throttle", options.max_throttle, true);
-  in.number(
-    "receive_max_bytes", options.receive_max_bytes, least_receive_max_bytes, INT32_MAX);
+  in.number("receive_message_max_bytes", options.receive_message_max_bytes,
+    least_receive_max_bytes, INT32_MAX);
   in.duration("unknown_topic_wait", options.unknown_topic_wait, true);
-  in.duration("sleep_for_reconnect", options.sleep_for_reconnect, false);
+  in.duration("reconnect_backoff", options.reconnect_backoff, false);
   in.boolean("allow_auto_topic_creation", options.allow_auto_topic_creation);
   constexpr auto largest = std::numeric_limits<std::int64_t>::max();
   in.number("max_decompressed_bytes", options.max_decompressed_bytes, 1, largest);
@@ -464,16 +463,16 @@ result<actors::connection_options> worker_options_from(
   const auto all = merged(application, init);
   if (!all)
     return all.error();
-  auto uris = all->uris.endpoints();
+  auto uris = all->brokers.endpoints();
   if (!uris)
     return uris.error();
   actors::connection_options result;
   result.name = std::move(name);
-  result.uris = *std::move(uris);
+  result.brokers = *std::move(uris);
   result.consumer_group = all->consumer_group.name();
   result.client_id = *all->client_id;
-  result.metadata_update_interval = *all->metadata_update_interval;
-  result.consumer_group_update_interval = *all->consumer_group_update_interval;
+  result.metadata_max_age = *all->metadata_max_age;
+  result.coordinator_query_interval = *all->coordinator_query_interval;
   result.auto_offset_reset = *all->auto_offset_reset;
   result.partitioner = all->partitioner;
   result.request_timeout = *all->request_timeout;
@@ -481,16 +480,16 @@ result<actors::connection_options> worker_options_from(
   result.socket_timeout = application.socket_timeout;
   result.max_throttle = application.max_throttle;
   result.unknown_topic_wait = application.unknown_topic_wait;
-  result.reconnect_backoff = application.sleep_for_reconnect;
+  result.reconnect_backoff = application.reconnect_backoff;
   result.reconnect_backoff_max =
-    std::max(milliseconds{1'000}, application.sleep_for_reconnect);
+    std::max(milliseconds{1'000}, application.reconnect_backoff);
   result.allow_auto_topic_creation = application.allow_auto_topic_creation;
   result.max_decompressed_bytes = application.max_decompressed_bytes;
   result.max_decompression_ratio = application.max_decompression_ratio;
   result.kafka_version = all->kafka_version;
   result.transport.connect_timeout = application.connect_timeout;
   result.log = application.log;
-  result.transport.max_frame_size = *all->receive_max_bytes;
+  result.transport.receive_message_max_bytes = *all->receive_message_max_bytes;
   // Bytes must be told of well before their broker would be considered dead.
   result.transport.progress_interval =
     std::clamp(application.socket_timeout / 4, milliseconds{1}, milliseconds{250});

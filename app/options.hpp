@@ -117,15 +117,15 @@ private:
 /// from there. KafkaEx: `worker_init`.
 struct worker_init {
   /// The brokers to ask first.
-  broker_list uris = {};
+  broker_list brokers = {};
   /// As `application_options::consumer_group`.
   consumer_group_setting consumer_group = {};
   /// As `application_options::client_id`.
   std::optional<std::string> client_id = {};
-  /// As `application_options::metadata_update_interval`.
-  std::optional<milliseconds> metadata_update_interval = {};
-  /// As `application_options::consumer_group_update_interval`.
-  std::optional<milliseconds> consumer_group_update_interval = {};
+  /// As `application_options::metadata_max_age`.
+  std::optional<milliseconds> metadata_max_age = {};
+  /// As `application_options::coordinator_query_interval`.
+  std::optional<milliseconds> coordinator_query_interval = {};
   /// As `application_options::request_timeout`.
   std::optional<milliseconds> request_timeout = {};
   /// As `application_options::initial_topics`.
@@ -136,8 +136,8 @@ struct worker_init {
   protocol::partitioner partitioner = {};
   /// As `application_options::kafka_version`.
   std::optional<protocol::kafka_version> kafka_version = {};
-  /// As `application_options::receive_max_bytes`.
-  std::optional<std::size_t> receive_max_bytes = {};
+  /// As `application_options::receive_message_max_bytes`.
+  std::optional<std::size_t> receive_message_max_bytes = {};
   /// As `application_options::use_ssl`.
   std::optional<bool> use_ssl = {};
   /// All of them together take the place of the application's.
@@ -161,10 +161,10 @@ struct application_options {
   /// The name of the default worker.
   std::string default_worker = "kafka_ex";
   /// How often workers ask for metadata of the topics they use; zero: only when needed.
-  milliseconds metadata_update_interval{30'000};
+  milliseconds metadata_max_age{30'000};
   /// How often workers ask which broker coordinates the groups they use; zero: only when
   /// needed.
-  milliseconds consumer_group_update_interval{30'000};
+  milliseconds coordinator_query_interval{30'000};
   /// The group of workers that name none; `no_consumer_group` unless it is told.
   consumer_group_setting consumer_group = no_consumer_group;
   /// Where a fetch or a stream begins that is told no offset, of a group that has
@@ -173,8 +173,8 @@ struct application_options {
   actors::offset_reset auto_offset_reset = actors::offset_reset::none;
   /// How often a stream commits while records are handed over: after so much time, or so
   /// many records, whichever comes first.
-  milliseconds commit_interval{5'000};
-  /// The number of records for `commit_interval`.
+  milliseconds auto_commit_interval{5'000};
+  /// The number of records for `auto_commit_interval`.
   std::size_t commit_threshold = 100;
   /// Chooses the partition of a produce that names none. Default: `murmur2`;
   /// `protocol::partitioners()` has the others that a configuration file can name.
@@ -194,12 +194,12 @@ struct application_options {
   /// The largest answer that is taken from a broker, in bytes, from 1,024 on; the request
   /// that it belongs to ends with `frame_too_large`. Default: 2^31 - 1, as much as
   /// Kafka's protocol can express. librdkafka: `receive.message.max.bytes`.
-  std::size_t receive_max_bytes = INT32_MAX;
+  std::size_t receive_message_max_bytes = INT32_MAX;
   /// How long a topic that brokers do not know is hoped for: it may be new.
   milliseconds unknown_topic_wait{2'000};
   /// Pause before a second attempt to connect, doubled up to a second. KafkaEx:
-  /// `sleep_for_reconnect`.
-  milliseconds sleep_for_reconnect{50};
+  /// `reconnect_backoff`.
+  milliseconds reconnect_backoff{50};
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = true;
   /// Most bytes that one batch of records may decompress to when it is read, by workers

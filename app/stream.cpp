@@ -188,7 +188,7 @@ private:
     deadline_ = settings->cursor.deadline;
     commits_ = settings->cursor.commits;
     report_after_ = settings->cursor.commit_threshold;
-    report_every_ = settings->cursor.commit_interval / 8;
+    report_every_ = settings->cursor.auto_commit_interval / 8;
     auto reader = source_->read(*settings, address());
     if (!reader) {
       end_before_start(reader.error());

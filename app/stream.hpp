@@ -99,9 +99,9 @@ struct stream_record : protocol::record_view {
 /// A record has been handed over when the iteration moves on from it: one that is left
 /// with `break` within it has not. Commits, for a group, are behind a record that was
 /// handed over, so each record is seen at least once; they are made by the application's
-/// `commit_interval` and `commit_threshold`, and at the end of the iteration, which waits
-/// for it. A failed commit does not stop the records: it is tried again, and the outcome
-/// tells if it has not worked in the end.
+/// `auto_commit_interval` and `commit_threshold`, and at the end of the iteration, which
+/// waits for it. A failed commit does not stop the records: it is tried again, and the
+/// outcome tells if it has not worked in the end.
 class stream : public std::ranges::view_base {
 public:
   class iterator;

@@ -26,7 +26,7 @@ protocol::consumer_client_options settings_of(
   protocol::consumer_client_options result;
   result.name = o.name;
   result.cluster = dispatcher_options_of(connection, "consumer");
-  result.cluster.metadata_update_interval = milliseconds{0}; // The machine asks.
+  result.cluster.metadata_max_age = milliseconds{0}; // The machine asks.
   result.cluster.max_pending = SIZE_MAX; // The machine's own limits are lower.
   auto& machine = result.machine;
   machine.fetch_max_bytes = o.fetch_max_bytes;
@@ -39,7 +39,7 @@ protocol::consumer_client_options settings_of(
     machine.reset = start_at::earliest();
   else if (o.auto_offset_reset == offset_reset::latest)
     machine.reset = start_at::latest();
-  machine.metadata_update_interval = connection.metadata_update_interval;
+  machine.metadata_max_age = connection.metadata_max_age;
   machine.unknown_topic_wait = connection.unknown_topic_wait;
   machine.unreachable = connection.socket_timeout;
   machine.stalled_after = o.stalled_after;
@@ -48,13 +48,13 @@ protocol::consumer_client_options settings_of(
   machine.answer_time =
     std::clamp(std::min(o.request_timeout, connection.socket_timeout) / 8, shortest,
       machine.answer_time);
-  machine.largest_answer = connection.transport.max_frame_size;
+  machine.receive_message_max_bytes = connection.transport.receive_message_max_bytes;
   machine.retry.initial = connection.retry_backoff;
   machine.retry.max = connection.retry_backoff_max;
   machine.seed = std::random_device{}();
   result.request_timeout = o.request_timeout;
-  result.reading = {.check_crc = o.check_crcs,
-    .max_decompressed_size =
+  result.reading = {.check_crcs = o.check_crcs,
+    .max_decompressed_bytes =
       o.max_decompressed_bytes.value_or(connection.max_decompressed_bytes),
     .max_decompression_ratio =
       o.max_decompression_ratio.value_or(connection.max_decompression_ratio),

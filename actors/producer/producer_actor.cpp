@@ -26,7 +26,7 @@ protocol::producer_client_options settings_of(
   protocol::producer_client_options result;
   result.name = o.name;
   result.cluster = dispatcher_options_of(connection, "producer");
-  result.cluster.metadata_update_interval = milliseconds{0}; // The machine asks.
+  result.cluster.metadata_max_age = milliseconds{0}; // The machine asks.
   result.cluster.max_pending = SIZE_MAX; // The machine's own limits are lower.
   auto& machine = result.machine;
   machine.linger = o.linger;
@@ -35,14 +35,14 @@ protocol::producer_client_options settings_of(
   machine.delivery_timeout = o.delivery_timeout;
   machine.idempotent = o.idempotence;
   machine.stalled_after = o.stalled_after;
-  machine.metadata_update_interval = connection.metadata_update_interval;
+  machine.metadata_max_age = connection.metadata_max_age;
   machine.unknown_topic_wait = connection.unknown_topic_wait;
   machine.retry.initial = connection.retry_backoff;
   machine.retry.max = connection.retry_backoff_max;
   machine.seed = std::random_device{}();
   result.acks = o.acks;
   result.compression = o.compression;
-  result.idempotent = o.idempotence;
+  result.idempotence = o.idempotence;
   result.request_timeout = o.request_timeout;
   result.allow_auto_topic_creation = o.allow_auto_topic_creation;
   return result;

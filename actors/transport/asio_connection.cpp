@@ -102,7 +102,7 @@ connection::connection(io_loop& loop, endpoint peer, const transport_options& op
     socket_(loop.io),
     timer_(loop.io),
     progress_timer_(loop.io),
-    assembler_(options.max_frame_size, loop.frames) {
+    assembler_(options.receive_message_max_bytes, loop.frames) {
 }
 
 // -- any thread -------------------------------------------------------------------------
@@ -484,7 +484,8 @@ void connection::take_frames() {
   else if (step == frame_assembler::step::bad_length)
     fail(protocol::error_code::frame_too_large,
       "an answer of " + std::to_string(assembler_.length())
-        + " bytes, receive_max_bytes is " + std::to_string(options_.max_frame_size));
+        + " bytes, receive_message_max_bytes is "
+        + std::to_string(options_.receive_message_max_bytes));
 }
 
 bool connection::speaks_otherwise() const {

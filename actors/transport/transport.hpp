@@ -53,7 +53,7 @@ struct transport_progress {
 /// (TLS with the peer does not come about, or not without a certificate of ours that it
 /// takes), `timed_out` (not up by `connect_timeout`), `disconnected` (closed by the peer,
 /// reset), `malformed_response` (a frame length below 0), `frame_too_large` (one above
-/// `max_frame_size`), `closed` (the factory was stopped).
+/// `receive_message_max_bytes`), `closed` (the factory was stopped).
 struct transport_down {
   /// The connection.
   connection_id id = 0;
@@ -66,9 +66,9 @@ struct transport_options {
   /// Time for name resolution, all addresses and TLS together.
   std::chrono::milliseconds connect_timeout{10'000};
   /// Largest frame taken from the peer, in bytes; a larger one ends the connection. Users
-  /// know it as `receive_max_bytes`. By default whatever the protocol can express, as in
-  /// Kafka's Java client; memory is taken as bytes come.
-  std::size_t max_frame_size = INT32_MAX;
+  /// know it as `receive_message_max_bytes`. By default whatever the protocol can
+  /// express, as in Kafka's Java client; memory is taken as bytes come.
+  std::size_t receive_message_max_bytes = INT32_MAX;
   /// Least time between two `transport_progress`; must be more than zero.
   std::chrono::milliseconds progress_interval{250};
   /// Most bytes that wait to be written; beyond it `send` says `full`.

@@ -23,9 +23,9 @@ protocol::worker_client_options settings_of(const connection_options& options) {
   protocol::worker_client_options result;
   result.name = options.name;
   result.cluster = dispatcher_options_of(options, "worker");
-  result.cluster.metadata_update_interval = options.metadata_update_interval;
+  result.cluster.metadata_max_age = options.metadata_max_age;
   result.cluster.unknown_topic_wait = options.unknown_topic_wait;
-  result.cluster.coordinator_update_interval = options.consumer_group_update_interval;
+  result.cluster.coordinator_query_interval = options.coordinator_query_interval;
   result.cluster.initial_topics = options.initial_topics;
   result.cluster.max_pending = options.max_pending;
   auto& defaults = result.defaults;

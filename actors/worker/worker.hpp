@@ -29,12 +29,12 @@ struct connection_options {
   /// The group that requests mean that name none; nothing: no group.
   std::optional<std::string> consumer_group;
   /// The brokers to ask first; must not be empty. Dead ones among them do no harm.
-  std::vector<endpoint> uris;
+  std::vector<endpoint> brokers;
   /// How often metadata of the topics in use is asked for; zero means only when needed.
-  milliseconds metadata_update_interval{30'000};
+  milliseconds metadata_max_age{30'000};
   /// How often the coordinators of the groups in use are asked for; zero means only when
   /// needed.
-  milliseconds consumer_group_update_interval{30'000};
+  milliseconds coordinator_query_interval{30'000};
   /// Where a fetch begins that is told no offset, without a group or of one that has
   /// committed nothing, or what is not there any more.
   offset_reset auto_offset_reset = offset_reset::none;

@@ -177,7 +177,7 @@ void option_adder::common_but_output(common_arguments& to) {
     "request_timeout of the configuration file, else 10s",
     "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration, to.timeout);
   command_
-    ->add_option("--receive-max-bytes", to.receive_max_bytes,
+    ->add_option("--receive-max-bytes", to.receive_message_max_bytes,
       "The largest answer that is taken from a broker; all that Kafka's protocol can "
       "express without it")
     ->type_name("BYTES");

@@ -51,7 +51,7 @@ struct common_arguments {
   bool tls_no_verify = false;
   bool tls_verify_chain = false;
   /// Nothing: what the configuration file says, else as much as the protocol can express.
-  std::optional<std::size_t> receive_max_bytes;
+  std::optional<std::size_t> receive_message_max_bytes;
 };
 
 struct demo_arguments {
@@ -168,7 +168,7 @@ struct stream_arguments {
   isolation_level isolation = isolation_level::read_uncommitted;
   // What the configuration file says, and `--timeout`.
   actors::offset_reset auto_offset_reset = actors::offset_reset::none;
-  milliseconds commit_interval{5'000};
+  milliseconds auto_commit_interval{5'000};
   std::size_t commit_threshold = 100;
   /// For each request, and for how long a partition may be out of reach.
   milliseconds timeout{10'000};

@@ -32,7 +32,7 @@ constexpr words all[] = {
   {"ssl_options.verify", "ssl_options.verify = verify_chain", "--tls-verify-chain"},
   {"ssl_options.verify", "set verify_chain", "use --tls-verify-chain"},
   {"ssl_options.verify", "verify_none", "--tls-no-verify"},
-  {"receive_max_bytes", "receive_max_bytes", "--receive-max-bytes"},
+  {"receive_message_max_bytes", "receive_message_max_bytes", "--receive-max-bytes"},
   {"request_timeout", "request_timeout", "--timeout"},
   {"kafka_version", "kafka_version", "--kafka-version"},
 };

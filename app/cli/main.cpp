@@ -20,7 +20,7 @@ void add_settings(client_arguments& command, const settings& from) {
       produce->timeout = options.request_timeout;
   } else if (auto* stream = std::get_if<stream_arguments>(&command)) {
     stream->auto_offset_reset = options.auto_offset_reset;
-    stream->commit_interval = options.commit_interval;
+    stream->auto_commit_interval = options.auto_commit_interval;
     stream->commit_threshold = options.commit_threshold;
     stream->timeout = options.request_timeout;
   } else if (auto* fetch = std::get_if<fetch_arguments>(&command)) {

@@ -214,7 +214,7 @@ std::set<std::string> not_changed(
   changed(!common.server_name.empty(), "ssl_options.server_name");
   changed(!common.key_password_file.empty(), "ssl_options.password");
   changed(common.tls_no_verify || common.tls_verify_chain, "ssl_options.verify");
-  changed(common.receive_max_bytes.has_value(), "receive_max_bytes");
+  changed(common.receive_message_max_bytes.has_value(), "receive_message_max_bytes");
   changed(common.timeout.has_value(), "request_timeout");
   changed(!common.kafka_version.empty(), "kafka_version");
   return made;
@@ -280,8 +280,8 @@ result<settings> read_settings(const common_arguments& common) {
       return wrong;
   }
   result.names_timeout = timeout_is_set || common.timeout;
-  if (common.receive_max_bytes)
-    result.options.receive_max_bytes = *common.receive_max_bytes;
+  if (common.receive_message_max_bytes)
+    result.options.receive_message_max_bytes = *common.receive_message_max_bytes;
   if (const auto added = add_tls(common, result.options); !added)
     return added.error();
   if (common.timeout)

@@ -168,8 +168,9 @@ private:
     if (const auto assigned = consumer_.assign(all); !assigned)
       return assigned.error();
     if (!what_.group.empty())
-      commits_.emplace(commit_options{what_.group, what_.topic, what_.commit_interval,
-                         what_.commit_threshold, what_.timeout},
+      commits_.emplace(
+        commit_options{what_.group, what_.topic, what_.auto_commit_interval,
+          what_.commit_threshold, what_.timeout},
         app_);
     return done{};
   }

@@ -76,7 +76,7 @@ stream_starter::stream_starter(caf::actor_system& sys, const application_options
   : sys_(sys),
     default_worker_(options.default_worker),
     auto_offset_reset_(options.auto_offset_reset),
-    commit_interval_(options.commit_interval),
+    auto_commit_interval_(options.auto_commit_interval),
     commit_threshold_(options.commit_threshold),
     request_timeout_(options.request_timeout),
     log_(options.log),
@@ -124,7 +124,7 @@ result<actors::stream_settings> stream_starter::settings(
   cursor.deadline =
     options.deadline > milliseconds{0} ? options.deadline : request_timeout_;
   cursor.max_bytes = options.max_bytes;
-  cursor.commit_interval = commit_interval_;
+  cursor.auto_commit_interval = auto_commit_interval_;
   cursor.commit_threshold = commit_threshold_;
   cursor.seed = std::random_device{}();
   return all;

@@ -41,7 +41,7 @@ private:
   caf::actor_system& sys_;
   const std::string default_worker_;
   const actors::offset_reset auto_offset_reset_;
-  const milliseconds commit_interval_;
+  const milliseconds auto_commit_interval_;
   const std::size_t commit_threshold_;
   const milliseconds request_timeout_;
   const std::shared_ptr<actors::log_sink> log_;

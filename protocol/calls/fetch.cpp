@@ -123,12 +123,12 @@ private:
     constexpr std::size_t times = 32;
     protocol::read_options result;
     if (asked_.max_decompressed_bytes)
-      result.max_decompressed_size = *asked_.max_decompressed_bytes;
+      result.max_decompressed_bytes = *asked_.max_decompressed_bytes;
     if (asked_.max_decompression_ratio)
       result.max_decompression_ratio = *asked_.max_decompression_ratio;
     const auto asked = static_cast<std::size_t>(asked_.max_bytes);
     result.max_decompressed_in_all =
-      std::min(times * asked, std::max(asked, result.max_decompressed_size));
+      std::min(times * asked, std::max(asked, result.max_decompressed_bytes));
     return result;
   }
 

@@ -27,7 +27,7 @@ public:
   /// What is tried again is the machine's decision, and it chooses the batches anew.
   [[nodiscard]] bool may_retry(error_code) const override { return false; }
   /// With sequence numbers, sending batches once more does no harm.
-  [[nodiscard]] bool expendable() const override { return of_.options_.idempotent; }
+  [[nodiscard]] bool expendable() const override { return of_.options_.idempotence; }
 
 private:
   static traits wanted(broker_id broker, const producer_client_options& options);

@@ -399,7 +399,7 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
     std::vector<header_view> headers;
     auto callback = filled.callbacks.begin();
     const auto sealed = filled.builder.seal(); // Which fails for lack of records alone.
-    batch_reader in{*sealed, {.check_crc = false}};
+    batch_reader in{*sealed, {.check_crcs = false}};
     record_batch batch;
     if (!in.next(batch))
       continue;
@@ -440,8 +440,8 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
 std::optional<std::pair<filled_batch, filled_batch>> accumulator::split(
   topic_buffers& t, filled_batch& whole, const shared_bytes& sealed) {
   batch_reader in{sealed,
-    {.check_crc = false,
-      .max_decompressed_size = SIZE_MAX,
+    {.check_crcs = false,
+      .max_decompressed_bytes = SIZE_MAX,
       .max_decompression_ratio = 0}};
   record_batch batch;
   std::pair<filled_batch, filled_batch> halves{

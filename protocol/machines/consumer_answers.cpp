@@ -78,7 +78,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       b.hasty = 0;
     } else if (got == 0 && answer.throttle_time_ms <= 0 && ++b.hasty > 1) {
       // What the broker does not wait is waited here.
-      const auto pause = backoff(options_.retry, b.hasty - 1, random_);
+      const auto pause = backoff(options_.retry_backoff, b.hasty - 1, random_);
       b.not_before =
         std::max(b.not_before, now + std::min(pause, std::max(r.wait, shortest_rest)));
     }
@@ -106,7 +106,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   ++totals_.errors;
   b.last_error = {answer.error_code, "the fetch was refused as a whole"};
   b.not_before =
-    std::max(b.not_before, now + backoff(options_.retry, ++b.failures, random_));
+    std::max(b.not_before, now + backoff(options_.retry_backoff, ++b.failures, random_));
   if (remedy_for(answer.error_code) == remedy::refresh_metadata)
     want_metadata(leader_pause);
   for (const auto slot : r.slots) {
@@ -354,7 +354,7 @@ void consumer_machine::on_failure(
     b.session.on_lost();
     on_lost_answer(request, r, why);
   }
-  b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+  b.not_before = now + backoff(options_.retry_backoff, ++b.failures, random_);
   want_metadata(leader_pause);
   for (const auto slot : r.slots) {
     auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;

@@ -21,8 +21,8 @@ constexpr auto short_wait = 20ms;
 
 topic_directory_options directory_options(const consumer_machine_options& o) {
   topic_directory_options result;
-  result.update_interval = o.metadata_update_interval;
-  result.retry = o.retry;
+  result.update_interval = o.metadata_max_age;
+  result.retry_backoff = o.retry_backoff;
   result.kept = known_topic::scope::watched;
   result.seed = o.seed;
   return result;
@@ -521,7 +521,7 @@ std::optional<fetch_request> consumer_machine::fill(
   const auto much = std::max(least_fetch(), std::min(share(), budget_.limit() / 8));
   r.reserved = std::min({most, options_.fetch_max_bytes, much, room(),
     // A limit for the answer leaves room for what is not records.
-    std::max<std::size_t>(options_.largest_answer / 2, 1),
+    std::max<std::size_t>(options_.receive_message_max_bytes / 2, 1),
     r.alone ? std::size_t{1} : b.pace.limit()});
   reserved_ += r.reserved;
   r.empty = false;

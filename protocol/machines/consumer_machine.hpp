@@ -34,7 +34,7 @@ struct consumer_machine_options {
   /// Where it goes on when its offset is out of range; nothing: that halts the partition.
   std::optional<start_at> reset;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
-  std::chrono::milliseconds metadata_update_interval{30'000};
+  std::chrono::milliseconds metadata_max_age{30'000};
   /// How long a topic or partition that brokers do not know is hoped for: it may be new.
   std::chrono::milliseconds unknown_topic_wait{2'000};
   /// A fetch without an answer for so long beyond its wait is a reason to ask who leads.
@@ -55,8 +55,8 @@ struct consumer_machine_options {
   /// for.
   std::chrono::milliseconds answer_time{1'000};
   /// The largest answer that the transport takes.
-  std::size_t largest_answer = 100'000'000;
-  backoff_options retry{
+  std::size_t receive_message_max_bytes = 100'000'000;
+  backoff_options retry_backoff{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   std::uint64_t seed = 0;
 };

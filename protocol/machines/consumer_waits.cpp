@@ -37,14 +37,14 @@ std::string named(broker_id id) {
 
 // A question led nowhere.
 void consumer_machine::pause(time_point now, partition_state& p) {
-  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+  p.not_before = now + backoff(options_.retry_backoff, ++p.attempts, random_);
 }
 
 // It is asked for elsewhere, or from another offset on.
 void consumer_machine::again(time_point now, partition_state& p) {
   p.not_before = ++p.turns <= free_turns
     ? time_point::min()
-    : now + backoff(options_.retry, p.turns - free_turns, random_);
+    : now + backoff(options_.retry_backoff, p.turns - free_turns, random_);
 }
 
 void consumer_machine::calm(partition_state& p) {

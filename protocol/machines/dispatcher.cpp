@@ -43,8 +43,8 @@ dispatcher::dispatcher(dispatcher_options options)
   : options_(std::move(options)),
     cluster_(directory_options(options_)),
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
-  if (options_.seed != 0 && !options_.bootstrap.empty())
-    seed_at_ = random_() % options_.bootstrap.size();
+  if (options_.seed != 0 && !options_.brokers.empty())
+    seed_at_ = random_() % options_.brokers.size();
 }
 
 dispatcher::~dispatcher() = default;
@@ -313,7 +313,7 @@ void dispatcher::apply_remedy(
 void dispatcher::try_again(time_point now, calls::iterator at, error why) {
   auto& c = at->second;
   c.on = nullptr;
-  c.not_before = now + backoff(options_.retry, ++c.attempts, random_);
+  c.not_before = now + backoff(options_.retry_backoff, ++c.attempts, random_);
   // A quota says when to go on; its caller is told at the deadline.
   if (c.not_before >= c.deadline && why.code != error_code::throttling_quota_exceeded) {
     finish(at, std::move(why));

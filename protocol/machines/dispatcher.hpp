@@ -21,19 +21,19 @@ namespace cafka::protocol {
 /// How a dispatcher behaves.
 struct dispatcher_options {
   /// Where to ask first; must not be empty.
-  std::vector<endpoint> bootstrap;
+  std::vector<endpoint> brokers;
   std::string client_id = "cafka";
   /// The release of the brokers, which then are not asked for their versions.
-  std::optional<kafka_version> release;
+  std::optional<protocol::kafka_version> kafka_version;
   /// The deadline of a call that has none of its own.
   std::chrono::milliseconds request_timeout{30'000};
   /// How long a broker may owe an answer without a byte of it before its connection is
   /// considered dead.
   std::chrono::milliseconds socket_timeout{10'000};
   /// How often metadata of the topics in use is asked for; zero means only when needed.
-  std::chrono::milliseconds metadata_update_interval{30'000};
+  std::chrono::milliseconds metadata_max_age{30'000};
   /// How often the coordinators in use are asked for; zero means only when needed.
-  std::chrono::milliseconds coordinator_update_interval{30'000};
+  std::chrono::milliseconds coordinator_query_interval{30'000};
   /// A topic or coordinator not used for so long is not asked about any more.
   std::chrono::milliseconds topic_idle{300'000};
   /// How long a topic or partition that brokers do not know is hoped for: it may be new.
@@ -46,8 +46,8 @@ struct dispatcher_options {
   std::size_t max_resting = 64;
   /// Such a connection is closed when it was not used for so long.
   std::chrono::milliseconds resting_idle{30'000};
-  backoff_options reconnect{};
-  backoff_options retry{
+  backoff_options reconnect_backoff{};
+  backoff_options retry_backoff{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   /// Most calls at a time; one more is refused with `queue_full`.
   std::size_t max_pending = 100'000;

@@ -19,7 +19,7 @@ constexpr std::uint32_t logins_that_count = 2;
 std::unique_ptr<broker_connection> dispatcher::make_link(
   const endpoint& address, broker_id broker, lane l) const {
   return std::make_unique<broker_connection>(
-    address, broker, l, options_.client_id, options_.release);
+    address, broker, l, options_.client_id, options_.kafka_version);
 }
 
 broker_connection& dispatcher::link_to(broker_id id, const endpoint& address, lane l) {
@@ -177,7 +177,7 @@ const std::vector<endpoint>& dispatcher::places() {
   places_as_of_ = cluster_.addresses();
   places_.clear();
   std::set<endpoint> seen;
-  for (const auto& address : options_.bootstrap) {
+  for (const auto& address : options_.brokers) {
     if (seen.insert(address).second)
       places_.push_back(address);
   }
@@ -242,7 +242,7 @@ void dispatcher::lose(time_point now, broker_connection& l, const error& reason)
   if (was_up)
     --up_links_;
   const auto orphans =
-    l.down(now, {why.code, shown(why.detail)}, options_.reconnect, random_);
+    l.down(now, {why.code, shown(why.detail)}, options_.reconnect_backoff, random_);
   tell_lost(now, l, l.last_error(), was_up, in_flight);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.

@@ -112,9 +112,9 @@ private:
 
 topic_directory_options dispatcher::directory_options(const dispatcher_options& of) {
   topic_directory_options result;
-  result.update_interval = of.metadata_update_interval;
+  result.update_interval = of.metadata_max_age;
   result.idle = of.topic_idle;
-  result.retry = of.retry;
+  result.retry_backoff = of.retry;
   result.about_brokers = true;
   result.seed = of.seed;
   return result;
@@ -265,8 +265,8 @@ void dispatcher::look_up(time_point now) {
 }
 
 void dispatcher::plan_lookup(time_point now, coordinator_use& use) {
-  if (options_.coordinator_update_interval > std::chrono::milliseconds{0})
-    use.next_lookup = now + options_.coordinator_update_interval;
+  if (options_.coordinator_query_interval > std::chrono::milliseconds{0})
+    use.next_lookup = now + options_.coordinator_query_interval;
   next_lookup_ = std::min(next_lookup_, use.next_lookup);
 }
 
@@ -326,7 +326,7 @@ void dispatcher::looked_up(time_point now) {
       use.failures = 0;
       use.not_before = now;
     } else {
-      use.not_before = now + backoff(options_.retry, ++use.failures, random_);
+      use.not_before = now + backoff(options_.retry_backoff, ++use.failures, random_);
       if (!is_retriable(outcome.code))
         use.refused = std::move(outcome);
     }

@@ -44,7 +44,7 @@ bool producer_machine::seal(partition_state& p, batch& b) {
   if (b.bytes && !b.stale)
     return true;
   seal_options options;
-  if (options_.idempotent) {
+  if (options_.idempotence) {
     if (p.producer_id < 0) {
       p.producer_id = identity_;
       p.producer_epoch = identity_epoch_;
@@ -68,7 +68,7 @@ bool producer_machine::seal(partition_state& p, batch& b) {
     }
     b.bytes = *std::move(sealed);
   }
-  if (options_.idempotent)
+  if (options_.idempotence)
     p.next_sequence = sequence_after(p.next_sequence, b.count);
   return true;
 }
@@ -128,7 +128,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
     if (verdict.what == produce_action::deliver)
       note_written(p, *b);
     p.broken_sequence = p.broken_sequence
-      || (options_.idempotent && verdict.what != produce_action::deliver
+      || (options_.idempotence && verdict.what != produce_action::deliver
         && verdict.what != produce_action::deliver_late);
     activate(p);
     return;
@@ -148,13 +148,13 @@ void producer_machine::conclude(time_point now, partition_state& p,
     progress(p, now);
     // What no earlier attempt can have written, another batch was taken for: the broker
     // counts otherwise than this producer.
-    if (!written_before && options_.idempotent) {
+    if (!written_before && options_.idempotence) {
       p.broken_sequence = true;
       p.confirmed = false;
       doubt(p);
     }
     resolve(p, *b,
-      written_before || !options_.idempotent
+      written_before || !options_.idempotence
         ? error{}
         : error{error_code::outcome_unknown, to_string(why)});
     break;
@@ -277,7 +277,7 @@ void producer_machine::fail(partition_state& p, const error& why, bool taken_onl
   for (auto& b : p.in_flight_batches)
     resolve(p, *b, outcome(*b, true));
   for (auto& b : std::exchange(p.queue, {})) {
-    p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+    p.broken_sequence = p.broken_sequence || (options_.idempotence && b->bytes);
     resolve(p, *b, outcome(*b, false));
   }
   if (std::exchange(p.active, false))
@@ -341,7 +341,7 @@ void producer_machine::expire(time_point now) {
           look_again(b->opened);
           continue;
         }
-        p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+        p.broken_sequence = p.broken_sequence || (options_.idempotence && b->bytes);
         resolve(p, *b, expired(now, p, *b));
       }
       std::erase_if(p.queue, [](const auto& b) { return b->resolved; });

@@ -15,8 +15,8 @@ std::string place(const partition_buffers& p) {
 
 topic_directory_options directory_options(const producer_machine_options& o) {
   topic_directory_options result;
-  result.update_interval = o.metadata_update_interval;
-  result.retry = o.retry;
+  result.update_interval = o.metadata_max_age;
+  result.retry_backoff = o.retry_backoff;
   result.kept = known_topic::scope::dense;
   result.names_all = false;
   result.seed = o.seed;
@@ -195,9 +195,9 @@ bool producer_machine::may_send(time_point now, const partition_state& p) const 
   if (!has_work(p) || now < p.not_before
     || p.in_flight_batches.size() >= options_.max_in_flight || fatal_)
     return false;
-  if (options_.idempotent && identity_ < 0)
+  if (options_.idempotence && identity_ < 0)
     return false;
-  if (options_.idempotent && (p.broken_sequence || !p.confirmed)
+  if (options_.idempotence && (p.broken_sequence || !p.confirmed)
     && !p.in_flight_batches.empty())
     return false;
   return p.queue.empty() || p.in_flight_batches.empty()
@@ -230,7 +230,7 @@ void producer_machine::drain(time_point now) {
   }
   if (!requests_.empty() && next_watch_ == time_point::max())
     next_watch_ = now + options_.stall;
-  if (options_.idempotent && identity_ < 0 && work)
+  if (options_.idempotence && identity_ < 0 && work)
     identity_wanted_ = true;
   if (identity_wanted_ && !identity_asked_ && identity_not_before_ <= now) {
     identity_asked_ = true;
@@ -381,7 +381,7 @@ void producer_machine::on_failure(
   auto& r = found->second;
   if (!r.filled) { // There was no connection.
     auto& b = broker(r.broker);
-    b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+    b.not_before = now + backoff(options_.retry_backoff, ++b.failures, random_);
     b.throttled = false;
     // That a broker is too old does not pass; whatever else keeps it away may.
     if (why.code == error_code::unsupported_api_version) {

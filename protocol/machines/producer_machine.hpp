@@ -28,9 +28,9 @@ struct producer_machine_options {
   /// From a record's acceptance to its batch's outcome, at the latest.
   std::chrono::milliseconds delivery_timeout{120'000};
   /// Whether batches carry producer id, epoch and sequence (KIP-98).
-  bool idempotent = true;
+  bool idempotence = true;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
-  std::chrono::milliseconds metadata_update_interval{30'000};
+  std::chrono::milliseconds metadata_max_age{30'000};
   /// A topic without records for so long is not asked about any more, and is forgotten if
   /// nobody holds it.
   std::chrono::milliseconds topic_idle{300'000};
@@ -40,7 +40,7 @@ struct producer_machine_options {
   std::chrono::milliseconds stall{1'000};
   /// A topic whose records make no progress for so long is told of, once; zero: never.
   std::chrono::milliseconds stalled_after{10'000};
-  backoff_options retry{
+  backoff_options retry_backoff{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   std::uint64_t seed = 0;
 };

@@ -203,8 +203,8 @@ void producer_machine::leave(time_point now, partition_state& p) {
   p.leader = -1;
   // A broker that stands still may never answer. With a sequence, sending what it has
   // once more does no harm; without one, its answer or its end decides.
-  for (auto& b : options_.idempotent ? std::exchange(p.in_flight_batches, {})
-                                     : std::vector<std::unique_ptr<batch>>{}) {
+  for (auto& b : options_.idempotence ? std::exchange(p.in_flight_batches, {})
+                                      : std::vector<std::unique_ptr<batch>>{}) {
     const auto r = requests_.find(b->request);
     if (r != requests_.end())
       std::erase(r->second.partitions, &p);

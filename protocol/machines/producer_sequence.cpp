@@ -12,7 +12,7 @@ namespace cafka::protocol {
 // others have the numbers behind them already: brokers refuse those as well, and all go
 // on in the next epoch (KIP-360), without a pause.
 void producer_machine::leave_numbers(partition_state& p, const batch& b) {
-  if (!options_.idempotent)
+  if (!options_.idempotence)
     return;
   const auto last = b.producer_id == p.producer_id && b.epoch == p.producer_epoch
     && sequence_after(b.base_sequence, b.count) == p.next_sequence;
@@ -25,7 +25,7 @@ void producer_machine::leave_numbers(partition_state& p, const batch& b) {
 // The broker misses the batch before this one, or has forgotten the producer.
 void producer_machine::resequence(time_point now, partition_state& p,
   std::unique_ptr<batch> b, const error& why, bool new_identity) {
-  if (!options_.idempotent) {
+  if (!options_.idempotence) {
     resolve(p, *b, why);
     return;
   }
@@ -83,7 +83,7 @@ bool producer_machine::is_written(const partition_state& p, const batch& b) {
 }
 
 void producer_machine::note_written(partition_state& p, const batch& written) {
-  if (!options_.idempotent || !is_of_epoch(p, written))
+  if (!options_.idempotence || !is_of_epoch(p, written))
     return;
   if (written.out_of_order)
     return;
@@ -213,7 +213,8 @@ void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t
 void producer_machine::on_identity_failed(time_point now, const error& why) {
   identity_asked_ = false;
   identity_error_ = why;
-  identity_not_before_ = now + backoff(options_.retry, ++identity_attempts_, random_);
+  identity_not_before_ =
+    now + backoff(options_.retry_backoff, ++identity_attempts_, random_);
   const auto passes = is_retriable(why.code) || why.code == error_code::timed_out
     || why.code == error_code::disconnected || why.code == error_code::malformed_response;
   if (!passes) {

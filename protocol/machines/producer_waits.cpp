@@ -68,7 +68,7 @@ void producer_machine::progress(partition_state& p, time_point now) {
 // Several batches that come back at once are one attempt.
 void producer_machine::pause(time_point now, partition_state& p) {
   if (p.not_before <= now)
-    p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+    p.not_before = now + backoff(options_.retry_backoff, ++p.attempts, random_);
 }
 
 void producer_machine::end_stall(topic_state& t, time_point now, const error& why) {
@@ -140,7 +140,7 @@ std::string producer_machine::why_waits(time_point now, const partition_state& p
       text = "no answer from " + name;
     else if (b != brokers_.end() && b->second.opening)
       text = "still connecting to " + name;
-    if (options_.idempotent && identity_ < 0) {
+    if (options_.idempotence && identity_ < 0) {
       add(text, "no producer id was given out");
       if (identity_error_)
         text += " (" + to_string(identity_error_) + ')';

@@ -129,7 +129,7 @@ void stream_cursor::on_records(time_point now, const records_answer& answer) {
     end({});
   else if (empty_answers_ > 0)
     // The broker need not wait before it says that nothing is there.
-    not_before_ = now + backoff(options_.retry, empty_answers_, random_);
+    not_before_ = now + backoff(options_.retry_backoff, empty_answers_, random_);
   else if (!moved)
     not_before_ = asked_at_ + std::clamp(options_.wait_time, shortest_wait, longest_wait);
 }
@@ -172,7 +172,7 @@ void stream_cursor::on_failure(time_point now, error why) {
     answered();
     ask_for(*options_.reset);
     if (resets_ > 1)
-      not_before_ = now + backoff(options_.retry, resets_ - 1, random_);
+      not_before_ = now + backoff(options_.retry_backoff, resets_ - 1, random_);
     return;
   }
   if (state_ == state::reads) {
@@ -191,7 +191,7 @@ void stream_cursor::on_failure(time_point now, error why) {
     }
   }
   const auto since = trouble_since_.value_or(asked_at_);
-  const auto again = now + backoff(options_.retry, ++failures_, random_);
+  const auto again = now + backoff(options_.retry_backoff, ++failures_, random_);
   if (!passes(why.code) || again - since >= options_.deadline) {
     end(std::move(why));
     return;
@@ -302,9 +302,9 @@ time_point stream_cursor::commit_time() const {
   const auto many = static_cast<std::int64_t>(options_.commit_threshold);
   if (stopped_at_ || acknowledged_ < kept_ || (many > 0 && acknowledged_ - kept_ >= many))
     return no_commit_before_;
-  if (options_.commit_interval <= milliseconds{0} || !uncommitted_since_)
+  if (options_.auto_commit_interval <= milliseconds{0} || !uncommitted_since_)
     return time_point::max();
-  return std::max(*uncommitted_since_ + options_.commit_interval, no_commit_before_);
+  return std::max(*uncommitted_since_ + options_.auto_commit_interval, no_commit_before_);
 }
 
 std::optional<log_offset> stream_cursor::next_commit(time_point now) {
@@ -327,9 +327,10 @@ void stream_cursor::on_commit(time_point now, const error& outcome) {
   if (!uncommitted_since_)
     uncommitted_since_ = now;
   const bool passing = passes(outcome.code);
-  const auto wait = backoff(options_.retry, ++commit_failures_, random_);
-  no_commit_before_ =
-    now + (passing ? wait : std::max(options_.commit_interval, options_.retry.max));
+  const auto wait = backoff(options_.retry_backoff, ++commit_failures_, random_);
+  no_commit_before_ = now
+    + (passing ? wait
+               : std::max(options_.auto_commit_interval, options_.retry_backoff.max));
   if (stopped_at_)
     commits_given_up_ = !passing || no_commit_before_ - *stopped_at_ >= options_.deadline;
 }

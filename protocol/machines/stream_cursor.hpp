@@ -42,7 +42,7 @@ struct stream_cursor_options {
   std::chrono::milliseconds deadline{30'000};
   /// Commits at the latest after so much time, if there is anything to commit; zero: the
   /// count alone decides.
-  std::chrono::milliseconds commit_interval{5'000};
+  std::chrono::milliseconds auto_commit_interval{5'000};
   /// Commits after so many offsets; zero: time alone decides.
   std::size_t commit_threshold = 100;
   /// How long the broker may wait before it answers that nothing is there. One that does
@@ -51,7 +51,7 @@ struct stream_cursor_options {
   /// Most bytes of records that one question asks for.
   std::int32_t max_bytes = 1'000'000;
   /// Pauses before something is asked again.
-  backoff_options retry{
+  backoff_options retry_backoff{
     std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
   /// Seeds the jitter.
   std::uint64_t seed = 0;

@@ -97,7 +97,7 @@ public:
     };
     const auto read_again = [&x] {
       read_options options;
-      options.max_decompressed_size = x.largest_;
+      options.max_decompressed_bytes = x.largest_;
       options.max_decompression_ratio = 0;
       auto again = read(x.raw_, x.from_, x.aborted_, options);
       if (!again)

@@ -133,10 +133,10 @@ private:
 struct read_options {
   /// Whether checksums are compared. They guard against damage on a disk and in memory,
   /// not against malice.
-  bool check_crc = true;
+  bool check_crcs = true;
   /// Bytes that one batch may decompress to, 128 MiB by default. Kafka limits the
   /// compressed size alone (`message.max.bytes`, 1 MiB unless changed).
-  std::size_t max_decompressed_size = 128 * 1024 * 1024;
+  std::size_t max_decompressed_bytes = 128 * 1024 * 1024;
   /// How many times its compressed size a batch may decompress to, once that is more than
   /// `ratio_floor`; zero: no limit.
   std::size_t max_decompression_ratio = 10'000;

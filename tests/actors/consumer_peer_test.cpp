@@ -40,7 +40,7 @@ struct consuming {
     static_cast<void>(registered);
     actors::connection_options connection;
     connection.name = "c";
-    connection.uris = {std::move(broker)};
+    connection.brokers = {std::move(broker)};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;
     connection.reconnect_backoff_max = connection.retry_backoff_max = 50ms;
     connection.socket_timeout = socket_timeout;

@@ -135,7 +135,7 @@ using complaints = std::set<std::string>;
 actors::connection_options connection_to(const hostile_cluster& cluster) {
   actors::connection_options connection;
   connection.name = "hostile";
-  connection.uris = cluster.addresses();
+  connection.brokers = cluster.addresses();
   connection.socket_timeout = milliseconds{1'000};
   return connection;
 }

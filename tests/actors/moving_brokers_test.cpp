@@ -230,7 +230,7 @@ bool by(milliseconds time, Condition holds) {
 actors::connection_options reaching(const two_brokers& brokers) {
   actors::connection_options connection;
   connection.name = "x";
-  connection.uris = {brokers.bootstrap()};
+  connection.brokers = {brokers.bootstrap()};
   return connection;
 }
 

@@ -90,7 +90,7 @@ struct producing {
     };
     actors::connection_options connection;
     connection.name = "p";
-    connection.uris = {broker};
+    connection.brokers = {broker};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;
     connection.reconnect_backoff_max = connection.retry_backoff_max = 50ms;
     core = std::make_shared<actors::producer_core>(fixture.system, std::move(options));

@@ -22,7 +22,7 @@ struct slow_link {
     broker.append(4);
     actors::connection_options options;
     options.name = "w";
-    options.uris = {broker.address()};
+    options.brokers = {broker.address()};
     options.initial_topics = {"topic"};
     options.socket_timeout = 150ms;
     options.transport.progress_interval = 20ms;

@@ -256,7 +256,7 @@ TEST_CASE("a length below zero or above the limit ends the connection") {
     s.wait_until_closed();
   }};
   transport_fixture f;
-  wired_owner l{f, peer.address(), {.max_frame_size = 1000}};
+  wired_owner l{f, peer.address(), {.receive_message_max_bytes = 1000}};
   REQUIRE(l.box->wait_down());
   const bool negative = static_cast<std::int32_t>(size) < 0;
   CHECK(l.box->reason().code
@@ -264,7 +264,8 @@ TEST_CASE("a length below zero or above the limit ends the connection") {
   CHECK_THAT(l.box->reason().detail,
     ContainsSubstring(std::to_string(static_cast<std::int32_t>(size))));
   CHECK((negative
-    || l.box->reason().detail.find("receive_max_bytes is 1000") != std::string::npos));
+    || l.box->reason().detail.find("receive_message_max_bytes is 1000")
+      != std::string::npos));
   CHECK(l.box->frame_count() == 1);
   CHECK(peer.wait_for_sessions_ended());
 }

@@ -71,12 +71,12 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.client_id == expected.client_id);
   CHECK(read.disable_default_worker == expected.disable_default_worker);
   CHECK(read.default_worker == expected.default_worker);
-  CHECK(read.metadata_update_interval == expected.metadata_update_interval);
+  CHECK(read.metadata_max_age == expected.metadata_max_age);
   CHECK(read.consumer_group == expected.consumer_group);
-  CHECK(read.consumer_group_update_interval == expected.consumer_group_update_interval);
+  CHECK(read.coordinator_query_interval == expected.coordinator_query_interval);
   CHECK(read.initial_topics == expected.initial_topics);
   CHECK(read.auto_offset_reset == expected.auto_offset_reset);
-  CHECK(read.commit_interval == expected.commit_interval);
+  CHECK(read.auto_commit_interval == expected.auto_commit_interval);
   CHECK(read.commit_threshold == expected.commit_threshold);
   const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
   CHECK(read.partitioner(choice) == expected.partitioner(choice));
@@ -86,9 +86,9 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
   CHECK(read.max_throttle == expected.max_throttle);
-  CHECK(read.receive_max_bytes == expected.receive_max_bytes);
+  CHECK(read.receive_message_max_bytes == expected.receive_message_max_bytes);
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
-  CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
+  CHECK(read.reconnect_backoff == expected.reconnect_backoff);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
   CHECK(read.kafka_version == expected.kafka_version);
   CHECK(read.use_ssl == expected.use_ssl);
@@ -125,14 +125,14 @@ TEST_CASE("the log's levels are read, and what is none is named") {
 
 TEST_CASE(
   "groups, topics, resets and partitioners are read, and what cannot be is named") {
-  const auto read = options(
-    parsed("cafka { consumer_group = \"g\", initial_topics = [\"a\", \"b\"], "
-           "auto_offset_reset = \"latest\", commit_interval = 0s, commit_threshold = 7, "
-           "partitioner = \"crc32\" }"));
+  const auto read = options(parsed(
+    "cafka { consumer_group = \"g\", initial_topics = [\"a\", \"b\"], "
+    "auto_offset_reset = \"latest\", auto_commit_interval = 0s, commit_threshold = 7, "
+    "partitioner = \"crc32\" }"));
   CHECK(read.consumer_group == consumer_group_setting{"g"});
   CHECK(read.initial_topics == std::vector<std::string>{"a", "b"});
   CHECK(read.auto_offset_reset == actors::offset_reset::latest);
-  CHECK(read.commit_interval == milliseconds{0});
+  CHECK(read.auto_commit_interval == milliseconds{0});
   CHECK(read.commit_threshold == 7);
   const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
   CHECK(read.partitioner(choice) == protocol::crc32_partitioner(choice));
@@ -334,7 +334,7 @@ TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
     wrong{"io_threads = 65", "cafka.io_threads", "65", "a whole number from 1 to 64"},
     wrong{"io_threads = \"many\"", "cafka.io_threads", "many", "a whole number"},
     wrong{"max_restarts = -1", "cafka.max_restarts", "-1", "from 0 to 1000000"},
-    wrong{"receive_max_bytes = 1023", "cafka.receive_max_bytes", "1023",
+    wrong{"receive_message_max_bytes = 1023", "cafka.receive_message_max_bytes", "1023",
       "from 1024 to 2147483647"},
     wrong{"ssl_options { crl_check = \"all\" }", "cafka.ssl_options.crl_check", "all",
       "peer"},

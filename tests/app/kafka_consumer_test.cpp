@@ -34,7 +34,7 @@ struct kafka_consumer {
   /// Metadata is asked for often, also where nothing is read.
   static application_options often_asking() {
     auto options = service::quiet();
-    options.metadata_update_interval = milliseconds{2'000};
+    options.metadata_max_age = milliseconds{2'000};
     return options;
   }
 

@@ -32,7 +32,7 @@ struct counted_producer {
   /// One that sees soon what has changed.
   static application_options quick() {
     auto options = service::quiet();
-    options.metadata_update_interval = milliseconds{200};
+    options.metadata_max_age = milliseconds{200};
     return options;
   }
 

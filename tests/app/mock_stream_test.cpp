@@ -431,7 +431,7 @@ TEST_CASE("a stream commits while it is read, by count and by time") {
   application_options settings;
   const bool by_count = GENERATE(true, false);
   settings.commit_threshold = by_count ? 5 : 0;
-  settings.commit_interval = by_count ? 0ms : 50ms;
+  settings.auto_commit_interval = by_count ? 0ms : 50ms;
   streaming s{settings};
   s.fill(2'000);
   const auto records = s.stream({.consumer_group = "g"});

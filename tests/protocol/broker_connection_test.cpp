@@ -8,7 +8,7 @@ using cafka::protocol::broker_connection;
 
 namespace {
 
-constexpr backoff_options reconnect{100ms, 1'000ms, 0};
+constexpr backoff_options reconnect_backoff{100ms, 1'000ms, 0};
 
 /// A link and its broker's side.
 struct line {

@@ -10,7 +10,7 @@ namespace {
 consumer_machine_options telling() {
   consumer_machine_options o;
   o.stalled_after = 10s;
-  o.metadata_update_interval = 0ms;
+  o.metadata_max_age = 0ms;
   // Told in another way, where nobody can be reached.
   o.unreachable = 1h;
   return o;

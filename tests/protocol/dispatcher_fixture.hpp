@@ -226,9 +226,9 @@ public:
   /// Bootstraps from broker 1 alone, without jitter.
   static dispatcher_options plain() {
     dispatcher_options options;
-    options.bootstrap = {address(1)};
-    options.reconnect.jitter = 0;
-    options.retry.jitter = 0;
+    options.brokers = {address(1)};
+    options.reconnect_backoff.jitter = 0;
+    options.retry_backoff.jitter = 0;
     return options;
   }
 

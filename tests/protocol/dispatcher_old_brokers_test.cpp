@@ -41,7 +41,7 @@ struct old_bed : bed {
 
 dispatcher_options of_release(kafka_version release) {
   auto options = bed::plain();
-  options.release = release;
+  options.kafka_version = release;
   return options;
 }
 
@@ -101,7 +101,7 @@ TEST_CASE(
 TEST_CASE(
   "the first broker is finished with before the next one is asked", "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2)};
+  options.brokers = {address(1), address(2)};
   old_bed b{options};
   b.machine.start(b.now);
   for (int connection = 1; connection <= 3; ++connection) {
@@ -117,7 +117,7 @@ TEST_CASE(
 TEST_CASE(
   "brokers that hang up on everything cannot make the dispatcher spin", "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2), address(3)};
+  options.brokers = {address(1), address(2), address(3)};
   old_bed b{options};
   b.machine.start(b.now);
   const auto begun = b.now;

@@ -102,7 +102,7 @@ TEST_CASE("beyond the limit the requests that rest share, the least loaded first
 TEST_CASE(
   "idle connections of the resting lane are closed, others are not", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 0ms;
+  options.metadata_max_age = 0ms;
   ready_bed b{options};
   for (int i = 0; i < 2; ++i) {
     b.submit(resting_at_leader());

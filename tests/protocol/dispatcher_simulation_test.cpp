@@ -156,12 +156,12 @@ private:
   static dispatcher_options options(std::uint32_t seed) {
     dispatcher_options result;
     for (int b = 1; b <= brokers; ++b)
-      result.bootstrap.push_back(address(b));
+      result.brokers.push_back(address(b));
     result.seed = seed;
     result.socket_timeout = 2s;
     result.request_timeout = 5s;
-    result.metadata_update_interval = seed % 2 == 0 ? 0ms : 3'000ms;
-    result.coordinator_update_interval = seed % 2 == 0 ? 3'000ms : 0ms;
+    result.metadata_max_age = seed % 2 == 0 ? 0ms : 3'000ms;
+    result.coordinator_query_interval = seed % 2 == 0 ? 3'000ms : 0ms;
     result.max_resting = most_resting;
     result.resting_idle = 2s;
     return result;

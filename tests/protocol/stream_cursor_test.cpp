@@ -18,7 +18,7 @@ constexpr std::int64_t earliest = -2;
 stream_cursor_options from(std::int64_t offset) {
   stream_cursor_options options;
   options.offset = offset;
-  options.retry.jitter = 0;
+  options.retry_backoff.jitter = 0;
   return options;
 }
 
@@ -26,7 +26,7 @@ stream_cursor_options in_group() {
   stream_cursor_options options;
   options.committed = true;
   options.commits = true;
-  options.retry.jitter = 0;
+  options.retry_backoff.jitter = 0;
   return options;
 }
 
@@ -439,7 +439,7 @@ TEST_CASE(
 TEST_CASE("the threshold commits, whatever the time", "[machines]") {
   auto options = in_group();
   options.commit_threshold = 4;
-  options.commit_interval = 0ms;
+  options.auto_commit_interval = 0ms;
   group_reading r{options};
   r.cursor.acknowledge(r.now, 3);
   CHECK(r.commits() == -1);

@@ -25,7 +25,7 @@ struct slow_link {
     stream_cursor_options all;
     all.offset = 0;
     all.max_bytes = most;
-    all.retry.jitter = 0;
+    all.retry_backoff.jitter = 0;
     return all;
   }
 

@@ -80,7 +80,7 @@ struct bed {
 
   static topic_directory_options without_jitter() {
     topic_directory_options o;
-    o.retry.jitter = 0;
+    o.retry_backoff.jitter = 0;
     return o;
   }
 

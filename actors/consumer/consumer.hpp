@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../../base/inspect.hpp"
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/clients/consumed.hpp"
 #include "../../protocol/machines/start_at.hpp"
 #include "../../supervision/caf_compat.hpp"
@@ -18,7 +19,7 @@
 
 namespace cafka {
 
-using actors::offset_reset;
+using protocol::offset_reset;
 using protocol::record_view;
 using protocol::start_at;
 
@@ -109,21 +110,21 @@ struct consumer_options {
   /// Unique among the application's consumers; a label of metrics: without " and \.
   std::string name = "consumer";
   /// Most bytes of one answer; a first batch that is larger comes all the same.
-  std::size_t fetch_max_bytes = 50 * 1024 * 1024;
+  std::size_t fetch_max_bytes = protocol::defaults::fetch_max_bytes;
   /// Most bytes of one partition in an answer, likewise.
-  std::size_t max_partition_fetch_bytes = 1024 * 1024;
+  std::size_t max_partition_fetch_bytes = protocol::defaults::max_partition_fetch_bytes;
   /// Bytes that a broker waits for, for `fetch_max_wait` at most.
-  std::size_t fetch_min_bytes = 1;
+  std::size_t fetch_min_bytes = protocol::defaults::fetch_min_bytes;
   /// How long a broker waits for `fetch_min_bytes`.
-  milliseconds fetch_max_wait{500};
+  milliseconds fetch_max_wait = protocol::defaults::fetch_max_wait;
   /// Bytes of frames that were fetched, and of what was decompressed, those that the
   /// program still holds among them; beyond it nothing is asked for or decompressed.
-  std::size_t buffer_memory = 64 * 1024 * 1024;
+  std::size_t buffer_memory = protocol::defaults::buffer_memory;
   /// How long a broker may owe an answer beyond `fetch_max_wait`.
-  milliseconds request_timeout{30'000};
+  milliseconds request_timeout = protocol::defaults::request_timeout;
   /// A partition without progress for so long is told in `polled::errors`, once, with
   /// what it waits for, and told once more when that is over. Zero: never.
-  milliseconds stalled_after{10'000};
+  milliseconds stalled_after = protocol::defaults::stalled_after;
   /// Whether only records of transactions that were committed are wanted, and those of
   /// none (KIP-98).
   isolation_level isolation = isolation_level::read_uncommitted;
@@ -134,10 +135,10 @@ struct consumer_options {
   /// Whether checksums are compared.
   bool check_crcs = true;
   /// Most bytes that one batch may decompress to; more is the error `batch_too_large`,
-  /// which halts its partition. Nothing: the application's, 128 MiB.
+  /// which halts its partition. Nothing: the application's.
   std::optional<std::size_t> max_decompressed_bytes = {};
   /// How many times its stored size a batch may decompress to, once that is more than
-  /// 16 MiB, likewise. Nothing: the application's, 10,000; zero: no limit.
+  /// 16 MiB, likewise. Nothing: the application's; zero: no limit.
   std::optional<std::size_t> max_decompression_ratio = {};
 
   /// Is sent each `consumed_batch` and `partition_error` as a message, by the credit that
@@ -269,20 +270,19 @@ public:
   [[nodiscard]] std::optional<log_offset> position(
     const std::string& topic, partition_id partition) const;
 
-  /// Hands out all that is there, waiting for something for `deadline` at most; nothing
-  /// by then is an empty `polled`. Zero: does not wait. Not to be called from an actor.
+  /// Hands out all that is there, waiting for something for `wait` at most; nothing by
+  /// then is an empty `polled`. Zero: does not wait. Not to be called from an actor.
   /// Error `closed`; `invalid_argument` with `deliver_to`.
-  result<polled> poll(milliseconds deadline) const;
+  result<polled> poll(milliseconds wait) const;
 
-  /// How it is, and why partitions wait. Not to be called from an actor, which sends
-  /// `get_consumer_status`. Errors `timed_out`, also while it is being restarted;
-  /// `closed`.
-  [[nodiscard]] result<consumer_status> status(
-    milliseconds deadline = milliseconds{5'000}) const;
+  /// How it is, and why partitions wait. A deadline of zero is `request_timeout`. Not to
+  /// be called from an actor, which sends `get_consumer_status`. Errors `timed_out`, also
+  /// while it is being restarted; `closed`.
+  [[nodiscard]] result<consumer_status> status(milliseconds deadline = {}) const;
 
-  /// Ends it; what was handed out stays valid. Error `timed_out`: it ends later. A second
-  /// call does nothing.
-  result<done> close(milliseconds deadline = milliseconds{5'000}) const;
+  /// Ends it; what was handed out stays valid. A deadline of zero is `request_timeout`.
+  /// Error `timed_out`: it ends later. A second call does nothing.
+  result<done> close(milliseconds deadline = {}) const;
 
   /// The actor behind it, null while it is being restarted.
   [[nodiscard]] consumer_actor actor() const;

@@ -2,6 +2,7 @@
 
 #include "../../protocol/names.hpp"
 #include "../../supervision/caf_compat.hpp"
+#include "consumer_settings.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -9,54 +10,8 @@
 
 namespace cafka::actors {
 
-namespace {
-
-error refused(const std::string& key, const std::string& value, const std::string& must) {
-  return {error_code::invalid_argument, key + " = " + value + ": must be " + must};
-}
-
-} // namespace
-
-error consumer_core::check(const consumer_options& o) {
-  const auto number = [](auto x) { return std::to_string(x); };
-  const auto between = [&](const char* key, std::size_t x, std::size_t min,
-                         std::size_t max) -> error {
-    if (x >= min && x <= max)
-      return {};
-    return refused(key, number(x), "from " + number(min) + " to " + number(max));
-  };
-  if (auto wrong = check_metric_name(o.name))
-    return wrong;
-  if (const auto to = caf::actor_cast<caf::strong_actor_ptr>(o.deliver_to);
-      to != nullptr && to->node() != to->home_system->node())
-    return refused("deliver_to", "an actor on another node",
-      "an actor of this process: what is read are views on its memory");
-  constexpr std::size_t gigabyte = std::size_t{1} << 30;
-  for (const auto& wrong : {between("fetch_max_bytes", o.fetch_max_bytes, 1, gigabyte),
-         between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),
-         between("fetch_min_bytes", o.fetch_min_bytes, 0, o.fetch_max_bytes),
-         between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2)}) {
-    if (wrong)
-      return wrong;
-  }
-  constexpr milliseconds day = std::chrono::hours{24};
-  if (o.fetch_max_wait < milliseconds{0} || o.fetch_max_wait > day)
-    return refused("fetch_max_wait", number(o.fetch_max_wait.count()) + "ms",
-      "from 0ms to " + number(day.count()) + "ms");
-  if (o.request_timeout <= milliseconds{0})
-    return refused(
-      "request_timeout", number(o.request_timeout.count()) + "ms", "more than zero");
-  if (o.stalled_after < milliseconds{0} || o.stalled_after > day)
-    return refused("stalled_after", number(o.stalled_after.count()) + "ms",
-      "from 0ms to " + number(day.count()) + "ms");
-  if (o.isolation != isolation_level::read_uncommitted
-    && o.isolation != isolation_level::read_committed)
-    return refused("isolation", number(static_cast<int>(o.isolation)),
-      "read_uncommitted or read_committed");
-  if (o.auto_offset_reset > offset_reset::latest)
-    return refused("auto_offset_reset", number(static_cast<int>(o.auto_offset_reset)),
-      "none, earliest or latest");
-  return {};
+error consumer_core::check(const consumer_options& options) {
+  return cafka::check(options);
 }
 
 consumer_core::consumer_core(caf::actor_system& system, consumer_options settings)
@@ -399,14 +354,15 @@ error consumer_core::read(const std::vector<assigned_partition>& partitions, boo
   for (const auto& p : partitions) {
     // One that cannot even be asked about would keep all others from being.
     if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
-      return refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
+      return row::refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
         "a text of 1 to " + std::to_string(protocol::longest_topic_name) + " bytes");
     if (auto wrong = protocol::check_topic_name(p.topic))
       return wrong;
     if (p.partition.value() < 0)
-      return refused("partition", std::to_string(p.partition.value()), "zero or more");
+      return row::refused(
+        "partition", std::to_string(p.partition.value()), "zero or more");
     if (p.start.value() < (p.start.is_moment() ? -2 : 0))
-      return refused("start", std::to_string(p.start.value()),
+      return row::refused("start", std::to_string(p.start.value()),
         p.start.is_moment() ? "a time since 1970" : "an offset of zero or more");
   }
   {
@@ -455,7 +411,7 @@ error consumer_core::unassign(const std::vector<topic_partition>& partitions) {
 
 error consumer_core::seek(const topic_partition& which, start_at where) {
   if (where.value() < (where.is_moment() ? -2 : 0))
-    return refused("start", std::to_string(where.value()),
+    return row::refused("start", std::to_string(where.value()),
       where.is_moment() ? "a time since 1970" : "an offset of zero or more");
   {
     const std::lock_guard guard{mutex_};

@@ -20,6 +20,11 @@ error nothing_behind() {
   return {error_code::closed, "a handle without a producer"};
 }
 
+/// A deadline of zero is the default.
+milliseconds time_for(milliseconds deadline, const producer_options& options) {
+  return deadline > milliseconds{0} ? deadline : options.request_timeout;
+}
+
 } // namespace
 
 const std::string& producer::name() const {
@@ -42,10 +47,11 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
     return error{error_code::invalid_argument, "not a topic of this producer"};
   core_->batches.ask_for(*t.buffers_);
   error ended;
-  const auto known = core_->wait_until(actors::producer_core::until(deadline), [&] {
-    ended = core_->why_ended();
-    return t.buffers_->table.load(std::memory_order_acquire) != nullptr || ended;
-  });
+  const auto known = core_->wait_until(
+    actors::producer_core::until(time_for(deadline, core_->options)), [&] {
+      ended = core_->why_ended();
+      return t.buffers_->table.load(std::memory_order_acquire) != nullptr || ended;
+    });
   if (t.buffers_->table.load(std::memory_order_acquire) == nullptr && known)
     return ended;
   if (!known) {
@@ -167,7 +173,7 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
 result<producer_status> producer::status(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
-  const auto until = actors::producer_core::until(deadline);
+  const auto until = actors::producer_core::until(time_for(deadline, core_->options));
   producer_actor actor;
   error ended;
   (void)core_->wait_until(until, [&] {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/endpoint.hpp"
 #include "../../protocol/wire/shared_bytes.hpp"
 
@@ -64,11 +65,11 @@ struct transport_down {
 /// How a connection behaves.
 struct transport_options {
   /// Time for name resolution, all addresses and TLS together.
-  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds connect_timeout = protocol::defaults::connect_timeout;
   /// Largest frame taken from the peer, in bytes; a larger one ends the connection. Users
   /// know it as `receive_message_max_bytes`. By default whatever the protocol can
   /// express, as in Kafka's Java client; memory is taken as bytes come.
-  std::size_t receive_message_max_bytes = INT32_MAX;
+  std::size_t receive_message_max_bytes = protocol::defaults::receive_message_max_bytes;
   /// Least time between two `transport_progress`; must be more than zero.
   std::chrono::milliseconds progress_interval{250};
   /// Most bytes that wait to be written; beyond it `send` says `full`.

@@ -135,12 +135,10 @@ private:
       return failed("be refused a second worker named orders", again.error());
     tell_.good("a second worker named orders is refused: " + to_string(again.error()));
     const auto names = app_.workers();
-    if (names != std::vector<std::string>{"audit", "kafka_ex", "orders"})
+    if (names != std::vector<std::string>{"audit", "default", "orders"})
       return fmt::format("the workers are {}", fmt::join(names, ", "));
-    tell_.good(
-      fmt::format("there are {}; kafka_ex is the default one, asked when none is "
-                  "named",
-        fmt::join(names, ", ")));
+    tell_.good(fmt::format(
+      "there are {}; default is asked when none is named", fmt::join(names, ", ")));
     return {};
   }
 
@@ -551,7 +549,7 @@ exit_code run_demo(
   const auto transports = std::make_shared<failing_transports>(sockets);
   options.transports = transports;
   options.disable_default_worker = false;
-  options.default_worker = "kafka_ex";
+  options.default_worker = application_options{}.default_worker;
   options.on_event = [&tell](const auto& event) { tell.hear(event); };
   const auto timeout = options.request_timeout;
   const auto stop_timeout = options.stop_timeout;

@@ -199,7 +199,7 @@ private:
     summary.topic = what_.topic;
     summary.elapsed =
       std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began_);
-    summary.answered = what_.required_acks != 0;
+    summary.answered = what_.required_acks.value_or(-1) != 0;
     out_.print(summary);
     out_.flush(); // Before what goes to standard error.
   }

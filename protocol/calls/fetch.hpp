@@ -29,7 +29,7 @@ struct fetch {
   /// whole. Decompressed they are 32 times as many at most, and no more than
   /// `max_decompressed_bytes` unless `max_bytes` is more; what is beyond is left for the
   /// next fetch, except for the first batch.
-  std::int32_t max_bytes = 1'000'000;
+  std::int32_t max_bytes = defaults::max_bytes;
   /// What is read of transactions.
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Whether the offset behind the last record is committed for the group before the

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../memory/buffer_pool.hpp"
 #include "../records/batch_builder.hpp"
 #include "partitioner.hpp"
@@ -144,15 +145,15 @@ struct topic_buffers {
 /// How an accumulator gathers records.
 struct accumulator_options {
   /// Bytes, before compression, at which a batch is closed.
-  std::size_t batch_size = 1'000'000;
+  std::size_t batch_size = defaults::batch_size;
   /// Records at which it is closed as well.
   std::size_t batch_records = SIZE_MAX;
   /// Bytes of keyless records for one partition before another is chosen.
-  std::size_t sticky_size = 64 * 1024;
+  std::size_t sticky_size = defaults::sticky_size;
   /// Bytes of the largest record, with what surrounds it; less if the memory is less.
-  std::size_t max_record_size = 4 * 1024 * 1024;
+  std::size_t max_record_size = defaults::max_request_size;
   /// Bytes of all records together.
-  std::size_t buffer_memory = 64 * 1024 * 1024;
+  std::size_t buffer_memory = defaults::buffer_memory;
   /// The codec of batches.
   codec compression = codec::none;
   /// The codec's level; nothing: its preset.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../schema/api_key.hpp"
 #include "../schema/codec.hpp"
 #include "../schema/version.hpp"
@@ -179,7 +180,7 @@ private:
 
   traits traits_;
   throttle throttled_;
-  std::chrono::milliseconds longest_throttle_ = default_max_throttle;
+  std::chrono::milliseconds longest_throttle_ = defaults::max_throttle;
 };
 
 } // namespace cafka::protocol

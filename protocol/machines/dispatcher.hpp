@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../log_level.hpp"
 #include "broker_connection.hpp"
 #include "cluster.hpp"
@@ -22,35 +23,35 @@ namespace cafka::protocol {
 struct dispatcher_options {
   /// Where to ask first; must not be empty.
   std::vector<endpoint> brokers;
-  std::string client_id = "cafka";
+  std::string client_id = defaults::client_id;
   /// The release of the brokers, which then are not asked for their versions.
   std::optional<protocol::kafka_version> kafka_version;
   /// The deadline of a call that has none of its own.
-  std::chrono::milliseconds request_timeout{30'000};
+  std::chrono::milliseconds request_timeout = defaults::request_timeout;
   /// How long a broker may owe an answer without a byte of it before its connection is
   /// considered dead.
-  std::chrono::milliseconds socket_timeout{10'000};
+  std::chrono::milliseconds socket_timeout = defaults::socket_timeout;
   /// How often metadata of the topics in use is asked for; zero means only when needed.
-  std::chrono::milliseconds metadata_max_age{30'000};
+  std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
   /// How often the coordinators in use are asked for; zero means only when needed.
-  std::chrono::milliseconds coordinator_query_interval{30'000};
+  std::chrono::milliseconds coordinator_query_interval =
+    defaults::coordinator_query_interval;
   /// A topic or coordinator not used for so long is not asked about any more.
-  std::chrono::milliseconds topic_idle{300'000};
+  std::chrono::milliseconds topic_idle = defaults::topic_idle;
   /// How long a topic or partition that brokers do not know is hoped for: it may be new.
-  std::chrono::milliseconds unknown_topic_wait{2'000};
+  std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
   /// The longest that a client pauses because of what one answer says of a quota.
-  std::chrono::milliseconds max_throttle = default_max_throttle;
+  std::chrono::milliseconds max_throttle = defaults::max_throttle;
   /// Most connections to one broker for requests that rest there; beyond that they share.
   std::size_t max_resting = 64;
   /// Such a connection is closed when it was not used for so long.
   std::chrono::milliseconds resting_idle{30'000};
-  backoff_options reconnect_backoff{};
-  backoff_options retry_backoff{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  backoff_options reconnect_backoff = defaults::reconnect;
+  backoff_options retry_backoff = defaults::retry;
   /// Most calls at a time; one more is refused with `queue_full`.
-  std::size_t max_pending = 100'000;
+  std::size_t max_pending = defaults::max_pending;
   /// The lowest level that `log_line` is made for.
   log_level tell_from = log_level::off;
   /// Seeds the jitter and the choice of the first broker.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../messages/metadata.hpp"
 #include "../messages/produce.hpp"
 #include "accumulator.hpp"
@@ -20,28 +21,27 @@ namespace cafka::protocol {
 struct producer_machine_options {
   /// How long an open batch may wait for more records; zero: no longer than a request
   /// needs to come up.
-  std::chrono::milliseconds linger{5};
+  std::chrono::milliseconds linger = defaults::linger;
   /// Bytes of batches in one request; one batch larger than that goes alone.
-  std::size_t max_request_size = 4 * 1024 * 1024;
+  std::size_t max_request_size = defaults::max_request_size;
   /// Requests on the way to one broker at a time.
-  std::size_t max_in_flight = 5;
+  std::size_t max_in_flight = defaults::max_in_flight;
   /// From a record's acceptance to its batch's outcome, at the latest.
-  std::chrono::milliseconds delivery_timeout{120'000};
+  std::chrono::milliseconds delivery_timeout = defaults::delivery_timeout;
   /// Whether batches carry producer id, epoch and sequence (KIP-98).
-  bool idempotence = true;
+  bool idempotence = defaults::idempotence;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
-  std::chrono::milliseconds metadata_max_age{30'000};
+  std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
   /// A topic without records for so long is not asked about any more, and is forgotten if
   /// nobody holds it.
-  std::chrono::milliseconds topic_idle{300'000};
+  std::chrono::milliseconds topic_idle = defaults::topic_idle;
   /// How long a topic that brokers do not know is hoped for: it may be new.
-  std::chrono::milliseconds unknown_topic_wait{2'000};
+  std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// A request without an answer for so long is a reason to ask who leads.
-  std::chrono::milliseconds stall{1'000};
+  std::chrono::milliseconds stall = defaults::stall;
   /// A topic whose records make no progress for so long is told of, once; zero: never.
-  std::chrono::milliseconds stalled_after{10'000};
-  backoff_options retry_backoff{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  std::chrono::milliseconds stalled_after = defaults::stalled_after;
+  backoff_options retry_backoff = defaults::retry;
   std::uint64_t seed = 0;
 };
 

@@ -11,8 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 // Kafka's marks for the ends of a log, as ListOffsets takes them.
-constexpr std::int64_t latest = -1;
-constexpr std::int64_t earliest = -2;
 
 /// So many fetches that bring nothing before the end of the log, and there is nothing:
 /// compaction leaves gaps, at the end too.
@@ -45,14 +43,14 @@ stream_cursor::stream_cursor(const stream_cursor_options& options)
 }
 
 void stream_cursor::begin(time_point now) {
-  if (options_.offset)
-    go_to(now, *options_.offset);
-  else if (options_.time)
-    ask_for(*options_.time);
+  if (options_.start && !options_.start->is_moment())
+    go_to(now, options_.start->value());
+  else if (options_.start)
+    ask_for(*options_.start);
   else if (options_.committed)
     state_ = state::asks_committed;
   else
-    ask_for(options_.reset.value_or(earliest));
+    ask_for(options_.reset.value_or(start_at::earliest()));
 }
 
 void stream_cursor::grant(std::uint32_t batches) {
@@ -96,7 +94,7 @@ void stream_cursor::on_committed(time_point now, std::optional<log_offset> offse
   if (offset)
     go_to(now, *offset);
   else
-    ask_for(options_.reset.value_or(earliest));
+    ask_for(options_.reset.value_or(start_at::earliest()));
 }
 
 void stream_cursor::on_offset(time_point now, std::optional<log_offset> offset) {
@@ -105,8 +103,8 @@ void stream_cursor::on_offset(time_point now, std::optional<log_offset> offset) 
     return;
   if (offset)
     go_to(now, *offset);
-  else if (wanted_time_ != latest)
-    ask_for(latest);
+  else if (wanted_time_ != start_at::latest().value())
+    ask_for(start_at::latest());
   else
     end({error_code::offset_not_available, "the broker does not say where the log ends"});
 }
@@ -206,9 +204,9 @@ void stream_cursor::answered() {
   failures_ = 0;
 }
 
-void stream_cursor::ask_for(std::int64_t time) {
+void stream_cursor::ask_for(start_at where) {
   state_ = state::asks_offset;
-  wanted_time_ = time;
+  wanted_time_ = where.value();
 }
 
 void stream_cursor::go_to(time_point now, log_offset offset) {

@@ -83,7 +83,7 @@ TEST_CASE("settings are named by their flags, unless the configuration file made
   };
   const auto r = GENERATE(row{"its CA is unknown: put it into cacertfile or cacertdir",
                             "its CA is unknown: put it into --ca-file or --ca-dir"},
-    row{"there is none: set certfile and keyfile", "there is none: set --cert and --key"},
+    row{"there is none: set certfile and keyfile", "there is none: use --cert and --key"},
     row{"ssl_options.keyfile = /a/keyfile: its key is encrypted: set password",
       "--key /a/keyfile: its key is encrypted: use --key-password-file"},
     row{"name it as the certificate does, or set server_name",

@@ -89,6 +89,9 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.receive_message_max_bytes == expected.receive_message_max_bytes);
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
   CHECK(read.reconnect_backoff == expected.reconnect_backoff);
+  CHECK(read.reconnect_backoff_max == expected.reconnect_backoff_max);
+  CHECK(read.retry_backoff == expected.retry_backoff);
+  CHECK(read.retry_backoff_max == expected.retry_backoff_max);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
   CHECK(read.kafka_version == expected.kafka_version);
   CHECK(read.use_ssl == expected.use_ssl);
@@ -101,6 +104,17 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.stop_timeout == expected.stop_timeout);
   CHECK(read.log_level == expected.log_level);
   CHECK(read.log_levels == expected.log_levels);
+  REQUIRE(read.producers.size() == 1);
+  const auto& producer = read.producers.at("example");
+  CHECK(producer.linger == producer_options{}.linger);
+  CHECK(producer.delivery_timeout == producer_options{}.delivery_timeout);
+  CHECK(producer.acks == producer_options{}.acks);
+  CHECK_FALSE(producer.compression_level);
+  REQUIRE(read.consumers.size() == 1);
+  const auto& consumer = read.consumers.at("example");
+  CHECK(consumer.fetch_max_bytes == consumer_options{}.fetch_max_bytes);
+  CHECK(consumer.auto_offset_reset == consumer_options{}.auto_offset_reset);
+  CHECK_FALSE(consumer.max_decompressed_bytes);
 }
 
 TEST_CASE("the log's levels are read, and what is none is named") {
@@ -220,21 +234,21 @@ TEST_CASE("what --dump-config prints shows no password") {
 
 TEST_CASE("a worker speaks TLS when it or its application says so, and as it says") {
   application_options application;
-  CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
+  CHECK(connection_options_from(application, {}, "w")->transport.tls == nullptr);
   application.ssl_options.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
-  CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
-  const auto own = worker_options_from(application, {.use_ssl = true}, "w");
+  CHECK(connection_options_from(application, {}, "w")->transport.tls == nullptr);
+  const auto own = connection_options_from(application, {.use_ssl = true}, "w");
   REQUIRE(own);
   REQUIRE(own->transport.tls != nullptr);
   CHECK(own->transport.tls->options() == application.ssl_options);
   application.use_ssl = true;
   const ssl_options other{.server_name = "kafka"};
-  const auto another = worker_options_from(application, {.ssl_options = other}, "w");
+  const auto another = connection_options_from(application, {.ssl_options = other}, "w");
   REQUIRE(another);
   CHECK(another->transport.tls->options() == other);
   CHECK(
-    worker_options_from(application, {.use_ssl = false}, "w")->transport.tls == nullptr);
-  const auto refused = worker_options_from(
+    connection_options_from(application, {.use_ssl = false}, "w")->transport.tls == nullptr);
+  const auto refused = connection_options_from(
     application, {.ssl_options = ssl_options{.cacertfile = "/no/such/file"}}, "w");
   REQUIRE_FALSE(refused);
   CHECK(refused.error()
@@ -303,11 +317,11 @@ TEST_CASE("the brokers' release is a text, or they are asked") {
 TEST_CASE("a worker's release is its own, else the application's") {
   application_options application;
   application.kafka_version = protocol::kafka_version{0, 9, 0};
-  CHECK(worker_options_from(application, {}, "w")->kafka_version
+  CHECK(connection_options_from(application, {}, "w")->kafka_version
     == protocol::kafka_version{0, 9, 0});
   worker_init init;
   init.kafka_version = protocol::kafka_version{0, 8, 2};
-  CHECK(worker_options_from(application, init, "w")->kafka_version
+  CHECK(connection_options_from(application, init, "w")->kafka_version
     == protocol::kafka_version{0, 8, 2});
 }
 
@@ -345,7 +359,7 @@ TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
       "a duration such as 100ms"},
     wrong{"max_seconds = 1500ms", "cafka.max_seconds", "1.5s", "whole seconds"},
     wrong{"unknown_topic_wait = \"never\"", "cafka.unknown_topic_wait", "never",
-      "zero allowed"},
+      "zero or more"},
     wrong{"client_id = \"\"", "cafka.client_id", "", "a text that is not empty"},
     wrong{
       "disable_default_worker = 3", "cafka.disable_default_worker", "3", "true or false"},

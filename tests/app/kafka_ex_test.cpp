@@ -47,7 +47,7 @@ TEST_CASE("create_worker(:no_name), then fetch with worker_name: pid") {
   const auto got = REQUIRE_VALUE(k.app.fetch({.topic = topic, .offset = 0}, pid));
   CHECK(values(got) == std::vector<std::string>{"x"});
   // It is in no list, and another one is another.
-  CHECK(k.app.workers() == std::vector<std::string>{"kafka_ex"});
+  CHECK(k.app.workers() == std::vector<std::string>{"default"});
   CHECK(REQUIRE_VALUE(k.app.create_worker(no_name)) != pid);
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("start_link_worker starts a worker that lives and dies with its owner"
   const auto owner_ptr = caf::actor_cast<caf::strong_actor_ptr>(owner);
   const auto worker = REQUIRE_VALUE(k.app.start_link_worker(owner_ptr));
   static_cast<void>(REQUIRE_VALUE(k.app.metadata({}, worker)));
-  CHECK(k.app.workers() == std::vector<std::string>{"kafka_ex"});
+  CHECK(k.app.workers() == std::vector<std::string>{"default"});
   post_exit(owner, caf::exit_reason::user_shutdown);
   CHECK(eventually([&] {
     return k.app.status(worker, 1'000ms).error().code == error_code::worker_down;

@@ -23,7 +23,7 @@ struct slow_link {
 
   static stream_cursor_options options() {
     stream_cursor_options all;
-    all.offset = 0;
+    all.start = 0;
     all.max_bytes = most;
     all.retry_backoff.jitter = 0;
     return all;

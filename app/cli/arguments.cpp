@@ -199,7 +199,7 @@ void option_adder::common_but_output(common_arguments& to) {
       "The largest answer that is taken from a broker; all that Kafka's protocol can "
       "express without it")
     ->type_name("BYTES");
-  each("-X,--set",
+  each("-X,--setting",
     "A setting by its key, as the configuration file has it: -X socket_timeout=30s, -X "
     "producers.cafka-produce.linger=50ms. It goes before the file's; cafka settings "
     "prints all of them",

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../records/fetched_records.hpp"
 #include "operation.hpp"
 
@@ -29,7 +30,7 @@ struct fetch {
   /// whole. Decompressed they are 32 times as many at most, and no more than
   /// `max_decompressed_bytes` unless `max_bytes` is more; what is beyond is left for the
   /// next fetch, except for the first batch.
-  std::int32_t max_bytes = defaults::max_bytes;
+  std::int32_t max_bytes = protocol::defaults::max_bytes;
   /// What is read of transactions.
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Whether the offset behind the last record is committed for the group before the

@@ -111,7 +111,7 @@ TEST_CASE("-X sets anything that a configuration file can, and goes before it") 
   CHECK(asked({"-X", "brokers=127.0.0.1:4"}, {of_environment}) == "127.0.0.1:4:");
   CHECK(asked({"--config", named.path(), "-X", "brokers=127.0.0.1:4"}, {of_environment})
     == "127.0.0.1:4:");
-  CHECK(asked({"--set", "brokers=[\"127.0.0.1:4\"]", "-X", "client_id=x"}, {})
+  CHECK(asked({"--setting", "brokers=[\"127.0.0.1:4\"]", "-X", "client_id=x"}, {})
     == "127.0.0.1:4:");
   // An option of its own goes before.
   CHECK(asked({"-X", "brokers=127.0.0.1:3", "-b", "127.0.0.1:4"}, {}) == "127.0.0.1:4:");

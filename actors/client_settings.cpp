@@ -12,7 +12,7 @@ protocol::dispatcher_options dispatcher_options_of(
   protocol::dispatcher_options result;
   result.brokers = connection.brokers;
   result.client_id = connection.client_id;
-  result.release = connection.kafka_version;
+  result.kafka_version = connection.kafka_version;
   result.request_timeout = connection.request_timeout;
   result.socket_timeout = connection.socket_timeout;
   result.max_throttle = connection.max_throttle;

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "../../base/inspect.hpp"
-#include "../../protocol/defaults.hpp"
 #include "../../protocol/clients/consumed.hpp"
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/machines/start_at.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "../interfaces.hpp"

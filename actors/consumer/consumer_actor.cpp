@@ -35,10 +35,7 @@ protocol::consumer_client_options settings_of(
   machine.fetch_max_wait = o.fetch_max_wait;
   machine.read_committed = o.isolation == isolation_level::read_committed;
   machine.client_rack = o.client_rack;
-  if (o.auto_offset_reset == offset_reset::earliest)
-    machine.reset = start_at::earliest();
-  else if (o.auto_offset_reset == offset_reset::latest)
-    machine.reset = start_at::latest();
+  machine.reset = protocol::place_of(o.auto_offset_reset);
   machine.metadata_max_age = connection.metadata_max_age;
   machine.unknown_topic_wait = connection.unknown_topic_wait;
   machine.unreachable = connection.socket_timeout;
@@ -49,8 +46,8 @@ protocol::consumer_client_options settings_of(
     std::clamp(std::min(o.request_timeout, connection.socket_timeout) / 8, shortest,
       machine.answer_time);
   machine.receive_message_max_bytes = connection.transport.receive_message_max_bytes;
-  machine.retry.initial = connection.retry_backoff;
-  machine.retry.max = connection.retry_backoff_max;
+  machine.retry_backoff.initial = connection.retry_backoff;
+  machine.retry_backoff.max = connection.retry_backoff_max;
   machine.seed = std::random_device{}();
   result.request_timeout = o.request_timeout;
   result.reading = {.check_crcs = o.check_crcs,

@@ -33,12 +33,12 @@ protocol::producer_client_options settings_of(
   machine.max_request_size = o.max_request_size;
   machine.max_in_flight = o.max_in_flight;
   machine.delivery_timeout = o.delivery_timeout;
-  machine.idempotent = o.idempotence;
+  machine.idempotence = o.idempotence;
   machine.stalled_after = o.stalled_after;
   machine.metadata_max_age = connection.metadata_max_age;
   machine.unknown_topic_wait = connection.unknown_topic_wait;
-  machine.retry.initial = connection.retry_backoff;
-  machine.retry.max = connection.retry_backoff_max;
+  machine.retry_backoff.initial = connection.retry_backoff;
+  machine.retry_backoff.max = connection.retry_backoff_max;
   machine.seed = std::random_device{}();
   result.acks = o.acks;
   result.compression = o.compression;

@@ -23,10 +23,10 @@ struct producer_client_options {
   /// As Kafka's Produce request has them.
   std::int16_t acks = -1;
   codec compression = codec::none;
-  bool idempotent = true;
+  bool idempotence = defaults::idempotence;
   /// How long a broker may wait for `acks`.
-  std::chrono::milliseconds request_timeout{30'000};
-  bool allow_auto_topic_creation = true;
+  std::chrono::milliseconds request_timeout = defaults::request_timeout;
+  bool allow_auto_topic_creation = defaults::allow_auto_topic_creation;
 };
 
 /// A producer without its actor: a dispatcher, a producer machine and the requests

@@ -114,7 +114,7 @@ topic_directory_options dispatcher::directory_options(const dispatcher_options& 
   topic_directory_options result;
   result.update_interval = of.metadata_max_age;
   result.idle = of.topic_idle;
-  result.retry_backoff = of.retry;
+  result.retry_backoff = of.retry_backoff;
   result.about_brokers = true;
   result.seed = of.seed;
   return result;

@@ -21,8 +21,7 @@ struct topic_directory_options {
   /// A topic that was not used for so long is released; zero: only `release` does that.
   std::chrono::milliseconds idle{0};
   /// How long the next question waits after one that failed.
-  backoff_options retry_backoff{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  backoff_options retry_backoff = defaults::retry;
   /// Of which partitions something is kept.
   known_topic::scope kept = known_topic::scope::all;
   /// Whether each question names all topics in use, or only those that are wanted.

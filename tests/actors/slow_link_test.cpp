@@ -81,7 +81,7 @@ TEST_CASE("a stream reads batches that take longer than its deadline") {
   actors::stream_settings settings;
   settings.records = one_batch(0ms);
   settings.records.max_bytes = 120'000;
-  settings.cursor.offset = 0;
+  settings.cursor.start = 0;
   settings.cursor.max_bytes = 120'000;
   settings.cursor.deadline = 400ms;
   settings.cursor.no_wait_at_logend = true;

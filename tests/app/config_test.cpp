@@ -246,8 +246,8 @@ TEST_CASE("a worker speaks TLS when it or its application says so, and as it say
   const auto another = connection_options_from(application, {.ssl_options = other}, "w");
   REQUIRE(another);
   CHECK(another->transport.tls->options() == other);
-  CHECK(
-    connection_options_from(application, {.use_ssl = false}, "w")->transport.tls == nullptr);
+  CHECK(connection_options_from(application, {.use_ssl = false}, "w")->transport.tls
+    == nullptr);
   const auto refused = connection_options_from(
     application, {.ssl_options = ssl_options{.cacertfile = "/no/such/file"}}, "w");
   REQUIRE_FALSE(refused);

@@ -248,7 +248,7 @@ TEST_CASE("the defaults are within their ranges") {
 TEST_CASE("a worker behaves as the application does, where neither says anything") {
   const auto told = connection_options_from({}, {}, "w");
   REQUIRE(told);
-  const actors::worker_options own;
+  const actors::connection_options own;
   CHECK(told->client_id == own.client_id);
   CHECK(told->metadata_max_age == own.metadata_max_age);
   CHECK(told->coordinator_query_interval == own.coordinator_query_interval);

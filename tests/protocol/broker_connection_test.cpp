@@ -8,7 +8,7 @@ using cafka::protocol::broker_connection;
 
 namespace {
 
-constexpr backoff_options reconnect_backoff{100ms, 1'000ms, 0};
+constexpr backoff_options reconnect{100ms, 1'000ms, 0};
 
 /// A link and its broker's side.
 struct line {
@@ -59,7 +59,7 @@ struct line {
     what.answer_timeout = answer_timeout;
     what.answered = answered;
     const auto id = machine.next_correlation_id();
-    machine.sent(now, call, what, 7);
+    machine.on_sent(now, call, what, 7);
     return id;
   }
 
@@ -283,7 +283,7 @@ TEST_CASE(
   const auto hangs_up_on = [&](std::size_t size) {
     l.now += 10s;
     l.make_up();
-    l.machine.sent(l.now, 11, asking(any_broker{}), 7, size);
+    l.machine.on_sent(l.now, 11, asking(any_broker{}), 7, size);
     error why{error_code::disconnected, "reset"};
     l.machine.hung_up(l.now, why);
     l.machine.down(l.now, why, reconnect, l.random);
@@ -302,7 +302,7 @@ TEST_CASE(
     l.now += 10s;
     l.make_up();
     const auto id = l.machine.next_correlation_id();
-    l.machine.sent(l.now, 12, asking(any_broker{}), 7, 105'000'000);
+    l.machine.on_sent(l.now, 12, asking(any_broker{}), 7, 105'000'000);
     CHECK(std::holds_alternative<broker_connection::answer>(l.answer_offsets(id)));
     l.down();
     CHECK_FALSE(hangs_up_on(105'000'000));

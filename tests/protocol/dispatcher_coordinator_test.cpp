@@ -405,12 +405,12 @@ TEST_CASE("an answer about another group, or without an address, is no coordinat
 TEST_CASE("a lookup that a full connection does not take is tried again at a pace",
   "[dispatcher]") {
   ready_bed b;
-  b.next_send = bed::sent::full;
+  b.next_send = bed::send_status::full;
   const auto f = b.submit(asking_coordinator("g"));
   for (int i = 0; i < 5; ++i)
     b.tick();
   CHECK(f->finished == 0);
-  b.next_send = bed::sent::queued;
+  b.next_send = bed::send_status::queued;
   while (b.count(api_key::find_coordinator) == 0)
     b.tick();
   b.answer_coordinator(2);

@@ -85,14 +85,14 @@ TEST_CASE(
 TEST_CASE("when a send finds the connection closed the call goes once that is told",
   "[dispatcher]") {
   ready_bed b;
-  b.next_send = bed::sent::closed;
+  b.next_send = bed::send_status::closed;
   const auto f = b.submit(once(asking_leader("t")));
   CHECK(f->finished == 0);
   // However often something else happens meanwhile.
   b.pass(1ms);
   b.pass(1ms);
   CHECK(f->finished == 0);
-  b.next_send = bed::sent::queued;
+  b.next_send = bed::send_status::queued;
   b.down(2);
   while (b.log.back() != "connect b2:9092") {
     if (b.count(api_key::metadata) > 0)
@@ -107,7 +107,7 @@ TEST_CASE("when a send finds the connection closed the call goes once that is to
 
 TEST_CASE("a call that a full connection does not take fails at once", "[dispatcher]") {
   ready_bed b;
-  b.next_send = bed::sent::full;
+  b.next_send = bed::send_status::full;
   const auto f = b.submit(asking_leader("t"));
   CHECK(f->failed_with(error_code::queue_full));
   CHECK(f->says("b2:9092"));

@@ -241,7 +241,7 @@ public:
 
   send_status send(std::uint64_t connection, frame bytes) override {
     REQUIRE(open.contains(connection));
-    if (next_send != sent::queued)
+    if (next_send != send_status::queued)
       return next_send;
     request r;
     r.connection = connection;
@@ -250,7 +250,7 @@ public:
     r.header = read_request_header(in);
     log.push_back(to_string(open.at(connection)) + ' ' + name(r.header.key));
     requests.push_back(std::move(r));
-    return sent::queued;
+    return send_status::queued;
   }
 
   void disconnect(std::uint64_t connection) override {
@@ -403,7 +403,7 @@ public:
   lines told;
   std::map<std::uint64_t, endpoint> open;
   std::deque<request> requests;
-  sent next_send = sent::queued;
+  send_status next_send = send_status::queued;
   driven_dispatcher machine;
 
 private:

@@ -212,7 +212,7 @@ TEST_CASE(
   l.connecting(now, 1);
   REQUIRE(
     std::holds_alternative<cafka::protocol::broker_connection::ready>(l.connected(now)));
-  l.sent(now, 11, asking(any_broker{}), 0);
+  l.on_sent(now, 11, asking(any_broker{}), 0);
   CHECK(std::holds_alternative<cafka::protocol::broker_connection::ignored>(
     l.on_progress(now, 35'000, 100'000)));
   REQUIRE(l.arriving());

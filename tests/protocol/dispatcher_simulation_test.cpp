@@ -241,9 +241,9 @@ private:
     REQUIRE(found != connections_.end());
     auto& c = found->second;
     if (c.closing)
-      return sent::closed;
+      return send_status::closed;
     if (troubled_ && roll(500) == 0)
-      return sent::full;
+      return send_status::full;
     const auto payload = payload_of(bytes);
     reader in{payload};
     const auto header = read_request_header(in);
@@ -278,7 +278,7 @@ private:
       c.last_answer = std::max(c.last_answer, now_ + up_to(longest));
       events_.emplace(c.last_answer, [this, id, payload] { answer(id, payload); });
     }
-    return sent::queued;
+    return send_status::queued;
   }
 
   static bool knows(kafka_version old, const request_header& header) {

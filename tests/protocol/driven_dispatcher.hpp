@@ -11,7 +11,7 @@ class driven_dispatcher {
 public:
   class output {
   public:
-    enum class sent : std::uint8_t { queued, full, closed };
+    enum class send_status : std::uint8_t { queued, full, closed };
 
     virtual void connect(
       std::uint64_t connection, const cafka::protocol::endpoint& to) = 0;
@@ -24,7 +24,7 @@ public:
   };
 
   using time_point = cafka::protocol::time_point;
-  using connection_status = cafka::protocol::dispatcher::connection_status;
+  using connection_info = cafka::protocol::dispatcher::connection_info;
 
   driven_dispatcher(cafka::protocol::dispatcher_options options, output& out)
     : machine_(std::move(options)), out_(out) {}

@@ -31,7 +31,7 @@ public:
   /// should return soon.
   using function = std::function<result<std::vector<endpoint>>()>;
 
-  /// What stands within braces: text, an endpoint, or a host and a port.
+  /// What may be written within braces: text, an endpoint, or a host and a port.
   class item {
   public:
     /// Text, an endpoint, or a host and a port.
@@ -82,7 +82,7 @@ struct no_consumer_group_t {
 /// The only `no_consumer_group_t`.
 inline constexpr no_consumer_group_t no_consumer_group{};
 
-/// The consumer group of a worker: a name, none, or, unless it is told, the
+/// The consumer group of a worker: a name, none, or, by default, the
 /// application's.
 class consumer_group_setting {
 public:
@@ -157,7 +157,7 @@ struct worker_init {
 struct application_options {
   /// Default: `localhost:9092`.
   broker_list brokers = {{"localhost", 9092}};
-  /// What brokers are told is asking.
+  /// The client's id in every request, for the brokers' logs and quotas.
   std::string client_id = protocol::defaults::client_id;
   /// No default worker is started when true.
   bool disable_default_worker = false;
@@ -169,9 +169,9 @@ struct application_options {
   /// needed.
   milliseconds coordinator_query_interval =
     protocol::defaults::coordinator_query_interval;
-  /// The group of workers that name none; `no_consumer_group` unless it is told.
+  /// The group of workers that name none; `no_consumer_group` by default.
   consumer_group_setting consumer_group = no_consumer_group;
-  /// Where a fetch or a stream begins that is told no offset, of a group that has
+  /// Where a fetch or a stream without an offset begins, of a group that has
   /// committed nothing or without a group, and where it goes on when its offset is out of
   /// range; see there.
   offset_reset auto_offset_reset = offset_reset::none;
@@ -189,8 +189,8 @@ struct application_options {
   milliseconds request_timeout = protocol::defaults::request_timeout;
   /// The deadline for one connection attempt.
   milliseconds connect_timeout = protocol::defaults::connect_timeout;
-  /// How long a broker may owe an answer without a byte of it before its connection is
-  /// considered dead.
+  /// How long a broker may leave a request without a byte of its answer before the
+  /// connection is considered dead.
   milliseconds socket_timeout = protocol::defaults::socket_timeout;
   /// The longest that requests are held back because of what one answer says of a
   /// broker's quota, `throttle_time_ms`; zero: they are not held back. Source: KIP-219.
@@ -199,7 +199,7 @@ struct application_options {
   /// that it belongs to ends with `frame_too_large`. Default: 2^31 - 1, as much as
   /// Kafka's protocol can express. librdkafka: `receive.message.max.bytes`.
   std::size_t receive_message_max_bytes = protocol::defaults::receive_message_max_bytes;
-  /// How long a topic that brokers do not know is hoped for: it may be new.
+  /// How long a topic that brokers do not know is asked for again: it may be new.
   milliseconds unknown_topic_wait = protocol::defaults::unknown_topic_wait;
   /// The pause before a second attempt to connect, doubled from one attempt to the next
   /// up to the second of these, or to itself where it is more; each pause varies by a
@@ -218,14 +218,14 @@ struct application_options {
   /// 16 MiB, likewise; zero: no limit.
   std::size_t max_decompression_ratio = protocol::defaults::max_decompression_ratio;
   /// The release of all brokers, which then are not asked what they know. Without it they
-  /// are; those before 0.10 cannot tell, which costs each connection up to half a second.
+  /// are; those before 0.10 cannot say, which costs each connection up to half a second.
   std::optional<protocol::kafka_version> kafka_version = {};
   /// Whether brokers are spoken to over TLS.
   bool use_ssl = false;
   /// How; of no effect without `use_ssl`.
   cafka::ssl_options ssl_options = {};
   /// Crashes that are followed by a restart within `max_seconds`. One more ends all
-  /// workers, which share the count, and the default worker is started anew; the second
+  /// workers, which share the count, and the default worker is started again; the second
   /// time within `max_seconds` the application ends. Producers and consumers have a count
   /// each, and one more ends that producer or consumer alone.
   std::size_t max_restarts = 10;
@@ -245,8 +245,8 @@ struct application_options {
   /// The deadline of `stop` when none is given, and of the destructor.
   milliseconds stop_timeout{5'000};
 
-  /// The lowest level that is logged; `info` tells of what has changed, such as a broker
-  /// that answers again. docs/logging.md has what is told at which level.
+  /// The lowest level that is logged; `info` has what has changed, such as a broker
+  /// that answers again. docs/logging.md says what is logged at which level.
   cafka::log_level log_level = cafka::log_level::info;
   /// The same for one component: `worker`, `producer`, `consumer`, `stream`,
   /// `supervisor`.
@@ -258,11 +258,11 @@ struct application_options {
   std::map<std::string, consumer_options> consumers = {};
 
   /// Takes each line of the log that is wanted, in place of standard error: its level,
-  /// the component that tells it, that one's name, and the text.
+  /// the component that logs it, that one's name, and the text.
   ///
   /// Called in whatever thread something happens, in several at a time, and from within
   /// cafka's own functions: it must return soon and call none of them. What it throws
-  /// goes no further; the first time is told on standard error.
+  /// goes no further; the first time is reported on standard error.
   std::function<void(cafka::log_level level, std::string_view component,
     std::string_view name, std::string_view text)>
     on_log = {};

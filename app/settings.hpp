@@ -134,7 +134,7 @@ void each_setting(Options& options, Visitor& v) {
     {"How; of no effect without use_ssl. See docs/tls.md."});
   v(CAFKA_SETTING(max_restarts), row::whole{0, 1'000'000, "restarts"},
     {"How often crashed workers are restarted within max_seconds. One crash more ends "
-     "all workers, and the default worker is started anew; the second time within "
+     "all workers, and the default worker is started again; the second time within "
      "max_seconds the application ends. Producers and consumers have a count each, and "
      "one crash more ends that one alone."});
   v(CAFKA_SETTING(max_seconds), row::period{seconds{1}},

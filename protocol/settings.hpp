@@ -7,8 +7,8 @@
 //
 // A struct's rows are a function `each_setting(options, visitor)` beside the struct. It
 // calls `visitor(key, member, kind, about)` for each member, where `kind` is one of the
-// types below. The defaults are those of the struct: whoever wants one asks an object
-// that was made without arguments.
+// types below. The defaults are those of the struct: for one, ask an object that was
+// made without arguments.
 
 #include "result.hpp"
 

@@ -75,13 +75,13 @@ struct partition_error {
   std::string topic = {};
   /// The partition's number.
   partition_id partition = {};
-  /// Where reading stands.
+  /// The offset of the next record to read.
   log_offset offset = -1;
   /// Whether it is read no further until `seek`, `resume`, `assign` or `add` names it:
   /// when the offset is out of range and `auto_offset_reset` is `none`, and when a batch
-  /// is damaged. Otherwise it is tried again and again, and told once.
+  /// is damaged. Otherwise it is tried again and again, and reported once.
   bool halted = false;
-  /// Code `none`: what was told before is over, and the partition is read again.
+  /// Code `none`: what was reported before is over, and the partition is read again.
   error why = {};
 };
 
@@ -109,7 +109,7 @@ struct topic_partition {
 struct consumer_options {
   /// Unique among the application's consumers; a label of metrics: without " and \.
   std::string name = "consumer";
-  /// Most bytes of one answer; a first batch that is larger comes all the same.
+  /// Most bytes of one answer; a first batch that is larger comes nevertheless.
   std::size_t fetch_max_bytes = protocol::defaults::fetch_max_bytes;
   /// Most bytes of one partition in an answer, likewise.
   std::size_t max_partition_fetch_bytes = protocol::defaults::max_partition_fetch_bytes;
@@ -120,15 +120,15 @@ struct consumer_options {
   /// Bytes of frames that were fetched, and of what was decompressed, those that the
   /// program still holds among them; beyond it nothing is asked for or decompressed.
   std::size_t buffer_memory = protocol::defaults::buffer_memory;
-  /// How long a broker may owe an answer beyond `fetch_max_wait`.
+  /// How long an answer may be outstanding beyond `fetch_max_wait`.
   milliseconds request_timeout = protocol::defaults::request_timeout;
-  /// A partition without progress for so long is told in `polled::errors`, once, with
-  /// what it waits for, and told once more when that is over. Zero: never.
+  /// A partition without progress for so long is reported in `polled::errors`, once, with
+  /// what it waits for, and reported once more when that is over. Zero: never.
   milliseconds stalled_after = protocol::defaults::stalled_after;
   /// Whether only records of transactions that were committed are wanted, and those of
   /// none (KIP-98).
   isolation_level isolation = isolation_level::read_uncommitted;
-  /// Where reading goes on whose offset is out of range.
+  /// Where reading goes on when the offset is out of range.
   offset_reset auto_offset_reset = offset_reset::latest;
   /// Where the client is, for a replica close by (KIP-392); empty: leaders are asked.
   std::string client_rack = {};
@@ -229,8 +229,9 @@ using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit),
 /// A handle for reading partitions, from any thread; copying one costs a reference count.
 ///
 /// Records of a partition are handed out in the order of their offsets, each once. What
-/// is handed out has been read: positions are those behind it, whether or not anybody has
-/// walked it. A crash of the actor behind it loses nothing and hands out nothing twice.
+/// is handed out has been read: positions are those behind it, whether or not the program
+/// has walked it. A crash of the actor behind it loses nothing and hands out nothing
+/// twice.
 class consumer {
 public:
   consumer() = default;

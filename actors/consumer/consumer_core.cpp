@@ -175,7 +175,7 @@ void consumer_core::report(partition_error what) {
   bool wakes = false;
   {
     const std::lock_guard guard{mutex_};
-    // Where nobody polls the oldest are forgotten.
+    // Without polls the oldest are forgotten.
     const auto most = 10'000 + 4 * entries_.size();
     if (errors_.size() >= most)
       errors_.erase(
@@ -326,7 +326,7 @@ error consumer_core::missing(const topic_partition& which) const {
     which.topic + '/' + std::to_string(which.partition.value()) + " is not assigned"};
 }
 
-// Under `mutex_`. What was fetched under the earlier generation is nobody's.
+// Under `mutex_`. What was fetched under the earlier generation is stale.
 void consumer_core::change_entry(entry& e) {
   ++e.generation;
   if (e.queued_batches > 0) {

@@ -29,7 +29,7 @@ public:
   const std::shared_ptr<protocol::byte_budget> budget;
   consumer_metrics metrics;
 
-  /// Whether it was closed, for whoever reads what nobody will be handed.
+  /// Whether it was closed: what is being read then will not be handed out.
   std::atomic<bool> closing = false;
 
   /// Set by the application: ends the actor for good; false: not within the deadline.

@@ -32,7 +32,7 @@ void each_setting(Options& options, Visitor& v) {
     {"Unique among the application's consumers, and the label of its metrics: without "
      "quotation marks, backslashes and control characters."});
   v(CAFKA_SETTING(fetch_max_bytes), row::whole{1, gigabyte, "bytes"},
-    {"Most bytes of one answer. A first batch that is larger comes all the same."});
+    {"Most bytes of one answer. A first batch that is larger comes nevertheless."});
   v(CAFKA_SETTING(max_partition_fetch_bytes), row::whole{1, gigabyte, "bytes"},
     {"Most bytes of one partition in an answer, likewise."});
   v(CAFKA_SETTING(fetch_min_bytes), row::whole{0, gigabyte, "bytes"},

@@ -19,7 +19,7 @@ namespace cafka {
 using protocol::outgoing_record;
 using protocol::record_callback;
 
-/// What became of records that were sent: one report per batch. Every record that a
+/// The delivery result of records: one report per batch. Every record that a
 /// producer has taken is in one report, exactly once.
 struct delivery {
   /// The topic's name.
@@ -33,7 +33,7 @@ struct delivery {
   std::uint64_t first_number = 0;
   /// How many records the report is about.
   std::int32_t count = 0;
-  /// `none`: in the log, once and in order. `outcome_unknown`: sent, and nobody can tell
+  /// `none`: in the log, once and in order. `outcome_unknown`: sent, and it is not known
   /// whether it was written. Anything else: it was not written.
   protocol::error error = {};
 };
@@ -99,10 +99,11 @@ struct producer_options {
   bool allow_auto_topic_creation = protocol::defaults::allow_auto_topic_creation;
 
   /// Called with each report, in the producer's actor, which may be on an I/O thread;
-  /// must not block. What it throws is logged and counted, and the report counts as told.
+  /// must not block. What it throws is logged and counted, and the report counts as
+  /// delivered.
   std::function<void(const delivery&)> on_delivery = {};
-  /// How long records of a topic may wait without progress before that is told, once, to
-  /// `on_stalled` and the log, and told once more when it is over. Zero: never.
+  /// How long records of a topic may wait without progress before that is reported, once,
+  /// to `on_stalled` and the log, and once more when it is over. Zero: never.
   milliseconds stalled_after = protocol::defaults::stalled_after;
   /// Called as `on_delivery` is.
   std::function<void(const producer_stall&)> on_stalled = {};

@@ -128,7 +128,7 @@ void producer_core::note_thrown(
   try {
     on_trouble(protocol::log_level::error, std::string{which} + " has thrown: " + what);
   } catch (...) {
-    // There is nobody left to tell.
+    // No one is left to tell.
   }
 }
 

@@ -267,7 +267,7 @@ void connection::connect_next() {
   // An address that swallows everything leaves time for those after it.
   const auto left = deadline_ - now;
   const auto share = left / static_cast<clock::rep>(addresses_.size() - next_);
-  const auto patience =
+  const auto attempt_timeout =
     std::min<clock::duration>(left, std::max<clock::duration>(share, least_attempt));
   const auto address = addresses_[next_++];
   const auto attempt = next_;
@@ -279,11 +279,11 @@ void connection::connect_next() {
   socket_.close(ignored);
   socket_.assign(address.protocol(), fd, ignored);
   socket_.non_blocking(true, ignored);
-  timer_.expires_after(patience);
+  timer_.expires_after(attempt_timeout);
   timer_.async_wait([=, self = shared_from_this()](error_code ec) {
     if (ec || self->ended_ || self->connected_ || self->next_ != attempt)
       return;
-    const auto ms = std::chrono::ceil<milliseconds>(patience).count();
+    const auto ms = std::chrono::ceil<milliseconds>(attempt_timeout).count();
     self->run([&](connection& c) {
       c.try_other(address, "no answer within " + std::to_string(ms) + " ms");
     });

@@ -24,7 +24,7 @@ using protocol::offset_reset;
 struct connection_options {
   /// Its name, for its status.
   std::string name;
-  /// What brokers are told is asking, for their logs and quotas.
+  /// The client's id in every request, for the brokers' logs and quotas.
   std::string client_id = protocol::defaults::client_id;
   /// The group that requests mean that name none; nothing: no group.
   std::optional<std::string> consumer_group;
@@ -36,7 +36,7 @@ struct connection_options {
   /// needed.
   milliseconds coordinator_query_interval =
     protocol::defaults::coordinator_query_interval;
-  /// Where a fetch begins that is told no offset, without a group or of one that has
+  /// Where a fetch without an offset begins, without a group or of one that has
   /// committed nothing, or what is not there any more.
   offset_reset auto_offset_reset = offset_reset::none;
   /// Chooses the partition of a produce that names none.
@@ -45,13 +45,13 @@ struct connection_options {
   std::vector<std::string> initial_topics;
   /// The deadline of a request that names none.
   milliseconds request_timeout = protocol::defaults::request_timeout;
-  /// How long a broker may owe an answer, beyond what the request lets it wait, before
-  /// the connection is held for dead.
+  /// How long an answer may be outstanding, beyond what the request lets the broker wait,
+  /// before the connection is considered lost.
   milliseconds socket_timeout = protocol::defaults::socket_timeout;
   /// The longest that it pauses because of what one answer says of a broker's quota
   /// (`throttle_time_ms`); zero: it never pauses by itself.
   milliseconds max_throttle = protocol::defaults::max_throttle;
-  /// How long a topic that brokers do not know is hoped for: it may be new.
+  /// How long a topic that brokers do not know is asked for again: it may be new.
   milliseconds unknown_topic_wait = protocol::defaults::unknown_topic_wait;
   /// Pauses between attempts to connect: the first, doubled up to the longest; each
   /// varies by a fifth either way.
@@ -76,7 +76,7 @@ struct connection_options {
   std::size_t max_decompression_ratio = protocol::defaults::max_decompression_ratio;
   /// How its connections behave.
   transport_options transport{};
-  /// Where it tells of its connections and requests. Null: nowhere.
+  /// Where it logs its connections and requests. Null: nowhere.
   std::shared_ptr<log_sink> log;
 };
 

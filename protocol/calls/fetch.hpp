@@ -73,7 +73,7 @@ struct fetched {
   protocol::fetched_records records = {};
   /// What was committed for the group; nothing where nothing was to be.
   std::optional<log_offset> committed = {};
-  /// Why the commit failed; the records are good all the same.
+  /// Why the commit failed; the records can be used nevertheless.
   error commit_error = {};
 };
 

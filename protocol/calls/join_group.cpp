@@ -92,7 +92,7 @@ public:
   }
 
   /// A member without an id that joins again is another member to the broker, and the
-  /// group waits in vain for the first.
+  /// group would never get the first.
   [[nodiscard]] bool repeatable() const override {
     return !asked_.member_id.empty() || asked_.group_instance_id.has_value();
   }

@@ -60,7 +60,7 @@ public:
 
   /// Begins, with what the accumulator holds already.
   void start(time_point now);
-  /// The accumulator has news.
+  /// The accumulator has changed.
   void on_news(time_point now);
   /// Sends what was taken so far; `flush_ended` with the number that is returned follows
   /// by the deadline. With `closes` the client is `closed` afterwards, and what has no

@@ -17,7 +17,7 @@ namespace {
 /// later is no answer to the request.
 constexpr std::chrono::milliseconds silence{500};
 
-/// Smaller requests are not what a broker hangs up on for their size.
+/// Smaller requests are not what makes a broker close the connection.
 constexpr std::size_t large_request = 64 * 1024;
 
 /// The transport's words for an end in the middle of an answer.
@@ -26,7 +26,8 @@ constexpr std::string_view cut_short = "within a frame";
 /// How long after a hang-up a connection may go on with what was found out before.
 constexpr std::chrono::seconds doubt_lasts{10};
 
-/// What is missing of an answer that nobody waits for, and still worth a new connection.
+/// Missing bytes of an answer that is not awaited, from which on a new connection is
+/// cheaper.
 constexpr std::size_t worth_reconnecting = 64 * 1024;
 
 /// In 0.8.2 a Heartbeat is a draft that fails, whatever it says.
@@ -154,7 +155,8 @@ void broker_connection::hung_up_when_up(error& why) {
     // About the same again: what comes back may be gathered anew.
     const auto before = std::exchange(hung_up_on_, size);
     if (before > 0 && size <= before + before / 8 && before <= size + size / 8)
-      why.detail += " (it has hung up on a request of " + std::to_string(size)
+      why.detail += " (it closed the connection after a request of "
+        + std::to_string(size)
         + " bytes again: that may be more than its socket.request.max.bytes, which is "
           "104857600 unless it is set)";
   } else {
@@ -177,7 +179,8 @@ void broker_connection::hung_up(time_point now, error& why) {
   } else if (on_trial) {
     // TLS says for itself what it is about.
     if (why.code == error_code::disconnected)
-      why.detail += " (it hangs up on every request: it may want TLS or a login)";
+      why.detail +=
+        " (it closes the connection after every request: it may want TLS or a login)";
   } else if (handshake_version_ == api_versions_request::versions.max) {
     if (old_)
       next_ = approach::assume_old;

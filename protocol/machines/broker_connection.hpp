@@ -28,9 +28,10 @@ using call_id = std::uint64_t;
 ///
 /// After a hang-up the next connection begins with a Heartbeat, and if the broker hangs
 /// up on that too, as 0.8.1 does, the one after it with a ListOffsets. When that is
-/// answered, ApiVersions is asked once more. A broker that hangs up again is old, if its
-/// answer was that of a 0.8: the connection that comes then is up at once, with the
-/// versions of the release that the answer shows. A hang-up counts if it comes at once.
+/// answered, ApiVersions is asked once more. A broker that closes the connection again is
+/// old, if its answer was that of a 0.8: the connection that comes then is up at once,
+/// with the versions of the release that the answer shows. A hang-up counts if it comes
+/// at once.
 ///
 /// What was found out holds for a connection; the next one asks again, so that a broker
 /// that was replaced is noticed.
@@ -44,7 +45,7 @@ public:
   /// A request that was sent and not answered.
   struct sent_request {
     std::int32_t correlation_id = 0;
-    call_id call = 0; ///< 0 once nobody waits for the answer any more.
+    call_id call = 0; ///< 0 once the answer is not awaited any more.
     std::int16_t version = 0;
     time_point sent_at;
     std::chrono::milliseconds answer_timeout{0};
@@ -53,7 +54,7 @@ public:
 
   /// An answer of which bytes have come, but not all.
   struct arrival {
-    call_id call = 0; ///< 0: nobody waits for it.
+    call_id call = 0; ///< 0: not awaited.
     std::size_t received = 0;
     std::size_t expected = 0; ///< 0 while its length is not known.
     time_point at;            ///< When bytes of it were last told of.
@@ -197,11 +198,11 @@ public:
   /// What the answer that ended the handshake said of a quota, in milliseconds.
   [[nodiscard]] std::int32_t handshake_throttle() const { return handshake_throttle_; }
 
-  /// Nobody waits any more for the answer to this call, which was sent with this id.
+  /// The answer to this call, which was sent with this id, is not awaited any more.
   void abandon(call_id call, std::int32_t correlation_id);
 
-  /// Whether the answers on their way, which nobody waits for, would keep the next one
-  /// waiting: a large one is arriving, or one is owed that may rest at the broker.
+  /// Whether answers under way, which are not awaited, would keep the next one
+  /// waiting: a large one is arriving, or one is outstanding that may rest at the broker.
   [[nodiscard]] bool clogged() const;
 
   /// When the link is considered dead unless something is heard: bytes are enough.

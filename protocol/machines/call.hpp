@@ -29,7 +29,7 @@ struct any_broker {};
 
 struct controller_broker {};
 
-/// Whoever leads a partition.
+/// The leader of a partition.
 struct leader_of {
   /// The topic's name.
   std::string topic;

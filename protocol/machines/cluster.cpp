@@ -27,7 +27,7 @@ cluster::cluster(topic_directory_options options)
 void cluster::update_brokers(const metadata_response& answer) {
   controller_ = answer.controller_id;
   if (controller_.value() >= 0 && controller_ != told_controller_)
-    news_.controller = told_controller_ = controller_;
+    changes_.controller = told_controller_ = controller_;
   if (answer.brokers.empty())
     return;
   std::map<broker_id, endpoint> told;
@@ -45,7 +45,7 @@ void cluster::update_brokers(const metadata_response& answer) {
   for (const auto& [id, now] : told) {
     const auto old = brokers_.find(id);
     if (old != brokers_.end() && old->second != now)
-      news_.brokers.push_back({id, old->second, now});
+      changes_.brokers.push_back({id, old->second, now});
   }
   brokers_ = std::move(told);
   ++addresses_;
@@ -85,9 +85,9 @@ std::int32_t cluster::partition_count(const std::string& name) const {
   return t == nullptr ? 0 : t->partition_count();
 }
 
-cluster::news cluster::take_changes() {
-  news_.leaders = topics_.take_moves();
-  return std::exchange(news_, {});
+cluster::changes cluster::take_changes() {
+  changes_.leaders = topics_.take_moves();
+  return std::exchange(changes_, {});
 }
 
 void cluster::learn_coordinator(

@@ -197,7 +197,7 @@ void consumer_machine::on_silence(
     p.left_out_since = now;
     p.left_out = 0;
   }
-  // Of answers that others have filled, each partition has its turn.
+  // Where answers are full, the partitions take turns.
   if (about.filled && ++p.left_out <= b.partitions.size())
     return;
   if (now - *p.left_out_since >= options_.no_progress) {
@@ -266,7 +266,7 @@ void consumer_machine::on_part_read(const fetched& what, std::size_t bytes) {
 
 bool consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
-  // Of what was asked before the topic was made anew nothing is wanted.
+  // Of what was asked before the topic was recreated nothing is wanted.
   if (!wants(what))
     return false;
   auto* p = partitions_[what.slot].get();

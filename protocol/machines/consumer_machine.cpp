@@ -181,7 +181,7 @@ void consumer_machine::back_to_leader(partition_state& p) {
   move_to(p, p.leader);
 }
 
-// Who stands still or cannot be reached has a leader that does not, perhaps.
+// The leader of a broker that hangs or cannot be reached may be another one.
 void consumer_machine::leave_replica(time_point now, broker_id id) {
   for (auto* p : std::vector{brokers_[id].partitions}) {
     if (p->leader == id)
@@ -243,15 +243,15 @@ void consumer_machine::adopt(time_point now, const topic_directory::change& c) {
     return;
   auto& mine = found->second;
   switch (c.what) {
-  case known_topic::news::refused: on_refused(now, mine, c.answer->error_code); return;
-  case known_topic::news::outdated: want_metadata(leader_pause); return;
-  case known_topic::news::malformed:
-  case known_topic::news::left_out: return;
-  case known_topic::news::made_anew:
+  case known_topic::update::refused: on_refused(now, mine, c.answer->error_code); return;
+  case known_topic::update::outdated: want_metadata(leader_pause); return;
+  case known_topic::update::malformed:
+  case known_topic::update::left_out: return;
+  case known_topic::update::recreated:
     for (auto* p : mine.partitions)
       begin_anew(*p);
     break;
-  case known_topic::news::known: break;
+  case known_topic::update::known: break;
   }
   adopt_id(mine, c.former);
   for (auto* p : mine.partitions) {
@@ -312,12 +312,12 @@ void consumer_machine::begin_anew(partition_state& p) {
   p.log_end = -1;
   if (options_.reset) {
     look_up(p, start_at::earliest());
-    // Whoever is paused or halted now will ask to go on from where the program stands.
+    // Partitions that are paused or halted now will go on from where the program stands.
     effects_.emplace_back(positioned{p.slot, p.generation, p.start});
   } else {
     tell(p, true,
       {error_code::offset_out_of_range,
-        "topic " + *p.topic->name + " was deleted and made anew"});
+        "topic " + *p.topic->name + " was deleted and recreated"});
   }
   // What is being read is of the old one.
   p.reading = 0;
@@ -439,7 +439,7 @@ void consumer_machine::on_time(time_point now) {
   }
   do {
     moved_ = false;
-    // Whoever was asked last comes last: where memory is short, each has its turn.
+    // Brokers that were asked last come last: where memory is short, they take turns.
     const auto first = brokers_.upper_bound(last_asked_);
     for (auto at = first; at != brokers_.end(); ++at)
       look_at(now, at->first, at->second);

@@ -36,7 +36,8 @@ struct consumer_machine_options {
   std::optional<start_at> reset;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
   std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
-  /// How long a topic or partition that brokers do not know is hoped for: it may be new.
+  /// How long a topic or partition that brokers do not know is asked for again: it may be
+  /// new.
   std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// A fetch without an answer for so long beyond its wait is a reason to ask who leads.
   std::chrono::milliseconds stall = defaults::stall;
@@ -66,11 +67,11 @@ struct consumer_machine_options {
 ///
 /// Events go in with the time; `take_effects` yields what is to be done. One fetch at a
 /// time is under way to a broker. A partition is in it while the program has not left too
-/// much of it lying, and as long as all that was fetched is within the budget.
+/// much of it unread, and as long as all that was fetched is within the budget.
 ///
 /// Partitions go by slots, small numbers that mean the same partition for good. What
 /// concerns a partition carries the generation of its assignment: whatever belongs to an
-/// earlier one is nobody's business any more.
+/// earlier one is stale.
 class consumer_machine {
 public:
   using time_point = std::chrono::steady_clock::time_point;

@@ -79,7 +79,7 @@ void consumer_machine::forget(partition_state& p) {
     --stalled_;
 }
 
-// Whoever sends something is not the reason for a search, however long it takes.
+// A broker that sends something is not the reason for a search, however long it takes.
 void consumer_machine::on_progress(time_point now, broker_id from) {
   silent_since_.reset();
   for (auto& [id, r] : requests_) {
@@ -241,7 +241,7 @@ std::vector<consumer_machine::partition_view> consumer_machine::view(
       v.why = to_string(p.reported);
     } else if (waits_for_program(now, p)) {
       v.is = condition::full;
-      v.why = std::to_string(lying_) + " bytes lie there for the program to take";
+      v.why = std::to_string(lying_) + " bytes wait for the program to take them";
     } else if (!is_reading(now, p)) {
       v.is = condition::waiting;
       v.why = why_waiting(now, p, v.about);

@@ -143,7 +143,7 @@ void dispatcher::handle(time_point now, broker_connection& l,
                },
                [&](const broker_connection::answer& answer) {
                  // Not before: a broker that wants a login agrees on versions and then
-                 // hangs up, and must not be asked again at once for that.
+                 // closes the connection, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
                  if (news_.any())
@@ -374,7 +374,7 @@ void dispatcher::expire(time_point now, calls::iterator at) {
     outcome.detail = why_waiting(c);
   }
   finish(at, std::move(outcome));
-  // What is asked next must not wait for an answer that nobody wants.
+  // What is asked next must not wait for an answer that is not wanted.
   if (on != nullptr && on->clogged())
     let_go(now, *on);
 }

@@ -28,8 +28,8 @@ struct dispatcher_options {
   std::optional<protocol::kafka_version> kafka_version;
   /// The deadline of a call that has none of its own.
   std::chrono::milliseconds request_timeout = defaults::request_timeout;
-  /// How long a broker may owe an answer without a byte of it before its connection is
-  /// considered dead.
+  /// How long a broker may leave a request without a byte of its answer before the
+  /// connection is considered dead.
   std::chrono::milliseconds socket_timeout = defaults::socket_timeout;
   /// How often metadata of the topics in use is asked for; zero means only when needed.
   std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
@@ -38,7 +38,8 @@ struct dispatcher_options {
     defaults::coordinator_query_interval;
   /// A topic or coordinator not used for so long is not asked about any more.
   std::chrono::milliseconds topic_idle = defaults::topic_idle;
-  /// How long a topic or partition that brokers do not know is hoped for: it may be new.
+  /// How long a topic or partition that brokers do not know is asked for again: it may be
+  /// new.
   std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;

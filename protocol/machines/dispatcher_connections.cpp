@@ -54,7 +54,7 @@ broker_connection& dispatcher::resting_link_to(broker_id id, const endpoint& add
       || (l.up() && (!least->up() || l.in_flight() < least->in_flight())))
       least = &l;
   }
-  // While one has trouble to connect, the others wait for what becomes of it.
+  // While one has trouble to connect, the others wait for its result.
   if (failing != nullptr)
     return *failing;
   if (free != nullptr)
@@ -185,7 +185,7 @@ const std::vector<endpoint>& dispatcher::places() {
     if (seen.insert(address).second)
       places_.push_back(address);
   }
-  // Why others could not be reached helps nobody any more.
+  // Why others could not be reached does not matter any more.
   std::erase_if(seed_errors_, [&](const auto& e) { return !seen.contains(e.first); });
   std::erase_if(logins_, [&](const auto& e) { return !seen.contains(e.first); });
   return places_;
@@ -200,21 +200,23 @@ void dispatcher::connect_seed(time_point now) {
   connect(now, *seed_);
 }
 
-// One hang-up may be chance; a broker that has done so twice will again. A cluster that
-// has told its metadata wants no login: then a broker hangs up for another reason, such
-// as a connection that is cut before an overloaded broker could answer.
+// A connection may be closed once by chance; a broker that has done so twice will do it
+// again. A cluster that has served metadata wants no login: then a broker closes for
+// another reason, such as a connection that is cut before an overloaded broker could
+// answer.
 error dispatcher::judged(broker_connection& l, const error& why) {
   auto result = why;
   const bool served = !cluster_.brokers().empty();
   if (l.wants_login() && !served && ++logins_[l.address()] >= logins_that_count) {
     result.code = error_code::illegal_sasl_state;
-    result.detail += " (it agrees on versions and hangs up on the next request: it wants "
+    result.detail += " (it agrees on versions and closes the connection after the next "
+                     "request: it wants "
                      "a login by SASL, which cafka does not have)";
   }
   return result;
 }
 
-// Ends what waits in vain for a broker that wants a login.
+// Ends what waits for a broker that wants a login.
 void dispatcher::refuse_waiting(const broker_connection& l, const error& why) {
   const auto all = up_links_ == 0 && unreachable()
     && std::ranges::all_of(seed_errors_,
@@ -266,7 +268,7 @@ void dispatcher::lose(time_point now, broker_connection& l, const error& reason)
     const auto at = calls_.find(o.call);
     if (at == calls_.end())
       continue;
-    // A produce has been done all the same, perhaps.
+    // A produce may have been done nevertheless.
     if (caused && at->second.what->what().repeatable)
       finish(at, why);
     else if (!at->second.what->repeatable())
@@ -282,7 +284,7 @@ void dispatcher::lose(time_point now, broker_connection& l, const error& reason)
 }
 
 void dispatcher::let_go(time_point now, broker_connection& l) {
-  drop_connection(l, "nobody waits any more for the answers on their way");
+  drop_connection(l, "the answers under way are not needed any more");
   l.let_go(now);
   changed_ = true;
 }

@@ -24,7 +24,8 @@ constexpr std::chrono::milliseconds again_soon{2'000};
 /// Between two attempts to find a broker that knows better.
 constexpr std::chrono::milliseconds reach_out_pause{500};
 
-/// Whoever owes an answer for so long is not asked for metadata while others are there.
+/// A broker with an answer outstanding for so long is not asked for metadata while others
+/// are there.
 constexpr std::chrono::milliseconds owed_for_long{1'000};
 
 } // namespace
@@ -166,7 +167,7 @@ void dispatcher::adopt_seed() {
 
 // -- metadata that may be out of date ---------------------------------------------------
 
-// Those that stand still come last, before them whoever was asked last.
+// Those that hang come last, before them the one that was asked last.
 broker_connection* dispatcher::next_to_tell(time_point now) const {
   broker_connection* best = nullptr;
   const auto rank = [&](const broker_connection& l) {
@@ -193,7 +194,7 @@ void dispatcher::note_asked(
   reach_out(now);
 }
 
-// When all that are connected were asked in vain, one more is connected to.
+// When all that are connected were asked without result, one more is connected to.
 void dispatcher::reach_out(time_point now) {
   std::size_t asked = 0;
   each_link([&](const broker_connection& l) {

@@ -148,24 +148,24 @@ void dispatcher::tell_pause(
 }
 
 void dispatcher::tell_cluster_news() {
-  const auto news = cluster_.take_changes();
-  if (tells(log_level::info) && !news.leaders.empty())
-    tell(log_level::info, news.leaders.text());
-  if (tells(log_level::info) && !news.brokers.empty()) {
+  const auto changes = cluster_.take_changes();
+  if (tells(log_level::info) && !changes.leaders.empty())
+    tell(log_level::info, changes.leaders.text());
+  if (tells(log_level::info) && !changes.brokers.empty()) {
     constexpr std::size_t most_named = 5;
     std::string text = "address changed:";
-    for (std::size_t i = 0; i != std::min(most_named, news.brokers.size()); ++i) {
-      const auto& b = news.brokers[i];
+    for (std::size_t i = 0; i != std::min(most_named, changes.brokers.size()); ++i) {
+      const auto& b = changes.brokers[i];
       text += (i == 0 ? " " : ", ") + text_of(b.id) + " from " + to_string(b.before)
         + " to " + to_string(b.now);
     }
-    if (news.brokers.size() > most_named)
-      text += " and " + std::to_string(news.brokers.size() - most_named) + " more";
+    if (changes.brokers.size() > most_named)
+      text += " and " + std::to_string(changes.brokers.size() - most_named) + " more";
     tell(log_level::info, std::move(text));
   }
   // Brokers of a cluster without ZooKeeper each name another broker, themselves as often.
-  if (news.controller && tells(log_level::debug))
-    tell(log_level::debug, "controller: " + text_of(*news.controller));
+  if (changes.controller && tells(log_level::debug))
+    tell(log_level::debug, "controller: " + text_of(*changes.controller));
 }
 
 void dispatcher::tell_coordinator(

@@ -80,8 +80,8 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
   const auto id = cluster_.controller();
   if (cluster_.address_of(id) != nullptr)
     return route_to_broker(now, c, id);
-  // Brokers before 0.10 never say who controls. Where others do not, or name a stranger,
-  // any of them knows better, or passes it on.
+  // Brokers before 0.10 never say who controls. Where others do not, or name a
+  // broker that metadata does not list, any broker knows better, or passes it on.
   const auto* any = least_busy(now, c.what->what().key);
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};

@@ -1,4 +1,4 @@
-// The producer machine's part about batches: what becomes of each.
+// The producer machine's part about batches: sending, retrying, reporting.
 
 #include "producer_state.hpp"
 

@@ -151,7 +151,7 @@ void producer_machine::on_time(time_point now) {
   if (next_watch_ <= now) {
     next_watch_ = time_point::max();
     for (const auto& [id, r] : requests_) {
-      // One that a quota keeps from answering leads all the same.
+      // One that a quota keeps from answering leads nevertheless.
       const auto& b = broker(r.broker);
       if (now - r.since >= options_.stall && !(b.throttled && now < b.not_before))
         want_metadata(r);

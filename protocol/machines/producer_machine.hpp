@@ -35,7 +35,7 @@ struct producer_machine_options {
   /// A topic without records for so long is not asked about any more, and is forgotten if
   /// nobody holds it.
   std::chrono::milliseconds topic_idle = defaults::topic_idle;
-  /// How long a topic that brokers do not know is hoped for: it may be new.
+  /// How long a topic that brokers do not know is asked for again: it may be new.
   std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// A request without an answer for so long is a reason to ask who leads.
   std::chrono::milliseconds stall = defaults::stall;
@@ -45,7 +45,7 @@ struct producer_machine_options {
   std::uint64_t seed = 0;
 };
 
-/// What became of a batch. Every record is in one report, exactly once.
+/// The delivery result of a batch. Every record is in one report, exactly once.
 struct delivery_report {
   std::string topic;
   /// -1: the topic's partitions were never known.
@@ -158,7 +158,7 @@ public:
 
   /// Begins, with what the accumulator holds already.
   void start(time_point now);
-  /// The accumulator has news.
+  /// The accumulator has changed.
   void on_news(time_point now);
   void on_metadata(time_point now, const metadata_response& answer);
   void on_metadata_failed(time_point now, const error& why);

@@ -36,7 +36,7 @@ void producer_machine::resequence(time_point now, partition_state& p,
   const auto behind = [&](const auto& each) {
     return each->first_number < b->first_number && !each->resolved;
   };
-  // That a batch before it is missing is no news, and nothing to wait for.
+  // That a batch before it is missing is known already, and nothing to wait for.
   const auto expected = p.broken_sequence && !new_identity;
   const auto waits = p.broken_sequence || std::ranges::any_of(p.in_flight_batches, behind)
     || std::ranges::any_of(p.queue, behind);

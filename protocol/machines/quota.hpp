@@ -55,7 +55,7 @@ public:
   /// Until when some requests to the broker are held back, the longest of several.
   [[nodiscard]] time_point held_until(const endpoint& broker) const;
 
-  /// How long the broker has paused before its last answers, by its own words: its next
+  /// How long the broker has paused before its last answers, as it said itself: its next
   /// one may be as late.
   [[nodiscard]] std::chrono::milliseconds delay(const endpoint& broker) const;
 

@@ -192,7 +192,7 @@ std::vector<topic_directory::change> topic_directory::on_metadata(
   auto changes = learn(answer);
   for (auto& [name, t] : topics_) {
     if (std::exchange(t.asking_, false) && !t.named_)
-      changes.push_back({&t, known_topic::news::left_out, t.id(), nullptr});
+      changes.push_back({&t, known_topic::update::left_out, t.id(), nullptr});
   }
   return changes;
 }

@@ -70,7 +70,7 @@ TEST_CASE("create_worker(:pr), with uris, with a consumer group, and with none")
   CHECK(k.app.worker("pr5").error().code == error_code::not_found);
 }
 
-TEST_CASE("uris may come from a function, asked at each start") {
+TEST_CASE("brokers may come from a function, asked at each start") {
   kafka_ex k;
   auto asked = std::make_shared<std::atomic<int>>(0);
   const broker_list::function yields = [asked, brokers = k.kafka.brokers()] {
@@ -312,9 +312,9 @@ TEST_CASE("fetch with wait_time, min_bytes and max_bytes, and pinned versions") 
   // At the end of the log min_bytes 0 does not wait.
   const auto began = steady_clock::now();
   const fetch at_once{
-    .topic = topic, .offset = 1, .wait_time = patience / 2, .min_bytes = 0};
+    .topic = topic, .offset = 1, .wait_time = test_timeout / 2, .min_bytes = 0};
   CHECK(REQUIRE_VALUE(k.app.fetch(at_once)).records.empty());
-  CHECK(steady_clock::now() - began < patience / 2);
+  CHECK(steady_clock::now() - began < test_timeout / 2);
   const fetch pinned{
     .topic = topic, .offset = 0, .api_version = 5, .offset_commit_api_version = 3};
   CHECK(REQUIRE_VALUE(k.app.fetch(pinned)).committed == log_offset{1});

@@ -26,7 +26,7 @@ struct kafka_streaming {
 
   void put(const std::string& value) {
     produce_options options;
-    options.deadline = patience;
+    options.deadline = test_timeout;
     static_cast<void>(REQUIRE_VALUE(app.produce(topic, 0, value, options)));
   }
 

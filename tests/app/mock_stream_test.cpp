@@ -20,7 +20,7 @@ static_assert(std::ranges::view<cafka::stream>);
 namespace {
 
 application_options with_default_worker(application_options options = {}) {
-  options.request_timeout = patience;
+  options.request_timeout = test_timeout;
   return options;
 }
 
@@ -63,10 +63,10 @@ struct background {
 
   bool wait_for(std::size_t count) {
     std::unique_lock lock{mutex};
-    return changed.wait_for(lock, patience, [&] { return seen.size() >= count; });
+    return changed.wait_for(lock, test_timeout, [&] { return seen.size() >= count; });
   }
 
-  bool ends(milliseconds within = patience) {
+  bool ends(milliseconds within = test_timeout) {
     return ended.get_future().wait_for(within) == std::future_status::ready;
   }
 

@@ -351,7 +351,7 @@ TEST_CASE("a million partitions cost what their numbers do until records come fo
   CHECK(f.taken(999'999).size() == 1);
 }
 
-TEST_CASE("threads that name topics find them while others are released and made anew") {
+TEST_CASE("threads that name topics find them while others are released and made again") {
   fixture f;
   std::atomic<bool> done = false;
   std::atomic<int> taken = 0;

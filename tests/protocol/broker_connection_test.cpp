@@ -232,8 +232,9 @@ TEST_CASE("an answer out of turn makes no sense, abandoned calls or not", "[mach
   }
 }
 
-TEST_CASE("a broker that hangs up on the first request after the handshake may want a "
-          "login",
+TEST_CASE(
+  "a broker that disconnects after the first request behind the handshake may want a "
+  "login",
   "[machines]") {
   const auto text = [](line& l) {
     error why{error_code::disconnected, "reset"};
@@ -277,8 +278,8 @@ TEST_CASE("a broker that hangs up on the first request after the handshake may w
   }
 }
 
-TEST_CASE(
-  "when a broker hangs up on a large request again its size may be why", "[machines]") {
+TEST_CASE("when a broker disconnects after a large request again its size may be why",
+  "[machines]") {
   line l;
   const auto hangs_up_on = [&](std::size_t size) {
     l.now += 10s;
@@ -402,7 +403,8 @@ TEST_CASE("the pause grows with each failure to connect", "[machines]") {
   CHECK(l.machine.failures() == 6);
 }
 
-TEST_CASE("a broker that shakes hands and hangs up is not asked at once", "[machines]") {
+TEST_CASE(
+  "a broker that shakes hands and disconnects is not asked at once", "[machines]") {
   line l;
   for (const auto pause : {100ms, 200ms, 400ms}) {
     l.make_up();
@@ -515,7 +517,7 @@ TEST_CASE("a broker that is slow to answer ApiVersions is not taken for an old o
   CHECK(l.machine.failures() == 1);
 }
 
-TEST_CASE("a broker that hangs up on ApiVersions and fails a Heartbeat is a 0.8.2",
+TEST_CASE("a broker that disconnects on ApiVersions and fails a Heartbeat is a 0.8.2",
   "[machines]") {
   line l;
   l.connect();
@@ -542,7 +544,8 @@ TEST_CASE("a broker that hangs up on ApiVersions and fails a Heartbeat is a 0.8.
   check_first(l, api_key::api_versions, newest_ask);
 }
 
-TEST_CASE("a broker that hangs up on a Heartbeat too, but not on ListOffsets, is a 0.8.1",
+TEST_CASE(
+  "a broker that disconnects on a Heartbeat too, but not on ListOffsets, is a 0.8.1",
   "[machines]") {
   line l;
   for (const auto expected : {api_key::api_versions, api_key::heartbeat}) {
@@ -592,7 +595,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a broker that hangs up on everything is asked anew after a pause", "[machines]") {
+  "a broker that disconnects on everything is asked again after a pause", "[machines]") {
   // As a TLS listener does that is spoken to in plain text.
   line l;
   for (const auto pause : {100ms, 200ms, 400ms}) {

@@ -174,7 +174,7 @@ TEST_CASE("a replica that was named before it failed is not asked afterwards") {
   CHECK(f.fill(*again).rack_id.empty());
 }
 
-TEST_CASE("a topic that was made anew is read from its beginning") {
+TEST_CASE("a topic that was recreated is read from its beginning") {
   for (const auto resets : {true, false}) {
     consumer_machine_options o;
     if (resets)
@@ -231,7 +231,7 @@ TEST_CASE("a topic that was deleted and created again is noticed by paused and h
   CHECK_FALSE(f.next<machine::send_list_offsets>());
 }
 
-TEST_CASE("a topic that was made anew on brokers without ids has lower epochs") {
+TEST_CASE("a topic that was recreated on brokers without ids has lower epochs") {
   reading f;
   f.assign(0, start_at::offset(5));
   f.metadata(1, 1, 0, 7);

@@ -113,7 +113,7 @@ TEST_CASE("a call that a full connection does not take fails at once", "[dispatc
   CHECK(f->says("b2:9092"));
 }
 
-TEST_CASE("a broker that sends garbage is hung up on", "[dispatcher]") {
+TEST_CASE("a broker that sends garbage is disconnected", "[dispatcher]") {
   ready_bed b;
   const auto f = b.submit(once(asking_leader("t")));
   b.machine.on_frame(b.now, b.connection_to(2), shared_bytes::copy_of("HTTP/1.1 400"));

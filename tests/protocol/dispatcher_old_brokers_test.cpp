@@ -28,7 +28,7 @@ struct old_bed : bed {
     answer_heartbeat(broker, error_code::invalid_group_id);
   }
 
-  /// As 0.8.2 does: it hangs up on ApiVersions and fails a Heartbeat.
+  /// As 0.8.2 does: it closes the connection on ApiVersions and fails a Heartbeat.
   void welcome_0_8_2(std::int32_t broker) {
     up(broker);
     down(broker);

@@ -17,7 +17,7 @@ enum class mood : std::uint8_t {
   well,
   refuses,  ///< Nobody listens.
   swallows, ///< Takes packets and says nothing.
-  flaps,    ///< Agrees on versions and hangs up at the first request.
+  flaps,    ///< Agrees on versions and closes the connection at the first request.
   babbles,  ///< Answers with garbage.
 };
 

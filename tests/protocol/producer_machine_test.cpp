@@ -5,7 +5,7 @@
 
 using namespace cafka::testing;
 
-TEST_CASE("a topic that was deleted is not made anew for a producer that sends nothing") {
+TEST_CASE("a topic that was deleted is not recreated for a producer that sends nothing") {
   single s;
   const auto held = s.batches.hold("t"); // Otherwise it is forgotten meanwhile.
   s.send();

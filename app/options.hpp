@@ -176,9 +176,9 @@ struct application_options {
   /// range; see there.
   offset_reset auto_offset_reset = offset_reset::none;
   /// How often a stream commits while records are handed over: after so much time, or so
-  /// many records, whichever comes first.
+  /// many records, whichever comes first. Zero: the number alone decides.
   milliseconds auto_commit_interval = protocol::defaults::auto_commit_interval;
-  /// The number of records for `auto_commit_interval`.
+  /// The number of records for `auto_commit_interval`. Zero: time alone decides.
   std::size_t commit_threshold = protocol::defaults::commit_threshold;
   /// Chooses the partition of a produce that names none. Default: `murmur2`;
   /// `protocol::partitioners()` has the others that a configuration file can name.

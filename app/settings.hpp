@@ -68,11 +68,11 @@ void each_setting(Options& options, Visitor& v) {
   v(CAFKA_SETTING(auto_commit_interval), row::period{},
     {.says = "How often a stream commits what it has handed over: after so much time, or "
              "so many records as commit_threshold says, whichever comes first. Zero: "
-             "after each batch.",
+             "the number alone decides.",
       .alias = "commit_interval"});
-  v(CAFKA_SETTING(commit_threshold), row::whole{1, 1'000'000'000, "records"},
+  v(CAFKA_SETTING(commit_threshold), row::whole{0, 1'000'000'000, "records"},
     {"After how many records a stream commits at the latest; see "
-     "auto_commit_interval."});
+     "auto_commit_interval. Zero: time alone decides."});
   v(CAFKA_SETTING(partitioner), partitioner_words(),
     {"How the partition of a record is chosen whose produce names none: by the key's "
      "hash, \"murmur2\" as Kafka's Java clients, \"crc32\" as librdkafka, \"legacy\" as "

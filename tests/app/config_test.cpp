@@ -159,7 +159,7 @@ TEST_CASE(
   CHECK(legacy.partitioner(choice) == protocol::legacy_partitioner(choice));
   CHECK(refusal("partitioner = \"md5\"").find("\"murmur2\"") != std::string::npos);
   CHECK(
-    refusal("commit_threshold = 0").find("commit_threshold = 0") != std::string::npos);
+    refusal("commit_threshold = -1").find("commit_threshold = -1") != std::string::npos);
   CHECK(refusal("max_decompressed_bytes = 0").find("max_decompressed_bytes = 0")
     != std::string::npos);
   CHECK(refusal("max_decompression_ratio = -1").find("max_decompression_ratio = -1")

@@ -2,7 +2,7 @@
 JOBS ?= $(shell nproc)
 CAFKA := build/release/bin/cafka
 
-.PHONY: help demo check test soak bench docs format tidy clean
+.PHONY: help demo check test soak bench docs settings format tidy clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,6 +32,10 @@ bench: ## Measure, and print the tables
 docs: ## Make the API documentation, in build/docs/html
 	@scripts/bootstrap docs
 	@cmake -P cmake/cafka_docs.cmake
+settings: ## Write the documentation's tables of settings and configs/defaults.conf anew
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target app_tests
+	@CAFKA_WRITE_DOCS=1 build/release/bin/app_tests "[settings-docs]"
 
 format: ## Format all sources
 	@scripts/bootstrap clang

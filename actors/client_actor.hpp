@@ -187,10 +187,10 @@ private:
   void carry_out(protocol::send_frame& x) {
     const auto found = connections_.find(x.id);
     const auto sent = found == connections_.end()
-      ? transport::sent::closed
+      ? transport::send_status::closed
       : found->second->send(std::move(x.bytes));
-    if (sent != transport::sent::queued)
-      client_.on_refused(now(), x, sent == transport::sent::closed);
+    if (sent != transport::send_status::queued)
+      client_.on_refused(now(), x, sent == transport::send_status::closed);
   }
 
   void carry_out(protocol::close_connection& x) {

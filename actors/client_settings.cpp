@@ -8,25 +8,25 @@
 namespace cafka::actors {
 
 protocol::dispatcher_options dispatcher_options_of(
-  const worker_options& connection, std::string_view component) {
+  const connection_options& connection, std::string_view component) {
   protocol::dispatcher_options result;
-  result.bootstrap = connection.uris;
+  result.brokers = connection.brokers;
   result.client_id = connection.client_id;
-  result.release = connection.kafka_version;
+  result.kafka_version = connection.kafka_version;
   result.request_timeout = connection.request_timeout;
   result.socket_timeout = connection.socket_timeout;
   result.max_throttle = connection.max_throttle;
-  result.reconnect.initial = connection.reconnect_backoff;
-  result.reconnect.max = connection.reconnect_backoff_max;
-  result.retry.initial = connection.retry_backoff;
-  result.retry.max = connection.retry_backoff_max;
+  result.reconnect_backoff.initial = connection.reconnect_backoff;
+  result.reconnect_backoff.max = connection.reconnect_backoff_max;
+  result.retry_backoff.initial = connection.retry_backoff;
+  result.retry_backoff.max = connection.retry_backoff_max;
   result.seed = std::random_device{}();
   if (connection.log != nullptr)
     result.tell_from = connection.log->level_of(component);
   return result;
 }
 
-shell_settings shell_settings_of(const worker_options& connection,
+shell_settings shell_settings_of(const connection_options& connection,
   std::shared_ptr<transport_factory> transports, std::string_view component,
   std::string name) {
   return {std::move(transports), connection.transport, connection.log, component,

@@ -15,10 +15,10 @@ namespace cafka::actors {
 /// How the dispatcher reaches the cluster; what it finds out by itself is at its default.
 /// `component`: whose dispatcher it is, for the log.
 protocol::dispatcher_options dispatcher_options_of(
-  const worker_options& connection, std::string_view component);
+  const connection_options& connection, std::string_view component);
 
 /// The shell's part. `component` is a literal.
-shell_settings shell_settings_of(const worker_options& connection,
+shell_settings shell_settings_of(const connection_options& connection,
   std::shared_ptr<transport_factory> transports, std::string_view component,
   std::string name);
 

@@ -35,9 +35,9 @@ struct stream_stop;
 namespace actors {
 
 /// From a stream to itself: its consumer has ended.
-struct stream_consumer_down {};
+struct stream_receiver_down {};
 
-CAFKA_STAYS_HERE(stream_consumer_down)
+CAFKA_STAYS_HERE(stream_receiver_down)
 CAFKA_STAYS_HERE(transport_up)
 CAFKA_STAYS_HERE(transport_frames)
 CAFKA_STAYS_HERE(transport_progress)
@@ -62,7 +62,7 @@ CAF_ADD_TYPE_ID(cafka, (cafka::stream_credit))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_batch))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
-CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_consumer_down))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_receiver_down))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
 

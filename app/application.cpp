@@ -27,12 +27,8 @@ result<std::unique_ptr<application>> application::start(
     return error{error_code::invalid_argument,
       "cafka::init_global_meta_objects() was not called before the actor system "
       "was made"};
-  if (options.default_worker.empty())
-    return error{error_code::invalid_argument, "default_worker is empty"};
-  if (options.request_timeout <= milliseconds{0}
-    || options.stop_timeout <= milliseconds{0})
-    return error{error_code::invalid_argument,
-      "request_timeout and stop_timeout must be more than zero"};
+  if (auto wrong = check(options))
+    return wrong;
   if (options.log == nullptr) {
     auto log = make_log(options);
     if (!log)
@@ -42,8 +38,8 @@ result<std::unique_ptr<application>> application::start(
   auto content = std::make_shared<application_core>(sys, std::move(options));
   content->transports = content->options.transports;
   if (content->transports == nullptr) {
-    content->sockets = std::make_shared<actors::asio_transport_factory>(
-      std::max(content->options.io_threads, 1u));
+    content->sockets =
+      std::make_shared<actors::asio_transport_factory>(content->options.io_threads);
     content->transports = content->sockets;
   }
   auto root = supervision::start_supervisor(sys, content->tree_options());
@@ -129,7 +125,7 @@ result<worker_actor> application::start_link_worker(
     return error{error_code::invalid_argument, "there is no actor to link the worker to"};
   if (auto why = core_->why_ended())
     return why;
-  auto settings = worker_options_from(core_->options, init, {});
+  auto settings = connection_options_from(core_->options, init, {});
   if (!settings)
     return settings.error();
   const auto tls = settings->transport.tls;
@@ -230,6 +226,10 @@ result<reply_of<Request>> application::call(
   template result<reply> application::call(const cafka::request&, const worker_ref&);
 CAFKA_OPERATIONS(CAFKA_CALL, CAFKA_CALL)
 #undef CAFKA_CALL
+
+result<consumer> application::consumer_named(const std::string& name) {
+  return core_->consumers->find_or_start(name);
+}
 
 result<worker_status> application::status(
   const worker_ref& worker, milliseconds deadline) {

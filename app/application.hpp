@@ -158,7 +158,8 @@ public:
   /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
   result<cafka::producer> producer(producer_options options);
 
-  /// The producer of that name; one with the defaults if there is none yet.
+  /// The producer of that name. If there is none yet it is started, with what
+  /// `application_options::producers` says of that name, and otherwise with the defaults.
   template <std::convertible_to<std::string> Name>
   result<cafka::producer> producer(const Name& name) {
     return producer_named(name);
@@ -171,6 +172,13 @@ public:
   ///
   /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
   result<cafka::consumer> consumer(consumer_options options = {});
+
+  /// The consumer of that name. If there is none yet it is started, with what
+  /// `application_options::consumers` says of that name, and otherwise with the defaults.
+  template <std::convertible_to<std::string> Name>
+  result<cafka::consumer> consumer(const Name& name) {
+    return consumer_named(name);
+  }
 
   // -- Kafka ----------------------------------------------------------------------------
   //
@@ -327,6 +335,7 @@ public:
 
 private:
   result<cafka::producer> producer_named(const std::string& name);
+  result<cafka::consumer> consumer_named(const std::string& name);
 
   explicit application(std::shared_ptr<application_core> core);
 

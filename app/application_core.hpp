@@ -97,7 +97,7 @@ struct application_core {
   /// Beyond a request's deadline, for the worker's own answer that it has passed.
   static constexpr milliseconds grace{1'000};
   /// The longest wait before a restart.
-  static constexpr milliseconds longest_delay{10'000};
+  static constexpr milliseconds longest_delay = supervision::restart_delay{}.max;
 
   static milliseconds left_until(time_point deadline) {
     return std::max(
@@ -162,8 +162,12 @@ struct application_core {
     return deadline > milliseconds{0} ? deadline : options.request_timeout;
   }
 
-  const std::string& name_of(const worker_ref& which) const {
-    return which.name().empty() ? options.default_worker : which.name();
+  /// The name that a worker goes by.
+  [[nodiscard]] const std::string& name_of(const std::string& name) const {
+    return worker_name(options, name);
+  }
+  [[nodiscard]] const std::string& name_of(const worker_ref& which) const {
+    return name_of(which.name());
   }
 
   error no_worker(const worker_ref& which) {
@@ -345,21 +349,23 @@ struct application_core {
 
   /// The settings a worker begins with, asked for anew at each start, but for the first,
   /// when they are at hand.
-  std::function<result<actors::worker_options>()> settings_source(const std::string& name,
-    const worker_init& init, std::optional<actors::worker_options> first) const {
+  std::function<result<actors::connection_options>()> settings_source(
+    const std::string& name, const worker_init& init,
+    std::optional<actors::connection_options> first) const {
     auto at_hand =
-      std::make_shared<std::optional<actors::worker_options>>(std::move(first));
-    return [at_hand, name, init, common = options]() -> result<actors::worker_options> {
-      if (auto known = std::exchange(*at_hand, std::nullopt))
-        return *std::move(known);
-      return worker_options_from(common, init, name);
-    };
+      std::make_shared<std::optional<actors::connection_options>>(std::move(first));
+    return
+      [at_hand, name, init, common = options]() -> result<actors::connection_options> {
+        if (auto known = std::exchange(*at_hand, std::nullopt))
+          return *std::move(known);
+        return connection_options_from(common, init, name);
+      };
   }
 
   /// How a worker is started under its supervisor; without a name nobody finds it by one.
   /// `first`: the settings of its first start, if they are at hand.
   [[nodiscard]] supervision::child_spec worker_spec(const std::string& name,
-    const worker_init& init, std::optional<actors::worker_options> first) const {
+    const worker_init& init, std::optional<actors::connection_options> first) const {
     auto start = [source = settings_source(name, init, std::move(first)),
                    transports = transports](
                    caf::actor_system& system) -> supervision::start_result {
@@ -398,8 +404,9 @@ struct application_core {
 
   /// Errors: as of `application::create_worker`, as far as they are known before it runs.
   result<prepared_worker> prepare_worker(
-    const std::string& name, const worker_init& init) const {
-    auto settings = worker_options_from(options, init, name);
+    const std::string& given, const worker_init& init) const {
+    const auto name = given.empty() ? std::string{} : name_of(given);
+    auto settings = connection_options_from(options, init, name);
     if (!settings)
       return settings.error();
     prepared_worker prepared{name, {}, settings->transport.tls};

@@ -1,8 +1,11 @@
 #pragma once
 
+#include "../actors/consumer/consumer.hpp"
 #include "../actors/log_sink.hpp"
+#include "../actors/producer/producer.hpp"
 #include "../actors/transport/tls_options.hpp"
 #include "../actors/worker/worker.hpp"
+#include "../protocol/defaults.hpp"
 #include "../supervision/supervisor.hpp"
 
 #include <caf/settings.hpp>
@@ -28,7 +31,7 @@ public:
   /// should return soon.
   using function = std::function<result<std::vector<endpoint>>()>;
 
-  /// What stands within braces: text, an endpoint, or a host and a port.
+  /// What may be written within braces: text, an endpoint, or a host and a port.
   class item {
   public:
     /// Text, an endpoint, or a host and a port.
@@ -79,7 +82,7 @@ struct no_consumer_group_t {
 /// The only `no_consumer_group_t`.
 inline constexpr no_consumer_group_t no_consumer_group{};
 
-/// The consumer group of a worker: a name, none, or, unless it is told, the
+/// The consumer group of a worker: a name, none, or, by default, the
 /// application's.
 class consumer_group_setting {
 public:
@@ -117,27 +120,27 @@ private:
 /// from there. KafkaEx: `worker_init`.
 struct worker_init {
   /// The brokers to ask first.
-  broker_list uris = {};
+  broker_list brokers = {};
   /// As `application_options::consumer_group`.
   consumer_group_setting consumer_group = {};
   /// As `application_options::client_id`.
   std::optional<std::string> client_id = {};
-  /// As `application_options::metadata_update_interval`.
-  std::optional<milliseconds> metadata_update_interval = {};
-  /// As `application_options::consumer_group_update_interval`.
-  std::optional<milliseconds> consumer_group_update_interval = {};
+  /// As `application_options::metadata_max_age`.
+  std::optional<milliseconds> metadata_max_age = {};
+  /// As `application_options::coordinator_query_interval`.
+  std::optional<milliseconds> coordinator_query_interval = {};
   /// As `application_options::request_timeout`.
   std::optional<milliseconds> request_timeout = {};
   /// As `application_options::initial_topics`.
   name_list initial_topics = {};
   /// As `application_options::auto_offset_reset`.
-  std::optional<actors::offset_reset> auto_offset_reset = {};
+  std::optional<offset_reset> auto_offset_reset = {};
   /// Null: the application's.
   protocol::partitioner partitioner = {};
   /// As `application_options::kafka_version`.
   std::optional<protocol::kafka_version> kafka_version = {};
-  /// As `application_options::receive_max_bytes`.
-  std::optional<std::size_t> receive_max_bytes = {};
+  /// As `application_options::receive_message_max_bytes`.
+  std::optional<std::size_t> receive_message_max_bytes = {};
   /// As `application_options::use_ssl`.
   std::optional<bool> use_ssl = {};
   /// All of them together take the place of the application's.
@@ -154,69 +157,75 @@ struct worker_init {
 struct application_options {
   /// Default: `localhost:9092`.
   broker_list brokers = {{"localhost", 9092}};
-  /// What brokers are told is asking.
-  std::string client_id = "cafka";
+  /// The client's id in every request, for the brokers' logs and quotas.
+  std::string client_id = protocol::defaults::client_id;
   /// No default worker is started when true.
   bool disable_default_worker = false;
-  /// The name of the default worker.
-  std::string default_worker = "kafka_ex";
+  /// The name of the default worker, which also answers to `kafka_ex`, KafkaEx's name.
+  std::string default_worker = "default";
   /// How often workers ask for metadata of the topics they use; zero: only when needed.
-  milliseconds metadata_update_interval{30'000};
+  milliseconds metadata_max_age = protocol::defaults::metadata_max_age;
   /// How often workers ask which broker coordinates the groups they use; zero: only when
   /// needed.
-  milliseconds consumer_group_update_interval{30'000};
-  /// The group of workers that name none; `no_consumer_group` unless it is told.
+  milliseconds coordinator_query_interval =
+    protocol::defaults::coordinator_query_interval;
+  /// The group of workers that name none; `no_consumer_group` by default.
   consumer_group_setting consumer_group = no_consumer_group;
-  /// Where a fetch or a stream begins that is told no offset, of a group that has
+  /// Where a fetch or a stream without an offset begins, of a group that has
   /// committed nothing or without a group, and where it goes on when its offset is out of
   /// range; see there.
-  actors::offset_reset auto_offset_reset = actors::offset_reset::none;
+  offset_reset auto_offset_reset = offset_reset::none;
   /// How often a stream commits while records are handed over: after so much time, or so
-  /// many records, whichever comes first.
-  milliseconds commit_interval{5'000};
-  /// The number of records for `commit_interval`.
-  std::size_t commit_threshold = 100;
+  /// many records, whichever comes first. Zero: the number alone decides.
+  milliseconds auto_commit_interval = protocol::defaults::auto_commit_interval;
+  /// The number of records for `auto_commit_interval`. Zero: time alone decides.
+  std::size_t commit_threshold = protocol::defaults::commit_threshold;
   /// Chooses the partition of a produce that names none. Default: `murmur2`;
   /// `protocol::partitioners()` has the others that a configuration file can name.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
   /// Topics whose metadata workers ask for from the start.
   name_list initial_topics = {};
   /// The deadline of a request that names none. KafkaEx: `sync_timeout`.
-  milliseconds request_timeout{30'000};
+  milliseconds request_timeout = protocol::defaults::request_timeout;
   /// The deadline for one connection attempt.
-  milliseconds connect_timeout{10'000};
-  /// How long a broker may owe an answer without a byte of it before its connection is
-  /// considered dead.
-  milliseconds socket_timeout{10'000};
+  milliseconds connect_timeout = protocol::defaults::connect_timeout;
+  /// How long a broker may leave a request without a byte of its answer before the
+  /// connection is considered dead.
+  milliseconds socket_timeout = protocol::defaults::socket_timeout;
   /// The longest that requests are held back because of what one answer says of a
   /// broker's quota, `throttle_time_ms`; zero: they are not held back. Source: KIP-219.
-  milliseconds max_throttle{300'000};
+  milliseconds max_throttle = protocol::defaults::max_throttle;
   /// The largest answer that is taken from a broker, in bytes, from 1,024 on; the request
   /// that it belongs to ends with `frame_too_large`. Default: 2^31 - 1, as much as
   /// Kafka's protocol can express. librdkafka: `receive.message.max.bytes`.
-  std::size_t receive_max_bytes = INT32_MAX;
-  /// How long a topic that brokers do not know is hoped for: it may be new.
-  milliseconds unknown_topic_wait{2'000};
-  /// Pause before a second attempt to connect, doubled up to a second. KafkaEx:
-  /// `sleep_for_reconnect`.
-  milliseconds sleep_for_reconnect{50};
+  std::size_t receive_message_max_bytes = protocol::defaults::receive_message_max_bytes;
+  /// How long a topic that brokers do not know is asked for again: it may be new.
+  milliseconds unknown_topic_wait = protocol::defaults::unknown_topic_wait;
+  /// The pause before a second attempt to connect, doubled from one attempt to the next
+  /// up to the second of these, or to itself where it is more; each pause varies by a
+  /// fifth. KafkaEx: `sleep_for_reconnect`.
+  milliseconds reconnect_backoff = protocol::defaults::reconnect_backoff;
+  milliseconds reconnect_backoff_max = protocol::defaults::reconnect_backoff_max;
+  /// The pause before a request is tried again, likewise.
+  milliseconds retry_backoff = protocol::defaults::retry_backoff;
+  milliseconds retry_backoff_max = protocol::defaults::retry_backoff_max;
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
-  bool allow_auto_topic_creation = true;
+  bool allow_auto_topic_creation = protocol::defaults::allow_auto_topic_creation;
   /// Most bytes that one batch of records may decompress to when it is read, by workers
   /// and consumers that do not say otherwise; more is the error `batch_too_large`.
-  std::size_t max_decompressed_bytes = 128 * 1024 * 1024;
+  std::size_t max_decompressed_bytes = protocol::defaults::max_decompressed_bytes;
   /// How many times its stored size a batch may decompress to, once that is more than
   /// 16 MiB, likewise; zero: no limit.
-  std::size_t max_decompression_ratio = 10'000;
+  std::size_t max_decompression_ratio = protocol::defaults::max_decompression_ratio;
   /// The release of all brokers, which then are not asked what they know. Without it they
-  /// are; those before 0.10 cannot tell, which costs each connection up to half a second.
+  /// are; those before 0.10 cannot say, which costs each connection up to half a second.
   std::optional<protocol::kafka_version> kafka_version = {};
   /// Whether brokers are spoken to over TLS.
   bool use_ssl = false;
   /// How; of no effect without `use_ssl`.
   cafka::ssl_options ssl_options = {};
   /// Crashes that are followed by a restart within `max_seconds`. One more ends all
-  /// workers, which share the count, and the default worker is started anew; the second
+  /// workers, which share the count, and the default worker is started again; the second
   /// time within `max_seconds` the application ends. Producers and consumers have a count
   /// each, and one more ends that producer or consumer alone.
   std::size_t max_restarts = 10;
@@ -231,23 +240,29 @@ struct application_options {
   /// producers and consumers have: one that crashes too often ends alone. False: as
   /// KafkaEx has it, under one supervisor.
   bool isolate_workers = false;
-  /// Threads for sockets; zero counts as one.
+  /// Threads for sockets, from 1 to 64.
   unsigned io_threads = 1;
   /// The deadline of `stop` when none is given, and of the destructor.
   milliseconds stop_timeout{5'000};
 
-  /// The lowest level that is logged; `info` tells of what has changed, such as a broker
-  /// that answers again. docs/logging.md has what is told at which level.
+  /// The lowest level that is logged; `info` has what has changed, such as a broker
+  /// that answers again. docs/logging.md says what is logged at which level.
   cafka::log_level log_level = cafka::log_level::info;
   /// The same for one component: `worker`, `producer`, `consumer`, `stream`,
   /// `supervisor`.
   std::map<std::string, cafka::log_level> log_levels = {};
+
+  /// Producers and consumers by name: how each of them is set up when a program first
+  /// asks for it by its name. The `name` in the options is theirs, whatever it says.
+  std::map<std::string, producer_options> producers = {};
+  std::map<std::string, consumer_options> consumers = {};
+
   /// Takes each line of the log that is wanted, in place of standard error: its level,
-  /// the component that tells it, that one's name, and the text.
+  /// the component that logs it, that one's name, and the text.
   ///
   /// Called in whatever thread something happens, in several at a time, and from within
   /// cafka's own functions: it must return soon and call none of them. What it throws
-  /// goes no further; the first time is told on standard error.
+  /// goes no further; the first time is reported on standard error.
   std::function<void(cafka::log_level level, std::string_view component,
     std::string_view name, std::string_view text)>
     on_log = {};
@@ -261,11 +276,22 @@ struct application_options {
   std::shared_ptr<actors::log_sink> log = {};
 };
 
+/// The name of the worker that is meant: the default worker's for an empty name and for
+/// `kafka_ex`, by which KafkaEx knows it; otherwise the name itself.
+[[nodiscard]] const std::string& worker_name(
+  const application_options& options, const std::string& name);
+
 /// Reads the setting `kafka_version`: a release such as `0.9.0.1`, or `ask` for none.
 ///
 /// Error `invalid_argument` names the text and what is allowed; `out` then is as before.
 [[nodiscard]] error read_kafka_version(
   std::string_view text, std::optional<protocol::kafka_version>& out);
+
+/// What is wrong with options, by the table of settings: `invalid_argument` names the
+/// setting, its value and what is allowed; code `none` where nothing is.
+///
+/// `application::start` asks this itself.
+[[nodiscard]] error check(const application_options& options);
 
 /// Reads the block `cafka` of a CAF configuration; without one the defaults are returned.
 ///
@@ -286,7 +312,7 @@ struct application_options {
 ///
 /// Error `invalid_argument` for brokers that cannot be read, and for `ssl_options`; it
 /// names the option, its value and what is wrong with it.
-[[nodiscard]] result<actors::worker_options> worker_options_from(
+[[nodiscard]] result<actors::connection_options> connection_options_from(
   const application_options& application, const worker_init& init, std::string name);
 
 } // namespace cafka

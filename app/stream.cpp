@@ -52,7 +52,6 @@ public:
   [[nodiscard]] std::shared_ptr<source> from(log_offset offset) const {
     auto options = options_;
     options.offset = offset;
-    options.time.reset();
     return std::make_shared<source>(starter_, topic_, partition_, std::move(options));
   }
 
@@ -62,7 +61,7 @@ public:
     auto all = starter_->settings(topic_, partition_, options_);
     const std::lock_guard guard{mutex_};
     if (all && start_)
-      all->cursor.offset = start_;
+      all->cursor.start = *start_;
     return all;
   }
 
@@ -188,7 +187,7 @@ private:
     deadline_ = settings->cursor.deadline;
     commits_ = settings->cursor.commits;
     report_after_ = settings->cursor.commit_threshold;
-    report_every_ = settings->cursor.commit_interval / 8;
+    report_every_ = settings->cursor.auto_commit_interval / 8;
     auto reader = source_->read(*settings, address());
     if (!reader) {
       end_before_start(reader.error());

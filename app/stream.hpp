@@ -33,12 +33,11 @@ struct stream_options {
   /// The group it starts and commits for; by default the worker's, if that one
   /// has a group.
   consumer_group_setting consumer_group = {};
-  /// Where it starts; nothing: as `time` says, or where the group goes on. Without a
-  /// group, or if that one has committed nothing, `auto_offset_reset` says; with `none`,
-  /// it starts at the first record there is.
-  std::optional<log_offset> offset = {};
-  /// Starts with the first record at or after a moment, or at an end of the log.
-  std::optional<offset_time> time = {};
+  /// Where it starts: an offset, a time, or an end of the log as `start_at::latest()`.
+  /// Nothing: where the group goes on. Without a group, or if that one has committed
+  /// nothing, `auto_offset_reset` says; with `none`, it starts at the first record there
+  /// is.
+  std::optional<start_at> offset = {};
   /// Whether the offset behind the records that were handed over is committed for the
   /// group.
   bool auto_commit = true;
@@ -52,7 +51,7 @@ struct stream_options {
   /// Most bytes of a batch as it is stored; twice as many are in memory at most, one
   /// being read and one fetched ahead, and what they decompress to: see
   /// `fetch::max_bytes`. One record batch of Kafka's larger than that still comes, whole.
-  std::int32_t max_bytes = 1'000'000;
+  std::int32_t max_bytes = protocol::defaults::max_bytes;
   /// As `fetch::max_decompressed_bytes`: more ends the stream.
   std::optional<std::uint64_t> max_decompressed_bytes = {};
   /// As `fetch::max_decompression_ratio`: more ends the stream.
@@ -61,7 +60,7 @@ struct stream_options {
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Where to start without an offset, see there, and where to go on when the offset is
   /// out of range; with `none` that is the end, an error. Nothing: the application's.
-  std::optional<actors::offset_reset> auto_offset_reset = {};
+  std::optional<offset_reset> auto_offset_reset = {};
   /// How long each request may take, and how long a cluster or a worker may be away
   /// before that is the stream's end; zero means `request_timeout`. Waiting at the log's
   /// end has no deadline.
@@ -99,9 +98,9 @@ struct stream_record : protocol::record_view {
 /// A record has been handed over when the iteration moves on from it: one that is left
 /// with `break` within it has not. Commits, for a group, are behind a record that was
 /// handed over, so each record is seen at least once; they are made by the application's
-/// `commit_interval` and `commit_threshold`, and at the end of the iteration, which waits
-/// for it. A failed commit does not stop the records: it is tried again, and the outcome
-/// tells if it has not worked in the end.
+/// `auto_commit_interval` and `commit_threshold`, and at the end of the iteration, which
+/// waits for it. A failed commit does not stop the records: it is tried again, and the
+/// outcome tells if it has not worked in the end.
 class stream : public std::ranges::view_base {
 public:
   class iterator;

@@ -118,8 +118,8 @@ shared_bytes build(const builder_options& options, const std::vector<std::string
   return *std::move(sealed);
 }
 
-std::size_t walk(const shared_bytes& bytes, bool check_crc) {
-  batch_reader reader{bytes, {.check_crc = check_crc}};
+std::size_t walk(const shared_bytes& bytes, bool check_crcs) {
+  batch_reader reader{bytes, {.check_crcs = check_crcs}};
   record_batch batch;
   std::size_t records = 0;
   std::size_t size = 0;

@@ -37,7 +37,8 @@ result<endpoint> parse_endpoint(std::string_view text) {
   const auto whole = trimmed(text);
   if (whole.find_first_of(" \t/") != std::string_view::npos)
     return refused(whole, "a host has no spaces or slashes");
-  // A zero byte would hide what follows it from the system, and from whoever reads this.
+  // A zero byte would hide what follows it from the system, and from a reader of the
+  // text.
   if (std::ranges::any_of(whole, [](unsigned char c) { return c < ' ' || c == 0x7f; }))
     return {error_code::invalid_argument,
       "broker \"" + std::string{whole.substr(0, whole.find('\0'))}

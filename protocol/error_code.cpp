@@ -12,7 +12,8 @@ constexpr error_info table[] = {
     "A batch decompresses to more than its reader allows, by max_decompressed_bytes or "
     "max_decompression_ratio: raise that, or read on behind the batch."},
   {error_code::frame_too_large, "FRAME_TOO_LARGE", false, remedy::fix_request,
-    "The broker's answer is larger than receive_max_bytes allows, or than memory does."},
+    "The broker's answer is larger than receive_message_max_bytes allows, or than memory "
+    "does."},
   {error_code::tls_failed, "TLS_FAILED", true, remedy::retry,
     "A broker was reached, but TLS with it did not come about: one side does not accept "
     "the other."},

@@ -128,7 +128,7 @@ public:
       post(c.handle, stop{caf::timespan::zero()});
     if (c.alive && c.handle->node() != self_->node())
       tell_after(self_, self_handle(),
-        std::max(options_.kill_patience, caf::timespan::zero()),
+        std::max(options_.kill_timeout, caf::timespan::zero()),
         child_down{child.where, child.number,
           caf::make_error(caf::exit_reason::remote_link_unreachable), c.second});
     return send_exit(child, caf::exit_reason::kill);
@@ -354,7 +354,7 @@ private:
     return {options_.name, options_.strategy, options_.auto_shutdown,
       policy.restarts(now()), policy.intensity().max_restarts,
       static_cast<std::uint64_t>(policy.intensity().max_seconds.count()),
-      machine_.stopping(), machine_.settled()};
+      machine_.stopping(), machine_.quiescent()};
   }
 
   caf::strong_actor_ptr or_sender(const caf::strong_actor_ptr& who) const {

@@ -169,7 +169,7 @@ struct supervisor_info {
   /// Whether it is ending.
   bool stopping = false;
   /// Neither the very first start nor a restart nor an end is under way.
-  bool settled = true;
+  bool quiescent = true;
 };
 
 /// What a supervisor understands.
@@ -207,7 +207,7 @@ struct supervisor_options {
   /// How long to wait for the end of a child on another node that was killed: a node that
   /// hangs never reports it. Then the child counts as lost, with
   /// `exit_reason::remote_link_unreachable`. Zero or less: not at all.
-  caf::timespan kill_patience = std::chrono::seconds{5};
+  caf::timespan kill_timeout = std::chrono::seconds{5};
   /// Called with each event, inside the supervisor: it must not block and should not
   /// throw. What it throws is an `observer_failed` event for subscribers and ends
   /// nothing.
@@ -296,7 +296,7 @@ CAFKA_INSPECT(stop, within)
 CAFKA_INSPECT(child_info, id, name, handle, restart, type, state, restarts)
 CAFKA_INSPECT(child_counts, specs, active, supervisors, workers)
 CAFKA_INSPECT(supervisor_info, name, strategy, auto_shutdown, restarts, max_restarts,
-  max_seconds, stopping, settled)
+  max_seconds, stopping, quiescent)
 
 namespace detail {
 

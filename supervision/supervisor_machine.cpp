@@ -228,7 +228,7 @@ void supervisor_machine::wait_for(place where, waiting what) {
   waiting_for_[where].push_back(std::move(what));
 }
 
-void supervisor_machine::settled(place where) {
+void supervisor_machine::quiescent(place where) {
   if (const auto i = waiting_for_.find(where); i != waiting_for_.end()) {
     std::ranges::move(i->second, std::back_inserter(waiting_));
     waiting_for_.erase(i);
@@ -366,7 +366,7 @@ bool supervisor_machine::pause(time_point now, place where) {
   if (children_[where].state != child_state::restarting)
     set_state(where, child_state::restarting);
   row.resumes = resume_times_.emplace(now + wait, where);
-  settled(where);
+  quiescent(where);
   return true;
 }
 
@@ -408,7 +408,7 @@ void supervisor_machine::finish_start(
       rows_[where].running_since = now;
     out_.report(again ? event_kind::restarted : event_kind::started, where);
     out_.answer(from, ok, where);
-    settled(where);
+    quiescent(where);
     return;
   case start_outcome::ignored:
     make_undefined(where);
@@ -441,7 +441,7 @@ void supervisor_machine::finish_start(
     if (is_delayed(c) && !by_group())
       return after_exit(now, where, policy_.on_retry(now));
     out_.retry(at(where));
-    settled(where);
+    quiescent(where);
     group_ = {};
     break;
   }
@@ -574,7 +574,7 @@ void supervisor_machine::make_undefined(place where) {
   set_state(where, child_state::undefined);
   children_[where].number = ++last_number_;
   out_.undefined(where);
-  settled(where);
+  quiescent(where);
 }
 
 // What is left of a child that does not run: its specification, if that may be wanted.
@@ -593,7 +593,7 @@ void supervisor_machine::remove(place where, bool quietly) {
   set_kill_time(where, time_point::max());
   out_.forget(where, quietly);
   out_.answer(starter_of(where), errc::shutdown, nowhere);
-  settled(where);
+  quiescent(where);
   (c.before == nowhere ? first_ : children_[c.before].after) = c.after;
   (c.after == nowhere ? last_ : children_[c.after].before) = c.before;
   if (!c.rules.key.empty())

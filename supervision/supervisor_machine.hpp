@@ -214,7 +214,7 @@ public:
   /// Whether the stop is over.
   [[nodiscard]] bool ended() const { return ended_; }
   /// Whether nothing is under way that others may have to wait for.
-  [[nodiscard]] bool settled() const {
+  [[nodiscard]] bool quiescent() const {
     return group_.now == group::phase::none && in_transition_ == 0 && waiting_.empty();
   }
   /// The options that it was made with.
@@ -341,7 +341,7 @@ private:
   void make_undefined(place where);
   void del_child(place where);
   void remove(place where, bool quietly = false);
-  void settled(place where);
+  void quiescent(place where);
 
   machine_options options_;
   output& out_;

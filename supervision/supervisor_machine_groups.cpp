@@ -35,7 +35,7 @@ void supervisor_machine::on_group_child_ended(place where) {
     // Its name is kept: it is about to be started again.
     set_state(where, child_state::undefined);
     c.number = ++last_number_;
-    settled(where);
+    quiescent(where);
   }
   group_.next = before;
   if (was_last) {

@@ -105,7 +105,7 @@ public:
     clocks_->leave(sys_);
   }
 
-  sent send(frame f) override {
+  send_status send(frame f) override {
     std::vector<std::byte> all;
     all.reserve(f.size);
     for (const auto& part : f.parts)
@@ -113,7 +113,7 @@ public:
     const auto bytes = shared_bytes::from(std::move(all));
     const auto taken = core_->request(
       sys_.clock().now(), connection_, bytes.slice(sizeof(std::int32_t), bytes.size()));
-    return taken ? sent::queued : sent::closed;
+    return taken ? send_status::queued : send_status::closed;
   }
 
   // What is held is for the client to limit.

@@ -19,6 +19,11 @@ result<done> outcome_of(const error& e) {
   return done{};
 }
 
+/// A deadline of zero is the default.
+milliseconds time_for(milliseconds deadline, const consumer_options& options) {
+  return deadline > milliseconds{0} ? deadline : options.request_timeout;
+}
+
 } // namespace
 
 consumer::consumer(std::shared_ptr<actors::consumer_core> core) : core_(std::move(core)) {
@@ -66,12 +71,12 @@ std::optional<log_offset> consumer::position(
   return core_ == nullptr ? std::nullopt : core_->position({topic, partition});
 }
 
-result<polled> consumer::poll(milliseconds deadline) const {
+result<polled> consumer::poll(milliseconds wait) const {
   if (core_ == nullptr)
     return nothing_behind();
   constexpr milliseconds longest = std::chrono::hours{24 * 365};
   return core_->poll(
-    std::chrono::steady_clock::now() + std::clamp(deadline, milliseconds{0}, longest));
+    std::chrono::steady_clock::now() + std::clamp(wait, milliseconds{0}, longest));
 }
 
 result<done> consumer::close(milliseconds deadline) const {
@@ -81,7 +86,7 @@ result<done> consumer::close(milliseconds deadline) const {
   // Once it has ended another may have its name.
   if (core_->has_ended())
     return done{};
-  if (core_->on_closed && !core_->on_closed(deadline))
+  if (core_->on_closed && !core_->on_closed(time_for(deadline, core_->options)))
     return error{error_code::timed_out, core_->options.name + " has not ended yet"};
   core_->end({});
   return done{};
@@ -102,8 +107,8 @@ result<consumer_status> consumer::status(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
   constexpr milliseconds longest = std::chrono::hours{24 * 365};
-  const auto until =
-    std::chrono::steady_clock::now() + std::clamp(deadline, milliseconds{0}, longest);
+  const auto until = std::chrono::steady_clock::now()
+    + std::min(time_for(deadline, core_->options), longest);
   const auto actor = core_->wait_for_actor(until);
   if (core_->is_closed())
     return error{error_code::closed, "consumer " + name() + " was closed"};

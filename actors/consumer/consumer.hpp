@@ -2,6 +2,7 @@
 
 #include "../../base/inspect.hpp"
 #include "../../protocol/clients/consumed.hpp"
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/machines/start_at.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "../interfaces.hpp"
@@ -18,7 +19,7 @@
 
 namespace cafka {
 
-using actors::offset_reset;
+using protocol::offset_reset;
 using protocol::record_view;
 using protocol::start_at;
 
@@ -74,13 +75,13 @@ struct partition_error {
   std::string topic = {};
   /// The partition's number.
   partition_id partition = {};
-  /// Where reading stands.
+  /// The offset of the next record to read.
   log_offset offset = -1;
   /// Whether it is read no further until `seek`, `resume`, `assign` or `add` names it:
   /// when the offset is out of range and `auto_offset_reset` is `none`, and when a batch
-  /// is damaged. Otherwise it is tried again and again, and told once.
+  /// is damaged. Otherwise it is tried again and again, and reported once.
   bool halted = false;
-  /// Code `none`: what was told before is over, and the partition is read again.
+  /// Code `none`: what was reported before is over, and the partition is read again.
   error why = {};
 };
 
@@ -108,36 +109,36 @@ struct topic_partition {
 struct consumer_options {
   /// Unique among the application's consumers; a label of metrics: without " and \.
   std::string name = "consumer";
-  /// Most bytes of one answer; a first batch that is larger comes all the same.
-  std::size_t fetch_max_bytes = 50 * 1024 * 1024;
+  /// Most bytes of one answer; a first batch that is larger comes nevertheless.
+  std::size_t fetch_max_bytes = protocol::defaults::fetch_max_bytes;
   /// Most bytes of one partition in an answer, likewise.
-  std::size_t max_partition_fetch_bytes = 1024 * 1024;
+  std::size_t max_partition_fetch_bytes = protocol::defaults::max_partition_fetch_bytes;
   /// Bytes that a broker waits for, for `fetch_max_wait` at most.
-  std::size_t fetch_min_bytes = 1;
+  std::size_t fetch_min_bytes = protocol::defaults::fetch_min_bytes;
   /// How long a broker waits for `fetch_min_bytes`.
-  milliseconds fetch_max_wait{500};
+  milliseconds fetch_max_wait = protocol::defaults::fetch_max_wait;
   /// Bytes of frames that were fetched, and of what was decompressed, those that the
   /// program still holds among them; beyond it nothing is asked for or decompressed.
-  std::size_t buffer_memory = 64 * 1024 * 1024;
-  /// How long a broker may owe an answer beyond `fetch_max_wait`.
-  milliseconds request_timeout{30'000};
-  /// A partition without progress for so long is told in `polled::errors`, once, with
-  /// what it waits for, and told once more when that is over. Zero: never.
-  milliseconds stalled_after{10'000};
+  std::size_t buffer_memory = protocol::defaults::buffer_memory;
+  /// How long an answer may be outstanding beyond `fetch_max_wait`.
+  milliseconds request_timeout = protocol::defaults::request_timeout;
+  /// A partition without progress for so long is reported in `polled::errors`, once, with
+  /// what it waits for, and reported once more when that is over. Zero: never.
+  milliseconds stalled_after = protocol::defaults::stalled_after;
   /// Whether only records of transactions that were committed are wanted, and those of
   /// none (KIP-98).
   isolation_level isolation = isolation_level::read_uncommitted;
-  /// Where reading goes on whose offset is out of range.
+  /// Where reading goes on when the offset is out of range.
   offset_reset auto_offset_reset = offset_reset::latest;
   /// Where the client is, for a replica close by (KIP-392); empty: leaders are asked.
   std::string client_rack = {};
   /// Whether checksums are compared.
   bool check_crcs = true;
   /// Most bytes that one batch may decompress to; more is the error `batch_too_large`,
-  /// which halts its partition. Nothing: the application's, 128 MiB.
+  /// which halts its partition. Nothing: the application's.
   std::optional<std::size_t> max_decompressed_bytes = {};
   /// How many times its stored size a batch may decompress to, once that is more than
-  /// 16 MiB, likewise. Nothing: the application's, 10,000; zero: no limit.
+  /// 16 MiB, likewise. Nothing: the application's; zero: no limit.
   std::optional<std::size_t> max_decompression_ratio = {};
 
   /// Is sent each `consumed_batch` and `partition_error` as a message, by the credit that
@@ -228,8 +229,9 @@ using consumer_actor = caf::typed_actor<caf::result<void>(consumer_credit),
 /// A handle for reading partitions, from any thread; copying one costs a reference count.
 ///
 /// Records of a partition are handed out in the order of their offsets, each once. What
-/// is handed out has been read: positions are those behind it, whether or not anybody has
-/// walked it. A crash of the actor behind it loses nothing and hands out nothing twice.
+/// is handed out has been read: positions are those behind it, whether or not the program
+/// has walked it. A crash of the actor behind it loses nothing and hands out nothing
+/// twice.
 class consumer {
 public:
   consumer() = default;
@@ -269,20 +271,19 @@ public:
   [[nodiscard]] std::optional<log_offset> position(
     const std::string& topic, partition_id partition) const;
 
-  /// Hands out all that is there, waiting for something for `deadline` at most; nothing
-  /// by then is an empty `polled`. Zero: does not wait. Not to be called from an actor.
+  /// Hands out all that is there, waiting for something for `wait` at most; nothing by
+  /// then is an empty `polled`. Zero: does not wait. Not to be called from an actor.
   /// Error `closed`; `invalid_argument` with `deliver_to`.
-  result<polled> poll(milliseconds deadline) const;
+  result<polled> poll(milliseconds wait) const;
 
-  /// How it is, and why partitions wait. Not to be called from an actor, which sends
-  /// `get_consumer_status`. Errors `timed_out`, also while it is being restarted;
-  /// `closed`.
-  [[nodiscard]] result<consumer_status> status(
-    milliseconds deadline = milliseconds{5'000}) const;
+  /// How it is, and why partitions wait. A deadline of zero is `request_timeout`. Not to
+  /// be called from an actor, which sends `get_consumer_status`. Errors `timed_out`, also
+  /// while it is being restarted; `closed`.
+  [[nodiscard]] result<consumer_status> status(milliseconds deadline = {}) const;
 
-  /// Ends it; what was handed out stays valid. Error `timed_out`: it ends later. A second
-  /// call does nothing.
-  result<done> close(milliseconds deadline = milliseconds{5'000}) const;
+  /// Ends it; what was handed out stays valid. A deadline of zero is `request_timeout`.
+  /// Error `timed_out`: it ends later. A second call does nothing.
+  result<done> close(milliseconds deadline = {}) const;
 
   /// The actor behind it, null while it is being restarted.
   [[nodiscard]] consumer_actor actor() const;

@@ -21,12 +21,12 @@ using protocol::consumer_machine;
 using consumer_impl = client_interface<consumer_actor, caf::result<void>(consumer_news)>;
 
 protocol::consumer_client_options settings_of(
-  const consumer_core& core, const worker_options& connection) {
+  const consumer_core& core, const connection_options& connection) {
   const auto& o = core.options;
   protocol::consumer_client_options result;
   result.name = o.name;
   result.cluster = dispatcher_options_of(connection, "consumer");
-  result.cluster.metadata_update_interval = milliseconds{0}; // The machine asks.
+  result.cluster.metadata_max_age = milliseconds{0}; // The machine asks.
   result.cluster.max_pending = SIZE_MAX; // The machine's own limits are lower.
   auto& machine = result.machine;
   machine.fetch_max_bytes = o.fetch_max_bytes;
@@ -35,11 +35,8 @@ protocol::consumer_client_options settings_of(
   machine.fetch_max_wait = o.fetch_max_wait;
   machine.read_committed = o.isolation == isolation_level::read_committed;
   machine.client_rack = o.client_rack;
-  if (o.auto_offset_reset == offset_reset::earliest)
-    machine.reset = start_at::earliest();
-  else if (o.auto_offset_reset == offset_reset::latest)
-    machine.reset = start_at::latest();
-  machine.metadata_update_interval = connection.metadata_update_interval;
+  machine.reset = protocol::place_of(o.auto_offset_reset);
+  machine.metadata_max_age = connection.metadata_max_age;
   machine.unknown_topic_wait = connection.unknown_topic_wait;
   machine.unreachable = connection.socket_timeout;
   machine.stalled_after = o.stalled_after;
@@ -48,13 +45,13 @@ protocol::consumer_client_options settings_of(
   machine.answer_time =
     std::clamp(std::min(o.request_timeout, connection.socket_timeout) / 8, shortest,
       machine.answer_time);
-  machine.largest_answer = connection.transport.max_frame_size;
-  machine.retry.initial = connection.retry_backoff;
-  machine.retry.max = connection.retry_backoff_max;
+  machine.receive_message_max_bytes = connection.transport.receive_message_max_bytes;
+  machine.retry_backoff.initial = connection.retry_backoff;
+  machine.retry_backoff.max = connection.retry_backoff_max;
   machine.seed = std::random_device{}();
   result.request_timeout = o.request_timeout;
-  result.reading = {.check_crc = o.check_crcs,
-    .max_decompressed_size =
+  result.reading = {.check_crcs = o.check_crcs,
+    .max_decompressed_bytes =
       o.max_decompressed_bytes.value_or(connection.max_decompressed_bytes),
     .max_decompression_ratio =
       o.max_decompression_ratio.value_or(connection.max_decompression_ratio),
@@ -68,7 +65,7 @@ public:
   static inline const char* name = "cafka.consumer";
 
   consumer_state(consumer_impl::pointer self, std::shared_ptr<consumer_core> core,
-    const worker_options& connection, std::shared_ptr<transport_factory> transports)
+    const connection_options& connection, std::shared_ptr<transport_factory> transports)
     : client_shell(self,
       shell_settings_of(
         connection, std::move(transports), "consumer", core->options.name),
@@ -245,7 +242,7 @@ private:
 } // namespace
 
 consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports) {
+  connection_options connection, std::shared_ptr<transport_factory> transports) {
   using actor = caf::stateful_actor<consumer_state, consumer_impl::impl>;
   const consumer_actor started =
     sys.spawn<actor>(core, std::move(connection), std::move(transports));

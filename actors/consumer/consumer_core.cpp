@@ -2,6 +2,7 @@
 
 #include "../../protocol/names.hpp"
 #include "../../supervision/caf_compat.hpp"
+#include "consumer_settings.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -9,54 +10,8 @@
 
 namespace cafka::actors {
 
-namespace {
-
-error refused(const std::string& key, const std::string& value, const std::string& must) {
-  return {error_code::invalid_argument, key + " = " + value + ": must be " + must};
-}
-
-} // namespace
-
-error consumer_core::check(const consumer_options& o) {
-  const auto number = [](auto x) { return std::to_string(x); };
-  const auto between = [&](const char* key, std::size_t x, std::size_t min,
-                         std::size_t max) -> error {
-    if (x >= min && x <= max)
-      return {};
-    return refused(key, number(x), "from " + number(min) + " to " + number(max));
-  };
-  if (auto wrong = check_metric_name(o.name))
-    return wrong;
-  if (const auto to = caf::actor_cast<caf::strong_actor_ptr>(o.deliver_to);
-      to != nullptr && to->node() != to->home_system->node())
-    return refused("deliver_to", "an actor on another node",
-      "an actor of this process: what is read are views on its memory");
-  constexpr std::size_t gigabyte = std::size_t{1} << 30;
-  for (const auto& wrong : {between("fetch_max_bytes", o.fetch_max_bytes, 1, gigabyte),
-         between("max_partition_fetch_bytes", o.max_partition_fetch_bytes, 1, gigabyte),
-         between("fetch_min_bytes", o.fetch_min_bytes, 0, o.fetch_max_bytes),
-         between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2)}) {
-    if (wrong)
-      return wrong;
-  }
-  constexpr milliseconds day = std::chrono::hours{24};
-  if (o.fetch_max_wait < milliseconds{0} || o.fetch_max_wait > day)
-    return refused("fetch_max_wait", number(o.fetch_max_wait.count()) + "ms",
-      "from 0ms to " + number(day.count()) + "ms");
-  if (o.request_timeout <= milliseconds{0})
-    return refused(
-      "request_timeout", number(o.request_timeout.count()) + "ms", "more than zero");
-  if (o.stalled_after < milliseconds{0} || o.stalled_after > day)
-    return refused("stalled_after", number(o.stalled_after.count()) + "ms",
-      "from 0ms to " + number(day.count()) + "ms");
-  if (o.isolation != isolation_level::read_uncommitted
-    && o.isolation != isolation_level::read_committed)
-    return refused("isolation", number(static_cast<int>(o.isolation)),
-      "read_uncommitted or read_committed");
-  if (o.auto_offset_reset > offset_reset::latest)
-    return refused("auto_offset_reset", number(static_cast<int>(o.auto_offset_reset)),
-      "none, earliest or latest");
-  return {};
+error consumer_core::check(const consumer_options& options) {
+  return cafka::check(options);
 }
 
 consumer_core::consumer_core(caf::actor_system& system, consumer_options settings)
@@ -125,7 +80,7 @@ void consumer_core::begin() {
   queue_bytes_ = 0;
   takings_.clear();
   for (const auto& e : entries_) {
-    e->lying = 0;
+    e->queued_batches = 0;
     if (e->assigned)
       change_entry(*e);
   }
@@ -170,7 +125,7 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
       queue_.push_back(*std::move(a.batch));
       lying_.push_back({e, start_at::offset(a.next), bytes});
       queue_bytes_ += bytes;
-      ++e->lying;
+      ++e->queued_batches;
     }
     wakes = waiting_ > 0 && !queue_.empty();
     update_memory();
@@ -181,7 +136,7 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
 }
 
 void consumer_core::advance(entry& e, start_at next) {
-  if (e.lying == 0) {
+  if (e.queued_batches == 0) {
     e.start = next;
     return;
   }
@@ -220,7 +175,7 @@ void consumer_core::report(partition_error what) {
   bool wakes = false;
   {
     const std::lock_guard guard{mutex_};
-    // Where nobody polls the oldest are forgotten.
+    // Without polls the oldest are forgotten.
     const auto most = 10'000 + 4 * entries_.size();
     if (errors_.size() >= most)
       errors_.erase(
@@ -258,7 +213,7 @@ void consumer_core::close() {
     lying_.clear();
     queue_bytes_ = 0;
     for (const auto& e : entries_)
-      e->lying = 0;
+      e->queued_batches = 0;
   }
   metrics.ended();
   arrived_.notify_all();
@@ -299,7 +254,7 @@ polled consumer_core::take(std::size_t most) {
   for (std::size_t i = 0; i != count; ++i) {
     const auto& l = lying_[i];
     l.of->start = l.next;
-    --l.of->lying;
+    --l.of->queued_batches;
     bytes += l.bytes;
     takings_.push_back({l.of->slot, l.of->generation, l.bytes});
   }
@@ -371,10 +326,10 @@ error consumer_core::missing(const topic_partition& which) const {
     which.topic + '/' + std::to_string(which.partition.value()) + " is not assigned"};
 }
 
-// Under `mutex_`. What was fetched under the earlier generation is nobody's.
+// Under `mutex_`. What was fetched under the earlier generation is stale.
 void consumer_core::change_entry(entry& e) {
   ++e.generation;
-  if (e.lying > 0) {
+  if (e.queued_batches > 0) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i != queue_.size(); ++i) {
       if (lying_[i].of == &e) {
@@ -389,7 +344,7 @@ void consumer_core::change_entry(entry& e) {
     }
     queue_.resize(kept);
     lying_.resize(kept);
-    e.lying = 0;
+    e.queued_batches = 0;
   }
   if (!std::exchange(e.changed, true))
     changed_.push_back(&e);
@@ -399,14 +354,15 @@ error consumer_core::read(const std::vector<assigned_partition>& partitions, boo
   for (const auto& p : partitions) {
     // One that cannot even be asked about would keep all others from being.
     if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
-      return refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
+      return row::refused("topic", "(" + std::to_string(p.topic.size()) + " bytes)",
         "a text of 1 to " + std::to_string(protocol::longest_topic_name) + " bytes");
     if (auto wrong = protocol::check_topic_name(p.topic))
       return wrong;
     if (p.partition.value() < 0)
-      return refused("partition", std::to_string(p.partition.value()), "zero or more");
+      return row::refused(
+        "partition", std::to_string(p.partition.value()), "zero or more");
     if (p.start.value() < (p.start.is_moment() ? -2 : 0))
-      return refused("start", std::to_string(p.start.value()),
+      return row::refused("start", std::to_string(p.start.value()),
         p.start.is_moment() ? "a time since 1970" : "an offset of zero or more");
   }
   {
@@ -455,7 +411,7 @@ error consumer_core::unassign(const std::vector<topic_partition>& partitions) {
 
 error consumer_core::seek(const topic_partition& which, start_at where) {
   if (where.value() < (where.is_moment() ? -2 : 0))
-    return refused("start", std::to_string(where.value()),
+    return row::refused("start", std::to_string(where.value()),
       where.is_moment() ? "a time since 1970" : "an offset of zero or more");
   {
     const std::lock_guard guard{mutex_};

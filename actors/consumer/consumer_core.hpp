@@ -29,7 +29,7 @@ public:
   const std::shared_ptr<protocol::byte_budget> budget;
   consumer_metrics metrics;
 
-  /// Whether it was closed, for whoever reads what nobody will be handed.
+  /// Whether it was closed: what is being read then will not be handed out.
   std::atomic<bool> closing = false;
 
   /// Set by the application: ends the actor for good; false: not within the deadline.
@@ -116,7 +116,7 @@ private:
     bool assigned = false;
     bool paused = false;
     bool changed = false;
-    std::size_t lying = 0; ///< Batches of it in the queue.
+    std::size_t queued_batches = 0; ///< Batches of it in the queue.
     /// Where the program stands: an offset once it is known.
     start_at start;
   };
@@ -165,6 +165,6 @@ private:
 
 /// Starts the actor of a consumer. `connection`: how it reaches the cluster.
 consumer_actor spawn_consumer(caf::actor_system& sys, std::shared_ptr<consumer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports);
+  connection_options connection, std::shared_ptr<transport_factory> transports);
 
 } // namespace cafka::actors

@@ -42,7 +42,7 @@ consumer_metrics::consumer_metrics(caf::actor_system& sys, const std::string& ow
   sessions_ = counter("full-fetches", "Fetches that named all partitions.");
   errors_ = counter("errors", "Errors of fetches and of their partitions.");
   queue_bytes_ = gauge("queue", "Bytes fetched and not handed out.", "bytes");
-  held_bytes_ = gauge("held", "Bytes of frames handed out and not let go of.", "bytes");
+  held_bytes_ = gauge("held", "Bytes of frames handed out and still held.", "bytes");
   lag_ = gauge("lag", "Records in the log and not fetched.");
   stalled_ =
     gauge("stalled-partitions", "Partitions without progress for stalled_after.");

@@ -20,6 +20,11 @@ error nothing_behind() {
   return {error_code::closed, "a handle without a producer"};
 }
 
+/// A deadline of zero is the default.
+milliseconds time_for(milliseconds deadline, const producer_options& options) {
+  return deadline > milliseconds{0} ? deadline : options.request_timeout;
+}
+
 } // namespace
 
 const std::string& producer::name() const {
@@ -42,10 +47,11 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
     return error{error_code::invalid_argument, "not a topic of this producer"};
   core_->batches.ask_for(*t.buffers_);
   error ended;
-  const auto known = core_->wait_until(actors::producer_core::until(deadline), [&] {
-    ended = core_->why_ended();
-    return t.buffers_->table.load(std::memory_order_acquire) != nullptr || ended;
-  });
+  const auto known = core_->wait_until(
+    actors::producer_core::until(time_for(deadline, core_->options)), [&] {
+      ended = core_->why_ended();
+      return t.buffers_->table.load(std::memory_order_acquire) != nullptr || ended;
+    });
   if (t.buffers_->table.load(std::memory_order_acquire) == nullptr && known)
     return ended;
   if (!known) {
@@ -58,7 +64,7 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
   return static_cast<std::int32_t>(t.buffers_->table.load()->count.load());
 }
 
-sent producer::try_send(const topic& t, const outgoing_record& r) const {
+send_result producer::try_send(const topic& t, const outgoing_record& r) const {
   if (t.of_ == nullptr || t.of_ != core_.get())
     return {error_code::invalid_argument};
   const auto taken =
@@ -66,7 +72,7 @@ sent producer::try_send(const topic& t, const outgoing_record& r) const {
   return {taken.status, taken.partition, taken.number};
 }
 
-sent producer::try_send(
+send_result producer::try_send(
   const topic& t, const outgoing_record& r, record_callback done) const {
   if (t.of_ == nullptr || t.of_ != core_.get())
     return {error_code::invalid_argument};
@@ -75,7 +81,7 @@ sent producer::try_send(
   return {taken.status, taken.partition, taken.number};
 }
 
-sent producer::send(std::string_view t, const outgoing_record& r) const {
+send_result producer::send(std::string_view t, const outgoing_record& r) const {
   if (core_ == nullptr || protocol::check_topic_name(t).code != error_code::none)
     return {error_code::invalid_argument};
   const auto taken =
@@ -85,8 +91,8 @@ sent producer::send(std::string_view t, const outgoing_record& r) const {
   return {taken.status, taken.partition, taken.number};
 }
 
-sent producer::wait_and_send(const topic& t, const outgoing_record& r) const {
-  sent taken{error_code::queue_full};
+send_result producer::wait_and_send(const topic& t, const outgoing_record& r) const {
+  send_result taken{error_code::queue_full};
   if (core_->options.max_block <= milliseconds{0})
     return taken;
   auto& wanted = core_->batches.pool().room_wanted;
@@ -99,7 +105,7 @@ sent producer::wait_and_send(const topic& t, const outgoing_record& r) const {
   return taken;
 }
 
-sent producer::send_record(const topic& t, const record& r) const {
+send_result producer::send_record(const topic& t, const record& r) const {
   std::vector<protocol::header_view> headers;
   headers.reserve(r.headers.size());
   for (const auto& [key, value] : r.headers)
@@ -167,7 +173,7 @@ result<done> ask_producer(actors::producer_core& core, milliseconds deadline) {
 result<producer_status> producer::status(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
-  const auto until = actors::producer_core::until(deadline);
+  const auto until = actors::producer_core::until(time_for(deadline, core_->options));
   producer_actor actor;
   error ended;
   (void)core_->wait_until(until, [&] {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../../base/inspect.hpp"
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/machines/accumulator.hpp"
 #include "../interfaces.hpp"
 #include "producer_type_ids.hpp"
@@ -18,7 +19,7 @@ namespace cafka {
 using protocol::outgoing_record;
 using protocol::record_callback;
 
-/// What became of records that were sent: one report per batch. Every record that a
+/// The delivery result of records: one report per batch. Every record that a
 /// producer has taken is in one report, exactly once.
 struct delivery {
   /// The topic's name.
@@ -32,7 +33,7 @@ struct delivery {
   std::uint64_t first_number = 0;
   /// How many records the report is about.
   std::int32_t count = 0;
-  /// `none`: in the log, once and in order. `outcome_unknown`: sent, and nobody can tell
+  /// `none`: in the log, once and in order. `outcome_unknown`: sent, and it is not known
   /// whether it was written. Anything else: it was not written.
   protocol::error error = {};
 };
@@ -58,26 +59,26 @@ struct producer_options {
   /// How long a record may wait for others to share its batch; zero: not at all, but
   /// records that come while a request is under way share the next one. Less than
   /// `delivery_timeout`.
-  milliseconds linger{5};
+  milliseconds linger = protocol::defaults::linger;
   /// Bytes before compression at which a batch is full. What exceeds the topic's
   /// `max.message.bytes` (1 MiB unless changed) after compression is refused there, and
   /// sent in smaller ones.
-  std::size_t batch_size = 1'000'000;
+  std::size_t batch_size = protocol::defaults::batch_size;
   /// Records at which a batch is full as well; zero: its bytes alone decide.
   std::size_t batch_records = 0;
   /// Bytes of batches in one request, and of the largest record before compression.
-  std::size_t max_request_size = 4 * 1024 * 1024;
+  std::size_t max_request_size = protocol::defaults::max_request_size;
   /// Requests on the way to one broker at a time, from 1 to 5 with idempotence.
-  std::size_t max_in_flight = 5;
+  std::size_t max_in_flight = protocol::defaults::max_in_flight;
   /// Bytes of memory for records that have no outcome yet; from 4,096.
-  std::size_t buffer_memory = 64 * 1024 * 1024;
+  std::size_t buffer_memory = protocol::defaults::buffer_memory;
   /// How long `send` waits for room in that memory; zero: not at all. `try_send` never
   /// waits.
   milliseconds max_block{60'000};
   /// From acceptance to outcome at the latest; all times are at most 2^31 - 1 ms.
-  milliseconds delivery_timeout{120'000};
+  milliseconds delivery_timeout = protocol::defaults::delivery_timeout;
   /// How long a broker may wait for replicas, and then for anything else.
-  milliseconds request_timeout{30'000};
+  milliseconds request_timeout = protocol::defaults::request_timeout;
   /// How many replicas must have a batch: 0 none, and then there is no outcome but
   /// "sent"; 1 the leader; -1 all in sync. Idempotence needs -1.
   std::int16_t acks = -1;
@@ -86,23 +87,24 @@ struct producer_options {
   /// Within `protocol::levels_of(compression)`; nothing: the codec's preset.
   std::optional<int> compression_level = {};
   /// Whether what is sent again is written once, and in order (KIP-98).
-  bool idempotence = true;
+  bool idempotence = protocol::defaults::idempotence;
   /// For records with a key and without a partition. Null: murmur2, as Kafka's Java
   /// client. Keyless records go in runs of `sticky_size` bytes to partitions by chance,
   /// rather to those with shorter queues (KIP-480, KIP-794). It is called in the
   /// sender's thread, or in the producer's actor, and must neither block nor throw.
   protocol::partitioner partitioner = {};
   /// Bytes of keyless records that go to one partition before another is chosen.
-  std::size_t sticky_size = 64 * 1024;
+  std::size_t sticky_size = protocol::defaults::sticky_size;
   /// Whether sending to an unknown topic may create it, if the broker is set up to.
-  bool allow_auto_topic_creation = true;
+  bool allow_auto_topic_creation = protocol::defaults::allow_auto_topic_creation;
 
   /// Called with each report, in the producer's actor, which may be on an I/O thread;
-  /// must not block. What it throws is logged and counted, and the report counts as told.
+  /// must not block. What it throws is logged and counted, and the report counts as
+  /// delivered.
   std::function<void(const delivery&)> on_delivery = {};
-  /// How long records of a topic may wait without progress before that is told, once, to
-  /// `on_stalled` and the log, and told once more when it is over. Zero: never.
-  milliseconds stalled_after{10'000};
+  /// How long records of a topic may wait without progress before that is reported, once,
+  /// to `on_stalled` and the log, and once more when it is over. Zero: never.
+  milliseconds stalled_after = protocol::defaults::stalled_after;
   /// Called as `on_delivery` is.
   std::function<void(const producer_stall&)> on_stalled = {};
   /// Sent each report as a message.
@@ -110,7 +112,7 @@ struct producer_options {
 };
 
 /// What `send` says of a record.
-struct sent {
+struct send_result {
   /// `none`: taken, and a report will follow. `queue_full`: no room by the deadline.
   /// `message_too_large`; `unknown_topic_or_partition` for a partition number that the
   /// topic lacks; `invalid_argument` for a topic without a name, with one of more than
@@ -225,43 +227,44 @@ public:
   [[nodiscard]] topic to(std::string_view name) const;
 
   /// How many partitions the topic has; waits until that is known, for `deadline` at
-  /// most. Not to be called from an actor. Errors `timed_out`, `invalid_argument`,
-  /// `closed`.
-  result<std::int32_t> partitions(const topic& t, milliseconds deadline) const;
+  /// most. Zero is `request_timeout`. Not to be called from an actor. Errors `timed_out`,
+  /// `invalid_argument`, `closed`.
+  result<std::int32_t> partitions(const topic& t, milliseconds deadline = {}) const;
 
   /// Takes a record. When there is no room, waits for it, `max_block` at most: an actor
   /// calls `try_send`, for this would keep a thread of its scheduler.
-  sent send(const topic& t, const outgoing_record& r) const {
+  send_result send(const topic& t, const outgoing_record& r) const {
     const auto taken = try_send(t, r);
     return taken.status == error_code::queue_full ? wait_and_send(t, r) : taken;
   }
   /// The same; see the first `send`.
-  sent send(const topic& t, std::string_view value) const {
+  send_result send(const topic& t, std::string_view value) const {
     return send(t, outgoing_record{.value = value});
   }
   // Templates, so that braces mean an `outgoing_record`.
   /// The same; see the first `send`.
   template <std::same_as<record> Record>
-  sent send(const topic& t, const Record& r) const {
+  send_result send(const topic& t, const Record& r) const {
     return send_record(t, r);
   }
   /// The same; see the first `send`.
-  sent send(std::string_view t, const outgoing_record& r) const;
+  send_result send(std::string_view t, const outgoing_record& r) const;
   /// The same; see the first `send`.
-  sent send(std::string_view t, std::string_view value) const {
+  send_result send(std::string_view t, std::string_view value) const {
     return send(t, outgoing_record{.value = value});
   }
   /// The same; see the first `send`.
   template <std::same_as<record> Record>
-  sent send(std::string_view t, const Record& r) const {
+  send_result send(std::string_view t, const Record& r) const {
     return send_record(to(t), r);
   }
 
   /// The same, and `queue_full` at once when there is no room.
-  sent try_send(const topic& t, const outgoing_record& r) const;
+  send_result try_send(const topic& t, const outgoing_record& r) const;
   /// The same, with a callback for this record alone, which costs an allocation; it is
   /// called if the record was taken.
-  sent try_send(const topic& t, const outgoing_record& r, record_callback done) const;
+  send_result try_send(
+    const topic& t, const outgoing_record& r, record_callback done) const;
 
   /// Sends what was taken so far and waits until all of it has an outcome, not until all
   /// is well: that is in the reports. Zero: the delivery timeout. Not to be called from
@@ -275,18 +278,17 @@ public:
   /// second call does nothing.
   result<done> close(milliseconds deadline = {}) const;
 
-  /// How it is, and why records wait. Not to be called from an actor, which sends
-  /// `get_producer_status`. Errors `timed_out`, also while it is being restarted;
-  /// `closed`.
-  [[nodiscard]] result<producer_status> status(
-    milliseconds deadline = milliseconds{5'000}) const;
+  /// How it is, and why records wait. A deadline of zero is `request_timeout`. Not to be
+  /// called from an actor, which sends `get_producer_status`. Errors `timed_out`, also
+  /// while it is being restarted; `closed`.
+  [[nodiscard]] result<producer_status> status(milliseconds deadline = {}) const;
 
   /// The actor behind it, null while it is being restarted.
   [[nodiscard]] producer_actor actor() const;
 
 private:
-  sent wait_and_send(const topic& t, const outgoing_record& r) const;
-  sent send_record(const topic& t, const record& r) const;
+  send_result wait_and_send(const topic& t, const outgoing_record& r) const;
+  send_result send_record(const topic& t, const record& r) const;
 
   std::shared_ptr<actors::producer_core> core_;
 };

@@ -22,34 +22,34 @@ using protocol::producer_client;
 using producer_impl = client_interface<producer_actor, caf::result<void>(producer_news)>;
 
 protocol::producer_client_options settings_of(
-  const producer_options& o, const worker_options& connection) {
+  const producer_options& o, const connection_options& connection) {
   protocol::producer_client_options result;
   result.name = o.name;
   result.cluster = dispatcher_options_of(connection, "producer");
-  result.cluster.metadata_update_interval = milliseconds{0}; // The machine asks.
+  result.cluster.metadata_max_age = milliseconds{0}; // The machine asks.
   result.cluster.max_pending = SIZE_MAX; // The machine's own limits are lower.
   auto& machine = result.machine;
   machine.linger = o.linger;
   machine.max_request_size = o.max_request_size;
   machine.max_in_flight = o.max_in_flight;
   machine.delivery_timeout = o.delivery_timeout;
-  machine.idempotent = o.idempotence;
+  machine.idempotence = o.idempotence;
   machine.stalled_after = o.stalled_after;
-  machine.metadata_update_interval = connection.metadata_update_interval;
+  machine.metadata_max_age = connection.metadata_max_age;
   machine.unknown_topic_wait = connection.unknown_topic_wait;
-  machine.retry.initial = connection.retry_backoff;
-  machine.retry.max = connection.retry_backoff_max;
+  machine.retry_backoff.initial = connection.retry_backoff;
+  machine.retry_backoff.max = connection.retry_backoff_max;
   machine.seed = std::random_device{}();
   result.acks = o.acks;
   result.compression = o.compression;
-  result.idempotent = o.idempotence;
+  result.idempotence = o.idempotence;
   result.request_timeout = o.request_timeout;
   result.allow_auto_topic_creation = o.allow_auto_topic_creation;
   return result;
 }
 
 shell_settings shell_settings_of(const producer_options& o,
-  const worker_options& connection, std::shared_ptr<transport_factory> transports) {
+  const connection_options& connection, std::shared_ptr<transport_factory> transports) {
   auto result =
     actors::shell_settings_of(connection, std::move(transports), "producer", o.name);
   // Compressing a batch must not keep the transport from other connections.
@@ -84,7 +84,7 @@ public:
   static inline const char* name = "cafka.producer";
 
   producer_state(producer_impl::pointer self, std::shared_ptr<producer_core> core,
-    const worker_options& connection, std::shared_ptr<transport_factory> transports)
+    const connection_options& connection, std::shared_ptr<transport_factory> transports)
     : producer_presence(std::move(core), self->address()),
       client_shell(self,
         shell_settings_of(core_->options, connection, std::move(transports)),
@@ -208,7 +208,7 @@ private:
 } // namespace
 
 producer_actor spawn_producer(caf::actor_system& sys, std::shared_ptr<producer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports) {
+  connection_options connection, std::shared_ptr<transport_factory> transports) {
   using actor = caf::stateful_actor<producer_state, producer_impl::impl>;
   return sys.spawn<actor>(std::move(core), std::move(connection), std::move(transports));
 }

@@ -3,6 +3,7 @@
 #include "../../base/thrown_by.hpp"
 #include "../../supervision/caf_compat.hpp"
 #include "producer_metrics.hpp"
+#include "producer_settings.hpp"
 
 #include <algorithm>
 #include <ctime>
@@ -27,68 +28,17 @@ protocol::accumulator_options accumulator_options_of(const producer_options& o) 
   return result;
 }
 
-error refused(const std::string& key, const std::string& value, const std::string& must) {
-  return {error_code::invalid_argument, key + " = " + value + ": must be " + must};
-}
-
 } // namespace
 
-error producer_core::check(const producer_options& o) {
-  const auto number = [](auto x) { return std::to_string(x); };
-  const auto between = [&](const char* key, std::size_t x, std::size_t min,
-                         std::size_t max) -> error {
-    if (x >= min && x <= max)
-      return {};
-    return refused(key, number(x), "from " + number(min) + " to " + number(max));
-  };
-  const auto time = [&](const char* key, milliseconds x, std::int64_t min) -> error {
-    if (x.count() >= min && x.count() <= INT32_MAX)
-      return {};
-    return refused(key, number(x.count()) + "ms",
-      "from " + number(min) + " to " + number(INT32_MAX) + "ms");
-  };
-  if (auto wrong = check_metric_name(o.name))
-    return wrong;
-  constexpr std::size_t gigabyte = std::size_t{1} << 30;
-  for (const auto& wrong : {between("batch_size", o.batch_size, 1, gigabyte),
-         between("max_request_size", o.max_request_size, 1'024, gigabyte),
-         between("max_in_flight", o.max_in_flight, 1, o.idempotence ? 5 : 1'000),
-         between("buffer_memory", o.buffer_memory, 4'096, SIZE_MAX / 2),
-         between("sticky_size", o.sticky_size, 1, gigabyte), time("linger", o.linger, 0),
-         time("stalled_after", o.stalled_after, 0), time("max_block", o.max_block, 0),
-         time("delivery_timeout", o.delivery_timeout, 1),
-         time("request_timeout", o.request_timeout, 1)}) {
-    if (wrong)
-      return wrong;
-  }
-  if (o.acks < -1 || o.acks > 1)
-    return refused("acks", number(o.acks), "-1 (all in sync), 0 or 1");
-  if (o.idempotence && o.acks != -1)
-    return refused("acks", number(o.acks), "-1 with idempotence");
-  if (o.linger >= o.delivery_timeout)
-    return refused(
-      "linger", number(o.linger.count()) + "ms", "less than delivery_timeout");
-  if (o.compression > codec::zstd)
-    return refused("compression", number(static_cast<int>(o.compression)),
-      "none, gzip, snappy, lz4 or zstd");
-  if (o.compression_level) {
-    const auto levels = protocol::levels_of(o.compression);
-    if (!levels)
-      return refused("compression_level", number(*o.compression_level),
-        "left out with " + std::string{to_string(o.compression)});
-    if (*o.compression_level < levels->lowest || *o.compression_level > levels->highest)
-      return refused("compression_level", number(*o.compression_level),
-        "from " + number(levels->lowest) + " to " + number(levels->highest) + " with "
-          + std::string{to_string(o.compression)});
-  }
-  return {};
+error producer_core::check(const producer_options& options) {
+  return cafka::check(options);
 }
 
 producer_core::producer_core(caf::actor_system& system, producer_options settings)
   : sys(system),
     options(std::move(settings)),
     batches(accumulator_options_of(options), std::random_device{}()) {
-  batches.when_news([this] { wake(); });
+  batches.on_wakeup([this] { wake(); });
   batches.when_thrown(
     [this](const std::string& what) { note_thrown("the partitioner", what); });
   batches.pool().when_room([what = changes_] { what->notify(); });
@@ -178,7 +128,7 @@ void producer_core::note_thrown(
   try {
     on_trouble(protocol::log_level::error, std::string{which} + " has thrown: " + what);
   } catch (...) {
-    // There is nobody left to tell.
+    // No one is left to tell.
   }
 }
 

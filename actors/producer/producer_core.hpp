@@ -26,7 +26,7 @@ public:
 
   /// Set by the application, which then also calls `release`: ends the actor for good.
   std::function<void()> on_closed;
-  /// Set by the application: told what went wrong where nobody else can be told.
+  /// Set by the application: told what went wrong where no one else can be told.
   std::function<void(protocol::log_level, const std::string&)> on_trouble;
 
   // -- the actor's side -----------------------------------------------------------------
@@ -54,7 +54,8 @@ public:
   }
 
   /// No incarnation follows that which runs, if one does: nothing is taken any more, and
-  /// what nobody is left to send is reported with `why`. A second call does nothing.
+  /// what no incarnation is left to send is reported with `why`. A second call does
+  /// nothing.
   void end(const error& why);
 
   /// Another may have the name now.
@@ -124,6 +125,6 @@ private:
 
 /// Starts the actor of a producer. `connection`: how it reaches the cluster.
 producer_actor spawn_producer(caf::actor_system& sys, std::shared_ptr<producer_core> core,
-  worker_options connection, std::shared_ptr<transport_factory> transports);
+  connection_options connection, std::shared_ptr<transport_factory> transports);
 
 } // namespace cafka::actors

@@ -41,7 +41,7 @@ producer_metrics::producer_metrics(caf::actor_system& sys, const std::string& ow
   batches_ = counter("batches", "Batches in the log.");
   requests_ = counter("requests", "Produce requests sent.");
   retries_ = counter("retries", "Batches sent again.");
-  epoch_bumps_ = counter("epoch-bumps", "Sequences started anew.");
+  epoch_bumps_ = counter("epoch-bumps", "Epochs begun after an error.");
   buffer_bytes_ = gauge("buffer", "Memory of records without an outcome.", "bytes");
   pending_batches_ = gauge("pending-batches", "Closed batches without an outcome.");
   stalled_topics_ = gauge("stalled-topics", "Topics whose records make no progress.");

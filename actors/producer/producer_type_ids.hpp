@@ -12,7 +12,7 @@ struct producer_status;
 
 namespace actors {
 
-/// To a producer's actor, from its handles: the accumulator has news.
+/// To a producer's actor, from its handles: the accumulator has changed.
 struct producer_news {};
 
 CAFKA_STAYS_HERE(producer_news)

@@ -22,7 +22,7 @@ using protocol::time_point;
 
 using stream_impl =
   trapping_exits<stream_actor::extend<caf::result<void>(supervision::alarm_rings),
-    caf::result<void>(stream_consumer_down)>>;
+    caf::result<void>(stream_receiver_down)>>;
 
 /// Beyond a request's deadline, for the worker's own answer that it has passed.
 constexpr milliseconds grace{1'000};
@@ -38,12 +38,12 @@ public:
     : self_(self),
       settings_(std::move(settings)),
       find_worker_(std::move(find_worker)),
-      consumer_(std::move(consumer)),
+      receiver_(std::move(consumer)),
       cursor_(settings_.cursor) {}
 
   stream_impl::behavior_type make_behavior() {
     trap_exit(self_, [this](caf::exit_msg& msg) { on_exit_message(msg); });
-    watch(self_, consumer_, [](const caf::error&) { return stream_consumer_down{}; });
+    watch(self_, receiver_, [](const caf::error&) { return stream_receiver_down{}; });
     return {
       [this](const stream_credit& msg) {
         if (msg.done_before)
@@ -63,8 +63,8 @@ public:
         if (alarm_.rings(msg))
           proceed();
       },
-      [this](stream_consumer_down) {
-        consumer_ = nullptr;
+      [this](stream_receiver_down) {
+        receiver_ = nullptr;
         stop({error_code::closed, "the stream's consumer has ended"});
       },
       [this](caf::exit_msg& msg) { on_exit_message(msg); },
@@ -93,7 +93,7 @@ private:
     if (const auto offset = cursor_.next_commit(now()))
       commit(*offset);
     if (cursor_.over() && !std::exchange(told_end_, true))
-      tell(self_, consumer_, end());
+      tell(self_, receiver_, end());
     if (cursor_.finished()) {
       for (auto& promise : std::exchange(stops_, {}))
         promise.deliver(end());
@@ -106,7 +106,7 @@ private:
   void hand_over() {
     while (held_ && cursor_.may_hand_over()) {
       cursor_.handed_over();
-      tell(self_, consumer_, *std::exchange(held_, std::nullopt));
+      tell(self_, receiver_, *std::exchange(held_, std::nullopt));
     }
   }
 
@@ -250,7 +250,7 @@ private:
   stream_settings settings_;
   worker_finder find_worker_;
   // Null once it has ended.
-  caf::strong_actor_ptr consumer_;
+  caf::strong_actor_ptr receiver_;
   stream_cursor cursor_;
   std::optional<stream_batch> held_;
   std::vector<caf::typed_response_promise<stream_end>> stops_;

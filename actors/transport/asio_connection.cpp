@@ -102,24 +102,24 @@ connection::connection(io_loop& loop, endpoint peer, const transport_options& op
     socket_(loop.io),
     timer_(loop.io),
     progress_timer_(loop.io),
-    assembler_(options.max_frame_size, loop.frames) {
+    assembler_(options.receive_message_max_bytes, loop.frames) {
 }
 
 // -- any thread -------------------------------------------------------------------------
 
-transport::sent connection::send(protocol::frame&& f) {
+transport::send_status connection::send(protocol::frame&& f) {
   std::unique_lock lock{outbound_};
   if (phase_ != phase::up)
-    return transport::sent::closed;
+    return transport::send_status::closed;
   if (writing_) {
     if (queued_bytes_ > 0 && queued_bytes_ + f.size > options_.write_queue_limit)
-      return transport::sent::full;
+      return transport::send_status::full;
     const auto all = f.size;
     if (!keep(std::move(f), 0))
       return broken_off(lock, ENOMEM);
     queued_bytes_ += all;
     taken_ += all;
-    return transport::sent::queued;
+    return transport::send_status::queued;
   }
   // The caller writes itself: a request does not wait for the I/O thread to wake up.
   gather_array vectors;
@@ -149,7 +149,7 @@ transport::sent connection::send(protocol::frame&& f) {
     });
   else if (!watched)
     post([](connection& c) { c.watch(); });
-  return transport::sent::queued;
+  return transport::send_status::queued;
 }
 
 bool connection::keep(protocol::frame&& f, std::size_t skip) {
@@ -161,11 +161,12 @@ bool connection::keep(protocol::frame&& f, std::size_t skip) {
   }
 }
 
-transport::sent connection::broken_off(std::unique_lock<std::mutex>& lock, int error) {
+transport::send_status connection::broken_off(
+  std::unique_lock<std::mutex>& lock, int error) {
   phase_ = phase::broken;
   lock.unlock();
   post([error](connection& c) { c.write_failed(error); });
-  return transport::sent::closed;
+  return transport::send_status::closed;
 }
 
 void connection::grant(std::size_t bytes) {
@@ -266,7 +267,7 @@ void connection::connect_next() {
   // An address that swallows everything leaves time for those after it.
   const auto left = deadline_ - now;
   const auto share = left / static_cast<clock::rep>(addresses_.size() - next_);
-  const auto patience =
+  const auto attempt_timeout =
     std::min<clock::duration>(left, std::max<clock::duration>(share, least_attempt));
   const auto address = addresses_[next_++];
   const auto attempt = next_;
@@ -278,11 +279,11 @@ void connection::connect_next() {
   socket_.close(ignored);
   socket_.assign(address.protocol(), fd, ignored);
   socket_.non_blocking(true, ignored);
-  timer_.expires_after(patience);
+  timer_.expires_after(attempt_timeout);
   timer_.async_wait([=, self = shared_from_this()](error_code ec) {
     if (ec || self->ended_ || self->connected_ || self->next_ != attempt)
       return;
-    const auto ms = std::chrono::ceil<milliseconds>(patience).count();
+    const auto ms = std::chrono::ceil<milliseconds>(attempt_timeout).count();
     self->run([&](connection& c) {
       c.try_other(address, "no answer within " + std::to_string(ms) + " ms");
     });
@@ -483,7 +484,8 @@ void connection::take_frames() {
   else if (step == frame_assembler::step::bad_length)
     fail(protocol::error_code::frame_too_large,
       "an answer of " + std::to_string(assembler_.length())
-        + " bytes, receive_max_bytes is " + std::to_string(options_.max_frame_size));
+        + " bytes, receive_message_max_bytes is "
+        + std::to_string(options_.receive_message_max_bytes));
 }
 
 bool connection::speaks_otherwise() const {

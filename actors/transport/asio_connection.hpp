@@ -77,7 +77,7 @@ public:
 
   // -- any thread -----------------------------------------------------------------------
 
-  transport::sent send(protocol::frame&& f);
+  transport::send_status send(protocol::frame&& f);
   void grant(std::size_t bytes);
   void close();
   /// Ends what the I/O thread never saw.
@@ -93,7 +93,7 @@ private:
   /// memory.
   bool keep(protocol::frame&& f, std::size_t skip);
   /// Nothing can be written any more after a frame of which only a part was.
-  transport::sent broken_off(std::unique_lock<std::mutex>& lock, int error);
+  transport::send_status broken_off(std::unique_lock<std::mutex>& lock, int error);
 
   enum class phase : std::uint8_t { connecting, up, broken, closed };
 

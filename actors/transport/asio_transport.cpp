@@ -20,7 +20,7 @@ public:
 
   ~asio_transport() override { connection_->close(); }
 
-  sent send(protocol::frame f) override { return connection_->send(std::move(f)); }
+  send_status send(protocol::frame f) override { return connection_->send(std::move(f)); }
   void grant(std::size_t bytes) override { connection_->grant(bytes); }
   void close() override { connection_->close(); }
 

@@ -29,10 +29,10 @@ public:
   };
 
   /// Large frames are read into buffers of `pool`.
-  explicit frame_assembler(std::size_t max_frame_size,
+  explicit frame_assembler(std::size_t receive_message_max_bytes,
     std::shared_ptr<frame_pool> pool = std::make_shared<frame_pool>())
     : chunk_(std::make_unique_for_overwrite<std::byte[]>(chunk_size)),
-      max_frame_size_(max_frame_size),
+      receive_message_max_bytes_(receive_message_max_bytes),
       pool_(std::move(pool)) {}
 
   /// Where the next bytes of the stream go. Never empty after `step::more`.
@@ -57,7 +57,7 @@ public:
         return compact();
       if (!admitted_) {
         length_ = read_length();
-        if (length_ < 0 || static_cast<std::size_t>(length_) > max_frame_size_)
+        if (length_ < 0 || static_cast<std::size_t>(length_) > receive_message_max_bytes_)
           return step::bad_length;
         want_ = static_cast<std::size_t>(length_);
         if (!admit(want_))
@@ -153,7 +153,7 @@ private:
   std::unique_ptr<std::byte[]> chunk_;
   std::size_t begin_ = 0; ///< First byte of the chunk that is not taken out.
   std::size_t end_ = 0;   ///< End of what has been read into the chunk.
-  std::size_t max_frame_size_;
+  std::size_t receive_message_max_bytes_;
   std::shared_ptr<frame_pool> pool_;
   bool admitted_ = false;
   std::int32_t length_ = 0;

@@ -226,7 +226,7 @@ error find_password(ssl_options& options) {
 }
 
 /// Refuses what the CAs have revoked.
-error heed_revocations(ssl_ctx_st* context, const ssl_options& options) {
+error load_revocations(ssl_ctx_st* context, const ssl_options& options) {
   const auto& path = options.crlfile;
   if (path.empty())
     return {};
@@ -352,7 +352,7 @@ result<context_ptr> make_context(const ssl_options& options) {
       "names no cipher of TLS 1.2 that OpenSSL allows: see openssl ciphers");
   if (auto failed = trust(context, options))
     return failed;
-  if (auto failed = heed_revocations(context, options))
+  if (auto failed = load_revocations(context, options))
     return failed;
   if (auto failed = identify(context, options))
     return failed;

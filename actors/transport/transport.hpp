@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/endpoint.hpp"
 #include "../../protocol/wire/shared_bytes.hpp"
 
@@ -53,7 +54,7 @@ struct transport_progress {
 /// (TLS with the peer does not come about, or not without a certificate of ours that it
 /// takes), `timed_out` (not up by `connect_timeout`), `disconnected` (closed by the peer,
 /// reset), `malformed_response` (a frame length below 0), `frame_too_large` (one above
-/// `max_frame_size`), `closed` (the factory was stopped).
+/// `receive_message_max_bytes`), `closed` (the factory was stopped).
 struct transport_down {
   /// The connection.
   connection_id id = 0;
@@ -64,11 +65,11 @@ struct transport_down {
 /// How a connection behaves.
 struct transport_options {
   /// Time for name resolution, all addresses and TLS together.
-  std::chrono::milliseconds connect_timeout{10'000};
+  std::chrono::milliseconds connect_timeout = protocol::defaults::connect_timeout;
   /// Largest frame taken from the peer, in bytes; a larger one ends the connection. Users
-  /// know it as `receive_max_bytes`. By default whatever the protocol can express, as in
-  /// Kafka's Java client; memory is taken as bytes come.
-  std::size_t max_frame_size = INT32_MAX;
+  /// know it as `receive_message_max_bytes`. By default whatever the protocol can
+  /// express, as in Kafka's Java client; memory is taken as bytes come.
+  std::size_t receive_message_max_bytes = protocol::defaults::receive_message_max_bytes;
   /// Least time between two `transport_progress`; must be more than zero.
   std::chrono::milliseconds progress_interval{250};
   /// Most bytes that wait to be written; beyond it `send` says `full`.
@@ -92,7 +93,7 @@ struct transport_options {
 class transport {
 public:
   /// What `send` did with a frame.
-  enum class sent : std::uint8_t {
+  enum class send_status : std::uint8_t {
     queued, ///< Will be written, in order.
     full,   ///< Nothing taken: the write queue holds `write_queue_limit` bytes.
     closed, ///< Nothing taken: not up, or no longer.
@@ -105,7 +106,7 @@ public:
   virtual ~transport() = default;
 
   /// Sends a frame whose first part begins with its length prefix.
-  virtual sent send(protocol::frame f) = 0;
+  virtual send_status send(protocol::frame f) = 0;
 
   /// Gives back `bytes` of read credit.
   virtual void grant(std::size_t bytes) = 0;

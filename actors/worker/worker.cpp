@@ -19,13 +19,13 @@ using protocol::worker_client;
 
 using worker_impl = client_interface<worker_actor>;
 
-protocol::worker_client_options settings_of(const worker_options& options) {
+protocol::worker_client_options settings_of(const connection_options& options) {
   protocol::worker_client_options result;
   result.name = options.name;
   result.cluster = dispatcher_options_of(options, "worker");
-  result.cluster.metadata_update_interval = options.metadata_update_interval;
+  result.cluster.metadata_max_age = options.metadata_max_age;
   result.cluster.unknown_topic_wait = options.unknown_topic_wait;
-  result.cluster.coordinator_update_interval = options.consumer_group_update_interval;
+  result.cluster.coordinator_query_interval = options.coordinator_query_interval;
   result.cluster.initial_topics = options.initial_topics;
   result.cluster.max_pending = options.max_pending;
   auto& defaults = result.defaults;
@@ -43,7 +43,7 @@ class worker_state : public client_shell<worker_state, worker_impl, worker_clien
 public:
   static inline const char* name = "cafka.worker";
 
-  worker_state(worker_impl::pointer self, const worker_options& options,
+  worker_state(worker_impl::pointer self, const connection_options& options,
     std::shared_ptr<transport_factory> transports)
     : client_shell(self,
       shell_settings_of(options, std::move(transports), "worker", options.name),
@@ -92,7 +92,7 @@ private:
 
 } // namespace
 
-worker_actor spawn_worker(caf::actor_system& sys, worker_options options,
+worker_actor spawn_worker(caf::actor_system& sys, connection_options options,
   std::shared_ptr<transport_factory> transports) {
   using worker = caf::stateful_actor<worker_state, worker_impl::impl>;
   return sys.spawn<worker>(std::move(options), std::move(transports));

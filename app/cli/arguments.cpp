@@ -1,5 +1,6 @@
 #include "../../protocol/endpoint.hpp"
 #include "../options.hpp"
+#include "../settings_text.hpp"
 #include "command_tree.hpp"
 #include "completion.hpp"
 #include "manual.hpp"
@@ -126,7 +127,24 @@ void add_manual(CLI::App& root, parsed_arguments& all) {
   });
 }
 
+void add_settings(CLI::App& root, parsed_arguments& all) {
+  auto& command = *root.add_subcommand("settings",
+    "Print all settings with their defaults, as a configuration file. Each of them can "
+    "be "
+    "set there, and on the command line with -X");
+  command.callback([&all] { all.print = [] { return print_out(settings_example()); }; });
+}
+
 } // namespace
+
+std::optional<std::pair<std::string, std::string>> option_adder::parse_setting(
+  std::string_view text) {
+  const auto equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0)
+    return std::nullopt;
+  return std::pair{
+    std::string{text.substr(0, equals)}, std::string{text.substr(equals + 1)}};
+}
 
 std::optional<partition_id> option_adder::parse_partition(std::string_view text) {
   const auto number = parse_int32(text);
@@ -178,10 +196,18 @@ void option_adder::common_but_output(common_arguments& to) {
     "request_timeout of the configuration file, else 10s",
     "DURATION", "a duration such as 500ms, 10s or 1min", parse_duration, to.timeout);
   command_
-    ->add_option("--receive-max-bytes", to.receive_max_bytes,
+    ->add_option("--receive-max-bytes", to.receive_message_max_bytes,
       "The largest answer that is taken from a broker; all that Kafka's protocol can "
       "express without it")
     ->type_name("BYTES");
+  each("-X,--setting",
+    "A setting by its key, as the configuration file has it: -X socket_timeout=30s, -X "
+    "producers.cafka-produce.linger=50ms. It goes before the file's; cafka settings "
+    "prints all of them",
+    "KEY=VALUE", "a setting as KEY=VALUE", parse_setting,
+    [&to](std::pair<std::string, std::string> one) {
+      to.settings.push_back(std::move(one));
+    });
   command_->add_flag("-v,--verbose", to.verbose,
     "Log to standard error what happens to connections; twice (-vv): each request, too");
   tls(to);
@@ -240,6 +266,7 @@ std::variant<arguments, exit_code> parse_arguments(int argc, const char* const* 
   add_record_commands(root, all);
   add_group_commands(root, all);
   add_broker_command(root, all);
+  add_settings(root, all);
   add_completion(root, all);
   add_manual(root, all);
   const auto words = std::span{argv, static_cast<std::size_t>(argc)}.subspan(argc > 0);

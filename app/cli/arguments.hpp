@@ -1,7 +1,10 @@
 #pragma once
 
+#include "../../actors/consumer/consumer.hpp"
 #include "../../actors/interfaces.hpp"
+#include "../../actors/producer/producer.hpp"
 #include "../../actors/worker/worker.hpp"
+#include "../../protocol/defaults.hpp"
 #include "../../protocol/machines/partitioner.hpp"
 #include "../../protocol/schema/kafka_version.hpp"
 #include "broker_words.hpp"
@@ -10,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -24,6 +28,11 @@ enum exit_code : int {
 };
 
 enum class output_format { text, json };
+
+/// For a request, unless the configuration file or `--timeout` says otherwise.
+inline constexpr milliseconds default_timeout{10'000};
+/// The same for a record on its way, from its reading to its outcome.
+inline constexpr milliseconds default_record_timeout{60'000};
 
 /// What every command can be told.
 struct common_arguments {
@@ -53,7 +62,9 @@ struct common_arguments {
   bool tls_no_verify = false;
   bool tls_verify_chain = false;
   /// Nothing: what the configuration file says, else as much as the protocol can express.
-  std::optional<std::size_t> receive_max_bytes;
+  std::optional<std::size_t> receive_message_max_bytes;
+  /// Settings by their keys, as a configuration file has them: they go before its own.
+  std::vector<std::pair<std::string, std::string>> settings;
 };
 
 struct demo_arguments {
@@ -125,8 +136,9 @@ struct produce_arguments {
   /// Nothing: the moment of sending.
   std::optional<timestamp> time;
   std::vector<record::header> headers;
-  codec compression = codec::none;
-  std::int16_t required_acks = -1;
+  /// Each nothing: what `configured` says.
+  std::optional<codec> compression;
+  std::optional<std::int16_t> required_acks;
   /// Most records in a batch; nothing: as many as its bytes allow.
   std::optional<std::size_t> batch_size;
   /// Neither progress nor a summary.
@@ -135,14 +147,16 @@ struct produce_arguments {
   /// Chooses by the key.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
   /// From a record's reading to its outcome.
-  milliseconds timeout{60'000};
+  milliseconds timeout = default_record_timeout;
+  /// The block `producers.cafka-produce`.
+  producer_options configured;
   bool allow_auto_topic_creation = true;
 };
 
 struct fetch_arguments {
   std::string topic;
   partition_id partition;
-  position from = offset_time::earliest();
+  position from = start_at::earliest();
   /// Nothing at or behind it is wanted. Nothing: one fetch, unless `all` or `count` want
   /// more.
   std::optional<position> until;
@@ -150,10 +164,10 @@ struct fetch_arguments {
   bool all = false;
   /// At most so many records.
   std::optional<std::int64_t> count;
-  std::int32_t max_bytes = 1'000'000;
+  std::int32_t max_bytes = fetch{}.max_bytes;
   isolation_level isolation = isolation_level::read_uncommitted;
   /// For each request, as the configuration file or `--timeout` says.
-  milliseconds timeout{10'000};
+  milliseconds timeout = default_timeout;
 };
 
 /// A stream begins where its group has stopped.
@@ -179,11 +193,13 @@ struct stream_arguments {
   bool name_nulls = false;
   isolation_level isolation = isolation_level::read_uncommitted;
   // What the configuration file says, and `--timeout`.
-  actors::offset_reset auto_offset_reset = actors::offset_reset::none;
-  milliseconds commit_interval{5'000};
-  std::size_t commit_threshold = 100;
+  offset_reset auto_offset_reset = offset_reset::none;
+  milliseconds auto_commit_interval = protocol::defaults::auto_commit_interval;
+  std::size_t commit_threshold = protocol::defaults::commit_threshold;
   /// For each request, and for how long a partition may be out of reach.
-  milliseconds timeout{10'000};
+  milliseconds timeout = default_timeout;
+  /// The block `consumers.cafka-stream`.
+  consumer_options configured;
 };
 
 struct offsets_arguments {
@@ -193,7 +209,7 @@ struct offsets_arguments {
   /// As the caller named them.
   std::vector<std::pair<std::string, position>> at;
   /// As `fetch_arguments` has it.
-  milliseconds timeout{10'000};
+  milliseconds timeout = default_timeout;
 };
 
 // -- consumer groups --------------------------------------------------------------------
@@ -228,7 +244,7 @@ struct commit_arguments {
   /// Where each of the request's offsets is to be.
   std::vector<position> at;
   /// As `fetch_arguments` has it.
-  milliseconds timeout{10'000};
+  milliseconds timeout = default_timeout;
 };
 
 /// What is asked of a running cluster; a message where it is the whole of it.

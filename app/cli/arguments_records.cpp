@@ -49,8 +49,9 @@ using named_position = std::pair<std::string, position>;
 /// A number is a time, as in Kafka's own tool: nobody asks for the offset of an offset.
 std::optional<named_position> parse_named_position(std::string_view text) {
   auto where = parse_position(text);
-  if (where && std::holds_alternative<log_offset>(*where))
-    where = offset_time{*parse_time(text)};
+  const auto* at = where ? std::get_if<start_at>(&*where) : nullptr;
+  if (at != nullptr && !at->is_moment())
+    where = start_at::time(*parse_time(text));
   return where ? std::optional{named_position{text, *where}} : std::nullopt;
 }
 
@@ -291,7 +292,7 @@ void add_offsets(CLI::App& root, parsed_arguments& all) {
   in.common(all.common);
   in.command().callback([&all, to] {
     if (to->at.empty())
-      to->at = {{"earliest", offset_time::earliest()}, {"latest", offset_time::latest()}};
+      to->at = {{"earliest", start_at::earliest()}, {"latest", start_at::latest()}};
     all.command = client_arguments{*to};
   });
 }

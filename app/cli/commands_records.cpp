@@ -20,11 +20,11 @@ constexpr int most_empty_fetches = 10;
 /// record is that late.
 result<listed_offset> offset_at(application& app, const offsets_arguments& what,
   partition_id partition, const position& where) {
-  if (const auto* moment = std::get_if<offset_time>(&where)) {
+  if (const auto* at = std::get_if<start_at>(&where); at != nullptr && at->is_moment()) {
     list_offsets request;
     request.topic = what.topic;
     request.partition = partition;
-    request.time = *moment;
+    request.time = moment_of(*at);
     return app.offset(request);
   }
   const auto found = offsets_of(

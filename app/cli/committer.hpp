@@ -18,10 +18,10 @@ struct commit_options {
   std::string group = {};
   std::string topic = {};
   /// After so much time, or so many records, whichever comes first; zero: not for this.
-  milliseconds interval{5'000};
-  std::size_t threshold = 100;
+  milliseconds interval{0};
+  std::size_t threshold = 0;
   /// For each commit, and for all that are left at the end.
-  milliseconds timeout{10'000};
+  milliseconds timeout{0};
 };
 
 /// Commits for a group what was dealt with, of all partitions together, in a thread of

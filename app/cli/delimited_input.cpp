@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::size_t read_size = 256 * 1024;
 
-bool is_readable(int fd, std::chrono::milliseconds patience) {
+bool is_readable(int fd, std::chrono::milliseconds timeout) {
   pollfd one{fd, POLLIN, 0};
   // An error, too, is told without waiting.
-  return ::poll(&one, 1, static_cast<int>(patience.count())) != 0;
+  return ::poll(&one, 1, static_cast<int>(timeout.count())) != 0;
 }
 
 } // namespace
@@ -53,9 +53,9 @@ void delimited_input::read_more() {
   buffer_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
 }
 
-bool delimited_input::ready(std::chrono::milliseconds patience) {
+bool delimited_input::ready(std::chrono::milliseconds timeout) {
   while (!find() && !at_end_) {
-    if (!is_readable(fd_, patience))
+    if (!is_readable(fd_, timeout))
       return false;
     read_more();
   }

@@ -19,7 +19,7 @@ public:
 
   /// Whether `next` answers without waiting for somebody to write; waits for that so
   /// long, after each piece of what is written.
-  [[nodiscard]] bool ready(std::chrono::milliseconds patience = {});
+  [[nodiscard]] bool ready(std::chrono::milliseconds timeout = {});
 
   /// The next piece without its delimiter, valid until the next call; nothing at the end.
   ///

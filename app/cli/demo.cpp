@@ -65,14 +65,14 @@ std::vector<record> sample_records(codec compression) {
 class story {
 public:
   story(narrator& tell, application& app, caf::actor_system& sys,
-    failing_transports& transports, testing::cluster* cluster, milliseconds patience,
+    failing_transports& transports, testing::cluster* cluster, milliseconds timeout,
     bool trees)
     : tell_(tell),
       app_(app),
       sys_(sys),
       transports_(transports),
       cluster_(cluster),
-      patience_(patience),
+      timeout_(timeout),
       trees_(trees) {}
 
   /// All chapters, to the end or to the first thing that goes wrong.
@@ -111,7 +111,7 @@ private:
   }
 
   void draw_tree() {
-    const auto tree = app_.tree(patience_);
+    const auto tree = app_.tree(timeout_);
     if (!tree)
       return tell_.say("there is no tree: " + to_string(tree.error()));
     const auto text = to_string(*tree);
@@ -125,22 +125,20 @@ private:
   outcome start_workers() {
     for (const auto* name : {"orders", "audit"}) {
       const auto began = steady_clock::now();
-      const auto worker = app_.create_worker(name, {}, patience_);
+      const auto worker = app_.create_worker(name, {}, timeout_);
       if (!worker)
         return failed(fmt::format("start {}", name), worker.error());
       tell_.say(fmt::format("{} was answered by a broker after {}", name, since(began)));
     }
-    const auto again = app_.create_worker("orders", {}, patience_);
+    const auto again = app_.create_worker("orders", {}, timeout_);
     if (again.error().code != error_code::already_started)
       return failed("be refused a second worker named orders", again.error());
     tell_.good("a second worker named orders is refused: " + to_string(again.error()));
     const auto names = app_.workers();
-    if (names != std::vector<std::string>{"audit", "kafka_ex", "orders"})
+    if (names != std::vector<std::string>{"audit", "default", "orders"})
       return fmt::format("the workers are {}", fmt::join(names, ", "));
-    tell_.good(
-      fmt::format("there are {}; kafka_ex is the default one, asked when none is "
-                  "named",
-        fmt::join(names, ", ")));
+    tell_.good(fmt::format(
+      "there are {}; default is asked when none is named", fmt::join(names, ", ")));
     return {};
   }
 
@@ -151,12 +149,12 @@ private:
     } else {
       // The first record brings the topic about, where the cluster allows that.
       const auto first =
-        app_.produce(topic_, 0, "the first record", {.deadline = patience_});
+        app_.produce(topic_, 0, "the first record", {.deadline = timeout_});
       if (!first)
         return failed("create topic " + topic_ + " by producing to it", first.error());
       tell_.say("topic " + topic_ + " is made for this, and stays when we are gone");
     }
-    const auto cluster = app_.metadata({.topics = {{topic_}}, .deadline = patience_});
+    const auto cluster = app_.metadata({.topics = {{topic_}}, .deadline = timeout_});
     if (!cluster)
       return failed("ask for metadata", cluster.error());
     if (cluster->topics.size() != 1 || cluster->topics[0].partitions.empty())
@@ -170,7 +168,7 @@ private:
       tell_.say(
         fmt::format("{} is led by broker {}", place(topic_, p.id), p.leader.value()));
     }
-    const auto versions = app_.api_versions({.deadline = patience_});
+    const auto versions = app_.api_versions({.deadline = timeout_});
     if (!versions)
       return failed("ask for API versions", versions.error());
     const auto produce_api = std::ranges::find(
@@ -198,7 +196,7 @@ private:
       batch.partition = partition;
       batch.records = sample_records(c);
       batch.compression = c;
-      batch.deadline = patience_;
+      batch.deadline = timeout_;
       const auto where = app_.produce(batch, "orders");
       if (!where)
         return failed(fmt::format("produce with {}", codec_name), where.error());
@@ -221,10 +219,10 @@ private:
     request.partition = partition;
     request.auto_commit = false;
     request.wait_time = 500ms;
-    request.deadline = patience_;
+    request.deadline = timeout_;
     auto next = first;
     std::size_t seen = 0;
-    const auto until = steady_clock::now() + patience_;
+    const auto until = steady_clock::now() + timeout_;
     while (seen < expected.size()) {
       if (steady_clock::now() > until)
         return fmt::format("only {} of {} records came back", seen, expected.size());
@@ -277,10 +275,10 @@ private:
       if (const auto sent = producer->send(to, number); !sent)
         return failed(fmt::format("send record {}", i), {sent.status, ""});
     }
-    if (const auto flushed = producer->flush(patience_); !flushed)
+    if (const auto flushed = producer->flush(timeout_); !flushed)
       return failed("see all records acknowledged", flushed.error());
     const auto took = since(began);
-    if (const auto closed = producer->close(patience_); !closed)
+    if (const auto closed = producer->close(timeout_); !closed)
       return failed("close the producer", closed.error());
     const std::lock_guard lock{told->mutex};
     if (told->written != records_streamed)
@@ -308,7 +306,7 @@ private:
     std::map<partition_id, std::int64_t> last;
     std::uint32_t count = 0;
     while (count != records_streamed) {
-      const auto got = consumer->poll(patience_);
+      const auto got = consumer->poll(timeout_);
       if (!got)
         return failed("poll", got.error());
       if (!got->errors.empty())
@@ -331,7 +329,7 @@ private:
       }
     }
     const auto took = since(began);
-    if (const auto closed = consumer->close(patience_); !closed)
+    if (const auto closed = consumer->close(timeout_); !closed)
       return failed("close the consumer", closed.error());
     tell_.good(fmt::format(
       "a consumer read them in {}: each once, and in order within its partition", took));
@@ -364,7 +362,7 @@ private:
     auto answered = std::make_shared<std::promise<result<listed_offset>>>();
     auto answer = answered->get_future();
     const list_offsets request{
-      .topic = topic_, .partition = partitions_[0].id, .deadline = patience_};
+      .topic = topic_, .partition = partitions_[0].id, .deadline = timeout_};
     sys_.spawn([answered, request, to = *worker](caf::event_based_actor* self) {
       ask(self, to, caf::infinite, request)
         .then([answered](
@@ -373,7 +371,7 @@ private:
             answered->set_value(error{error_code::worker_down, to_string(e)});
           });
     });
-    if (answer.wait_for(2 * patience_) != std::future_status::ready)
+    if (answer.wait_for(2 * timeout_) != std::future_status::ready)
       return "the actor has had no answer";
     const auto found = answer.get();
     if (!found)
@@ -404,7 +402,7 @@ private:
     list_offsets request;
     request.topic = topic_;
     request.partition = partitions_[0].id;
-    request.deadline = patience_;
+    request.deadline = timeout_;
     const auto lost = app_.offset(request, *before);
     if (lost.error().code != error_code::worker_down)
       return failed("see the request in its hands fail", lost.error());
@@ -414,7 +412,7 @@ private:
 
   /// Whether another worker took the name over and does the work.
   outcome expect_successor(const worker_actor& before) {
-    if (!tell_.wait_for_restart("orders", ++restarts_, patience_))
+    if (!tell_.wait_for_restart("orders", ++restarts_, timeout_))
       return "orders was not restarted";
     const auto after = app_.worker("orders");
     if (!after)
@@ -463,7 +461,7 @@ private:
       return failed("ask the other brokers meanwhile", elsewhere.error());
     tell_.good(fmt::format(
       "broker {} still answers for {}", other->leader.value(), place(topic_, other->id)));
-    request.deadline = patience_;
+    request.deadline = timeout_;
     auto patient =
       std::async(std::launch::async, [&] { return app_.offset(request, "orders"); });
     if (patient.wait_for(500ms) == std::future_status::ready)
@@ -504,7 +502,7 @@ private:
   caf::actor_system& sys_;
   failing_transports& transports_;
   testing::cluster* cluster_;
-  milliseconds patience_;
+  milliseconds timeout_;
   bool trees_;
   std::string topic_ = fmt::format("cafka-demo-{}",
     std::chrono::floor<milliseconds>(std::chrono::system_clock::now())
@@ -544,9 +542,9 @@ exit_code run_demo(
   const auto transports = std::make_shared<failing_transports>(sockets);
   options.transports = transports;
   options.disable_default_worker = false;
-  options.default_worker = "kafka_ex";
+  options.default_worker = application_options{}.default_worker;
   options.on_event = [&tell](const auto& event) { tell.hear(event); };
-  const auto patience = options.request_timeout;
+  const auto timeout = options.request_timeout;
   const auto stop_timeout = options.stop_timeout;
   caf::actor_system sys{*from.config};
   bool went_well = false;
@@ -557,7 +555,7 @@ exit_code run_demo(
       return exit_failed;
     }
     went_well = story{tell, **app, sys, *transports, cluster ? &*cluster : nullptr,
-      patience, what.tree}
+      timeout, what.tree}
                   .run();
   }
   sockets->stop(stop_timeout);

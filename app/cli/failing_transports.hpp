@@ -38,7 +38,7 @@ private:
       std::unique_ptr<actors::transport> real, caf::actor_id worker, victim victim)
       : real_(std::move(real)), worker_(worker), victim_(std::move(victim)) {}
 
-    sent send(protocol::frame f) override {
+    send_status send(protocol::frame f) override {
       auto expected = worker_;
       if (worker_ != 0 && victim_->compare_exchange_strong(expected, 0))
         throw std::logic_error{"a bug, switched on by the demo"};

@@ -1,41 +1,50 @@
 #include "flag_words.hpp"
 
+#include "../settings_text.hpp"
+
+#include <algorithm>
 #include <string_view>
+#include <vector>
 
 namespace cafka::cli {
 
 namespace {
 
 struct words {
-  std::string_view setting; ///< As `of_file` names it.
-  std::string_view text;    ///< As a message has it; longer ones first.
-  std::string_view flag;
+  std::string setting; ///< As `of_file` names it.
+  std::string text;    ///< As a message has it.
+  std::string flag;
 };
 
-constexpr words all[] = {
-  {"use_ssl", "set use_ssl to false", "leave out --tls"},
-  {"use_ssl", "set use_ssl", "use --tls"},
-  {"ssl_options.cacertfile", "ssl_options.cacertfile =", "--ca-file"},
-  {"ssl_options.cacertfile", "cacertfile", "--ca-file"},
-  {"ssl_options.cacertdir", "ssl_options.cacertdir =", "--ca-dir"},
-  {"ssl_options.cacertdir", "cacertdir", "--ca-dir"},
-  {"ssl_options.certfile", "ssl_options.certfile =", "--cert"},
-  {"ssl_options.certfile", "certfile", "--cert"},
-  {"ssl_options.keyfile", "ssl_options.keyfile =", "--key"},
-  {"ssl_options.keyfile", "keyfile", "--key"},
-  {"ssl_options.crlfile", "ssl_options.crlfile =", "--crl-file"},
-  {"ssl_options.crlfile", "crlfile", "--crl-file"},
-  {"ssl_options.server_name", "ssl_options.server_name =", "--server-name"},
-  {"ssl_options.server_name", "set server_name", "use --server-name"},
-  {"ssl_options.password", "set password", "use --key-password-file"},
-  {"ssl_options.verify", "ssl_options.verify = verify_none", "--tls-no-verify"},
-  {"ssl_options.verify", "ssl_options.verify = verify_chain", "--tls-verify-chain"},
-  {"ssl_options.verify", "set verify_chain", "use --tls-verify-chain"},
-  {"ssl_options.verify", "verify_none", "--tls-no-verify"},
-  {"receive_max_bytes", "receive_max_bytes", "--receive-max-bytes"},
-  {"request_timeout", "request_timeout", "--timeout"},
-  {"kafka_version", "kafka_version", "--kafka-version"},
-};
+/// What the texts of errors and the log say, and what the flags of the table make of it;
+/// longer texts first.
+std::vector<words> from_table() {
+  std::vector<words> all;
+  for (const auto* block : {"", "ssl_options"}) {
+    for (const auto& s : settings_of(block)) {
+      const auto path = s.block.empty() ? s.key : s.block + '.' + s.key;
+      for (const auto& [word, flag] : s.word_flags) {
+        all.push_back({path, path + " = " + word, flag});
+        all.push_back({path, "set " + word, "use " + flag});
+        all.push_back({path, word, flag});
+      }
+      if (s.flag.empty())
+        continue;
+      if (s.yes_no) {
+        all.push_back({path, "set " + s.key + " to false", "leave out " + s.flag});
+        all.push_back({path, "set " + s.key, "use " + s.flag});
+        continue;
+      }
+      all.push_back({path, path + " =", s.flag});
+      all.push_back({path, "set " + s.key, "use " + s.flag});
+      if (!s.everyday)
+        all.push_back({path, s.key, s.flag});
+    }
+  }
+  std::ranges::stable_sort(
+    all, std::ranges::greater{}, [](const words& w) { return w.text.size(); });
+  return all;
+}
 
 /// Whether the character may belong to a longer name.
 bool within_name(char c) {
@@ -54,8 +63,9 @@ bool stands_alone(std::string_view text, std::size_t at, std::size_t length) {
 } // namespace
 
 std::string flag_words::in(std::string text) const {
+  static const auto all = from_table();
   for (const auto& one : all) {
-    if (of_file_.contains(std::string{one.setting}))
+    if (of_file_.contains(one.setting))
       continue;
     for (auto at = text.find(one.text); at != std::string::npos;
          at = text.find(one.text, at)) {

@@ -17,13 +17,24 @@ void add_settings(client_arguments& command, const settings& from) {
   if (auto* produce = std::get_if<produce_arguments>(&command)) {
     produce->partitioner = options.partitioner;
     produce->allow_auto_topic_creation = options.allow_auto_topic_creation;
+    if (const auto own = options.producers.find("cafka-produce");
+        own != options.producers.end())
+      produce->configured = own->second;
+    // What a flag says goes before the block, also for what the block goes together with.
+    if (produce->compression)
+      produce->configured.compression_level.reset();
+    produce->compression = produce->compression.value_or(produce->configured.compression);
+    produce->required_acks = produce->required_acks.value_or(produce->configured.acks);
     if (from.names_timeout)
       produce->timeout = options.request_timeout;
   } else if (auto* stream = std::get_if<stream_arguments>(&command)) {
     stream->auto_offset_reset = options.auto_offset_reset;
-    stream->commit_interval = options.commit_interval;
+    stream->auto_commit_interval = options.auto_commit_interval;
     stream->commit_threshold = options.commit_threshold;
     stream->timeout = options.request_timeout;
+    if (const auto own = options.consumers.find("cafka-stream");
+        own != options.consumers.end())
+      stream->configured = own->second;
   } else if (auto* fetch = std::get_if<fetch_arguments>(&command)) {
     fetch->timeout = options.request_timeout;
   } else if (auto* offsets = std::get_if<offsets_arguments>(&command)) {

@@ -89,18 +89,24 @@ private:
 
 } // namespace
 
+offset_time moment_of(start_at where) {
+  offset_time result;
+  result.value = where.value();
+  return result;
+}
+
 result<std::vector<log_offset>> offsets_of(application& app, const std::string& topic,
   const std::vector<partition_id>& partitions, const position& where,
   isolation_level isolation, milliseconds timeout) {
-  if (const auto* offset = std::get_if<log_offset>(&where))
-    return std::vector<log_offset>(partitions.size(), *offset);
+  const auto* told = std::get_if<start_at>(&where);
+  if (told != nullptr && !told->is_moment())
+    return std::vector<log_offset>(partitions.size(), told->value());
   auto worker = app.worker();
   if (!worker)
     return worker.error();
   asking asks{*std::move(worker), topic, partitions, isolation, timeout};
   const auto* before = std::get_if<before_end>(&where);
-  const auto moment =
-    before == nullptr ? std::get<offset_time>(where) : offset_time::earliest();
+  const auto moment = told == nullptr ? offset_time::earliest() : moment_of(*told);
   const auto found = asks(moment);
   if (!found)
     return found.error();

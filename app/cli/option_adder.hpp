@@ -93,6 +93,8 @@ private:
   void tls(common_arguments& to);
 
   static std::optional<partition_id> parse_partition(std::string_view text);
+  static std::optional<std::pair<std::string, std::string>> parse_setting(
+    std::string_view text);
 
   /// A text as CLI11 wants a check: empty when it is fine.
   template <class Parse>

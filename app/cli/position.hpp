@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../protocol/machines/start_at.hpp"
 #include "text.hpp"
 
 #include <optional>
@@ -8,13 +9,15 @@
 
 namespace cafka::cli {
 
+using protocol::start_at;
+
 /// So many offsets before the log's end, and not before its beginning.
 struct before_end {
   std::int64_t count = 0;
 };
 
 /// A place in a log, as every command that takes one names it.
-using position = std::variant<log_offset, offset_time, before_end>;
+using position = std::variant<start_at, before_end>;
 
 /// What `parse_position` reads, for the help and for errors.
 inline constexpr auto position_words =

@@ -183,10 +183,10 @@ private:
 
   void show_progress() {
     // What has its outcome is as good as its share of what was read.
-    const auto settled = tally_.settled();
-    const auto bytes = static_cast<double>(input_bytes_) * static_cast<double>(settled)
+    const auto finished = tally_.finished();
+    const auto bytes = static_cast<double>(input_bytes_) * static_cast<double>(finished)
       / static_cast<double>(std::max<std::uint64_t>(count_, 1));
-    progress_.reach(settled, static_cast<std::uint64_t>(bytes));
+    progress_.reach(finished, static_cast<std::uint64_t>(bytes));
   }
 
   bool fail(std::string what, std::string why) {
@@ -199,7 +199,7 @@ private:
     summary.topic = what_.topic;
     summary.elapsed =
       std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began_);
-    summary.answered = what_.required_acks != 0;
+    summary.answered = what_.required_acks.value_or(-1) != 0;
     out_.print(summary);
     out_.flush(); // Before what goes to standard error.
   }

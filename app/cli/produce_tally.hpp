@@ -80,7 +80,7 @@ public:
   [[nodiscard]] const std::optional<failure>& first_failure() const { return failure_; }
   [[nodiscard]] const produce_summary& summary() const { return summary_; }
   /// Records that have an outcome.
-  [[nodiscard]] std::uint64_t settled() const {
+  [[nodiscard]] std::uint64_t finished() const {
     return summary_.records + summary_.not_written + summary_.unknown;
   }
 

@@ -15,7 +15,6 @@ namespace {
 constexpr milliseconds look_around{100};
 /// Beyond the time for each record, for the producer's own answer that it has passed.
 constexpr milliseconds grace{2'000};
-constexpr milliseconds longest_linger{5};
 /// Beyond this a producer takes no time.
 constexpr milliseconds longest_time{std::numeric_limits<std::int32_t>::max()};
 
@@ -60,7 +59,7 @@ public:
 
   bool finish() override {
     if (producer_) {
-      settle();
+      report_finished();
       static_cast<void>(producer_.close(grace));
       static_cast<void>(failed());
     }
@@ -117,12 +116,12 @@ private:
   }
 
   bool not_taken(
-    const sent& sent, const protocol::outgoing_record& r, std::uint64_t number) {
+    const send_result& sent, const protocol::outgoing_record& r, std::uint64_t number) {
     error why{sent.status, {}};
     switch (sent.status) {
     case error_code::message_too_large: {
       // Too large for a producer, and not for Kafka, perhaps. It keeps its place.
-      settle();
+      report_finished();
       if (failed())
         return false;
       if (!worker_)
@@ -148,7 +147,7 @@ private:
   }
 
   /// Waits until all that was sent has its outcome.
-  void settle() {
+  void report_finished() {
     const auto until = std::chrono::steady_clock::now() + time() + grace;
     while (std::chrono::steady_clock::now() < until) {
       const auto flushed = producer_.flush(look_around);
@@ -175,18 +174,20 @@ private:
   }
 
   [[nodiscard]] producer_options options() const {
-    producer_options result;
+    auto result = what_.configured;
     result.name = "cafka-produce";
-    result.linger = std::min(longest_linger, time() / 2);
-    result.batch_records = what_.batch_size.value_or(0);
+    result.linger = std::min(result.linger, time() / 2);
+    result.batch_records = what_.batch_size.value_or(result.batch_records);
     result.max_block = time();
     result.delivery_timeout = time();
     result.request_timeout = std::min(result.request_timeout, time());
-    result.acks = what_.required_acks;
-    result.idempotence = what_.required_acks == -1;
-    result.compression = what_.compression;
-    result.partitioner = what_.partitioner;
-    result.allow_auto_topic_creation = what_.allow_auto_topic_creation;
+    result.acks = what_.required_acks.value_or(result.acks);
+    result.idempotence = result.idempotence && result.acks == -1;
+    result.compression = what_.compression.value_or(result.compression);
+    if (!result.partitioner)
+      result.partitioner = what_.partitioner;
+    result.allow_auto_topic_creation =
+      result.allow_auto_topic_creation && what_.allow_auto_topic_creation;
     result.on_delivery = [reports = reports_](const delivery& d) { reports->put(d); };
     return result;
   }

@@ -13,7 +13,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds patience{500};
+constexpr milliseconds timeout{500};
 constexpr milliseconds pause{100};
 constexpr std::size_t most_cells = 30;
 constexpr std::size_t fewest_cells = 5;
@@ -66,7 +66,7 @@ std::string progress_line(const work_done& work, std::size_t width) {
 }
 
 progress::progress(std::optional<std::uint64_t> total_bytes, bool wanted)
-  : on_terminal_(wanted && ::isatty(STDERR_FILENO) == 1), next_(began_ + patience) {
+  : on_terminal_(wanted && ::isatty(STDERR_FILENO) == 1), next_(began_ + timeout) {
   work_.total_bytes = total_bytes;
 }
 

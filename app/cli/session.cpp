@@ -1,5 +1,6 @@
 #include "session.hpp"
 
+#include "../settings_text.hpp"
 #include "flag_words.hpp"
 
 #include <caf/actor_system_config.hpp>
@@ -18,8 +19,6 @@
 namespace cafka::cli {
 
 namespace {
-
-constexpr milliseconds default_timeout{10'000};
 
 /// How settings are called, once they are read; until then nobody logs.
 flag_words& words() {
@@ -185,7 +184,7 @@ std::string file_for(const common_arguments& common) {
 }
 
 /// The names of what the block `cafka` sets, as `ssl_options.verify`.
-std::set<std::string> settings_of(const caf::settings& content) {
+std::set<std::string> set_in(const caf::settings& content) {
   std::set<std::string> result;
   if (const auto* block = caf::get_if<caf::settings>(&content, "cafka")) {
     for (const auto& [name, value] : *block) {
@@ -197,6 +196,51 @@ std::set<std::string> settings_of(const caf::settings& content) {
     }
   }
   return result;
+}
+
+/// The row of a setting, by its key or KafkaEx's name for it; null: there is none.
+const setting_text* row_of(const std::string& path) {
+  const auto first = path.substr(0, path.find('.'));
+  const auto is_of_block = first != path && !settings_of(first).empty();
+  const auto key = path.substr(first == path ? 0 : path.rfind('.') + 1);
+  const auto& rows = settings_of(is_of_block ? first : std::string{});
+  const auto found = std::ranges::find_if(rows, [&](const setting_text& r) {
+    return r.key == key || (!key.empty() && r.alias == key);
+  });
+  return found == rows.end() ? nullptr : &*found;
+}
+
+/// Adds what `-X` says to what the file says, and its keys to those that are set.
+error add_settings(
+  const common_arguments& common, caf::settings& content, std::set<std::string>& made) {
+  for (const auto& [key, text] : common.settings) {
+    auto value = caf::config_value{text};
+    // Lists, blocks and what is in quotes are written as a file has them.
+    if (text.starts_with('[') || text.starts_with('{') || text.starts_with('"')) {
+      auto parsed = caf::config_value::parse(text);
+      if (!parsed)
+        return error{error_code::invalid_argument,
+          "-X " + key + ": its value cannot be read: " + to_string(parsed.error())};
+      value = *std::move(parsed);
+    }
+    // What the file says of it, by either of its names, is of no meaning any more.
+    const auto* row = row_of(key);
+    const auto found = content.find("cafka");
+    if (row != nullptr && !row->alias.empty() && found != content.end()) {
+      if (auto* block = caf::get_if<caf::settings>(&found->second)) {
+        block->container().erase(row->key);
+        block->container().erase(row->alias);
+      }
+    }
+    caf::put(content, "cafka." + key, std::move(value));
+    made.insert(key);
+  }
+  return {};
+}
+
+bool is_set_by_line(const common_arguments& common, std::string_view key) {
+  return std::ranges::any_of(
+    common.settings, [&](const auto& one) { return one.first == key; });
 }
 
 /// Of what the file has set, what the command line leaves as it is.
@@ -214,7 +258,7 @@ std::set<std::string> not_changed(
   changed(!common.server_name.empty(), "ssl_options.server_name");
   changed(!common.key_password_file.empty(), "ssl_options.password");
   changed(common.tls_no_verify || common.tls_verify_chain, "ssl_options.verify");
-  changed(common.receive_max_bytes.has_value(), "receive_max_bytes");
+  changed(common.receive_message_max_bytes.has_value(), "receive_message_max_bytes");
   changed(common.timeout.has_value(), "request_timeout");
   changed(!common.kafka_version.empty(), "kafka_version");
   return made;
@@ -247,6 +291,7 @@ bool may_pass(error_code code) {
 result<settings> read_settings(const common_arguments& common) {
   settings result;
   result.config = std::make_unique<configuration>();
+  std::set<std::string> made;
   bool timeout_is_set = false;
   bool level_is_set = false;
   if (const auto file_name = file_for(common); !file_name.empty()) {
@@ -260,12 +305,22 @@ result<settings> read_settings(const common_arguments& common) {
       return error{
         error_code::invalid_argument, file_name + ": " + options.error().detail};
     result.options = *std::move(options);
-    const auto made = settings_of(caf::content(*result.config));
-    timeout_is_set = made.contains("request_timeout");
-    level_is_set = made.contains("log_level");
+    made = set_in(caf::content(*result.config));
     result.names_brokers = !common.config_file.empty() && made.contains("brokers");
-    words() = flag_words{not_changed(made, common)};
   }
+  if (!common.settings.empty()) {
+    auto content = caf::content(*result.config);
+    if (auto wrong = add_settings(common, content, made))
+      return wrong;
+    auto options = options_from(content);
+    if (!options)
+      return error{error_code::invalid_argument, "-X: " + options.error().detail};
+    result.options = *std::move(options);
+    result.names_brokers = result.names_brokers || is_set_by_line(common, "brokers");
+  }
+  timeout_is_set = made.contains("request_timeout");
+  level_is_set = made.contains("log_level");
+  words() = flag_words{not_changed(made, common)};
   const auto of_environment = environment("CAFKA_BROKERS");
   if (!common.brokers.empty()) {
     result.options.brokers = common.brokers;
@@ -280,8 +335,8 @@ result<settings> read_settings(const common_arguments& common) {
       return wrong;
   }
   result.names_timeout = timeout_is_set || common.timeout;
-  if (common.receive_max_bytes)
-    result.options.receive_max_bytes = *common.receive_max_bytes;
+  if (common.receive_message_max_bytes)
+    result.options.receive_message_max_bytes = *common.receive_message_max_bytes;
   if (const auto added = add_tls(common, result.options); !added)
     return added.error();
   if (common.timeout)

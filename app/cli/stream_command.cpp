@@ -47,9 +47,8 @@ result<std::vector<start_at>> stored_starts(application& app,
   if (!stored)
     return stored.error();
   // Where it has committed nothing.
-  const auto fresh = what.auto_offset_reset == actors::offset_reset::latest
-    ? start_at::latest()
-    : start_at::earliest();
+  const auto fresh =
+    protocol::place_of(what.auto_offset_reset).value_or(start_at::earliest());
   std::map<partition_id, start_at> found;
   for (const auto& o : stored->offsets) {
     if (o.topic == what.topic && o.offset)
@@ -63,24 +62,13 @@ result<std::vector<start_at>> stored_starts(application& app,
   return result;
 }
 
-start_at start_of(offset_time moment) {
-  if (moment.value == offset_time::latest().value)
-    return start_at::latest();
-  if (moment.value == offset_time::earliest().value)
-    return start_at::earliest();
-  return start_at::time(timestamp{milliseconds{moment.value}});
-}
-
 /// Where reading goes on that began beyond the end, as the settings say.
 result<start_at> within_log(
   const stream_arguments& what, partition_id p, start_at where, log_offset end) {
   if (where.is_moment() || where.value() <= end.value())
     return where;
-  switch (what.auto_offset_reset) {
-  case actors::offset_reset::earliest: return start_at::earliest();
-  case actors::offset_reset::latest: return start_at::latest();
-  case actors::offset_reset::none: break;
-  }
+  if (const auto place = protocol::place_of(what.auto_offset_reset))
+    return *place;
   return error{error_code::offset_out_of_range,
     fmt::format("{} ends at offset {}, and {} is wanted", place(what.topic, p),
       end.value(), where.value())};
@@ -131,7 +119,7 @@ private:
     // Before anything is read: what comes later is not waited for.
     std::vector<log_offset> log_ends;
     if (what_.exit_at_end) {
-      auto ends = ask(*partitions, offset_time::latest());
+      auto ends = ask(*partitions, start_at::latest());
       if (!ends)
         return ends.error();
       log_ends = *std::move(ends);
@@ -153,7 +141,7 @@ private:
       if (!start.is_moment())
         open_[p].read_to = start.value();
     }
-    consumer_options options;
+    auto options = what_.configured;
     options.name = "cafka-stream";
     options.isolation = what_.isolation;
     options.auto_offset_reset = what_.auto_offset_reset;
@@ -168,8 +156,9 @@ private:
     if (const auto assigned = consumer_.assign(all); !assigned)
       return assigned.error();
     if (!what_.group.empty())
-      commits_.emplace(commit_options{what_.group, what_.topic, what_.commit_interval,
-                         what_.commit_threshold, what_.timeout},
+      commits_.emplace(
+        commit_options{what_.group, what_.topic, what_.auto_commit_interval,
+          what_.commit_threshold, what_.timeout},
         app_);
     return done{};
   }
@@ -210,21 +199,22 @@ private:
     if (where == nullptr)
       return stored_starts(app_, what_, partitions);
     // What needs no answer before the consumer asks.
-    const auto* moment = std::get_if<offset_time>(where);
-    if (moment != nullptr && moment->value != offset_time::max_timestamp().value)
-      return everywhere(start_of(*moment));
+    const auto* at = std::get_if<start_at>(where);
+    if (at != nullptr && at->is_moment() && *at != start_at::max_timestamp())
+      return everywhere(*at);
     // Before the end that this run goes to, if it goes to one: the log may have grown.
     const auto* before = std::get_if<before_end>(where);
     const auto before_own = before != nullptr && !log_ends.empty();
-    const auto found = ask(partitions, before_own ? offset_time::earliest() : *where);
+    const auto found =
+      ask(partitions, before_own ? position{start_at::earliest()} : *where);
     if (!found)
       return found.error();
     std::vector<start_at> result;
     for (std::size_t i = 0; i != partitions.size(); ++i) {
-      auto at = (*found)[i];
+      auto offset = (*found)[i];
       if (before_own)
-        at = std::max(at, log_ends[i] + -before->count);
-      result.push_back(start_at::offset(at));
+        offset = std::max(offset, log_ends[i] + -before->count);
+      result.push_back(start_at::offset(offset));
     }
     return result;
   }

@@ -58,8 +58,8 @@ public:
     if (to.request.records.empty()) {
       to.request.topic = what_.topic;
       to.request.partition = *partition;
-      to.request.required_acks = what_.required_acks;
-      to.request.compression = what_.compression;
+      to.request.required_acks = what_.required_acks.value_or(-1);
+      to.request.compression = what_.compression.value_or(codec::none);
     }
     to.request.records.push_back(copy_of(r));
     to.sources.emplace_back(number, bytes_of(r));

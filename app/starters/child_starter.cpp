@@ -77,7 +77,7 @@ error child_starter::start(
         caf::actor_system& system) -> supervision::start_result { return spawn(system); },
       std::move(given_up));
     caf::scoped_actor self{sys_};
-    ask(self, to, patience, supervision::start_child{std::move(child)})
+    ask(self, to, default_deadline, supervision::start_child{std::move(child)})
       .receive([&](const caf::strong_actor_ptr&) { outcome = {}; },
         [&](caf::error& e) {
           outcome = {e == supervision::errc::already_started ? error_code::already_started

@@ -49,11 +49,11 @@ public:
     const std::string& name, spawn_function spawn, given_up_function given_up) const;
 
   /// Ends it for good; false: not within the deadline, but it will.
-  bool end(const std::string& name, milliseconds deadline = patience) const;
+  bool end(const std::string& name, milliseconds deadline = default_deadline) const;
 
 private:
   /// For the supervisor's answers, which wait for little.
-  static constexpr milliseconds patience{5'000};
+  static constexpr milliseconds default_deadline{5'000};
 
   [[nodiscard]] supervision::supervisor_actor supervisor() const {
     return caf::actor_cast<supervision::supervisor_actor>(

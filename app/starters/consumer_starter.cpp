@@ -20,15 +20,37 @@ consumer_starter::consumer_starter(caf::actor_system& sys,
 
 result<consumer> consumer_starter::start(consumer_options options) {
   const std::lock_guard guard{mutex_};
+  return start_locked(std::move(options));
+}
+
+result<consumer> consumer_starter::find_or_start(const std::string& name) {
+  const std::lock_guard guard{mutex_};
+  if (auto core = running(name))
+    return consumer{std::move(core)};
+  const auto known = options_.consumers.find(name);
+  auto options = known == options_.consumers.end() ? consumer_options{} : known->second;
+  options.name = name;
+  return start_locked(std::move(options));
+}
+
+std::shared_ptr<actors::consumer_core> consumer_starter::running(
+  const std::string& name) {
+  std::erase_if(by_name_, [](const auto& entry) { return entry.second.expired(); });
+  const auto found = by_name_.find(name);
+  const auto core = found == by_name_.end() ? nullptr : found->second.lock();
+  return core != nullptr && !core->is_closed() ? core : nullptr;
+}
+
+result<consumer> consumer_starter::start_locked(consumer_options options) {
   if (auto wrong = actors::consumer_core::check(options))
     return wrong;
   if (auto why = why_ended_())
     return why;
   const auto name = options.name;
-  if (const auto running = by_name_[name].lock(); running && !running->is_closed())
+  if (running(name) != nullptr)
     return error{
       error_code::already_started, "a consumer named " + name + " runs already"};
-  auto connection = worker_options_from(options_, {}, name);
+  auto connection = connection_options_from(options_, {}, name);
   if (!connection)
     return connection.error();
   const auto tls = connection->transport.tls;

@@ -23,7 +23,14 @@ public:
   /// Errors: `already_started`, `invalid_argument`, `closed`.
   [[nodiscard]] result<consumer> start(consumer_options options);
 
+  /// The one of that name; else one that is started as the application's options say of
+  /// that name, or with the defaults.
+  [[nodiscard]] result<consumer> find_or_start(const std::string& name);
+
 private:
+  result<consumer> start_locked(consumer_options options);
+  [[nodiscard]] std::shared_ptr<actors::consumer_core> running(const std::string& name);
+
   caf::actor_system& sys_;
   const application_options& options_;
   const std::shared_ptr<actors::transport_factory> transports_;

@@ -27,7 +27,8 @@ result<producer> producer_starter::find_or_start(const std::string& name) {
   const std::lock_guard guard{mutex_};
   if (auto core = running(name))
     return producer{std::move(core)};
-  producer_options options;
+  const auto known = options_.producers.find(name);
+  auto options = known == options_.producers.end() ? producer_options{} : known->second;
   options.name = name;
   return start_locked(std::move(options));
 }
@@ -49,7 +50,7 @@ result<producer> producer_starter::start_locked(producer_options options) {
   if (running(name) != nullptr)
     return error{
       error_code::already_started, "a producer named " + name + " runs already"};
-  auto connection = worker_options_from(options_, {}, name);
+  auto connection = connection_options_from(options_, {}, name);
   if (!connection)
     return connection.error();
   const auto tls = connection->transport.tls;

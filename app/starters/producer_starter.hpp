@@ -24,7 +24,8 @@ public:
   /// Errors: `already_started`, `invalid_argument`, `closed`.
   [[nodiscard]] result<producer> start(producer_options options);
 
-  /// The one of that name, or one with the defaults.
+  /// The one of that name; else one that is started as the application's options say of
+  /// that name, or with the defaults.
   [[nodiscard]] result<producer> find_or_start(const std::string& name);
 
 private:

@@ -29,10 +29,8 @@ error check(
   if (partition.value() < 0)
     return wrong(
       "partition " + std::to_string(partition.value()) + " of " + topic + " is negative");
-  if (options.offset && options.offset->value() < 0)
+  if (options.offset && !options.offset->is_moment() && options.offset->value() < 0)
     return wrong("offset " + std::to_string(options.offset->value()) + " is negative");
-  if (options.offset && options.time)
-    return wrong("a stream starts at an offset or at a time, not at both");
   if (options.max_bytes <= 0)
     return wrong("max_bytes is " + std::to_string(options.max_bytes)
       + " and must be more than zero");
@@ -58,28 +56,13 @@ error check(
     "group", options.consumer_group.name().value_or(std::string{}));
 }
 
-/// Where a policy leads, as ListOffsets takes it.
-std::optional<std::int64_t> moment_of(actors::offset_reset policy) {
-  switch (policy) {
-  case actors::offset_reset::none: break;
-  case actors::offset_reset::earliest: return offset_time::earliest().value;
-  case actors::offset_reset::latest: return offset_time::latest().value;
-  }
-  return std::nullopt;
-}
-
 } // namespace
 
 stream_starter::stream_starter(caf::actor_system& sys, const application_options& options,
   std::shared_ptr<supervision::registry> names,
   std::function<caf::strong_actor_ptr()> streams, std::function<error()> why_ended)
   : sys_(sys),
-    default_worker_(options.default_worker),
-    auto_offset_reset_(options.auto_offset_reset),
-    commit_interval_(options.commit_interval),
-    commit_threshold_(options.commit_threshold),
-    request_timeout_(options.request_timeout),
-    log_(options.log),
+    options_(options),
     names_(std::move(names)),
     streams_(std::move(streams)),
     why_ended_(std::move(why_ended)) {
@@ -107,25 +90,24 @@ result<actors::stream_settings> stream_starter::settings(
   all.offset_commit_api_version = options.api_versions.offset_commit;
   pair_pins(all.offset_fetch_api_version, all.offset_commit_api_version);
   auto& cursor = all.cursor;
-  cursor.offset = options.offset;
-  if (options.time)
-    cursor.time = options.time->value;
+  cursor.start = options.offset;
   const bool of_worker = options.consumer_group.empty();
   cursor.committed = of_worker || !all.group.empty();
   cursor.commits = cursor.committed && options.auto_commit;
-  const bool needs_no_group = !cursor.commits && (options.offset || options.time);
+  const bool needs_no_group = !cursor.commits && options.offset;
   cursor.asks_group = of_worker && !needs_no_group;
-  cursor.reset = moment_of(options.auto_offset_reset.value_or(auto_offset_reset_));
+  cursor.reset =
+    protocol::place_of(options.auto_offset_reset.value_or(options_.auto_offset_reset));
   cursor.no_wait_at_logend = options.no_wait_at_logend;
   // With no bytes to wait for, the broker answers at once because it is told to.
   cursor.wait_time = fetch.min_bytes > 0 ? fetch.wait_time : milliseconds{0};
   cursor.read_committed = options.isolation == isolation_level::read_committed;
   cursor.worker_returns = !options.worker.handle();
   cursor.deadline =
-    options.deadline > milliseconds{0} ? options.deadline : request_timeout_;
+    options.deadline > milliseconds{0} ? options.deadline : options_.request_timeout;
   cursor.max_bytes = options.max_bytes;
-  cursor.commit_interval = commit_interval_;
-  cursor.commit_threshold = commit_threshold_;
+  cursor.auto_commit_interval = options_.auto_commit_interval;
+  cursor.commit_threshold = options_.commit_threshold;
   cursor.seed = std::random_device{}();
   return all;
 }
@@ -139,18 +121,18 @@ actors::worker_finder stream_starter::finder(const worker_ref& worker) const {
       return handle;
     };
   }
-  return [names = names_, why_ended = why_ended_,
-           name = worker.name().empty() ? default_worker_ : worker.name()](
-           const caf::strong_actor_ptr& ended) -> result<worker_actor> {
-    const auto found = names->look_up(name);
-    if (found != nullptr && found != ended)
-      return caf::actor_cast<worker_actor>(found);
-    if (auto why = why_ended())
-      return why;
-    if (names->contains(name))
-      return error{error_code::worker_down, name + " is being restarted"};
-    return error{error_code::not_found, "no worker is named " + name};
-  };
+  return
+    [names = names_, why_ended = why_ended_, name = worker_name(options_, worker.name())](
+      const caf::strong_actor_ptr& ended) -> result<worker_actor> {
+      const auto found = names->look_up(name);
+      if (found != nullptr && found != ended)
+        return caf::actor_cast<worker_actor>(found);
+      if (auto why = why_ended())
+        return why;
+      if (names->contains(name))
+        return error{error_code::worker_down, name + " is being restarted"};
+      return error{error_code::not_found, "no worker is named " + name};
+    };
 }
 
 result<stream_actor> stream_starter::start(const actors::stream_settings& settings,
@@ -175,8 +157,8 @@ result<stream_actor> stream_starter::start(const actors::stream_settings& settin
   };
   caf::scoped_actor self{sys_};
   result<stream_actor> started;
-  ask(self, caf::actor_cast<supervision::supervisor_actor>(supervisor), request_timeout_,
-    supervision::start_child{std::move(spec)})
+  ask(self, caf::actor_cast<supervision::supervisor_actor>(supervisor),
+    options_.request_timeout, supervision::start_child{std::move(spec)})
     .receive(
       [&](const caf::strong_actor_ptr& handle) {
         started = caf::actor_cast<stream_actor>(handle);

@@ -25,7 +25,7 @@ public:
     std::function<caf::strong_actor_ptr()> streams, std::function<error()> why_ended);
 
   [[nodiscard]] caf::actor_system& system() const { return sys_; }
-  [[nodiscard]] actors::log_sink& log() const { return *log_; }
+  [[nodiscard]] actors::log_sink& log() const { return *options_.log; }
 
   /// What the options mean. Errors: `invalid_argument`, `invalid_group_id`.
   [[nodiscard]] result<actors::stream_settings> settings(const std::string& topic,
@@ -39,12 +39,7 @@ private:
   [[nodiscard]] actors::worker_finder finder(const worker_ref& worker) const;
 
   caf::actor_system& sys_;
-  const std::string default_worker_;
-  const actors::offset_reset auto_offset_reset_;
-  const milliseconds commit_interval_;
-  const std::size_t commit_threshold_;
-  const milliseconds request_timeout_;
-  const std::shared_ptr<actors::log_sink> log_;
+  const application_options options_;
   std::shared_ptr<supervision::registry> names_;
   std::function<caf::strong_actor_ptr()> streams_;
   std::function<error()> why_ended_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../machines/partitioner.hpp"
 #include "../machines/time_point.hpp"
 #include "../words.hpp"
@@ -13,18 +14,18 @@ namespace cafka {
 
 /// What a client adds to requests that leave it open.
 struct call_defaults {
-  milliseconds request_timeout{30'000};
+  milliseconds request_timeout = protocol::defaults::request_timeout;
   /// The group of requests that name none; nothing: no group.
   std::optional<std::string> consumer_group = {};
   /// Whether a produce to an unknown topic may create it.
-  bool allow_auto_topic_creation = true;
+  bool allow_auto_topic_creation = protocol::defaults::allow_auto_topic_creation;
   /// Chooses the partition of a produce that names none.
   protocol::partitioner partitioner = protocol::murmur2_partitioner;
-  std::size_t max_decompressed_bytes = 128 * 1024 * 1024;
-  std::size_t max_decompression_ratio = 10'000;
+  std::size_t max_decompressed_bytes = protocol::defaults::max_decompressed_bytes;
+  std::size_t max_decompression_ratio = protocol::defaults::max_decompression_ratio;
   /// Timeouts of a group that was joined are forgotten when it has not been used for so
   /// long, and for longer than them.
-  milliseconds group_idle{300'000};
+  milliseconds group_idle = protocol::defaults::topic_idle;
 };
 
 /// The timeouts of the groups that were joined through a client: how long its later

@@ -29,7 +29,7 @@ struct create_topics {
   /// How long the broker may wait until the topics are there; zero means what the
   /// deadline leaves.
   milliseconds timeout{0};
-  /// Only says what would become of them; Kafka 0.10.2 and later.
+  /// Only says what the result would be; Kafka 0.10.2 and later.
   bool validate_only = false;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};

@@ -41,7 +41,7 @@ public:
     to.where = protocol::leader_of{asked.topic, asked.partition};
     const bool rests = asked.min_bytes > 0 && asked.wait_time > longest_shared_wait;
     to.lane = rests ? protocol::lane::resting : protocol::lane::long_poll;
-    to.patience = asked.wait_time;
+    to.answer_timeout = asked.wait_time;
     to.while_arriving = asked.while_arriving;
   }
 
@@ -123,12 +123,12 @@ private:
     constexpr std::size_t times = 32;
     protocol::read_options result;
     if (asked_.max_decompressed_bytes)
-      result.max_decompressed_size = *asked_.max_decompressed_bytes;
+      result.max_decompressed_bytes = *asked_.max_decompressed_bytes;
     if (asked_.max_decompression_ratio)
       result.max_decompression_ratio = *asked_.max_decompression_ratio;
     const auto asked = static_cast<std::size_t>(asked_.max_bytes);
     result.max_decompressed_in_all =
-      std::min(times * asked, std::max(asked, result.max_decompressed_size));
+      std::min(times * asked, std::max(asked, result.max_decompressed_bytes));
     return result;
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../records/fetched_records.hpp"
 #include "operation.hpp"
 
@@ -29,7 +30,7 @@ struct fetch {
   /// whole. Decompressed they are 32 times as many at most, and no more than
   /// `max_decompressed_bytes` unless `max_bytes` is more; what is beyond is left for the
   /// next fetch, except for the first batch.
-  std::int32_t max_bytes = 1'000'000;
+  std::int32_t max_bytes = protocol::defaults::max_bytes;
   /// What is read of transactions.
   isolation_level isolation = isolation_level::read_uncommitted;
   /// Whether the offset behind the last record is committed for the group before the
@@ -72,7 +73,7 @@ struct fetched {
   protocol::fetched_records records = {};
   /// What was committed for the group; nothing where nothing was to be.
   std::optional<log_offset> committed = {};
-  /// Why the commit failed; the records are good all the same.
+  /// Why the commit failed; the records can be used nevertheless.
   error commit_error = {};
 };
 

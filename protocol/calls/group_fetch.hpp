@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../machines/offset_reset.hpp"
+#include "../machines/start_at.hpp"
 #include "fetch.hpp"
 #include "list_offsets.hpp"
 #include "offset_commit.hpp"

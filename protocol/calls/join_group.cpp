@@ -43,7 +43,7 @@ public:
     to_coordinator(to, asked);
     to.lane = protocol::lane::resting;
     // The broker waits for the most patient member, which may be another one.
-    to.patience =
+    to.answer_timeout =
       std::max({asked.rebalance_timeout, asked.session_timeout, asked.deadline});
     if (asked.group_instance_id)
       to.need(5, "group_instance_id needs"); // KIP-345
@@ -92,7 +92,7 @@ public:
   }
 
   /// A member without an id that joins again is another member to the broker, and the
-  /// group waits in vain for the first.
+  /// group would never get the first.
   [[nodiscard]] bool repeatable() const override {
     return !asked_.member_id.empty() || asked_.group_instance_id.has_value();
   }

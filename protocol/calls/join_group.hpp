@@ -12,7 +12,7 @@ using protocol::subscription_from;
 using protocol::to_assignment;
 using protocol::to_metadata;
 
-/// A way to assign partitions that a member supports, and what it tells the leader.
+/// An assignor that a member supports, and what the leader is sent with it.
 struct group_protocol {
   /// The assignor's name.
   std::string name = {};
@@ -71,7 +71,7 @@ struct joined_group {
   std::string leader = {};
   /// This member.
   std::string member_id = {};
-  /// Whether the leader need not assign anew (KIP-814).
+  /// Whether the leader need not assign again (KIP-814).
   bool skip_assignment = false;
   /// All members; empty but for the leader.
   std::vector<group_member> members = {};

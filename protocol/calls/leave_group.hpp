@@ -26,7 +26,7 @@ struct leave_group {
   std::optional<std::int16_t> api_version = {};
 };
 
-/// What became of one member.
+/// The result for one member.
 struct left_member {
   /// The member's id, as the coordinator gave it.
   std::string member_id = {};

@@ -11,7 +11,7 @@ struct metadata {
   /// none (brokers only).
   std::optional<name_list> topics = {};
   /// Whether the broker may create a topic that does not exist, if it is set up to.
-  /// Brokers before 0.11 cannot be told not to: they are asked for all topics.
+  /// Brokers before 0.11 always may: they are asked for all topics.
   bool allow_auto_topic_creation = false;
   milliseconds deadline{0};
   std::optional<std::int16_t> api_version = {};

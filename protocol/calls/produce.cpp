@@ -42,7 +42,7 @@ public:
   static void route(traits& to, const produce& asked, const call_context& around) {
     to.where = protocol::leader_of{asked.topic, asked.partition.value_or(-1),
       around.defaults.allow_auto_topic_creation};
-    to.patience = timeout_of(asked);
+    to.answer_timeout = timeout_of(asked);
     to.repeatable = false;
     to.answered = asked.required_acks != 0;
     if (asked.compression == codec::zstd)

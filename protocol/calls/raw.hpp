@@ -153,7 +153,7 @@ private:
       what.versions = Request::versions;
       what.pinned = options.api_version;
       what.deadline = options.deadline;
-      what.patience = options.deadline;
+      what.answer_timeout = options.deadline;
       // How long the broker takes, and what a second attempt does, is not known.
       what.lane = protocol::lane::resting;
       what.repeatable = false;

@@ -36,7 +36,7 @@ public:
   static void route(traits& to, const sync_group& asked) {
     to_coordinator(to, asked);
     to.lane = protocol::lane::resting;
-    to.patience = asked.deadline;
+    to.answer_timeout = asked.deadline;
     // From version 5 on the broker wants to be told both (KIP-559).
     if (asked.protocol_type.empty() || asked.protocol_name.empty())
       to.versions.max = 4;

@@ -19,7 +19,7 @@ inline void to_controller(traits& to, milliseconds timeout, milliseconds deadlin
   to.where = protocol::controller_broker{};
   // The broker waits until the topics are there, or gone.
   to.lane = protocol::lane::resting;
-  to.patience = timeout_of(timeout, deadline);
+  to.answer_timeout = timeout_of(timeout, deadline);
   to.repeatable = false;
 }
 

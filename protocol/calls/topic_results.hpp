@@ -6,7 +6,7 @@
 
 namespace cafka {
 
-/// What became of one topic.
+/// The result for one topic.
 struct topic_result {
   /// The topic's name.
   std::string name = {};

@@ -6,7 +6,7 @@ namespace cafka::protocol {
 
 std::vector<connection_status> connections_of(const dispatcher& all, time_point now) {
   std::vector<connection_status> told;
-  for (const auto& l : all.links()) {
+  for (const auto& l : all.connections()) {
     const auto held = std::chrono::ceil<milliseconds>(l.held_until - now);
     told.push_back({l.broker, l.address, l.up, static_cast<std::uint32_t>(l.in_flight),
       l.last_error ? to_string(l.last_error) : std::string{},

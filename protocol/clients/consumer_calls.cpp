@@ -30,8 +30,8 @@ call::traits consumer_client::fetch_call::wanted(
     t.versions.max = fetch_by_id_since - 1;
   t.where = what.broker;
   t.lane = lane::long_poll;
-  t.patience = options.machine.fetch_max_wait;
-  t.deadline = t.patience + std::min(options.request_timeout, longest_timeout);
+  t.answer_timeout = options.machine.fetch_max_wait;
+  t.deadline = t.answer_timeout + std::min(options.request_timeout, longest_timeout);
   // How much it asks for follows the pace; a single batch takes as long as it takes.
   t.while_arriving = true;
   return t;
@@ -115,7 +115,7 @@ void consumer_client::offsets_call::finish(error outcome) {
 
 // -- topics -----------------------------------------------------------------------------
 
-void consumer_client::topics_call::finish(error outcome) {
+void consumer_client::topics_query::finish(error outcome) {
   if (outcome) {
     of_.machine_.on_metadata_failed(of_.now_, outcome);
     return;

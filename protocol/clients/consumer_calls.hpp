@@ -5,7 +5,7 @@
 #include "../messages/fetch.hpp"
 #include "../messages/list_offsets.hpp"
 #include "consumer_client.hpp"
-#include "topics_call.hpp"
+#include "topics_query.hpp"
 
 #include <utility>
 
@@ -63,11 +63,11 @@ private:
   list_offsets_response answer_;
 };
 
-class consumer_client::topics_call final : public topic_metadata_call {
+class consumer_client::topics_query final : public topic_metadata_call {
 public:
-  topics_call(consumer_client& of, consumer_machine::ask_metadata& what, target where)
+  topics_query(consumer_client& of, consumer_machine::ask_metadata& what, target where)
     : topic_metadata_call(std::move(what.topics), false, std::move(where),
-      std::min(what.patience, of.options_.cluster.request_timeout)),
+      std::min(what.answer_timeout, of.options_.cluster.request_timeout)),
       of_(of) {}
 
   void finish(error outcome) override;

@@ -170,7 +170,7 @@ void consumer_client::act(time_point now, consumer_machine::ask_metadata& x) {
     where = std::next(
       brokers.begin(), static_cast<std::ptrdiff_t>(next_broker_++ % brokers.size()))
               ->first;
-  dispatcher_.submit(now, std::make_unique<topics_call>(*this, x, std::move(where)));
+  dispatcher_.submit(now, std::make_unique<topics_query>(*this, x, std::move(where)));
 }
 
 void consumer_client::act(time_point, consumer_machine::positioned& x) {
@@ -289,7 +289,7 @@ void consumer_client::add_connection(std::string& why, broker_id about) const {
   const auto* address = dispatcher_.known().address_of(about);
   if (address != nullptr && why.find(to_string(*address)) == std::string::npos)
     add("broker " + std::to_string(about.value()) + " is at " + to_string(*address));
-  for (const auto& l : dispatcher_.links()) {
+  for (const auto& l : dispatcher_.connections()) {
     if (l.broker == about && !l.up && l.last_error)
       add(to_string(l.last_error));
   }

@@ -24,7 +24,7 @@ struct consumer_client_options {
   dispatcher_options cluster = {};
   consumer_machine_options machine = {};
   /// How long a broker may owe an answer beyond what the request lets it wait.
-  std::chrono::milliseconds request_timeout{30'000};
+  std::chrono::milliseconds request_timeout = defaults::request_timeout;
   /// How records are read. Once its `stop` says so, nothing is read any more.
   read_options reading = {};
 };
@@ -99,7 +99,7 @@ public:
 private:
   class fetch_call;
   class offsets_call;
-  class topics_call;
+  class topics_query;
 
   /// Records as they came, which nobody has looked at.
   struct unread {

@@ -42,7 +42,7 @@ call::traits producer_client::produce_call::wanted(
     what.need(zstd_since, "zstd needs");
   what.where = broker;
   what.deadline = options.request_timeout + answer_grace;
-  what.patience = options.request_timeout;
+  what.answer_timeout = options.request_timeout;
   what.repeatable = false;
   what.answered = options.acks != 0;
   what.quota_extends_deadline = true;
@@ -104,7 +104,7 @@ void producer_client::produce_call::finish(error outcome) {
     of_.machine_.on_sent(of_.now_, request_);
 }
 
-void producer_client::topics_call::finish(error outcome) {
+void producer_client::topics_query::finish(error outcome) {
   if (outcome) {
     of_.machine_.on_metadata_failed(of_.now_, outcome);
     return;

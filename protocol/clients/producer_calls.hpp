@@ -5,7 +5,7 @@
 #include "../messages/init_producer_id.hpp"
 #include "../messages/produce.hpp"
 #include "producer_client.hpp"
-#include "topics_call.hpp"
+#include "topics_query.hpp"
 
 #include <optional>
 #include <utility>
@@ -27,7 +27,7 @@ public:
   /// What is tried again is the machine's decision, and it chooses the batches anew.
   [[nodiscard]] bool may_retry(error_code) const override { return false; }
   /// With sequence numbers, sending batches once more does no harm.
-  [[nodiscard]] bool expendable() const override { return of_.options_.idempotent; }
+  [[nodiscard]] bool expendable() const override { return of_.options_.idempotence; }
 
 private:
   static traits wanted(broker_id broker, const producer_client_options& options);
@@ -37,9 +37,9 @@ private:
   std::optional<produce_response> answer_;
 };
 
-class producer_client::topics_call final : public topic_metadata_call {
+class producer_client::topics_query final : public topic_metadata_call {
 public:
-  topics_call(producer_client& of, std::vector<std::string> topics, bool create)
+  topics_query(producer_client& of, std::vector<std::string> topics, bool create)
     : topic_metadata_call(
       std::move(topics), create, any_broker{}, of.options_.cluster.request_timeout),
       of_(of) {}

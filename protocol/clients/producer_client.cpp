@@ -129,7 +129,7 @@ void producer_client::act(time_point now, producer_machine::send_request& x) {
 
 void producer_client::act(time_point now, producer_machine::ask_metadata& x) {
   dispatcher_.submit(now,
-    std::make_unique<topics_call>(
+    std::make_unique<topics_query>(
       *this, std::move(x.topics), x.create && options_.allow_auto_topic_creation));
 }
 
@@ -233,7 +233,7 @@ producer_machine::reachability producer_client::reachability() const {
   if (!dispatcher_.connected())
     told.none_reachable = {error_code::disconnected,
       "no broker can be reached: " + dispatcher_.why_disconnected()};
-  for (const auto& l : dispatcher_.links()) {
+  for (const auto& l : dispatcher_.connections()) {
     if (l.up || l.broker.value() < 0 || !l.last_error)
       continue;
     auto& why = told.broken[l.broker] = l.last_error;

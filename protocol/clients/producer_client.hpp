@@ -23,10 +23,10 @@ struct producer_client_options {
   /// As Kafka's Produce request has them.
   std::int16_t acks = -1;
   codec compression = codec::none;
-  bool idempotent = true;
+  bool idempotence = defaults::idempotence;
   /// How long a broker may wait for `acks`.
-  std::chrono::milliseconds request_timeout{30'000};
-  bool allow_auto_topic_creation = true;
+  std::chrono::milliseconds request_timeout = defaults::request_timeout;
+  bool allow_auto_topic_creation = defaults::allow_auto_topic_creation;
 };
 
 /// A producer without its actor: a dispatcher, a producer machine and the requests
@@ -60,7 +60,7 @@ public:
 
   /// Begins, with what the accumulator holds already.
   void start(time_point now);
-  /// The accumulator has news.
+  /// The accumulator has changed.
   void on_news(time_point now);
   /// Sends what was taken so far; `flush_ended` with the number that is returned follows
   /// by the deadline. With `closes` the client is `closed` afterwards, and what has no
@@ -94,7 +94,7 @@ public:
 
 private:
   class produce_call;
-  class topics_call;
+  class topics_query;
   class identity_call;
 
   struct flusher {

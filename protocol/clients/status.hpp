@@ -12,7 +12,7 @@ struct get_status {
   bool wait_connected = false;
   milliseconds deadline{0};
   /// With `wait_connected`: whether `disconnected` is the answer already when each
-  /// address has failed in a way that waiting does not mend: refused, not resolved,
+  /// address has failed in a way that waiting does not help: refused, not resolved,
   /// without the TLS that it wants.
   bool until_refused = false;
 };

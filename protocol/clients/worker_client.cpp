@@ -180,11 +180,11 @@ void worker_client::submit(
 }
 
 error worker_client::why_disconnected() const {
-  const auto links = dispatcher_.links();
+  const auto connections = dispatcher_.connections();
   const auto wants_login = [](const auto& l) {
     return l.last_error.code == error_code::illegal_sasl_state;
   };
-  const auto all = !links.empty() && std::ranges::all_of(links, wants_login);
+  const auto all = !connections.empty() && std::ranges::all_of(connections, wants_login);
   return {all ? error_code::illegal_sasl_state : error_code::disconnected,
     "no broker can be reached: " + dispatcher_.why_disconnected()};
 }

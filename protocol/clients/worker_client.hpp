@@ -4,7 +4,7 @@
 #include "../calls/group_fetch.hpp"
 #include "../calls/operation.hpp"
 #include "../machines/dispatcher.hpp"
-#include "../machines/offset_reset.hpp"
+#include "../machines/start_at.hpp"
 #include "status.hpp"
 
 #include <memory>

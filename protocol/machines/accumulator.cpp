@@ -59,7 +59,7 @@ accumulator::appended accumulator::append(
     p = &make(t, *table, at);
   bool long_enough = false;
   if (r.headers.empty() && done == nullptr) {
-    // Most records join a batch that has room for them, and that is no news.
+    // Most records join a batch that has room for them, and nothing else changes.
     const std::lock_guard guard{p->lock};
     auto& builder = p->open.builder;
     const auto size = builder.size();
@@ -202,7 +202,7 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
     return {error_code::closed};
   if (p.released)
     return {was_released};
-  bool news = false;
+  bool changed = false;
   auto& builder = p.open.builder;
   const auto size = builder.size();
   if (builder.capacity() - size < bound
@@ -211,7 +211,7 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
     if (!make_room(p, bound, forced)) {
       outcome.status = error_code::queue_full;
     } else {
-      news = p.open.builder.empty() || p.closed.size() != 0;
+      changed = p.open.builder.empty() || p.closed.size() != 0;
     }
   }
   if (outcome.status == error_code::none) {
@@ -229,10 +229,10 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
         p.sticky_bytes = 0;
     }
   }
-  news = news && !std::exchange(p.listed, p.listed || news);
+  changed = changed && !std::exchange(p.listed, p.listed || changed);
   if (guard.owns_lock())
     guard.unlock();
-  if (news)
+  if (changed)
     tell(p);
   return outcome;
 }
@@ -291,14 +291,14 @@ void accumulator::tell(partition_buffers& p) {
     p.next_listed = head;
   } while (!news_.compare_exchange_weak(
     head, &p, std::memory_order_release, std::memory_order_relaxed));
-  // Whoever finds the list empty wakes the machine; it takes all there is.
+  // The thread that finds the list empty wakes the machine, which takes all there is.
   if (head == nullptr && when_news_)
     when_news_();
 }
 
 // -- the machine ------------------------------------------------------------------------
 
-std::vector<partition_buffers*> accumulator::news() {
+std::vector<partition_buffers*> accumulator::take_changed() {
   std::vector<partition_buffers*> all;
   auto* p = news_.exchange(nullptr, std::memory_order_acquire);
   while (p != nullptr) {
@@ -384,7 +384,7 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
     for (std::size_t i = 0; before != nullptr && i != before->capacity; ++i)
       larger->slots[i].led = before->slots[i].led.load();
     larger->count = wanted;
-    // Whoever makes a partition from here on notes it there, too.
+    // A thread that makes a partition from here on notes it there, too.
     if (before != nullptr)
       t.table.store(larger, std::memory_order_release);
   }
@@ -399,7 +399,7 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
     std::vector<header_view> headers;
     auto callback = filled.callbacks.begin();
     const auto sealed = filled.builder.seal(); // Which fails for lack of records alone.
-    batch_reader in{*sealed, {.check_crc = false}};
+    batch_reader in{*sealed, {.check_crcs = false}};
     record_batch batch;
     if (!in.next(batch))
       continue;
@@ -440,8 +440,8 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
 std::optional<std::pair<filled_batch, filled_batch>> accumulator::split(
   topic_buffers& t, filled_batch& whole, const shared_bytes& sealed) {
   batch_reader in{sealed,
-    {.check_crc = false,
-      .max_decompressed_size = SIZE_MAX,
+    {.check_crcs = false,
+      .max_decompressed_bytes = SIZE_MAX,
       .max_decompression_ratio = 0}};
   record_batch batch;
   std::pair<filled_batch, filled_batch> halves{

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../memory/buffer_pool.hpp"
 #include "../records/batch_builder.hpp"
 #include "partitioner.hpp"
@@ -33,8 +34,8 @@ struct outgoing_record {
   partition_id partition = -1;
 };
 
-/// Told, for one record, where it went or why not. Runs in the producer's actor and must
-/// neither block nor throw.
+/// Called, for one record, with its offset or why it has none. Runs in the producer's
+/// actor and must neither block nor throw.
 using record_callback = std::function<void(const result<log_offset>&)>;
 
 /// Records of one partition, encoded, in the order in which they came; it is sealed when
@@ -73,7 +74,7 @@ struct partition_buffers {
   std::uint64_t next_number = 0;
   std::size_t expected = 0;     ///< Size of the last batch.
   std::size_t sticky_bytes = 0; ///< Of keyless records since it was chosen.
-  bool listed = false;          ///< In the accumulator's list of news.
+  bool listed = false;          ///< In the list of changed partitions.
   bool released = false;        ///< Its topic is another object now, or will be.
   /// The next one in the accumulator's list.
   partition_buffers* next_listed = nullptr;
@@ -144,15 +145,15 @@ struct topic_buffers {
 /// How an accumulator gathers records.
 struct accumulator_options {
   /// Bytes, before compression, at which a batch is closed.
-  std::size_t batch_size = 1'000'000;
+  std::size_t batch_size = defaults::batch_size;
   /// Records at which it is closed as well.
   std::size_t batch_records = SIZE_MAX;
   /// Bytes of keyless records for one partition before another is chosen.
-  std::size_t sticky_size = 64 * 1024;
+  std::size_t sticky_size = defaults::sticky_size;
   /// Bytes of the largest record, with what surrounds it; less if the memory is less.
-  std::size_t max_record_size = 4 * 1024 * 1024;
+  std::size_t max_record_size = defaults::max_request_size;
   /// Bytes of all records together.
-  std::size_t buffer_memory = 64 * 1024 * 1024;
+  std::size_t buffer_memory = defaults::buffer_memory;
   /// The codec of batches.
   codec compression = codec::none;
   /// The codec's level; nothing: its preset.
@@ -173,7 +174,7 @@ struct accumulator_options {
 /// of two that are drawn the one with the shorter queue. Source: KIP-480, KIP-794.
 class accumulator {
 public:
-  /// What became of a record that was brought.
+  /// The result of `append`.
   struct appended {
     /// `none`; `queue_full`; `message_too_large`; `unknown_topic_or_partition` for a
     /// partition that the topic lacks; `invalid_argument` when the partitioner has
@@ -217,7 +218,7 @@ public:
 
   /// Called, in any thread, when the machine has something to look at that it has not
   /// been told of yet; to be set before the first record.
-  void when_news(std::function<void()> f) { when_news_ = std::move(f); }
+  void on_wakeup(std::function<void()> f) { when_news_ = std::move(f); }
 
   /// Called, in any thread, with what a partitioner has thrown; to be set before the
   /// first record.
@@ -239,9 +240,9 @@ public:
   /// The topic by name, if there is one.
   [[nodiscard]] topic_buffers* find(std::string_view name) const;
   /// Topics that are new since the last call.
-  [[nodiscard]] std::vector<topic_buffers*> new_topics();
-  /// Lets go of those of the topics that nobody holds and that have no records; `gone` is
-  /// told of each. A later record for one makes it anew.
+  [[nodiscard]] std::vector<topic_buffers*> take_new_topics();
+  /// Releases those of the topics that are not held and that have no records; `gone` is
+  /// told of each. A later record for one makes it again.
   void release(
     const std::vector<topic_buffers*>& topics, std::function<void(topic_buffers&)> gone);
   /// The partitions that records have come for.
@@ -252,11 +253,12 @@ public:
   /// Whether the partition has a leader: keyless records rather go to one that has.
   static void set_led(topic_buffers& t, partition_id p, bool led);
 
-  /// Partitions with news since the last call; the machine is told of later ones anew.
-  [[nodiscard]] std::vector<partition_buffers*> news();
+  /// Partitions that have changed since the last call; later changes wake the machine
+  /// again.
+  [[nodiscard]] std::vector<partition_buffers*> take_changed();
 
   /// Whether a record was refused for want of memory since the last call.
-  [[nodiscard]] bool starved() {
+  [[nodiscard]] bool take_starvation() {
     return starved_.load(std::memory_order_relaxed)
       && starved_.exchange(false, std::memory_order_relaxed);
   }

@@ -1,4 +1,4 @@
-// The accumulator's topics: how they are found, made, and let go of.
+// The accumulator's topics: how they are found, made, and released.
 
 #include "accumulator.hpp"
 
@@ -136,7 +136,7 @@ std::vector<topic_buffers*> accumulator::topics() const {
   return all;
 }
 
-std::vector<topic_buffers*> accumulator::new_topics() {
+std::vector<topic_buffers*> accumulator::take_new_topics() {
   const std::lock_guard guard{topics_mutex_};
   reclaim();
   return std::exchange(new_topics_, {});
@@ -162,7 +162,8 @@ void accumulator::release(
   reclaim();
 }
 
-// Whoever has the topic's name alone finds it marked, and looks again behind the mutex.
+// A thread that has the topic's name alone finds it marked, and looks again behind the
+// mutex.
 bool accumulator::release(topic_buffers& t, const std::shared_ptr<topic_buffers>& held) {
   if (held.use_count() != 1)
     return false;
@@ -184,8 +185,8 @@ bool accumulator::release(topic_buffers& t, const std::shared_ptr<topic_buffers>
   return t.released;
 }
 
-// Under the mutex: frees what nobody can look at any more. Whoever comes later does not
-// find it, so that each of the counts need only have been zero once since.
+// Under the mutex: frees what no thread can look at any more. One that comes later does
+// not find it, so that each of the counts need only have been zero once since.
 void accumulator::reclaim() {
   if (freed_next_.empty()) {
     if (retired_.empty())

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../defaults.hpp"
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -10,11 +12,18 @@ namespace cafka::protocol {
 
 /// How long to wait before trying again: doubling, with jitter.
 struct backoff_options {
-  std::chrono::milliseconds initial{50};
-  std::chrono::milliseconds max{1'000};
+  std::chrono::milliseconds initial;
+  std::chrono::milliseconds max;
   /// Each wait is drawn from `1 - jitter` to `1 + jitter` times its nominal length.
-  double jitter = 0.2;
+  double jitter = defaults::backoff_jitter;
 };
+
+namespace defaults {
+
+inline constexpr backoff_options reconnect{reconnect_backoff, reconnect_backoff_max};
+inline constexpr backoff_options retry{retry_backoff, retry_backoff_max};
+
+} // namespace defaults
 
 /// The wait before attempt `n` + 1, `n` failures having come before (at least one). Never
 /// less than a millisecond, so that nothing tries again and again in the same moment.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../schema/api_key.hpp"
 #include "../schema/codec.hpp"
 #include "../schema/version.hpp"
@@ -28,7 +29,7 @@ struct any_broker {};
 
 struct controller_broker {};
 
-/// Whoever leads a partition.
+/// The leader of a partition.
 struct leader_of {
   /// The topic's name.
   std::string topic;
@@ -75,7 +76,7 @@ public:
     /// From its acceptance to its end, whatever happens; zero: the client's own.
     std::chrono::milliseconds deadline{0};
     /// How long the broker may rest on the request by the request's own words.
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds answer_timeout{0};
     /// Whether sending it again after a lost answer does no harm.
     bool repeatable = true;
     /// False for what no broker answers: a produce without acknowledgement.
@@ -179,7 +180,7 @@ private:
 
   traits traits_;
   throttle throttled_;
-  std::chrono::milliseconds longest_throttle_ = default_max_throttle;
+  std::chrono::milliseconds longest_throttle_ = defaults::max_throttle;
 };
 
 } // namespace cafka::protocol

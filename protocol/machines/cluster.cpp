@@ -27,7 +27,7 @@ cluster::cluster(topic_directory_options options)
 void cluster::update_brokers(const metadata_response& answer) {
   controller_ = answer.controller_id;
   if (controller_.value() >= 0 && controller_ != told_controller_)
-    news_.controller = told_controller_ = controller_;
+    changes_.controller = told_controller_ = controller_;
   if (answer.brokers.empty())
     return;
   std::map<broker_id, endpoint> told;
@@ -35,7 +35,7 @@ void cluster::update_brokers(const metadata_response& answer) {
   for (const auto& b : answer.brokers) {
     if (auto address = told_endpoint(b.host, b.port)) {
       told[b.node_id] = *std::move(address);
-      strangers_.erase(b.node_id);
+      unlisted_.erase(b.node_id);
     } else {
       refused_[b.node_id] = address.error().detail;
     }
@@ -45,7 +45,7 @@ void cluster::update_brokers(const metadata_response& answer) {
   for (const auto& [id, now] : told) {
     const auto old = brokers_.find(id);
     if (old != brokers_.end() && old->second != now)
-      news_.brokers.push_back({id, old->second, now});
+      changes_.brokers.push_back({id, old->second, now});
   }
   brokers_ = std::move(told);
   ++addresses_;
@@ -85,19 +85,19 @@ std::int32_t cluster::partition_count(const std::string& name) const {
   return t == nullptr ? 0 : t->partition_count();
 }
 
-cluster::news cluster::take_news() {
-  news_.leaders = topics_.take_moves();
-  return std::exchange(news_, {});
+cluster::changes cluster::take_changes() {
+  changes_.leaders = topics_.take_moves();
+  return std::exchange(changes_, {});
 }
 
 void cluster::learn_coordinator(
   const coordinator_of& what, broker_id id, endpoint address) {
   auto& coordinator = coordinators_.try_emplace(what, -1).first->second;
   if (const auto before = std::exchange(coordinator, id); before != id)
-    forget_stranger(before);
+    forget_unlisted(before);
   // It is the newest word on where that broker listens.
   const auto known = brokers_.find(id);
-  auto& place = known != brokers_.end() ? known->second : strangers_[id];
+  auto& place = known != brokers_.end() ? known->second : unlisted_[id];
   if (place == address)
     return;
   place = std::move(address);
@@ -110,16 +110,16 @@ void cluster::forget_coordinator(const coordinator_of& what) {
     return;
   const auto id = found->second;
   coordinators_.erase(found);
-  forget_stranger(id);
+  forget_unlisted(id);
 }
 
 // Its address is known for as long as it coordinates anything.
-void cluster::forget_stranger(broker_id id) {
-  const auto found = strangers_.find(id);
+void cluster::forget_unlisted(broker_id id) {
+  const auto found = unlisted_.find(id);
   const auto is_its = [id](const auto& c) { return c.second == id; };
-  if (found == strangers_.end() || std::ranges::any_of(coordinators_, is_its))
+  if (found == unlisted_.end() || std::ranges::any_of(coordinators_, is_its))
     return;
-  strangers_.erase(found);
+  unlisted_.erase(found);
   ++addresses_;
 }
 
@@ -130,14 +130,14 @@ broker_id cluster::coordinator(const coordinator_of& what) const {
 
 void cluster::forget_coordinators_at(broker_id id) {
   std::erase_if(coordinators_, [&](const auto& c) { return c.second == id; });
-  forget_stranger(id);
+  forget_unlisted(id);
 }
 
 const endpoint* cluster::address_of(broker_id id) const {
   if (const auto found = brokers_.find(id); found != brokers_.end())
     return &found->second;
-  const auto found = strangers_.find(id);
-  return found == strangers_.end() ? nullptr : &found->second;
+  const auto found = unlisted_.find(id);
+  return found == unlisted_.end() ? nullptr : &found->second;
 }
 
 std::string cluster::why_no_address(broker_id id) const {

@@ -16,7 +16,7 @@
 
 namespace cafka::protocol {
 
-/// Leaves in an answer the topics that were asked for: what else a broker tells is not to
+/// Leaves in an answer the topics that were asked for: what else a broker sends is not to
 /// be kept.
 void keep_asked(metadata_response& answer, std::vector<std::string> asked);
 
@@ -29,7 +29,7 @@ class cluster {
 public:
   /// What is known of a partition's leader.
   enum class leadership : std::uint8_t {
-    unknown,           ///< Nobody asked about the topic yet.
+    unknown,           ///< The topic was not asked about yet.
     topic_refused,     ///< The broker gave an error for the topic.
     no_such_partition, ///< The topic has no such partition.
     no_leader,         ///< There is no leader now.
@@ -92,8 +92,8 @@ public:
   /// Notes that nothing that this broker coordinated may be its any more.
   void forget_coordinators_at(broker_id id);
 
-  /// Where a broker listens by the newest word, from metadata or about a coordinator;
-  /// null where it is not known.
+  /// Where a broker listens according to the newest answer, from metadata or about a
+  /// coordinator; null where it is not known.
   [[nodiscard]] const endpoint* address_of(broker_id id) const;
   /// Why the address of a broker in the metadata is not known; empty where it is, or the
   /// metadata does not have the broker.
@@ -119,7 +119,7 @@ public:
   };
 
   /// What answers have changed, for a log.
-  struct news {
+  struct changes {
     /// Partitions whose leader has changed.
     leader_moves leaders;
     /// Brokers whose address has changed.
@@ -129,26 +129,26 @@ public:
   };
 
   /// Whether anything has changed since the last `take_news`.
-  [[nodiscard]] bool has_news() const {
-    return topics_.has_moves() || !news_.brokers.empty() || news_.controller;
+  [[nodiscard]] bool has_changes() const {
+    return topics_.has_moves() || !changes_.brokers.empty() || changes_.controller;
   }
   /// What has changed since the last time.
-  [[nodiscard]] news take_news();
+  [[nodiscard]] changes take_changes();
 
 private:
-  void forget_stranger(broker_id id);
+  void forget_unlisted(broker_id id);
 
   std::map<broker_id, endpoint> brokers_;
   // In the metadata, with an address that cannot be one.
   std::map<broker_id, std::string> refused_;
   // Coordinators that the metadata does not have.
-  std::map<broker_id, endpoint> strangers_;
+  std::map<broker_id, endpoint> unlisted_;
   std::uint64_t addresses_ = 0;
   broker_id controller_ = -1;
   topic_directory topics_;
   std::map<coordinator_of, broker_id> coordinators_;
   broker_id told_controller_ = -1;
-  news news_;
+  changes changes_;
 };
 
 } // namespace cafka::protocol

@@ -78,7 +78,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
       b.hasty = 0;
     } else if (got == 0 && answer.throttle_time_ms <= 0 && ++b.hasty > 1) {
       // What the broker does not wait is waited here.
-      const auto pause = backoff(options_.retry, b.hasty - 1, random_);
+      const auto pause = backoff(options_.retry_backoff, b.hasty - 1, random_);
       b.not_before =
         std::max(b.not_before, now + std::min(pause, std::max(r.wait, shortest_rest)));
     }
@@ -106,7 +106,7 @@ std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   ++totals_.errors;
   b.last_error = {answer.error_code, "the fetch was refused as a whole"};
   b.not_before =
-    std::max(b.not_before, now + backoff(options_.retry, ++b.failures, random_));
+    std::max(b.not_before, now + backoff(options_.retry_backoff, ++b.failures, random_));
   if (remedy_for(answer.error_code) == remedy::refresh_metadata)
     want_metadata(leader_pause);
   for (const auto slot : r.slots) {
@@ -197,7 +197,7 @@ void consumer_machine::on_silence(
     p.left_out_since = now;
     p.left_out = 0;
   }
-  // Of answers that others have filled, each partition has its turn.
+  // Where answers are full, the partitions take turns.
   if (about.filled && ++p.left_out <= b.partitions.size())
     return;
   if (now - *p.left_out_since >= options_.no_progress) {
@@ -260,13 +260,13 @@ bool consumer_machine::wants(const fetched& what) const {
 void consumer_machine::on_part_read(const fetched& what, std::size_t bytes) {
   if (!wants(what))
     return;
-  partitions_[what.slot]->lying += bytes;
+  partitions_[what.slot]->buffered += bytes;
   lying_ += bytes;
 }
 
 bool consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
-  // Of what was asked before the topic was made anew nothing is wanted.
+  // Of what was asked before the topic was recreated nothing is wanted.
   if (!wants(what))
     return false;
   auto* p = partitions_[what.slot].get();
@@ -278,7 +278,7 @@ bool consumer_machine::on_read(time_point now, const fetched& what, log_offset n
         + " came for those from " + std::to_string(what.from.value()) + " on"};
   if (!why) {
     p->next = next;
-    p->lying += bytes;
+    p->buffered += bytes;
     lying_ += bytes;
     if (next == what.from) { // Nothing that was asked for: it would be the same again.
       pause(now, *p);
@@ -354,7 +354,7 @@ void consumer_machine::on_failure(
     b.session.on_lost();
     on_lost_answer(request, r, why);
   }
-  b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+  b.not_before = now + backoff(options_.retry_backoff, ++b.failures, random_);
   want_metadata(leader_pause);
   for (const auto slot : r.slots) {
     auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;

@@ -21,8 +21,8 @@ constexpr auto short_wait = 20ms;
 
 topic_directory_options directory_options(const consumer_machine_options& o) {
   topic_directory_options result;
-  result.update_interval = o.metadata_update_interval;
-  result.retry = o.retry;
+  result.update_interval = o.metadata_max_age;
+  result.retry_backoff = o.retry_backoff;
   result.kept = known_topic::scope::watched;
   result.seed = o.seed;
   return result;
@@ -150,8 +150,8 @@ void consumer_machine::count(std::ptrdiff_t more) {
 void consumer_machine::on_taken(
   std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
   if (auto* p = find(slot, generation)) {
-    const auto taken = std::min(bytes, p->lying);
-    p->lying -= taken;
+    const auto taken = std::min(bytes, p->buffered);
+    p->buffered -= taken;
     lying_ -= taken;
   }
 }
@@ -181,7 +181,7 @@ void consumer_machine::back_to_leader(partition_state& p) {
   move_to(p, p.leader);
 }
 
-// Who stands still or cannot be reached has a leader that does not, perhaps.
+// The leader of a broker that hangs or cannot be reached may be another one.
 void consumer_machine::leave_replica(time_point now, broker_id id) {
   for (auto* p : std::vector{brokers_[id].partitions}) {
     if (p->leader == id)
@@ -243,15 +243,15 @@ void consumer_machine::adopt(time_point now, const topic_directory::change& c) {
     return;
   auto& mine = found->second;
   switch (c.what) {
-  case known_topic::news::refused: on_refused(now, mine, c.answer->error_code); return;
-  case known_topic::news::outdated: want_metadata(leader_pause); return;
-  case known_topic::news::malformed:
-  case known_topic::news::left_out: return;
-  case known_topic::news::made_anew:
+  case known_topic::update::refused: on_refused(now, mine, c.answer->error_code); return;
+  case known_topic::update::outdated: want_metadata(leader_pause); return;
+  case known_topic::update::malformed:
+  case known_topic::update::left_out: return;
+  case known_topic::update::recreated:
     for (auto* p : mine.partitions)
       begin_anew(*p);
     break;
-  case known_topic::news::known: break;
+  case known_topic::update::known: break;
   }
   adopt_id(mine, c.former);
   for (auto* p : mine.partitions) {
@@ -312,12 +312,12 @@ void consumer_machine::begin_anew(partition_state& p) {
   p.log_end = -1;
   if (options_.reset) {
     look_up(p, start_at::earliest());
-    // Whoever is paused or halted now will ask to go on from where the program stands.
+    // Partitions that are paused or halted now will go on from where the program stands.
     effects_.emplace_back(positioned{p.slot, p.generation, p.start});
   } else {
     tell(p, true,
       {error_code::offset_out_of_range,
-        "topic " + *p.topic->name + " was deleted and made anew"});
+        "topic " + *p.topic->name + " was deleted and recreated"});
   }
   // What is being read is of the old one.
   p.reading = 0;
@@ -330,9 +330,9 @@ consumer_machine::readiness consumer_machine::is_ready(
   if (p.paused || p.halted || p.starting || p.request != 0)
     return readiness::not_now;
   if (p.reading != 0)
-    return readiness::lying;
-  if (p.lying >= lying_limit_)
-    return readiness::lying;
+    return readiness::buffered;
+  if (p.buffered >= lying_limit_)
+    return readiness::buffered;
   return p.not_before <= now ? readiness::ready : readiness::later;
 }
 
@@ -401,7 +401,7 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
       by_id = by_id && !p.topic->known->id().is_zero();
       break;
     case readiness::later: note_time(p.not_before); break;
-    case readiness::lying: wants_taking_ = true; break;
+    case readiness::buffered: wants_taking_ = true; break;
     case readiness::not_now: break;
     }
   }
@@ -439,7 +439,7 @@ void consumer_machine::on_time(time_point now) {
   }
   do {
     moved_ = false;
-    // Whoever was asked last comes last: where memory is short, each has its turn.
+    // Brokers that were asked last come last: where memory is short, they take turns.
     const auto first = brokers_.upper_bound(last_asked_);
     for (auto at = first; at != brokers_.end(); ++at)
       look_at(now, at->first, at->second);
@@ -449,9 +449,9 @@ void consumer_machine::on_time(time_point now) {
   if (auto question = directory_.ask(now)) {
     ask_metadata ask;
     ask.in_turn = question->failures % 2 == 1;
-    ask.patience = metadata_patience;
+    ask.answer_timeout = metadata_patience;
     if (!ask.in_turn)
-      ask.patience *= 1 << std::min(question->failures / 2, most_doublings);
+      ask.answer_timeout *= 1 << std::min(question->failures / 2, most_doublings);
     ask.topics = std::move(question->topics);
     effects_.emplace_back(std::move(ask));
   }
@@ -487,7 +487,7 @@ std::optional<fetch_request> consumer_machine::fill(
   r.alone = b.alone > 0;
   std::vector<fetch_session::wanted> wanted;
   wanted.reserve(count);
-  bool lying = false;
+  bool buffered = false;
   bool others = false; ///< That this request leaves out.
   std::size_t most = 0;
   // A broker that answers in the order of the request, and has no room for all, must not
@@ -496,7 +496,7 @@ std::optional<fetch_request> consumer_machine::fill(
   for (std::size_t i = 0; i != count; ++i) {
     auto& p = *b.partitions[(first + i) % count];
     const auto ready = is_ready(now, p);
-    lying = lying || ready == readiness::lying;
+    buffered = buffered || ready == readiness::buffered;
     if (ready != readiness::ready
       || (version >= by_id_since && p.topic->known->id().is_zero()))
       continue;
@@ -521,13 +521,13 @@ std::optional<fetch_request> consumer_machine::fill(
   const auto much = std::max(least_fetch(), std::min(share(), budget_.limit() / 8));
   r.reserved = std::min({most, options_.fetch_max_bytes, much, room(),
     // A limit for the answer leaves room for what is not records.
-    std::max<std::size_t>(options_.largest_answer / 2, 1),
+    std::max<std::size_t>(options_.receive_message_max_bytes / 2, 1),
     r.alone ? std::size_t{1} : b.pace.limit()});
   reserved_ += r.reserved;
   r.empty = false;
   r.filled = true;
   r.filled_at = now;
-  r.wait = lying || others
+  r.wait = buffered || others
     ? std::min<std::chrono::milliseconds>(options_.fetch_max_wait, short_wait)
     : options_.fetch_max_wait;
   r.watch_at = now + r.wait + options_.stall;

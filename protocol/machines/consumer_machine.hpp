@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../memory/byte_budget.hpp"
 #include "../messages/list_offsets.hpp"
 #include "../messages/metadata.hpp"
@@ -25,20 +26,21 @@ namespace cafka::protocol {
 
 /// How a consumer decides.
 struct consumer_machine_options {
-  std::size_t fetch_max_bytes = 50 * 1024 * 1024;
-  std::size_t max_partition_fetch_bytes = 1024 * 1024;
-  std::size_t fetch_min_bytes = 1;
-  std::chrono::milliseconds fetch_max_wait{500};
+  std::size_t fetch_max_bytes = defaults::fetch_max_bytes;
+  std::size_t max_partition_fetch_bytes = defaults::max_partition_fetch_bytes;
+  std::size_t fetch_min_bytes = defaults::fetch_min_bytes;
+  std::chrono::milliseconds fetch_max_wait = defaults::fetch_max_wait;
   bool read_committed = false;
   std::string client_rack;
   /// Where it goes on when its offset is out of range; nothing: that halts the partition.
   std::optional<start_at> reset;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
-  std::chrono::milliseconds metadata_update_interval{30'000};
-  /// How long a topic or partition that brokers do not know is hoped for: it may be new.
-  std::chrono::milliseconds unknown_topic_wait{2'000};
+  std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
+  /// How long a topic or partition that brokers do not know is asked for again: it may be
+  /// new.
+  std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// A fetch without an answer for so long beyond its wait is a reason to ask who leads.
-  std::chrono::milliseconds stall{1'000};
+  std::chrono::milliseconds stall = defaults::stall;
   /// A partition with records to come that answers leave out for so long begins a new
   /// session.
   std::chrono::milliseconds no_progress{5'000};
@@ -47,7 +49,7 @@ struct consumer_machine_options {
   /// How long leaders are asked in person after such a replica has failed.
   std::chrono::milliseconds replica_pause{5'000};
   /// When no broker has answered anything for so long, the program is told.
-  std::chrono::milliseconds unreachable{10'000};
+  std::chrono::milliseconds unreachable = defaults::socket_timeout;
   /// A partition without progress for so long is told, with what it waits for; zero:
   /// never.
   std::chrono::milliseconds stalled_after{0};
@@ -55,9 +57,8 @@ struct consumer_machine_options {
   /// for.
   std::chrono::milliseconds answer_time{1'000};
   /// The largest answer that the transport takes.
-  std::size_t largest_answer = 100'000'000;
-  backoff_options retry{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  std::size_t receive_message_max_bytes = defaults::receive_message_max_bytes;
+  backoff_options retry_backoff = defaults::retry;
   std::uint64_t seed = 0;
 };
 
@@ -66,11 +67,11 @@ struct consumer_machine_options {
 ///
 /// Events go in with the time; `take_effects` yields what is to be done. One fetch at a
 /// time is under way to a broker. A partition is in it while the program has not left too
-/// much of it lying, and as long as all that was fetched is within the budget.
+/// much of it unread, and as long as all that was fetched is within the budget.
 ///
 /// Partitions go by slots, small numbers that mean the same partition for good. What
 /// concerns a partition carries the generation of its assignment: whatever belongs to an
-/// earlier one is nobody's business any more.
+/// earlier one is stale.
 class consumer_machine {
 public:
   using time_point = std::chrono::steady_clock::time_point;
@@ -99,7 +100,7 @@ public:
   /// Ask about these topics; give up when the answer has not come for so long.
   struct ask_metadata {
     std::vector<std::string> topics;
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds answer_timeout{0};
     /// Ask brokers in turn: the one that would be chosen may be the one that stands
     /// still.
     bool in_turn = false;
@@ -302,7 +303,7 @@ private:
     time_point now, const partition_state& p, std::optional<broker_id>& about) const;
   [[nodiscard]] bool is_reading(time_point now, const partition_state& p) const;
 
-  enum class readiness : std::uint8_t { ready, later, lying, not_now };
+  enum class readiness : std::uint8_t { ready, later, buffered, not_now };
   [[nodiscard]] readiness is_ready(time_point now, const partition_state& p) const;
   [[nodiscard]] std::size_t room() const;
   [[nodiscard]] std::size_t share() const;

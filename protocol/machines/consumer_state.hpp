@@ -42,7 +42,7 @@ struct consumer_machine::partition_state {
   std::uint64_t request = 0; ///< In which it is under way; zero: in none.
   /// The request whose records for it are not read yet; zero: there are none.
   std::uint64_t reading = 0;
-  std::size_t lying = 0; ///< Bytes that the program has not taken.
+  std::size_t buffered = 0; ///< Bytes that the program has not taken.
   std::int32_t max_bytes = 0;
 
   time_point not_before = time_point::min();

@@ -37,14 +37,14 @@ std::string named(broker_id id) {
 
 // A question led nowhere.
 void consumer_machine::pause(time_point now, partition_state& p) {
-  p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+  p.not_before = now + backoff(options_.retry_backoff, ++p.attempts, random_);
 }
 
 // It is asked for elsewhere, or from another offset on.
 void consumer_machine::again(time_point now, partition_state& p) {
   p.not_before = ++p.turns <= free_turns
     ? time_point::min()
-    : now + backoff(options_.retry, p.turns - free_turns, random_);
+    : now + backoff(options_.retry_backoff, p.turns - free_turns, random_);
 }
 
 void consumer_machine::calm(partition_state& p) {
@@ -74,12 +74,12 @@ void consumer_machine::well(time_point now, partition_state& p) {
 
 // What was counted for it.
 void consumer_machine::forget(partition_state& p) {
-  lying_ -= std::exchange(p.lying, 0);
+  lying_ -= std::exchange(p.buffered, 0);
   if (std::exchange(p.stalled, false))
     --stalled_;
 }
 
-// Whoever sends something is not the reason for a search, however long it takes.
+// A broker that sends something is not the reason for a search, however long it takes.
 void consumer_machine::on_progress(time_point now, broker_id from) {
   silent_since_.reset();
   for (auto& [id, r] : requests_) {
@@ -102,7 +102,7 @@ bool consumer_machine::waits_for_program(time_point now, const partition_state& 
     return true;
   const auto wants_room =
     p.reading != 0 || (is_ready(now, p) == readiness::ready && !has_room());
-  return (p.reading == 0 && p.lying >= lying_limit_) || (wants_room && lying_ > 0);
+  return (p.reading == 0 && p.buffered >= lying_limit_) || (wants_room && lying_ > 0);
 }
 
 void consumer_machine::look_for_stalled(time_point now) {
@@ -241,7 +241,7 @@ std::vector<consumer_machine::partition_view> consumer_machine::view(
       v.why = to_string(p.reported);
     } else if (waits_for_program(now, p)) {
       v.is = condition::full;
-      v.why = std::to_string(lying_) + " bytes lie there for the program to take";
+      v.why = std::to_string(lying_) + " bytes wait for the program to take them";
     } else if (!is_reading(now, p)) {
       v.is = condition::waiting;
       v.why = why_waiting(now, p, v.about);

@@ -24,7 +24,7 @@ std::string describe_partition(const leader_of& where) {
 }
 
 /// What a call lacks whose deadline passes while it waits for its answer.
-std::string describe_missing(const link& on, call_id call) {
+std::string describe_missing(const broker_connection& on, call_id call) {
   const auto& arriving = on.arriving();
   const auto from = " from " + to_string(on.address());
   if (!arriving || arriving->expected == 0)
@@ -43,8 +43,8 @@ dispatcher::dispatcher(dispatcher_options options)
   : options_(std::move(options)),
     cluster_(directory_options(options_)),
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
-  if (options_.seed != 0 && !options_.bootstrap.empty())
-    seed_at_ = random_() % options_.bootstrap.size();
+  if (options_.seed != 0 && !options_.brokers.empty())
+    seed_at_ = random_() % options_.brokers.size();
 }
 
 dispatcher::~dispatcher() = default;
@@ -57,7 +57,7 @@ void dispatcher::start(time_point now) {
       cluster_.topics().keep(topic);
   }
   want_metadata();
-  settle(now);
+  advance(now);
 }
 
 void dispatcher::submit(time_point now, std::unique_ptr<call> what) {
@@ -90,7 +90,7 @@ void dispatcher::submit(time_point now, std::unique_ptr<call> what) {
   c.deadline = now + std::min(deadline, longest_deadline);
   deadlines_.emplace(c.deadline, id);
   try_send(now, calls_.find(id));
-  settle(now);
+  advance(now);
 }
 
 call_id dispatcher::submit_own(time_point now, std::unique_ptr<call> what) {
@@ -113,7 +113,7 @@ void dispatcher::on_up(time_point now, std::uint64_t connection) {
   if (l == nullptr)
     return;
   handle(now, *l, l->connected(now), {});
-  settle(now);
+  advance(now);
 }
 
 void dispatcher::on_frame(
@@ -122,28 +122,28 @@ void dispatcher::on_frame(
   if (l == nullptr)
     return;
   handle(now, *l, l->received(now, payload), payload);
-  settle(now);
+  advance(now);
 }
 
-void dispatcher::handle(
-  time_point now, link& l, link::event event, const shared_bytes& payload) {
+void dispatcher::handle(time_point now, broker_connection& l,
+  broker_connection::event event, const shared_bytes& payload) {
   const auto connection = l.connection();
   std::visit(overloaded{
-               [](const link::ignored&) {},
-               [&](const link::ready&) {
+               [](const broker_connection::ignored&) {},
+               [&](const broker_connection::ready&) {
                  ++up_links_;
-                 heed_quota(now, l, api_key::api_versions,
+                 apply_throttle(now, l, api_key::api_versions,
                    throttle_of(l.handshake_throttle(), options_.max_throttle, true));
                  changed_ = true;
                  tell_up(l);
                },
-               [&](link::reply& r) {
+               [&](broker_connection::reply& r) {
                  tell_handshake(l, r.bytes.size);
                  effects_.emplace_back(send_frame{connection, std::move(r.bytes)});
                },
-               [&](const link::answer& answer) {
+               [&](const broker_connection::answer& answer) {
                  // Not before: a broker that wants a login agrees on versions and then
-                 // hangs up, and must not be asked again at once for that.
+                 // closes the connection, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
                  if (news_.any())
@@ -168,7 +168,7 @@ void dispatcher::on_progress(
   handle(now, *l, l->on_progress(now, received, expected), {});
   if (received > 0 && l->clogged())
     let_go(now, *l);
-  settle(now);
+  advance(now);
 }
 
 void dispatcher::on_down(time_point now, std::uint64_t connection, const error& why) {
@@ -177,14 +177,14 @@ void dispatcher::on_down(time_point now, std::uint64_t connection, const error& 
     l->hung_up(now, reason);
     lose(now, *l, reason);
   }
-  settle(now);
+  advance(now);
 }
 
 void dispatcher::on_time(time_point now) {
   while (!deadlines_.empty() && deadlines_.begin()->first <= now)
     expire(now, calls_.find(deadlines_.begin()->second));
-  std::vector<link*> silent;
-  each_connection([&](link& l) {
+  std::vector<broker_connection*> silent;
+  each_connection([&](broker_connection& l) {
     const auto until = l.silent_until(silence_of(l));
     if (until && *until <= now)
       silent.push_back(&l);
@@ -196,8 +196,8 @@ void dispatcher::on_time(time_point now) {
         to_string(l->address()) + ": no answer for "
           + std::to_string(silence_of(*l).count()) + " ms"});
   }
-  std::vector<link*> slow;
-  each_link([&](link& l) {
+  std::vector<broker_connection*> slow;
+  each_link([&](broker_connection& l) {
     if (const auto next = l.next_time(); next && *next <= now)
       slow.push_back(&l);
   });
@@ -212,11 +212,12 @@ void dispatcher::on_time(time_point now) {
   // Links that were down may be tried again, and so may calls; a deadline that passes
   // lets no other call go.
   changed_ = changed_ || retry_at_ <= now;
-  each_link([&](const link& l) {
-    if (l.wanted() && l.current() == link::state::down && l.retry_at() <= now)
+  each_link([&](const broker_connection& l) {
+    if (l.wanted() && l.current() == broker_connection::state::down
+      && l.retry_at() <= now)
       changed_ = true;
   });
-  settle(now);
+  advance(now);
 }
 
 time_point dispatcher::next_time() const {
@@ -224,12 +225,12 @@ time_point dispatcher::next_time() const {
     std::min({retry_at_, cluster_.topics().next_time(), next_lookup_, release_at_});
   if (!deadlines_.empty())
     next = std::min(next, deadlines_.begin()->first);
-  each_connection([&](const link& l) {
+  each_connection([&](const broker_connection& l) {
     if (const auto until = l.silent_until(silence_of(l)))
       next = std::min(next, *until);
     if (const auto at = l.next_time())
       next = std::min(next, *at);
-    if (l.wanted() && l.current() == link::state::down)
+    if (l.wanted() && l.current() == broker_connection::state::down)
       next = std::min(next, l.retry_at());
     if (const auto since = l.idle_since(); since && l.lane() == lane::resting)
       next = std::min(next, *since + options_.resting_idle);
@@ -248,13 +249,13 @@ void dispatcher::shut_down(const error& why) {
   next_lookup_ = time_point::max();
   release_at_ = time_point::max();
   retry_at_ = time_point::max();
-  each_connection([&](link& l) {
-    if (l.current() != link::state::down)
+  each_connection([&](broker_connection& l) {
+    if (l.current() != broker_connection::state::down)
       effects_.emplace_back(close_connection{l.connection()});
   });
   connections_.clear();
   retired_.clear();
-  links_.clear();
+  broker_connections_.clear();
   seed_.reset();
   up_links_ = 0;
   waiting_.clear();
@@ -262,8 +263,8 @@ void dispatcher::shut_down(const error& why) {
 
 // -- how a call ends --------------------------------------------------------------------
 
-void dispatcher::deliver(
-  time_point now, link& from, const link::answer& a, const shared_bytes& payload) {
+void dispatcher::deliver(time_point now, broker_connection& from,
+  const broker_connection::answer& a, const shared_bytes& payload) {
   const auto at = calls_.find(a.call);
   if (at == calls_.end())
     return;
@@ -272,9 +273,9 @@ void dispatcher::deliver(
   if (c.own && c.what->what().key == api_key::metadata)
     metadata_from_ = from.connection();
   auto outcome = c.what->receive(a.version, payload, cluster_);
-  heed_quota(now, from, c.what->what().key, c.what->throttled());
+  apply_throttle(now, from, c.what->what().key, c.what->throttled());
   tell_answered(now, from, c, payload.size(), outcome);
-  if (cluster_.has_news())
+  if (cluster_.has_changes())
     tell_cluster_news();
   if (!outcome)
     note_answer(now, from, c);
@@ -282,11 +283,12 @@ void dispatcher::deliver(
     finish(at, std::move(outcome));
     return;
   }
-  heed(from, c.what->what().where, remedy_for(outcome.code));
+  apply_remedy(from, c.what->what().where, remedy_for(outcome.code));
   try_again(now, at, std::move(outcome));
 }
 
-void dispatcher::heed(const link& from, const target& where, remedy what) {
+void dispatcher::apply_remedy(
+  const broker_connection& from, const target& where, remedy what) {
   // An answer from a leader of old says nothing about the one known now, and neither does
   // one from where a broker listened once.
   if (from.retired())
@@ -311,7 +313,7 @@ void dispatcher::heed(const link& from, const target& where, remedy what) {
 void dispatcher::try_again(time_point now, calls::iterator at, error why) {
   auto& c = at->second;
   c.on = nullptr;
-  c.not_before = now + backoff(options_.retry, ++c.attempts, random_);
+  c.not_before = now + backoff(options_.retry_backoff, ++c.attempts, random_);
   // A quota says when to go on; its caller is told at the deadline.
   if (c.not_before >= c.deadline && why.code != error_code::throttling_quota_exceeded) {
     finish(at, std::move(why));
@@ -372,7 +374,7 @@ void dispatcher::expire(time_point now, calls::iterator at) {
     outcome.detail = why_waiting(c);
   }
   finish(at, std::move(outcome));
-  // What is asked next must not wait for an answer that nobody wants.
+  // What is asked next must not wait for an answer that is not wanted.
   if (on != nullptr && on->clogged())
     let_go(now, *on);
 }
@@ -422,7 +424,7 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
 
 // -- the turning of the wheel -----------------------------------------------------------
 
-void dispatcher::settle(time_point now) {
+void dispatcher::advance(time_point now) {
   while (!shut_) {
     if (cluster_.addresses() != addresses_seen_)
       check_addresses(now);
@@ -431,7 +433,7 @@ void dispatcher::settle(time_point now) {
     else if (!looked_up_.empty())
       looked_up(now);
     else if (changed_)
-      pump(now);
+      dispatch_waiting(now);
     else if (lookup_wanted_)
       look_up(now);
     else if (cluster_.topics().due(now))
@@ -442,10 +444,10 @@ void dispatcher::settle(time_point now) {
   end_retired();
 }
 
-void dispatcher::pump(time_point now) {
+void dispatcher::dispatch_waiting(time_point now) {
   changed_ = false;
   retry_at_ = time_point::max();
-  each_link([](link& l) { l.set_wanted(false); });
+  each_link([](broker_connection& l) { l.set_wanted(false); });
   auto ids = std::exchange(waiting_, {});
   for (const auto id : ids) {
     const auto at = calls_.find(id);

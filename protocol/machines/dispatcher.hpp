@@ -1,10 +1,11 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../log_level.hpp"
+#include "broker_connection.hpp"
 #include "cluster.hpp"
-#include "connection_news.hpp"
+#include "connection_reports.hpp"
 #include "effects.hpp"
-#include "link.hpp"
 
 #include <map>
 #include <memory>
@@ -21,36 +22,37 @@ namespace cafka::protocol {
 /// How a dispatcher behaves.
 struct dispatcher_options {
   /// Where to ask first; must not be empty.
-  std::vector<endpoint> bootstrap;
-  std::string client_id = "cafka";
+  std::vector<endpoint> brokers;
+  std::string client_id = defaults::client_id;
   /// The release of the brokers, which then are not asked for their versions.
-  std::optional<kafka_version> release;
+  std::optional<protocol::kafka_version> kafka_version;
   /// The deadline of a call that has none of its own.
-  std::chrono::milliseconds request_timeout{30'000};
-  /// How long a broker may owe an answer without a byte of it before its connection is
-  /// considered dead.
-  std::chrono::milliseconds socket_timeout{10'000};
+  std::chrono::milliseconds request_timeout = defaults::request_timeout;
+  /// How long a broker may leave a request without a byte of its answer before the
+  /// connection is considered dead.
+  std::chrono::milliseconds socket_timeout = defaults::socket_timeout;
   /// How often metadata of the topics in use is asked for; zero means only when needed.
-  std::chrono::milliseconds metadata_update_interval{30'000};
+  std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
   /// How often the coordinators in use are asked for; zero means only when needed.
-  std::chrono::milliseconds coordinator_update_interval{30'000};
+  std::chrono::milliseconds coordinator_query_interval =
+    defaults::coordinator_query_interval;
   /// A topic or coordinator not used for so long is not asked about any more.
-  std::chrono::milliseconds topic_idle{300'000};
-  /// How long a topic or partition that brokers do not know is hoped for: it may be new.
-  std::chrono::milliseconds unknown_topic_wait{2'000};
+  std::chrono::milliseconds topic_idle = defaults::topic_idle;
+  /// How long a topic or partition that brokers do not know is asked for again: it may be
+  /// new.
+  std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// Topics to ask about from the start.
   std::vector<std::string> initial_topics;
   /// The longest that a client pauses because of what one answer says of a quota.
-  std::chrono::milliseconds max_throttle = default_max_throttle;
+  std::chrono::milliseconds max_throttle = defaults::max_throttle;
   /// Most connections to one broker for requests that rest there; beyond that they share.
   std::size_t max_resting = 64;
   /// Such a connection is closed when it was not used for so long.
   std::chrono::milliseconds resting_idle{30'000};
-  backoff_options reconnect{};
-  backoff_options retry{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  backoff_options reconnect_backoff = defaults::reconnect;
+  backoff_options retry_backoff = defaults::retry;
   /// Most calls at a time; one more is refused with `queue_full`.
-  std::size_t max_pending = 100'000;
+  std::size_t max_pending = defaults::max_pending;
   /// The lowest level that `log_line` is made for.
   log_level tell_from = log_level::off;
   /// Seeds the jitter and the choice of the first broker.
@@ -66,7 +68,7 @@ struct dispatcher_options {
 class dispatcher {
 public:
   /// One connection, for people.
-  struct link_status {
+  struct connection_info {
     broker_id broker;
     endpoint address;
     bool up = false;
@@ -119,7 +121,7 @@ public:
   /// Whether a broker can be asked now.
   [[nodiscard]] bool connected() const { return up_links_ > 0; }
   [[nodiscard]] std::size_t pending() const { return calls_.size() - own_calls_; }
-  [[nodiscard]] std::vector<link_status> links() const;
+  [[nodiscard]] std::vector<connection_info> connections() const;
   /// Whom a connection leads to; -1: that is not known.
   [[nodiscard]] broker_id broker_at(std::uint64_t connection) const;
   /// Why no broker can be asked, each address with its reason.
@@ -151,7 +153,7 @@ private:
     std::uint64_t refreshes = 0; // That had begun by then.
     time_point deadline;
     time_point not_before;
-    link* on = nullptr; // Where it is in flight.
+    broker_connection* on = nullptr; // Where it is in flight.
     time_point sent_at;
     std::size_t sent_bytes = 0;
     std::int16_t version = 0;
@@ -188,19 +190,20 @@ private:
 
   // Where a call can go now: a link that is up; null after noting what it waits for; or
   // why no waiting can help.
-  using route = result<link*>;
+  using route = result<broker_connection*>;
 
   route find_route(time_point now, pending_call& c);
   [[nodiscard]] std::string no_address_of(broker_id id) const;
   // `held`: those that a quota holds back are asked only when there are no others.
-  [[nodiscard]] link* least_busy(time_point now, api_key key) const;
+  [[nodiscard]] broker_connection* least_busy(time_point now, api_key key) const;
   [[nodiscard]] const quotas::hold* held(
-    time_point now, const link& l, api_key key) const;
-  void heed_quota(time_point now, link& from, api_key key, const throttle& what);
+    time_point now, const broker_connection& l, api_key key) const;
+  void apply_throttle(
+    time_point now, broker_connection& from, api_key key, const throttle& what);
   // Once it is sent, if its deadline does not count what quotas cost.
   void extend(call_id id, pending_call& c, std::chrono::milliseconds by);
   [[nodiscard]] static std::string quota_text(broker_id of, const throttle& what);
-  [[nodiscard]] std::chrono::milliseconds silence_of(const link& l) const;
+  [[nodiscard]] std::chrono::milliseconds silence_of(const broker_connection& l) const;
   route route_to_any(time_point now, pending_call& c);
   route route_to_broker(time_point now, pending_call& c, broker_id id);
   route route_to_controller(time_point now, pending_call& c);
@@ -210,10 +213,10 @@ private:
 
   // Sends the call or leaves it waiting.
   void try_send(time_point now, calls::iterator at);
-  void transmit(time_point now, calls::iterator at, link& to);
-  void deliver(
-    time_point now, link& from, const link::answer& a, const shared_bytes& payload);
-  void heed(const link& from, const target& where, remedy what);
+  void transmit(time_point now, calls::iterator at, broker_connection& to);
+  void deliver(time_point now, broker_connection& from,
+    const broker_connection::answer& a, const shared_bytes& payload);
+  void apply_remedy(const broker_connection& from, const target& where, remedy what);
   void try_again(time_point now, calls::iterator at, error why);
   void finish(calls::iterator at, error outcome);
   void end(std::unique_ptr<call> what, error outcome);
@@ -221,14 +224,14 @@ private:
   // When an answer is considered lost that is arriving, of a call that waits for it.
   [[nodiscard]] time_point arriving_until(const pending_call& c, call_id id) const;
   // Ends a connection that is of no use, and whose broker is not to blame.
-  void let_go(time_point now, link& l);
+  void let_go(time_point now, broker_connection& l);
   [[nodiscard]] std::string why_waiting(const pending_call& c) const;
   [[nodiscard]] std::string why_no_connection(const pending_call& c) const;
   [[nodiscard]] std::string why_no_coordinator(const pending_call& c) const;
   call_id submit_own(time_point now, std::unique_ptr<call> what);
 
-  void settle(time_point now);
-  void pump(time_point now);
+  void advance(time_point now);
+  void dispatch_waiting(time_point now);
   void want_metadata() { cluster_.topics().want_all(); }
   // For a waiting call: it looks again when the refresh under way has ended.
   void need_metadata() {
@@ -244,59 +247,62 @@ private:
   void refresh(time_point now);
   void refreshed(time_point now);
   void adopt_seed();
-  [[nodiscard]] link* next_to_tell(time_point now) const;
-  void note_asked(time_point now, link& to, const pending_call& c);
+  [[nodiscard]] broker_connection* next_to_tell(time_point now) const;
+  void note_asked(time_point now, broker_connection& to, const pending_call& c);
   void reach_out(time_point now);
   void look_up(time_point now);
   void looked_up(time_point now);
   void look_up_those_due(time_point now);
   void plan_lookup(time_point now, coordinator_use& use);
-  void note_answer(time_point now, const link& from, const pending_call& c);
+  void note_answer(time_point now, const broker_connection& from, const pending_call& c);
   void plan_release(time_point now);
   void release_idle(time_point now);
   void drop_idle_coordinators(time_point now);
 
-  link& link_to(broker_id id, const endpoint& address, lane l);
-  link& resting_link_to(broker_id id, const endpoint& address);
+  broker_connection& link_to(broker_id id, const endpoint& address, lane l);
+  broker_connection& resting_link_to(broker_id id, const endpoint& address);
   void close_idle_links(time_point now);
-  std::unique_ptr<link> make_link(
+  std::unique_ptr<broker_connection> make_link(
     const endpoint& address, broker_id broker, lane l) const;
-  void connect(time_point now, link& l);
-  void handle(time_point now, link& l, link::event event, const shared_bytes& payload);
+  void connect(time_point now, broker_connection& l);
+  void handle(time_point now, broker_connection& l, broker_connection::event event,
+    const shared_bytes& payload);
   [[nodiscard]] const std::vector<endpoint>& places();
   void connect_seed(time_point now);
-  void lose(time_point now, link& l, const error& why);
-  void hang_up(link& l, std::string_view why);
-  [[nodiscard]] error judged(link& l, const error& why);
-  void refuse_waiting(const link& l, const error& why);
+  void lose(time_point now, broker_connection& l, const error& why);
+  void drop_connection(broker_connection& l, std::string_view why);
+  [[nodiscard]] error judged(broker_connection& l, const error& why);
+  void refuse_waiting(const broker_connection& l, const error& why);
   void check_addresses(time_point now);
-  void retire(time_point now, std::unique_ptr<link> l, const endpoint* address);
+  void retire(
+    time_point now, std::unique_ptr<broker_connection> l, const endpoint* address);
   void end_retired();
 
   // What a log may want; see `log_line`.
   [[nodiscard]] bool tells(log_level level) const { return level >= options_.tell_from; }
   void tell(log_level level, std::string text);
-  void tell_connecting(const link& l);
-  void tell_handshake(const link& l, std::size_t bytes);
-  void tell_up(const link& l);
-  void tell_lost(
-    time_point now, const link& l, const error& why, bool was_up, std::size_t in_flight);
-  void tell_closing(const link& l, std::string_view why);
-  void tell_recovered(time_point now, const link& l);
-  void tell_answered(time_point now, const link& from, const pending_call& c,
+  void tell_connecting(const broker_connection& l);
+  void tell_handshake(const broker_connection& l, std::size_t bytes);
+  void tell_up(const broker_connection& l);
+  void tell_lost(time_point now, const broker_connection& l, const error& why,
+    bool was_up, std::size_t in_flight);
+  void tell_closing(const broker_connection& l, std::string_view why);
+  void tell_recovered(time_point now, const broker_connection& l);
+  void tell_answered(time_point now, const broker_connection& from, const pending_call& c,
     std::size_t bytes, const error& outcome);
   void tell_unanswered(time_point now, const pending_call& c);
-  void tell_pause(time_point now, const link& from, std::chrono::milliseconds time);
+  void tell_pause(
+    time_point now, const broker_connection& from, std::chrono::milliseconds time);
   void tell_cluster_news();
   void tell_coordinator(const coordinator_of& what, broker_id& told, broker_id now);
 
-  [[nodiscard]] link* by_connection(std::uint64_t connection) const;
+  [[nodiscard]] broker_connection* by_connection(std::uint64_t connection) const;
   // Those that take requests.
   template <class F>
   void each_link(F f) const {
     if (seed_ != nullptr)
       f(*seed_);
-    for (const auto& [key, l] : links_)
+    for (const auto& [key, l] : broker_connections_)
       f(*l);
   }
   template <class F>
@@ -324,14 +330,14 @@ private:
   std::set<std::pair<time_point, call_id>> deadlines_;
 
   std::uint64_t last_connection_ = 0;
-  std::map<link_key, std::unique_ptr<link>> links_;
+  std::map<link_key, std::unique_ptr<broker_connection>> broker_connections_;
   // To addresses that their brokers have left, until nothing is awaited on them.
-  std::vector<std::unique_ptr<link>> retired_;
-  std::unordered_map<std::uint64_t, link*> connections_;
+  std::vector<std::unique_ptr<broker_connection>> retired_;
+  std::unordered_map<std::uint64_t, broker_connection*> connections_;
   // As of which `cluster::addresses` all this is.
   std::uint64_t addresses_seen_ = 0;
   // The first contact: goes through the bootstrap list and the known brokers in turn.
-  std::unique_ptr<link> seed_;
+  std::unique_ptr<broker_connection> seed_;
   std::size_t seed_at_ = 0;
   std::size_t seed_tried_ = 0;
   std::vector<endpoint> places_;
@@ -340,7 +346,7 @@ private:
   // How often in a row a broker there wanted a login.
   std::map<endpoint, std::uint32_t> logins_;
   std::size_t up_links_ = 0;
-  connection_news news_;
+  connection_reports news_;
 
   std::optional<error> refresh_outcome_;
   std::uint64_t refreshes_ = 0; // Begun.

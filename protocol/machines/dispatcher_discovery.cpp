@@ -24,7 +24,8 @@ constexpr std::chrono::milliseconds again_soon{2'000};
 /// Between two attempts to find a broker that knows better.
 constexpr std::chrono::milliseconds reach_out_pause{500};
 
-/// Whoever owes an answer for so long is not asked for metadata while others are there.
+/// A broker with an answer outstanding for so long is not asked for metadata while others
+/// are there.
 constexpr std::chrono::milliseconds owed_for_long{1'000};
 
 } // namespace
@@ -112,9 +113,9 @@ private:
 
 topic_directory_options dispatcher::directory_options(const dispatcher_options& of) {
   topic_directory_options result;
-  result.update_interval = of.metadata_update_interval;
+  result.update_interval = of.metadata_max_age;
   result.idle = of.topic_idle;
-  result.retry = of.retry;
+  result.retry_backoff = of.retry_backoff;
   result.about_brokers = true;
   result.seed = of.seed;
   return result;
@@ -155,8 +156,8 @@ void dispatcher::adopt_seed() {
   for (const auto& [id, address] : cluster_.brokers()) {
     if (address != seed_->address())
       continue;
-    auto& l = links_[{id, lane::normal, 0}];
-    if (l == nullptr || l->current() == link::state::down) {
+    auto& l = broker_connections_[{id, lane::normal, 0}];
+    if (l == nullptr || l->current() == broker_connection::state::down) {
       seed_->set_broker(id);
       l = std::move(seed_);
     }
@@ -166,22 +167,23 @@ void dispatcher::adopt_seed() {
 
 // -- metadata that may be out of date ---------------------------------------------------
 
-// Those that stand still come last, before them whoever was asked last.
-link* dispatcher::next_to_tell(time_point now) const {
-  link* best = nullptr;
-  const auto rank = [&](const link& l) {
+// Those that hang come last, before them the one that was asked last.
+broker_connection* dispatcher::next_to_tell(time_point now) const {
+  broker_connection* best = nullptr;
+  const auto rank = [&](const broker_connection& l) {
     const auto due = l.silent_until(owed_for_long);
     return std::tuple{
       due && *due <= now, turn_ > 0 && l.turn() == turn_, l.in_flight(), l.turn()};
   };
-  each_link([&](link& l) {
+  each_link([&](broker_connection& l) {
     if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
   return best;
 }
 
-void dispatcher::note_asked(time_point now, link& to, const pending_call& c) {
+void dispatcher::note_asked(
+  time_point now, broker_connection& to, const pending_call& c) {
   const auto& what = c.what->what();
   if (what.key != api_key::metadata)
     return;
@@ -192,10 +194,12 @@ void dispatcher::note_asked(time_point now, link& to, const pending_call& c) {
   reach_out(now);
 }
 
-// When all that are connected were asked in vain, one more is connected to.
+// When all that are connected were asked without result, one more is connected to.
 void dispatcher::reach_out(time_point now) {
   std::size_t asked = 0;
-  each_link([&](const link& l) { asked += l.up() && l.lane() == lane::normal ? 1 : 0; });
+  each_link([&](const broker_connection& l) {
+    asked += l.up() && l.lane() == lane::normal ? 1 : 0;
+  });
   if (asked_in_row_ < std::max<std::size_t>(asked, 2) || now < reach_out_not_before_)
     return;
   reach_out_not_before_ = now + reach_out_pause;
@@ -213,7 +217,7 @@ void dispatcher::reach_out(time_point now) {
     connect(now, l);
     return;
   }
-  if (seed_ == nullptr || seed_->current() == link::state::down)
+  if (seed_ == nullptr || seed_->current() == broker_connection::state::down)
     connect_seed(now);
 }
 
@@ -262,13 +266,14 @@ void dispatcher::look_up(time_point now) {
 }
 
 void dispatcher::plan_lookup(time_point now, coordinator_use& use) {
-  if (options_.coordinator_update_interval > std::chrono::milliseconds{0})
-    use.next_lookup = now + options_.coordinator_update_interval;
+  if (options_.coordinator_query_interval > std::chrono::milliseconds{0})
+    use.next_lookup = now + options_.coordinator_query_interval;
   next_lookup_ = std::min(next_lookup_, use.next_lookup);
 }
 
 // What a program has asked for itself is in use as well, for a while.
-void dispatcher::note_answer(time_point now, const link& from, const pending_call& c) {
+void dispatcher::note_answer(
+  time_point now, const broker_connection& from, const pending_call& c) {
   if (c.own)
     return;
   const auto* led = std::get_if<leader_of>(&c.what->what().where);
@@ -322,7 +327,7 @@ void dispatcher::looked_up(time_point now) {
       use.failures = 0;
       use.not_before = now;
     } else {
-      use.not_before = now + backoff(options_.retry, ++use.failures, random_);
+      use.not_before = now + backoff(options_.retry_backoff, ++use.failures, random_);
       if (!is_retriable(outcome.code))
         use.refused = std::move(outcome);
     }

@@ -7,7 +7,8 @@
 
 namespace cafka::protocol {
 
-const quotas::hold* dispatcher::held(time_point now, const link& l, api_key key) const {
+const quotas::hold* dispatcher::held(
+  time_point now, const broker_connection& l, api_key key) const {
   const auto* by = quotas_.held(now, l.address(), key);
   const auto& muted = l.muted();
   // On the connection itself the broker reads nothing, whatever it is.
@@ -23,8 +24,8 @@ std::string dispatcher::quota_text(broker_id of, const throttle& what) {
   return text;
 }
 
-void dispatcher::heed_quota(
-  time_point now, link& from, api_key key, const throttle& what) {
+void dispatcher::apply_throttle(
+  time_point now, broker_connection& from, api_key key, const throttle& what) {
   tell_pause(now, from, what.time);
   if (what.time <= std::chrono::milliseconds{0})
     return;
@@ -48,7 +49,7 @@ void dispatcher::extend(call_id id, pending_call& c, std::chrono::milliseconds b
   deadlines_.emplace(c.deadline, id);
 }
 
-std::chrono::milliseconds dispatcher::silence_of(const link& l) const {
+std::chrono::milliseconds dispatcher::silence_of(const broker_connection& l) const {
   return options_.socket_timeout + quotas_.delay(l.address());
 }
 

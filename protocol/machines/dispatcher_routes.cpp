@@ -39,12 +39,12 @@ dispatcher::route dispatcher::find_route(time_point now, pending_call& c) {
     c.what->what().where);
 }
 
-link* dispatcher::least_busy(time_point now, api_key key) const {
-  link* best = nullptr;
-  const auto rank = [&](const link& l) {
+broker_connection* dispatcher::least_busy(time_point now, api_key key) const {
+  broker_connection* best = nullptr;
+  const auto rank = [&](const broker_connection& l) {
     return std::pair{held(now, l, key) != nullptr, l.in_flight()};
   };
-  each_link([&](link& l) {
+  each_link([&](broker_connection& l) {
     if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
@@ -80,8 +80,8 @@ dispatcher::route dispatcher::route_to_controller(time_point now, pending_call& 
   const auto id = cluster_.controller();
   if (cluster_.address_of(id) != nullptr)
     return route_to_broker(now, c, id);
-  // Brokers before 0.10 never say who controls. Where others do not, or name a stranger,
-  // any of them knows better, or passes it on.
+  // Brokers before 0.10 never say who controls. Where others do not, or name a
+  // broker that metadata does not list, any broker knows better, or passes it on.
   const auto* any = least_busy(now, c.what->what().key);
   const bool never_said =
     any != nullptr && any->versions().find(api_key::metadata) == version_range{0, 0};
@@ -164,7 +164,7 @@ void dispatcher::try_send(time_point now, calls::iterator at) {
   waiting_.push_back(at->first);
 }
 
-void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
+void dispatcher::transmit(time_point now, calls::iterator at, broker_connection& to) {
   auto& c = at->second;
   const auto& what = c.what->what();
   const auto version =
@@ -188,7 +188,7 @@ void dispatcher::transmit(time_point now, calls::iterator at, link& to) {
   effects_.emplace_back(send_frame{to.connection(), *std::move(bytes), at->first});
   c.sent_at = now;
   c.version = *version;
-  to.sent(now, at->first, what, *version, c.sent_bytes);
+  to.on_sent(now, at->first, what, *version, c.sent_bytes);
   note_asked(now, to, c);
   c.waiting = waits_for::nothing;
   c.on = what.answered ? &to : nullptr;
@@ -220,7 +220,7 @@ void dispatcher::on_refused(time_point now, const send_frame& what, bool closed)
       {error_code::queue_full,
         to_string(l->address()) + ": too many bytes wait to be written"});
   }
-  settle(now);
+  advance(now);
 }
 
 void dispatcher::on_carried_out(time_point now) {

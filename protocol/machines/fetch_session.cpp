@@ -59,20 +59,20 @@ void fetch_session::fill(
     if (e.round == 0) {
       members_.push_back(w.slot);
       ask(out, w, by_id);
-    } else if (e.sent != w) {
+    } else if (e.last_sent != w) {
       // Another topic of the same name.
-      if (by_id && e.sent.topic_id != w.topic_id)
-        forget(out, e.sent, by_id);
+      if (by_id && e.last_sent.topic_id != w.topic_id)
+        forget(out, e.last_sent, by_id);
       ask(out, w, by_id);
     }
-    e.sent = w;
+    e.last_sent = w;
     e.round = round_;
   }
   std::erase_if(members_, [&](std::uint32_t slot) {
     auto& e = entries_[slot];
     if (e.round == round_)
       return false;
-    forget(out, e.sent, by_id);
+    forget(out, e.last_sent, by_id);
     e.round = 0;
     return true;
   });

@@ -46,7 +46,7 @@ public:
 
 private:
   struct entry {
-    wanted sent;
+    wanted last_sent;
     std::uint64_t round = 0; ///< The last request that wanted it; zero: not in it.
   };
 

@@ -106,18 +106,18 @@ void known_topic::forget() {
   partitions_.clear();
 }
 
-known_topic::news known_topic::learn(
+known_topic::update known_topic::learn(
   const metadata_response_topic& t, scope kept, leader_moves& moves) {
   if (t.error_code != error_code::none && t.partitions.empty()) {
     refuse(t.error_code, kept, moves, *t.name);
-    return news::refused;
+    return update::refused;
   }
   if (kept == scope::dense && !is_dense(t))
-    return news::malformed;
+    return update::malformed;
   const bool other = !id_.is_zero() && !t.topic_id.is_zero() && id_ != t.topic_id;
   if (other && t.topic_id == former_
     && ++former_again_ < known_partition::answers_to_go_back)
-    return news::outdated;
+    return update::outdated;
   former_again_ = 0;
   doubted_ = false;
   known_ = true;
@@ -133,7 +133,7 @@ known_topic::news known_topic::learn(
     learn_watched(t, moves);
   else
     learn_all(t, moves);
-  return other ? news::made_anew : news::known;
+  return other ? update::recreated : update::known;
 }
 
 // Ids will tell whether it is the same topic when it is there again. Without them, a

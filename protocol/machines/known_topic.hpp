@@ -15,7 +15,7 @@ namespace cafka::protocol {
 /// Brokers learn of a new leader at different times, so that metadata with an earlier
 /// epoch than the known one are out of date, most often (KIP-320). They tell the truth
 /// where a cluster was restored from a backup, where an unclean election has ended badly,
-/// and where a topic was made anew by brokers that have no topic ids. So an earlier epoch
+/// and where a topic was recreated by brokers that have no topic ids. So an earlier epoch
 /// counts once `answers_to_go_back` answers in a row have told one, and the known leader
 /// has not done its work in between.
 struct known_partition {
@@ -59,17 +59,17 @@ public:
   };
 
   /// What metadata mean for a topic.
-  enum class news : std::uint8_t {
+  enum class update : std::uint8_t {
     refused,   ///< They have an error in place of partitions.
     malformed, ///< The partitions are not numbered from 0 on.
     outdated,  ///< They are about the topic that had the name before.
     known,     ///< They are about this topic; each partition says what they meant for it.
-    made_anew, ///< Likewise, and it has replaced the one that was known.
+    recreated, ///< Likewise, and it has replaced the one that was known.
     left_out,  ///< They do not name it, though it was asked about.
   };
 
   /// Takes in metadata of the topic.
-  news learn(const metadata_response_topic& t, scope kept, leader_moves& moves);
+  update learn(const metadata_response_topic& t, scope kept, leader_moves& moves);
 
   /// Takes in what an answer says of this partition.
   void watch(partition_id p);

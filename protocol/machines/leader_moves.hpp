@@ -19,7 +19,7 @@ public:
   /// Partitions that have no leader now.
   static constexpr broker_id none_now = -2;
 
-  /// A broker says that `leader` leads, -1 for nobody. `told` is what was told last, and
+  /// A broker says that `leader` leads, -1 for none. `told` is what was told last, and
   /// is changed; it begins as `never`, and a first leader is no move.
   void note(broker_id& told, broker_id leader, const std::string& topic, partition_id p) {
     const auto now = leader.value() < 0 ? (told == never ? never : none_now) : leader;

@@ -1,4 +1,4 @@
-// The producer machine's part about batches: what becomes of each.
+// The producer machine's part about batches: sending, retrying, reporting.
 
 #include "producer_state.hpp"
 
@@ -44,7 +44,7 @@ bool producer_machine::seal(partition_state& p, batch& b) {
   if (b.bytes && !b.stale)
     return true;
   seal_options options;
-  if (options_.idempotent) {
+  if (options_.idempotence) {
     if (p.producer_id < 0) {
       p.producer_id = identity_;
       p.producer_epoch = identity_epoch_;
@@ -68,7 +68,7 @@ bool producer_machine::seal(partition_state& p, batch& b) {
     }
     b.bytes = *std::move(sealed);
   }
-  if (options_.idempotent)
+  if (options_.idempotence)
     p.next_sequence = sequence_after(p.next_sequence, b.count);
   return true;
 }
@@ -128,7 +128,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
     if (verdict.what == produce_action::deliver)
       note_written(p, *b);
     p.broken_sequence = p.broken_sequence
-      || (options_.idempotent && verdict.what != produce_action::deliver
+      || (options_.idempotence && verdict.what != produce_action::deliver
         && verdict.what != produce_action::deliver_late);
     activate(p);
     return;
@@ -148,13 +148,13 @@ void producer_machine::conclude(time_point now, partition_state& p,
     progress(p, now);
     // What no earlier attempt can have written, another batch was taken for: the broker
     // counts otherwise than this producer.
-    if (!written_before && options_.idempotent) {
+    if (!written_before && options_.idempotence) {
       p.broken_sequence = true;
       p.confirmed = false;
       doubt(p);
     }
     resolve(p, *b,
-      written_before || !options_.idempotent
+      written_before || !options_.idempotence
         ? error{}
         : error{error_code::outcome_unknown, to_string(why)});
     break;
@@ -168,7 +168,7 @@ void producer_machine::conclude(time_point now, partition_state& p,
     // The topic may be another when what is behind it arrives.
     if (is_about_topic(why.code)) {
       p.confirmed = false;
-      for (auto& each : p.flying)
+      for (auto& each : p.in_flight_batches)
         each->out_of_order = true;
     }
     want_metadata(*p.topic);
@@ -228,14 +228,14 @@ bool producer_machine::split(partition_state& p, std::unique_ptr<batch>& b) {
 
 void producer_machine::conclude_all(time_point now, request_state& r, const error& why) {
   for (auto* p : std::exchange(r.partitions, {})) {
-    const auto at = std::ranges::find_if(p->flying, [&](const auto& b) {
+    const auto at = std::ranges::find_if(p->in_flight_batches, [&](const auto& b) {
       const auto in = requests_.find(b->request);
       return in != requests_.end() && &in->second == &r;
     });
-    if (at == p->flying.end())
+    if (at == p->in_flight_batches.end())
       continue;
     auto b = std::move(*at);
-    p->flying.erase(at);
+    p->in_flight_batches.erase(at);
     conclude(now, *p, std::move(b), why, -1);
   }
 }
@@ -274,10 +274,10 @@ void producer_machine::fail(partition_state& p, const error& why, bool taken_onl
   };
   if (!taken_only)
     take_all(p, next_flush_);
-  for (auto& b : p.flying)
+  for (auto& b : p.in_flight_batches)
     resolve(p, *b, outcome(*b, true));
   for (auto& b : std::exchange(p.queue, {})) {
-    p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+    p.broken_sequence = p.broken_sequence || (options_.idempotence && b->bytes);
     resolve(p, *b, outcome(*b, false));
   }
   if (std::exchange(p.active, false))
@@ -322,7 +322,7 @@ void producer_machine::expire(time_point now) {
     }
     for (auto& each : t->partitions) {
       auto& p = *each;
-      for (auto& b : p.flying) {
+      for (auto& b : p.in_flight_batches) {
         if (b->opened <= before)
           resolve(p, *b, expired(now, p, *b));
         else
@@ -341,7 +341,7 @@ void producer_machine::expire(time_point now) {
           look_again(b->opened);
           continue;
         }
-        p.broken_sequence = p.broken_sequence || (options_.idempotent && b->bytes);
+        p.broken_sequence = p.broken_sequence || (options_.idempotence && b->bytes);
         resolve(p, *b, expired(now, p, *b));
       }
       std::erase_if(p.queue, [](const auto& b) { return b->resolved; });
@@ -370,7 +370,7 @@ std::uint64_t producer_machine::flush(time_point now) {
     flushes_.pop_back();
     effects_.emplace_back(flushed{id});
   }
-  pump(now);
+  drain(now);
   return id;
 }
 

@@ -15,8 +15,8 @@ std::string place(const partition_buffers& p) {
 
 topic_directory_options directory_options(const producer_machine_options& o) {
   topic_directory_options result;
-  result.update_interval = o.metadata_update_interval;
-  result.retry = o.retry;
+  result.update_interval = o.metadata_max_age;
+  result.retry_backoff = o.retry_backoff;
   result.kept = known_topic::scope::dense;
   result.names_all = false;
   result.seed = o.seed;
@@ -85,28 +85,28 @@ void producer_machine::start(time_point now) {
 void producer_machine::introduce(time_point now, topic_buffers& t) {
   auto& state = state_of(t);
   state.used = now;
-  hope_for(now, state);
+  retry_unknown(now, state);
   next_release_ = std::min(next_release_, now + options_.topic_idle);
 }
 
 void producer_machine::on_news(time_point now) {
-  for (auto* t : batches_.new_topics()) {
+  for (auto* t : batches_.take_new_topics()) {
     if (t->machine == nullptr)
       introduce(now, *t);
   }
-  for (auto* p : batches_.news()) {
+  for (auto* p : batches_.take_changed()) {
     if (p->id.value() >= 0)
       note(now, *p);
     else
-      hope_for(now, state_of(p->topic));
+      retry_unknown(now, state_of(p->topic));
   }
-  hurry_ = batches_.starved() || hurry_;
+  hurry_ = batches_.take_starvation() || hurry_;
   if (options_.stalled_after > 0ms)
     next_stall_ = std::min(next_stall_, now + options_.stalled_after);
-  pump(now);
+  drain(now);
 }
 
-void producer_machine::hope_for(time_point now, topic_state& t) {
+void producer_machine::retry_unknown(time_point now, topic_state& t) {
   if (t.buffers->table.load() != nullptr || t.hoped_for)
     return;
   t.hoped_for = true;
@@ -137,7 +137,7 @@ void producer_machine::activate(partition_state& p) {
 void producer_machine::on_connection_lost(time_point now) {
   // Without acknowledgements nothing else tells that a broker leads no more.
   directory_.want_all();
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_time(time_point now) {
@@ -151,13 +151,13 @@ void producer_machine::on_time(time_point now) {
   if (next_watch_ <= now) {
     next_watch_ = time_point::max();
     for (const auto& [id, r] : requests_) {
-      // One that a quota keeps from answering leads all the same.
+      // One that a quota keeps from answering leads nevertheless.
       const auto& b = broker(r.broker);
       if (now - r.since >= options_.stall && !(b.throttled && now < b.not_before))
         want_metadata(r);
     }
   }
-  pump(now);
+  drain(now);
 }
 
 producer_machine::time_point producer_machine::next_time() const {
@@ -186,21 +186,22 @@ bool producer_machine::has_work(const partition_state& p) {
 }
 
 bool producer_machine::has_work(const topic_state& t) {
-  return std::ranges::any_of(
-    t.partitions, [](const auto& p) { return has_work(*p) || !p->flying.empty(); });
+  return std::ranges::any_of(t.partitions,
+    [](const auto& p) { return has_work(*p) || !p->in_flight_batches.empty(); });
 }
 
 // Order: nothing overtakes a batch that came back, and it overtakes nothing.
 bool producer_machine::may_send(time_point now, const partition_state& p) const {
-  if (!has_work(p) || now < p.not_before || p.flying.size() >= options_.max_in_flight
-    || fatal_)
+  if (!has_work(p) || now < p.not_before
+    || p.in_flight_batches.size() >= options_.max_in_flight || fatal_)
     return false;
-  if (options_.idempotent && identity_ < 0)
+  if (options_.idempotence && identity_ < 0)
     return false;
-  if (options_.idempotent && (p.broken_sequence || !p.confirmed) && !p.flying.empty())
+  if (options_.idempotence && (p.broken_sequence || !p.confirmed)
+    && !p.in_flight_batches.empty())
     return false;
-  return p.queue.empty() || p.flying.empty()
-    || p.flying.back()->first_number < p.queue.front()->first_number;
+  return p.queue.empty() || p.in_flight_batches.empty()
+    || p.in_flight_batches.back()->first_number < p.queue.front()->first_number;
 }
 
 bool producer_machine::is_due(time_point now, const partition_state& p) const {
@@ -210,7 +211,7 @@ bool producer_machine::is_due(time_point now, const partition_state& p) const {
     || *p.waiting.since + options_.linger <= now;
 }
 
-void producer_machine::pump(time_point now) {
+void producer_machine::drain(time_point now) {
   hurry_ = hurry_ && batches_.pool().used() > batches_.pool().limit() / 2;
   bool work = false;
   for (auto& [id, b] : brokers_) {
@@ -229,7 +230,7 @@ void producer_machine::pump(time_point now) {
   }
   if (!requests_.empty() && next_watch_ == time_point::max())
     next_watch_ = now + options_.stall;
-  if (options_.idempotent && identity_ < 0 && work)
+  if (options_.idempotence && identity_ < 0 && work)
     identity_wanted_ = true;
   if (identity_wanted_ && !identity_asked_ && identity_not_before_ <= now) {
     identity_asked_ = true;
@@ -269,7 +270,7 @@ std::vector<producer_machine::item> producer_machine::fill(
           ++b.attempts;
           b.request = request;
           b.out_of_order = false;
-          p.flying.push_back(std::move(*at));
+          p.in_flight_batches.push_back(std::move(*at));
           p.queue.erase(at);
           r.partitions.push_back(&p);
         }
@@ -290,10 +291,10 @@ std::vector<producer_machine::item> producer_machine::fill(
   items.reserve(r.partitions.size());
   for (const auto* p : r.partitions)
     items.push_back({&p->buffers->topic.name, p->topic->known->id(), p->buffers->id,
-      *p->flying.back()->bytes});
+      *p->in_flight_batches.back()->bytes});
   if (!items.empty())
     ++totals_.requests;
-  pump(now);
+  drain(now);
   return items;
 }
 
@@ -333,8 +334,8 @@ void producer_machine::on_answer(
       if (at == last || (*at)->buffers->id != x.index)
         continue;
       auto& p = **at;
-      const auto b = std::ranges::find(p.flying, request, &batch::request);
-      if (b == p.flying.end())
+      const auto b = std::ranges::find(p.in_flight_batches, request, &batch::request);
+      if (b == p.in_flight_batches.end())
         continue;
       error why{error_of_produce_answer(x.error_code), {}};
       if (why) {
@@ -348,7 +349,7 @@ void producer_machine::on_answer(
         }
       }
       auto owned = std::move(*b);
-      p.flying.erase(b);
+      p.in_flight_batches.erase(b);
       const bool refused = why.code != error_code::none;
       conclude(now, p, std::move(owned), std::move(why), x.base_offset);
       // Who refuses may know who leads (KIP-951).
@@ -360,7 +361,7 @@ void producer_machine::on_answer(
   }
   conclude_all(now, r, {error_code::malformed_response, "the answer leaves it out"});
   finish_request(request);
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_sent(time_point now, std::uint64_t request) {
@@ -369,7 +370,7 @@ void producer_machine::on_sent(time_point now, std::uint64_t request) {
     return;
   conclude_all(now, found->second, {});
   finish_request(request);
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_failure(
@@ -380,7 +381,7 @@ void producer_machine::on_failure(
   auto& r = found->second;
   if (!r.filled) { // There was no connection.
     auto& b = broker(r.broker);
-    b.not_before = now + backoff(options_.retry, ++b.failures, random_);
+    b.not_before = now + backoff(options_.retry_backoff, ++b.failures, random_);
     b.throttled = false;
     // That a broker is too old does not pass; whatever else keeps it away may.
     if (why.code == error_code::unsupported_api_version) {
@@ -395,7 +396,7 @@ void producer_machine::on_failure(
   want_metadata(r);
   conclude_all(now, r, why);
   finish_request(request);
-  pump(now);
+  drain(now);
 }
 
 } // namespace cafka::protocol

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../messages/metadata.hpp"
 #include "../messages/produce.hpp"
 #include "accumulator.hpp"
@@ -20,32 +21,31 @@ namespace cafka::protocol {
 struct producer_machine_options {
   /// How long an open batch may wait for more records; zero: no longer than a request
   /// needs to come up.
-  std::chrono::milliseconds linger{5};
+  std::chrono::milliseconds linger = defaults::linger;
   /// Bytes of batches in one request; one batch larger than that goes alone.
-  std::size_t max_request_size = 4 * 1024 * 1024;
+  std::size_t max_request_size = defaults::max_request_size;
   /// Requests on the way to one broker at a time.
-  std::size_t max_in_flight = 5;
+  std::size_t max_in_flight = defaults::max_in_flight;
   /// From a record's acceptance to its batch's outcome, at the latest.
-  std::chrono::milliseconds delivery_timeout{120'000};
+  std::chrono::milliseconds delivery_timeout = defaults::delivery_timeout;
   /// Whether batches carry producer id, epoch and sequence (KIP-98).
-  bool idempotent = true;
+  bool idempotence = defaults::idempotence;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
-  std::chrono::milliseconds metadata_update_interval{30'000};
+  std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
   /// A topic without records for so long is not asked about any more, and is forgotten if
   /// nobody holds it.
-  std::chrono::milliseconds topic_idle{300'000};
-  /// How long a topic that brokers do not know is hoped for: it may be new.
-  std::chrono::milliseconds unknown_topic_wait{2'000};
+  std::chrono::milliseconds topic_idle = defaults::topic_idle;
+  /// How long a topic that brokers do not know is asked for again: it may be new.
+  std::chrono::milliseconds unknown_topic_wait = defaults::unknown_topic_wait;
   /// A request without an answer for so long is a reason to ask who leads.
-  std::chrono::milliseconds stall{1'000};
+  std::chrono::milliseconds stall = defaults::stall;
   /// A topic whose records make no progress for so long is told of, once; zero: never.
-  std::chrono::milliseconds stalled_after{10'000};
-  backoff_options retry{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  std::chrono::milliseconds stalled_after = defaults::stalled_after;
+  backoff_options retry_backoff = defaults::retry;
   std::uint64_t seed = 0;
 };
 
-/// What became of a batch. Every record is in one report, exactly once.
+/// The delivery result of a batch. Every record is in one report, exactly once.
 struct delivery_report {
   std::string topic;
   /// -1: the topic's partitions were never known.
@@ -158,7 +158,7 @@ public:
 
   /// Begins, with what the accumulator holds already.
   void start(time_point now);
-  /// The accumulator has news.
+  /// The accumulator has changed.
   void on_news(time_point now);
   void on_metadata(time_point now, const metadata_response& answer);
   void on_metadata_failed(time_point now, const error& why);
@@ -226,7 +226,7 @@ private:
 
   topic_state& state_of(topic_buffers& t);
   partition_state& state_of(partition_buffers& p);
-  void hope_for(time_point now, topic_state& t);
+  void retry_unknown(time_point now, topic_state& t);
   void note(time_point now, partition_buffers& p);
   void activate(partition_state& p);
   broker_state& broker(broker_id id);
@@ -257,7 +257,7 @@ private:
   [[nodiscard]] static bool has_work(const partition_state& p);
   [[nodiscard]] bool may_send(time_point now, const partition_state& p) const;
   [[nodiscard]] bool is_due(time_point now, const partition_state& p) const;
-  void pump(time_point now);
+  void drain(time_point now);
   [[nodiscard]] bool is_wanted(time_point now, const topic_state& t) const;
   [[nodiscard]] static bool has_work(const topic_state& t);
   void ask(time_point now);

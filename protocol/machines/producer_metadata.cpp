@@ -12,7 +12,7 @@ void producer_machine::want_metadata(topic_state& t) {
   directory_.want(*t.known);
 }
 
-// Whoever leads what is in the request, or was to be, may be another now.
+// The leaders of what is in the request, or was to be, may have changed.
 void producer_machine::want_metadata(const request_state& r) {
   if (r.filled) {
     for (auto* p : r.partitions)
@@ -78,7 +78,7 @@ void producer_machine::ask(time_point now) {
 void producer_machine::on_metadata(time_point now, const metadata_response& answer) {
   for (const auto& change : directory_.on_metadata(now, answer))
     adopt(now, change);
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_metadata_failed(time_point now, const error& why) {
@@ -87,7 +87,7 @@ void producer_machine::on_metadata_failed(time_point now, const error& why) {
       t->last_error = why;
   }
   directory_.on_failure(now, why);
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::adopt(time_point now, const topic_directory::change& c) {
@@ -101,16 +101,16 @@ void producer_machine::adopt(time_point now, const topic_directory::change& c) {
       want_metadata(state);
   };
   switch (c.what) {
-  case known_topic::news::refused: on_refused(now, state, c.answer->error_code); return;
-  case known_topic::news::malformed:
+  case known_topic::update::refused: on_refused(now, state, c.answer->error_code); return;
+  case known_topic::update::malformed:
     state.last_error = {error_code::malformed_response,
       "topic " + buffers.name + " with partitions that are not numbered from 0 on"};
     ask_again();
     return;
-  case known_topic::news::outdated:
-  case known_topic::news::left_out: ask_again(); return;
-  case known_topic::news::known:
-  case known_topic::news::made_anew: break;
+  case known_topic::update::outdated:
+  case known_topic::update::left_out: ask_again(); return;
+  case known_topic::update::known:
+  case known_topic::update::recreated: break;
   }
   const auto count = c.answer->partitions.size();
   state.last_error = {};
@@ -132,7 +132,7 @@ void producer_machine::adopt(time_point now, const topic_directory::change& c) {
   for (const auto& p : state.known->partitions()) {
     auto* made = accumulator::partition_of(buffers, p.id);
     auto* mine = made == nullptr ? nullptr : &state_of(*made);
-    if (mine != nullptr && c.what == known_topic::news::made_anew) {
+    if (mine != nullptr && c.what == known_topic::update::recreated) {
       mine->confirmed = false; // Its log is new as well.
       doubt(*mine);
     }
@@ -201,10 +201,10 @@ void producer_machine::leave(time_point now, partition_state& p) {
   if (std::exchange(p.active, false))
     std::erase(broker(p.leader).ring, &p);
   p.leader = -1;
-  // A broker that stands still may never answer. With a sequence, sending what it has
+  // A broker that hangs may never answer. With a sequence, sending what it has
   // once more does no harm; without one, its answer or its end decides.
-  for (auto& b : options_.idempotent ? std::exchange(p.flying, {})
-                                     : std::vector<std::unique_ptr<batch>>{}) {
+  for (auto& b : options_.idempotence ? std::exchange(p.in_flight_batches, {})
+                                      : std::vector<std::unique_ptr<batch>>{}) {
     const auto r = requests_.find(b->request);
     if (r != requests_.end())
       std::erase(r->second.partitions, &p);

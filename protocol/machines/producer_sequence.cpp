@@ -12,7 +12,7 @@ namespace cafka::protocol {
 // others have the numbers behind them already: brokers refuse those as well, and all go
 // on in the next epoch (KIP-360), without a pause.
 void producer_machine::leave_numbers(partition_state& p, const batch& b) {
-  if (!options_.idempotent)
+  if (!options_.idempotence)
     return;
   const auto last = b.producer_id == p.producer_id && b.epoch == p.producer_epoch
     && sequence_after(b.base_sequence, b.count) == p.next_sequence;
@@ -25,7 +25,7 @@ void producer_machine::leave_numbers(partition_state& p, const batch& b) {
 // The broker misses the batch before this one, or has forgotten the producer.
 void producer_machine::resequence(time_point now, partition_state& p,
   std::unique_ptr<batch> b, const error& why, bool new_identity) {
-  if (!options_.idempotent) {
+  if (!options_.idempotence) {
     resolve(p, *b, why);
     return;
   }
@@ -36,9 +36,9 @@ void producer_machine::resequence(time_point now, partition_state& p,
   const auto behind = [&](const auto& each) {
     return each->first_number < b->first_number && !each->resolved;
   };
-  // That a batch before it is missing is no news, and nothing to wait for.
+  // That a batch before it is missing is known already, and nothing to wait for.
   const auto expected = p.broken_sequence && !new_identity;
-  const auto waits = p.broken_sequence || std::ranges::any_of(p.flying, behind)
+  const auto waits = p.broken_sequence || std::ranges::any_of(p.in_flight_batches, behind)
     || std::ranges::any_of(p.queue, behind);
   if (!expected) {
     pause(now, p);
@@ -68,7 +68,7 @@ bool producer_machine::is_of_epoch(const partition_state& p, const batch& b) {
 void producer_machine::doubt(partition_state& p) {
   for (auto& b : p.queue)
     b->out_of_order = true;
-  for (auto& b : p.flying)
+  for (auto& b : p.in_flight_batches)
     b->out_of_order = true;
   p.written_sequence = -1;
   p.known_from = UINT64_MAX;
@@ -83,7 +83,7 @@ bool producer_machine::is_written(const partition_state& p, const batch& b) {
 }
 
 void producer_machine::note_written(partition_state& p, const batch& written) {
-  if (!options_.idempotent || !is_of_epoch(p, written))
+  if (!options_.idempotence || !is_of_epoch(p, written))
     return;
   if (written.out_of_order)
     return;
@@ -108,7 +108,8 @@ void producer_machine::note_written(partition_state& p, const batch& written) {
 
 // Brokers forget a producer that has written nothing for long (by default, for a day).
 void producer_machine::forget_written(time_point now, partition_state& p) const {
-  const auto idle = p.flying.empty() && (p.queue.empty() || !p.queue.front()->bytes);
+  const auto idle =
+    p.in_flight_batches.empty() && (p.queue.empty() || !p.queue.front()->bytes);
   if (!idle || p.progressed >= now - options_.topic_idle)
     return;
   p.confirmed = false;
@@ -206,13 +207,14 @@ void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t
   identity_wanted_ = identity_asked_ = false;
   identity_attempts_ = 0;
   identity_error_ = {};
-  pump(now);
+  drain(now);
 }
 
 void producer_machine::on_identity_failed(time_point now, const error& why) {
   identity_asked_ = false;
   identity_error_ = why;
-  identity_not_before_ = now + backoff(options_.retry, ++identity_attempts_, random_);
+  identity_not_before_ =
+    now + backoff(options_.retry_backoff, ++identity_attempts_, random_);
   const auto passes = is_retriable(why.code) || why.code == error_code::timed_out
     || why.code == error_code::disconnected || why.code == error_code::malformed_response;
   if (!passes) {
@@ -220,7 +222,7 @@ void producer_machine::on_identity_failed(time_point now, const error& why) {
     identity_wanted_ = false;
     fail_all({why.code, "no producer id, which idempotence needs: " + why.detail});
   }
-  pump(now);
+  drain(now);
 }
 
 } // namespace cafka::protocol

@@ -28,7 +28,7 @@ struct producer_machine::batch {
   std::int32_t base_sequence = -1;
   /// Its sequence belongs to an epoch that is over: to be stamped before it goes out.
   bool stale = false;
-  /// An attempt ended of which nobody knows whether it reached the log.
+  /// An attempt ended, and it is not known whether it reached the log.
   bool maybe_written = false;
   std::uint32_t attempts = 0;
   std::uint64_t request = 0; ///< In which it is in flight.
@@ -47,7 +47,7 @@ struct producer_machine::partition_state {
   /// What to send next, in order: what came back, then what a flush took early.
   batch_queue queue;
   /// What is on its way, in order.
-  std::vector<std::unique_ptr<batch>> flying;
+  std::vector<std::unique_ptr<batch>> in_flight_batches;
   accumulator::waiting waiting;
   bool active = false; ///< In its leader's ring.
 
@@ -60,7 +60,7 @@ struct producer_machine::partition_state {
   std::int64_t producer_id = -1;
   std::int16_t producer_epoch = -1;
   std::int32_t next_sequence = 0;
-  /// The broker has written a batch of this epoch. Until then it knows nothing that would
+  /// The broker has written a batch of this epoch. Until then it has no state that would
   /// tell it of a batch missing before another.
   bool confirmed = false;
   /// The first record of which it is known that its leader knew the producer when it was

@@ -26,7 +26,7 @@ void add(std::string& text, const std::string& more) {
 
 producer_machine::oldest_record producer_machine::oldest_of(const partition_state& p) {
   oldest_record oldest{&p};
-  for (const auto& b : p.flying) {
+  for (const auto& b : p.in_flight_batches) {
     if (!b->resolved)
       oldest.opened = std::min(oldest.opened, b->opened);
   }
@@ -68,7 +68,7 @@ void producer_machine::progress(partition_state& p, time_point now) {
 // Several batches that come back at once are one attempt.
 void producer_machine::pause(time_point now, partition_state& p) {
   if (p.not_before <= now)
-    p.not_before = now + backoff(options_.retry, ++p.attempts, random_);
+    p.not_before = now + backoff(options_.retry_backoff, ++p.attempts, random_);
 }
 
 void producer_machine::end_stall(topic_state& t, time_point now, const error& why) {
@@ -136,11 +136,11 @@ std::string producer_machine::why_waits(time_point now, const partition_state& p
     else if (b != brokers_.end() && b->second.throttled && b->second.not_before > now)
       text = name + " takes no more for " + in_ms(b->second.not_before - now)
         + ", for its quota";
-    else if (!p.flying.empty())
+    else if (!p.in_flight_batches.empty())
       text = "no answer from " + name;
     else if (b != brokers_.end() && b->second.opening)
       text = "still connecting to " + name;
-    if (options_.idempotent && identity_ < 0) {
+    if (options_.idempotence && identity_ < 0) {
       add(text, "no producer id was given out");
       if (identity_error_)
         text += " (" + to_string(identity_error_) + ')';
@@ -177,7 +177,7 @@ std::vector<producer_machine::waiting_topic> producer_machine::waiting(
     for (const auto& p : t->partitions) {
       w.records += accumulator::records_in(*p->buffers);
       count(p->queue);
-      count(p->flying);
+      count(p->in_flight_batches);
     }
   }
   return all;

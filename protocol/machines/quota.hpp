@@ -11,11 +11,6 @@
 
 namespace cafka::protocol {
 
-/// A client pauses no longer than this for one answer, unless it is told otherwise:
-/// longer than the windows in which brokers count, and short enough that a number that
-/// makes no sense does not silence a client.
-inline constexpr std::chrono::minutes default_max_throttle{5};
-
 /// What an answer says of the client's quota. Source: KIP-13, KIP-219.
 struct throttle {
   /// How long the client is to pause, at most the client's `max_throttle`.
@@ -60,7 +55,7 @@ public:
   /// Until when some requests to the broker are held back, the longest of several.
   [[nodiscard]] time_point held_until(const endpoint& broker) const;
 
-  /// How long the broker has paused before its last answers, by its own words: its next
+  /// How long the broker has paused before its last answers, as it said itself: its next
   /// one may be as late.
   [[nodiscard]] std::chrono::milliseconds delay(const endpoint& broker) const;
 

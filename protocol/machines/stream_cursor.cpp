@@ -11,8 +11,6 @@ namespace {
 using std::chrono::milliseconds;
 
 // Kafka's marks for the ends of a log, as ListOffsets takes them.
-constexpr std::int64_t latest = -1;
-constexpr std::int64_t earliest = -2;
 
 /// So many fetches that bring nothing before the end of the log, and there is nothing:
 /// compaction leaves gaps, at the end too.
@@ -45,14 +43,14 @@ stream_cursor::stream_cursor(const stream_cursor_options& options)
 }
 
 void stream_cursor::begin(time_point now) {
-  if (options_.offset)
-    go_to(now, *options_.offset);
-  else if (options_.time)
-    ask_for(*options_.time);
+  if (options_.start && !options_.start->is_moment())
+    go_to(now, options_.start->value());
+  else if (options_.start)
+    ask_for(*options_.start);
   else if (options_.committed)
     state_ = state::asks_committed;
   else
-    ask_for(options_.reset.value_or(earliest));
+    ask_for(options_.reset.value_or(start_at::earliest()));
 }
 
 void stream_cursor::grant(std::uint32_t batches) {
@@ -96,7 +94,7 @@ void stream_cursor::on_committed(time_point now, std::optional<log_offset> offse
   if (offset)
     go_to(now, *offset);
   else
-    ask_for(options_.reset.value_or(earliest));
+    ask_for(options_.reset.value_or(start_at::earliest()));
 }
 
 void stream_cursor::on_offset(time_point now, std::optional<log_offset> offset) {
@@ -105,8 +103,8 @@ void stream_cursor::on_offset(time_point now, std::optional<log_offset> offset) 
     return;
   if (offset)
     go_to(now, *offset);
-  else if (wanted_time_ != latest)
-    ask_for(latest);
+  else if (wanted_time_ != start_at::latest().value())
+    ask_for(start_at::latest());
   else
     end({error_code::offset_not_available, "the broker does not say where the log ends"});
 }
@@ -129,7 +127,7 @@ void stream_cursor::on_records(time_point now, const records_answer& answer) {
     end({});
   else if (empty_answers_ > 0)
     // The broker need not wait before it says that nothing is there.
-    not_before_ = now + backoff(options_.retry, empty_answers_, random_);
+    not_before_ = now + backoff(options_.retry_backoff, empty_answers_, random_);
   else if (!moved)
     not_before_ = asked_at_ + std::clamp(options_.wait_time, shortest_wait, longest_wait);
 }
@@ -172,7 +170,7 @@ void stream_cursor::on_failure(time_point now, error why) {
     answered();
     ask_for(*options_.reset);
     if (resets_ > 1)
-      not_before_ = now + backoff(options_.retry, resets_ - 1, random_);
+      not_before_ = now + backoff(options_.retry_backoff, resets_ - 1, random_);
     return;
   }
   if (state_ == state::reads) {
@@ -191,7 +189,7 @@ void stream_cursor::on_failure(time_point now, error why) {
     }
   }
   const auto since = trouble_since_.value_or(asked_at_);
-  const auto again = now + backoff(options_.retry, ++failures_, random_);
+  const auto again = now + backoff(options_.retry_backoff, ++failures_, random_);
   if (!passes(why.code) || again - since >= options_.deadline) {
     end(std::move(why));
     return;
@@ -206,9 +204,9 @@ void stream_cursor::answered() {
   failures_ = 0;
 }
 
-void stream_cursor::ask_for(std::int64_t time) {
+void stream_cursor::ask_for(start_at where) {
   state_ = state::asks_offset;
-  wanted_time_ = time;
+  wanted_time_ = where.value();
 }
 
 void stream_cursor::go_to(time_point now, log_offset offset) {
@@ -302,9 +300,9 @@ time_point stream_cursor::commit_time() const {
   const auto many = static_cast<std::int64_t>(options_.commit_threshold);
   if (stopped_at_ || acknowledged_ < kept_ || (many > 0 && acknowledged_ - kept_ >= many))
     return no_commit_before_;
-  if (options_.commit_interval <= milliseconds{0} || !uncommitted_since_)
+  if (options_.auto_commit_interval <= milliseconds{0} || !uncommitted_since_)
     return time_point::max();
-  return std::max(*uncommitted_since_ + options_.commit_interval, no_commit_before_);
+  return std::max(*uncommitted_since_ + options_.auto_commit_interval, no_commit_before_);
 }
 
 std::optional<log_offset> stream_cursor::next_commit(time_point now) {
@@ -327,9 +325,10 @@ void stream_cursor::on_commit(time_point now, const error& outcome) {
   if (!uncommitted_since_)
     uncommitted_since_ = now;
   const bool passing = passes(outcome.code);
-  const auto wait = backoff(options_.retry, ++commit_failures_, random_);
-  no_commit_before_ =
-    now + (passing ? wait : std::max(options_.commit_interval, options_.retry.max));
+  const auto wait = backoff(options_.retry_backoff, ++commit_failures_, random_);
+  no_commit_before_ = now
+    + (passing ? wait
+               : std::max(options_.auto_commit_interval, options_.retry_backoff.max));
   if (stopped_at_)
     commits_given_up_ = !passing || no_commit_before_ - *stopped_at_ >= options_.deadline;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "../result.hpp"
 #include "../types.hpp"
 #include "backoff.hpp"
-#include "link.hpp"
+#include "broker_connection.hpp"
+#include "start_at.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,11 +17,8 @@ namespace cafka::protocol {
 
 /// How a stream reads its partition.
 struct stream_cursor_options {
-  /// Where it starts; nothing: as `time` says, or `committed`, or `reset`.
-  std::optional<log_offset> offset;
-  /// The first record at or after this moment, as ListOffsets takes it; at the log's end
-  /// where no record is that late.
-  std::optional<std::int64_t> time;
+  /// Where it starts; nothing: as `committed` says, or `reset`.
+  std::optional<start_at> start;
   /// Whether it starts at the offset that its group has committed.
   bool committed = false;
   /// Whether it commits what its consumer is done with.
@@ -27,10 +26,9 @@ struct stream_cursor_options {
   /// Whether it is to find out first if there is a group; without one it does not start
   /// at what a group has committed, and does not commit.
   bool asks_group = false;
-  /// Where it goes on when its offset is out of range, and starts without an offset, as
-  /// ListOffsets takes it; nothing: the first is an error, the second the first record
-  /// there is.
-  std::optional<std::int64_t> reset;
+  /// Where it goes on when its offset is out of range, and starts without an offset;
+  /// nothing: the first is an error, the second the first record there is.
+  std::optional<start_at> reset;
   /// Whether it ends where the log does.
   bool no_wait_at_logend = false;
   /// Whether the log ends for it at the last stable offset.
@@ -39,20 +37,19 @@ struct stream_cursor_options {
   bool worker_returns = true;
   /// How long what passes may last, a broker's failure for instance, before it is the
   /// stream's end.
-  std::chrono::milliseconds deadline{30'000};
+  std::chrono::milliseconds deadline = defaults::request_timeout;
   /// Commits at the latest after so much time, if there is anything to commit; zero: the
   /// count alone decides.
-  std::chrono::milliseconds commit_interval{5'000};
+  std::chrono::milliseconds auto_commit_interval = defaults::auto_commit_interval;
   /// Commits after so many offsets; zero: time alone decides.
-  std::size_t commit_threshold = 100;
+  std::size_t commit_threshold = defaults::commit_threshold;
   /// How long the broker may wait before it answers that nothing is there. One that does
   /// not wait is asked again after so long nevertheless, from 5 to 100 ms.
   std::chrono::milliseconds wait_time{0};
   /// Most bytes of records that one question asks for.
-  std::int32_t max_bytes = 1'000'000;
+  std::int32_t max_bytes = defaults::max_bytes;
   /// Pauses before something is asked again.
-  backoff_options retry{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  backoff_options retry_backoff = defaults::retry;
   /// Seeds the jitter.
   std::uint64_t seed = 0;
 };
@@ -161,7 +158,7 @@ private:
   void go_to(time_point now, log_offset offset);
   void note_pace(time_point now, std::size_t bytes);
   void ask_for_less();
-  void ask_for(std::int64_t time);
+  void ask_for(start_at where);
   void answered();
   void end(error why);
   [[nodiscard]] bool passes(error_code e) const;

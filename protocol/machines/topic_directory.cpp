@@ -192,7 +192,7 @@ std::vector<topic_directory::change> topic_directory::on_metadata(
   auto changes = learn(answer);
   for (auto& [name, t] : topics_) {
     if (std::exchange(t.asking_, false) && !t.named_)
-      changes.push_back({&t, known_topic::news::left_out, t.id(), nullptr});
+      changes.push_back({&t, known_topic::update::left_out, t.id(), nullptr});
   }
   return changes;
 }
@@ -200,7 +200,7 @@ std::vector<topic_directory::change> topic_directory::on_metadata(
 void topic_directory::on_failure(time_point now, const error& why) {
   asking_ = false;
   last_error_ = why;
-  failed_until_ = now + backoff(options_.retry, ++failures_, random_);
+  failed_until_ = now + backoff(options_.retry_backoff, ++failures_, random_);
   for (auto& [name, t] : topics_)
     t.wanted_ = std::exchange(t.asking_, false) || t.wanted_;
   all_wanted_ = all_wanted_ || all_asked_;

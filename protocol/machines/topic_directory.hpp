@@ -21,8 +21,7 @@ struct topic_directory_options {
   /// A topic that was not used for so long is released; zero: only `release` does that.
   std::chrono::milliseconds idle{0};
   /// How long the next question waits after one that failed.
-  backoff_options retry{
-    std::chrono::milliseconds{20}, std::chrono::milliseconds{1'000}, 0.2};
+  backoff_options retry_backoff = defaults::retry;
   /// Of which partitions something is kept.
   known_topic::scope kept = known_topic::scope::all;
   /// Whether each question names all topics in use, or only those that are wanted.
@@ -84,7 +83,7 @@ public:
   /// What an answer has changed.
   struct change {
     topic* about = nullptr;
-    known_topic::news what = known_topic::news::known;
+    known_topic::update what = known_topic::update::known;
     uuid former;                                     ///< Its id before.
     const metadata_response_topic* answer = nullptr; ///< Null: `left_out`.
   };
@@ -135,8 +134,8 @@ public:
   /// False: it is not newer than what is known.
   bool on_leader_named(topic& t, partition_id p, broker_id leader, leader_epoch e);
 
-  /// The two parts of `on_metadata`, for whoever learns of topics from answers to other
-  /// questions as well. `complete`: there are no others.
+  /// The two parts of `on_metadata`, for clients that learn of topics from answers to
+  /// other questions as well. `complete`: there are no others.
   std::vector<change> learn(const metadata_response& answer, bool complete = false);
   void on_answered(time_point now);
 

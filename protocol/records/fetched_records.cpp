@@ -9,10 +9,10 @@ fetched_records::iterator::iterator(const fetched_records* all, std::size_t batc
   : all_(all), batch_(batch) {
   if (batch_ < all_->batches_.size())
     at_ = all_->batches_[batch_].begin();
-  settle();
+  skip_empty_batches();
 }
 
-void fetched_records::iterator::settle() {
+void fetched_records::iterator::skip_empty_batches() {
   while (batch_ < all_->batches_.size()) {
     const auto end = all_->batches_[batch_].end();
     while (at_ != end && at_->offset < all_->from_)

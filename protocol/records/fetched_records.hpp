@@ -39,7 +39,7 @@ public:
     const record_view* operator->() const { return &*at_; }
     iterator& operator++() {
       ++at_;
-      settle();
+      skip_empty_batches();
       return *this;
     }
     iterator operator++(int) {
@@ -52,7 +52,7 @@ public:
     }
 
   private:
-    void settle();
+    void skip_empty_batches();
 
     const fetched_records* all_ = nullptr;
     std::size_t batch_ = 0;
@@ -97,7 +97,7 @@ public:
     };
     const auto read_again = [&x] {
       read_options options;
-      options.max_decompressed_size = x.largest_;
+      options.max_decompressed_bytes = x.largest_;
       options.max_decompression_ratio = 0;
       auto again = read(x.raw_, x.from_, x.aborted_, options);
       if (!again)

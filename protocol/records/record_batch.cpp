@@ -212,7 +212,7 @@ bool batch_reader::read_v2(record_batch& batch, byte_view bytes) {
   info.epoch = in.i32();
   in.skip(1); // the magic, known already
   const auto crc = in.u32();
-  if (options_.check_crc && crc != crc32c(bytes.subspan(v2::attributes_at)))
+  if (options_.check_crcs && crc != crc32c(bytes.subspan(v2::attributes_at)))
     return fail(batch, error_code::corrupt_message, "its CRC-32C does not fit");
   const auto attributes = in.i16();
   const auto last_delta = in.i32();
@@ -248,7 +248,7 @@ bool batch_reader::read_message(record_batch& batch, byte_view bytes) {
   auto& info = batch.info_;
   reader in{bytes};
   const auto message = detail::read_message(in);
-  if (options_.check_crc && !message.checked.empty()
+  if (options_.check_crcs && !message.checked.empty()
     && message.crc != crc32(message.checked))
     return fail(batch, error_code::corrupt_message, "its CRC-32 does not fit");
   if (!in.ok())
@@ -298,7 +298,7 @@ batch_reader::opening batch_reader::decompressed(record_batch& batch, std::size_
   auto by_ratio = std::numeric_limits<std::size_t>::max();
   if (ratio > 0 && size <= by_ratio / ratio)
     by_ratio = std::max(size * ratio, read_options::ratio_floor);
-  const auto most = std::min(options_.max_decompressed_size, by_ratio);
+  const auto most = std::min(options_.max_decompressed_bytes, by_ratio);
   // Before 0.10, v0 was all there was, but its checksum has travelled on in v1.
   const auto header = info.magic == 2 ? lz4_header::standard : lz4_header::with_magic;
   auto payload = decompress(
@@ -339,7 +339,7 @@ bool batch_reader::open_wrapper(record_batch& batch) {
       return fail(batch, error_code::corrupt_message, "a mix of formats inside");
     if (message.compression() != codec::none)
       return fail(batch, error_code::corrupt_message, "compressed once more inside");
-    if (options_.check_crc && message.crc != crc32(message.checked))
+    if (options_.check_crcs && message.crc != crc32(message.checked))
       return fail(batch, error_code::corrupt_message, "a CRC-32 inside does not fit");
     if (message.offset < 0)
       return fail(batch, error_code::corrupt_message, "a negative offset inside");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../defaults.hpp"
 #include "compression.hpp"
 #include "record.hpp"
 
@@ -133,13 +134,13 @@ private:
 struct read_options {
   /// Whether checksums are compared. They guard against damage on a disk and in memory,
   /// not against malice.
-  bool check_crc = true;
-  /// Bytes that one batch may decompress to, 128 MiB by default. Kafka limits the
+  bool check_crcs = true;
+  /// Bytes that one batch may decompress to. Kafka limits the
   /// compressed size alone (`message.max.bytes`, 1 MiB unless changed).
-  std::size_t max_decompressed_size = 128 * 1024 * 1024;
+  std::size_t max_decompressed_bytes = defaults::max_decompressed_bytes;
   /// How many times its compressed size a batch may decompress to, once that is more than
   /// `ratio_floor`; zero: no limit.
-  std::size_t max_decompression_ratio = 10'000;
+  std::size_t max_decompression_ratio = defaults::max_decompression_ratio;
   /// Bytes that all batches of one answer may decompress to, the first one in any case.
   std::size_t max_decompressed_in_all = std::numeric_limits<std::size_t>::max();
   /// Once true nothing more is decompressed: error `closed`. Null: never.

@@ -26,21 +26,21 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds patience{60'000};
+constexpr milliseconds test_timeout{60'000};
 constexpr auto partitions = fetching_broker::partitions;
 
 /// A consumer under a supervisor.
 struct consuming {
   consuming(protocol::endpoint broker, consumer_options options,
-    milliseconds socket_timeout = actors::worker_options{}.socket_timeout) {
+    milliseconds socket_timeout = actors::connection_options{}.socket_timeout) {
     static const bool registered = [] {
       caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
       return true;
     }();
     static_cast<void>(registered);
-    actors::worker_options connection;
+    actors::connection_options connection;
     connection.name = "c";
-    connection.uris = {std::move(broker)};
+    connection.brokers = {std::move(broker)};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;
     connection.reconnect_backoff_max = connection.retry_backoff_max = 50ms;
     connection.socket_timeout = socket_timeout;
@@ -70,7 +70,7 @@ struct consuming {
 
   void stop() {
     caf::scoped_actor self{fixture.system};
-    ask(self, supervisor, patience, supervision::stop{patience})
+    ask(self, supervisor, test_timeout, supervision::stop{test_timeout})
       .receive([] {}, [](caf::error&) {});
   }
 
@@ -89,7 +89,7 @@ struct consuming {
 
 template <class Condition>
 bool eventually(Condition holds) {
-  const auto until = steady_clock::now() + patience;
+  const auto until = steady_clock::now() + test_timeout;
   while (!holds()) {
     if (steady_clock::now() > until)
       return false;
@@ -221,7 +221,7 @@ TEST_CASE("records come to several threads once, and to each in their order") {
     REQUIRE(eventually([&] { return load.records() > before; }));
   }
   REQUIRE(eventually([&] { return load.records() >= 3 * 2'000; }));
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   load.join();
   CHECK(load.all_once(2'000));
   CHECK(load.told_closed() == 4);
@@ -247,7 +247,7 @@ TEST_CASE("a consumer may crash whenever it likes: each record is handed out onc
     }));
   }
   REQUIRE(eventually([&] { return load.records() >= 3 * 1'500; }));
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   load.join();
   CHECK(load.all_once(1'500));
 }
@@ -317,7 +317,7 @@ TEST_CASE("a thread that polls is told that there will be no more") {
     c.assign();
     REQUIRE(eventually([&] { return load.records() > 0; }));
     if (how == "by its handle")
-      CHECK(c.handle.close(patience));
+      CHECK(c.handle.close(test_timeout));
     else
       c.stop();
     load.join();
@@ -373,7 +373,7 @@ TEST_CASE("an answer far larger than the memory is read to its end") {
   pollers load{c.handle, 0, 1};
   c.assign();
   REQUIRE(eventually([&] { return load.records() >= 3 * 200; }));
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   load.join();
   CHECK(load.all_once(200));
 }
@@ -393,7 +393,7 @@ TEST_CASE("a batch larger than every limit comes nevertheless, from old brokers 
   pollers load{c.handle, 0, 1};
   c.assign();
   REQUIRE(eventually([&] { return load.records() >= 3 * 30; }));
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   load.join();
   CHECK(load.all_once(30));
   CHECK(load.errors() == 0);
@@ -414,7 +414,7 @@ TEST_CASE("over a slow link batches are read that take longer than any time-out"
   pollers load{c.handle, 0, 1};
   c.assign();
   REQUIRE(eventually([&] { return load.records() >= 3 * 10; }));
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   load.join();
   CHECK(load.all_once(10));
   CHECK(load.errors() == 0);
@@ -559,7 +559,7 @@ TEST_CASE("a consumer without a broker says so when it is asked, and none when c
   const auto now = c.handle.status();
   CHECK_FALSE(now->connected);
   CHECK(now->partitions.size() == partitions);
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   CHECK(c.handle.status().error().code == error_code::closed);
   CHECK(consumer{}.status().error().code == error_code::closed);
 }

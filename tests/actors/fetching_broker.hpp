@@ -28,7 +28,7 @@ public:
     /// Bytes per second at which answers to fetches leave; zero: as fast as can be.
     std::size_t pace = 0;
     /// Each connection ends instead of an answer that would be larger.
-    std::size_t largest_answer = SIZE_MAX;
+    std::size_t receive_message_max_bytes = SIZE_MAX;
     /// Broker 2 leads every partition, and is there, until `lead`.
     std::optional<protocol::endpoint> led_by = std::nullopt;
   };
@@ -37,7 +37,7 @@ public:
   explicit fetching_broker(behaviour how)
     : how_(how),
       listener_(options_of(how), [this](fake_cluster& c) { prepare(c); },
-        {.pace = how.pace, .largest_fetch = how.largest_answer}) {}
+        {.pace = how.pace, .largest_fetch = how.receive_message_max_bytes}) {}
 
   [[nodiscard]] protocol::endpoint address() const { return listener_.address(1); }
 

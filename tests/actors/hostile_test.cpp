@@ -28,7 +28,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds patience{20'000};
+constexpr milliseconds test_timeout{20'000};
 /// Requests are counted by such windows: a lie is no progress, so that pauses grow.
 constexpr milliseconds window{250};
 constexpr std::size_t calm = 40;
@@ -85,7 +85,9 @@ public:
   }
   /// Asks for time, until requests have been counted for long enough.
   [[nodiscard]] bool counts() const { return steady_clock::now() < begin_ + window; }
-  [[nodiscard]] bool impatient() const { return steady_clock::now() > begin_ + patience; }
+  [[nodiscard]] bool impatient() const {
+    return steady_clock::now() > begin_ + test_timeout;
+  }
 
   void complain(const std::string& what) { complaints_.insert(who_ + ": " + what); }
 
@@ -132,10 +134,10 @@ private:
 
 using complaints = std::set<std::string>;
 
-actors::worker_options connection_to(const hostile_cluster& cluster) {
-  actors::worker_options connection;
+actors::connection_options connection_to(const hostile_cluster& cluster) {
+  actors::connection_options connection;
   connection.name = "hostile";
-  connection.uris = cluster.addresses();
+  connection.brokers = cluster.addresses();
   connection.socket_timeout = milliseconds{1'000};
   return connection;
 }
@@ -261,7 +263,7 @@ template <class Reply, class Request>
 result<Reply> asked(worker_fixture& f, const worker_actor& w, Request request) {
   caf::scoped_actor self{f.system};
   result<Reply> outcome;
-  ask(self, w, patience, std::move(request))
+  ask(self, w, test_timeout, std::move(request))
     .receive([&](result<Reply>& r) { outcome = std::move(r); },
       [&](caf::error& e) {
         outcome = error{error_code::worker_down, to_string(e)};

@@ -28,7 +28,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds patience{30'000};
+constexpr milliseconds test_timeout{30'000};
 
 /// From the moment at which metadata tells of it; what a loaded machine adds is in it.
 constexpr milliseconds soon{5'000};
@@ -227,10 +227,10 @@ bool by(milliseconds time, Condition holds) {
   return true;
 }
 
-actors::worker_options reaching(const two_brokers& brokers) {
-  actors::worker_options connection;
+actors::connection_options reaching(const two_brokers& brokers) {
+  actors::connection_options connection;
   connection.name = "x";
-  connection.uris = {brokers.bootstrap()};
+  connection.brokers = {brokers.bootstrap()};
   return connection;
 }
 
@@ -248,9 +248,9 @@ TEST_CASE("a worker finds brokers that have changed places") {
   two_brokers brokers;
   worker_fixture f;
   const auto w = f.worker({brokers.bootstrap()});
-  REQUIRE(f.latest(w, patience));
+  REQUIRE(f.latest(w, test_timeout));
   for (int i = 0; i != 3; ++i) {
-    REQUIRE(f.produce_one(w, patience));
+    REQUIRE(f.produce_one(w, test_timeout));
     brokers.change_places();
     const auto begun = steady_clock::now();
     CHECK(f.latest(w, soon));
@@ -277,7 +277,7 @@ TEST_CASE("a producer finds brokers that have changed places") {
   const producer p{core};
   const auto to = p.to("t");
   REQUIRE(p.send(to, "first"));
-  REQUIRE(by(patience, [&] { return delivered == 1; }));
+  REQUIRE(by(test_timeout, [&] { return delivered == 1; }));
   for (int i = 2; i != 5; ++i) {
     brokers.change_places();
     REQUIRE(p.send(to, "next"));
@@ -311,7 +311,7 @@ TEST_CASE("a consumer finds brokers that have changed places") {
     });
   };
   brokers.append();
-  REQUIRE(reads_on(patience));
+  REQUIRE(reads_on(test_timeout));
   for (int i = 0; i != 3; ++i) {
     brokers.change_places();
     brokers.append();

@@ -25,7 +25,7 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds patience{60'000};
+constexpr milliseconds test_timeout{60'000};
 constexpr std::int32_t partitions = 3;
 constexpr int threads_each = 4;
 
@@ -89,9 +89,9 @@ struct producing {
       outcomes[d.error.code] += d.count;
       texts.insert(to_string(d.error));
     };
-    actors::worker_options connection;
+    actors::connection_options connection;
     connection.name = "p";
-    connection.uris = {broker};
+    connection.brokers = {broker};
     connection.reconnect_backoff = connection.retry_backoff = 2ms;
     connection.reconnect_backoff_max = connection.retry_backoff_max = 50ms;
     core = std::make_shared<actors::producer_core>(fixture.system, std::move(options));
@@ -114,7 +114,7 @@ struct producing {
 
   ~producing() {
     caf::scoped_actor self{fixture.system};
-    ask(self, supervisor, patience, supervision::stop{patience})
+    ask(self, supervisor, test_timeout, supervision::stop{test_timeout})
       .receive([] {}, [](caf::error&) {});
   }
 
@@ -196,7 +196,7 @@ std::size_t checked(producing_broker& broker) {
 
 template <class Condition>
 bool eventually(Condition holds) {
-  const auto until = steady_clock::now() + patience;
+  const auto until = steady_clock::now() + test_timeout;
   while (!holds()) {
     if (steady_clock::now() > until)
       return false;
@@ -222,7 +222,7 @@ TEST_CASE("records from many threads arrive once and in each thread's order") {
   senders load{p.handle, 2'000};
   load.join();
   CHECK(load.refused() == 0);
-  CHECK(p.handle.flush(patience));
+  CHECK(p.handle.flush(test_timeout));
   CHECK(p.outcomes
     == std::map<error_code, std::int32_t>{{error_code::none, threads_each * 2'000}});
   CHECK(checked(broker) == static_cast<std::size_t>(threads_each) * 2'000);
@@ -236,7 +236,7 @@ TEST_CASE("records from many threads arrive once over connections that end") {
   producing p{broker, options};
   senders load{p.handle, 1'000};
   load.join();
-  CHECK(p.handle.flush(patience));
+  CHECK(p.handle.flush(test_timeout));
   CHECK(p.outcomes
     == std::map<error_code, std::int32_t>{{error_code::none, threads_each * 1'000}});
   CHECK(checked(broker) == static_cast<std::size_t>(threads_each) * 1'000);
@@ -260,7 +260,7 @@ TEST_CASE("each record has one report, however often the producer crashes meanwh
     }));
   }
   load.join();
-  CHECK(p.handle.flush(patience));
+  CHECK(p.handle.flush(test_timeout));
   CHECK(p.reported() == load.taken());
   for (const auto& [code, count] : p.outcomes)
     CHECK((code == error_code::none || code == error_code::outcome_unknown
@@ -280,10 +280,10 @@ TEST_CASE("each record that was taken while the producer closes has one report")
     senders load{p.handle, 1'000'000};
     REQUIRE(eventually([&] { return load.taken() > 200; }));
     if (how == "by its handle") {
-      CHECK(p.handle.close(patience));
+      CHECK(p.handle.close(test_timeout));
     } else if (how == "with its supervisor") {
       caf::scoped_actor self{p.fixture.system};
-      ask(self, p.supervisor, patience, supervision::stop{patience})
+      ask(self, p.supervisor, test_timeout, supervision::stop{test_timeout})
         .receive([] {}, [](caf::error&) {});
     } else {
       const auto actor = p.handle.actor();
@@ -318,7 +318,7 @@ TEST_CASE("a sender that waits for memory goes on when there is some, or it is c
     senders load{p.handle, 300};
     load.join();
     CHECK(load.refused() == 0);
-    CHECK(p.handle.flush(patience));
+    CHECK(p.handle.flush(test_timeout));
     CHECK(checked(broker) == static_cast<std::size_t>(threads_each) * 300);
   }
   SECTION("closed") {
@@ -342,7 +342,7 @@ TEST_CASE("a broker before 0.11 is an error that says so, with idempotence and w
   producing_broker broker{{.release = protocol::kafka_version{0, 10, 2}}};
   producing p{broker, options};
   REQUIRE(p.handle.send("t", "x"));
-  CHECK(p.handle.flush(patience));
+  CHECK(p.handle.flush(test_timeout));
   REQUIRE(p.outcomes.size() == 1);
   CHECK(p.outcomes[error_code::unsupported_api_version] == 1);
   const auto& text = *p.texts.begin();

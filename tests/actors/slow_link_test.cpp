@@ -20,9 +20,9 @@ namespace {
 struct slow_link {
   slow_link() {
     broker.append(4);
-    actors::worker_options options;
+    actors::connection_options options;
     options.name = "w";
-    options.uris = {broker.address()};
+    options.brokers = {broker.address()};
     options.initial_topics = {"topic"};
     options.socket_timeout = 150ms;
     options.transport.progress_interval = 20ms;
@@ -81,7 +81,7 @@ TEST_CASE("a stream reads batches that take longer than its deadline") {
   actors::stream_settings settings;
   settings.records = one_batch(0ms);
   settings.records.max_bytes = 120'000;
-  settings.cursor.offset = 0;
+  settings.cursor.start = 0;
   settings.cursor.max_bytes = 120'000;
   settings.cursor.deadline = 400ms;
   settings.cursor.no_wait_at_logend = true;

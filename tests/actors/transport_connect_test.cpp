@@ -28,7 +28,7 @@ TEST_CASE("an IPv6 address may stand in brackets") {
   transport_fixture f;
   wired_owner l{f, {host, peer.port()}};
   REQUIRE(l.box->wait_up());
-  CHECK(l.send(as_bytes("six")) == transport::sent::queued);
+  CHECK(l.send(as_bytes("six")) == transport::send_status::queued);
   CHECK(l.box->wait_frames(1));
 }
 
@@ -63,7 +63,7 @@ TEST_CASE("nothing is sent before the connection is up") {
   unanswering_port port;
   transport_fixture f;
   wired_owner l{f, port.address()};
-  CHECK(l.send(as_bytes("early")) == transport::sent::closed);
+  CHECK(l.send(as_bytes("early")) == transport::send_status::closed);
 }
 
 TEST_CASE("a connection that nobody answers ends by the timeout") {

@@ -165,7 +165,7 @@ wired_owner::~wired_owner() {
     cafka::post_exit(owner, caf::exit_reason::user_shutdown);
 }
 
-transport::sent wired_owner::send(protocol::byte_view payload) {
+transport::send_status wired_owner::send(protocol::byte_view payload) {
   return wire->send(frame_of(payload));
 }
 

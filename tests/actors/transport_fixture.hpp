@@ -84,7 +84,7 @@ struct wired_owner {
   wired_owner(const wired_owner&) = delete;
   wired_owner& operator=(const wired_owner&) = delete;
 
-  transport::sent send(protocol::byte_view payload);
+  transport::send_status send(protocol::byte_view payload);
 
   std::shared_ptr<inbox> box = std::make_shared<inbox>();
   caf::actor owner;

@@ -28,12 +28,12 @@ TEST_CASE("a full write queue says so, and takes frames again once the peer read
   REQUIRE(l.box->wait_up());
   const auto payload = pattern(50'000);
   std::size_t sent = 0;
-  while (l.send(payload) == transport::sent::queued)
+  while (l.send(payload) == transport::send_status::queued)
     REQUIRE(++sent < 10'000);
-  CHECK(l.send(payload) == transport::sent::full);
+  CHECK(l.send(payload) == transport::send_status::full);
   peer.release();
   REQUIRE(l.box->wait_frames(sent));
-  CHECK(l.send(payload) == transport::sent::queued);
+  CHECK(l.send(payload) == transport::send_status::queued);
   REQUIRE(l.box->wait_frames(sent + 1));
   const auto frames = peer.frames();
   REQUIRE(frames.size() == sent + 1);
@@ -51,8 +51,8 @@ TEST_CASE("a frame above the write queue's limit is taken when nothing waits") {
   wired_owner l{f, peer.address(), {.write_queue_limit = 1000}};
   REQUIRE(l.box->wait_up());
   const auto payload = pattern(20'000'000);
-  CHECK(l.send(payload) == transport::sent::queued);
-  CHECK(l.send(pattern(1)) == transport::sent::full);
+  CHECK(l.send(payload) == transport::send_status::queued);
+  CHECK(l.send(pattern(1)) == transport::send_status::full);
   peer.release();
   REQUIRE(l.box->wait_frames(1));
   CHECK(peer.frames()[0] == payload);
@@ -137,7 +137,7 @@ TEST_CASE("no message is posted after close has returned") {
     // What was posted before arrives before this; nothing may follow it.
     cafka::post(l.owner, cafka::actors::transport_down{1, {}});
     REQUIRE(l.box->wait_down());
-    CHECK(l.send(pattern(1)) == transport::sent::closed);
+    CHECK(l.send(pattern(1)) == transport::send_status::closed);
     const auto box = l.box;
     l.wire.reset();
     CHECK(box->in_order());
@@ -159,8 +159,8 @@ TEST_CASE("a connection closes under load from other threads") {
       for (int t = 0; t != 3; ++t)
         senders.emplace_back([&] {
           const auto payload = pattern(2'000);
-          for (auto more = transport::sent::queued; more != transport::sent::closed;
-               ++sent) {
+          for (auto more = transport::send_status::queued;
+               more != transport::send_status::closed; ++sent) {
             more = l.send(payload);
             l.wire->grant(2'000);
           }
@@ -225,7 +225,7 @@ TEST_CASE("stopping the factory ends all connections and tells their owners") {
     REQUIRE(l->box->wait_down());
     CHECK(l->box->reason().code == error_code::closed);
     CHECK(l->box->in_order());
-    CHECK(l->send({}) == transport::sent::closed);
+    CHECK(l->send({}) == transport::send_status::closed);
     l->wire->grant(1);
     l->wire->close();
   }
@@ -272,7 +272,7 @@ TEST_CASE("a connection may outlive its factory") {
   REQUIRE(box->wait_up());
   factory.reset();
   CHECK(box->wait_down());
-  CHECK(wire->send(frame_of({})) == transport::sent::closed);
+  CHECK(wire->send(frame_of({})) == transport::send_status::closed);
   wire.reset();
   cafka::post_exit(owner, caf::exit_reason::kill);
 }

@@ -85,7 +85,7 @@ TEST_CASE("while a request leaves its owner is told so, and no longer") {
   transport_fixture f;
   wired_owner l{f, peer.address(), {.progress_interval = 1ms}};
   REQUIRE(l.box->wait_up());
-  CHECK(l.send(pattern(size)) == transport::sent::queued);
+  CHECK(l.send(pattern(size)) == transport::send_status::queued);
   CHECK(l.box->wait_progress(2));
   const auto all = l.box->progress();
   CHECK(std::ranges::all_of(
@@ -98,7 +98,7 @@ TEST_CASE("a peer that takes nothing is not told of as if it did") {
   transport_fixture f;
   wired_owner l{f, peer.address(), {.progress_interval = 1ms}};
   REQUIRE(l.box->wait_up());
-  CHECK(l.send(pattern(32u << 20)) == transport::sent::queued);
+  CHECK(l.send(pattern(32u << 20)) == transport::send_status::queued);
   // Buffers on the way fill up first.
   std::size_t before = 0;
   do {

@@ -56,7 +56,7 @@ TEST_CASE("frames of every size go out and come back whole") {
   std::vector<bytes> sent;
   for (const auto size : sizes) {
     sent.push_back(pattern(size, static_cast<std::uint32_t>(size)));
-    CHECK(l.send(sent.back()) == transport::sent::queued);
+    CHECK(l.send(sent.back()) == transport::send_status::queued);
   }
   REQUIRE(l.box->wait_frames(sizes.size()));
   const auto got = l.box->frames();
@@ -76,7 +76,7 @@ TEST_CASE("a frame of more pieces than one gather write takes arrives whole") {
   for (std::size_t i = 0; i < all.size(); i += 7)
     frame.parts.push_back(cafka::protocol::shared_bytes::copy_of(
       byte_view{all}.subspan(i, std::min<std::size_t>(7, all.size() - i))));
-  CHECK(l.wire->send(std::move(frame)) == transport::sent::queued);
+  CHECK(l.wire->send(std::move(frame)) == transport::send_status::queued);
   REQUIRE(l.box->wait_frames(1));
   CHECK(std::ranges::equal(l.box->frames()[0].view(), payload));
 }
@@ -190,7 +190,7 @@ TEST_CASE("a peer that goes within a frame, at any byte, is told as gone, frames
     CHECK(l.box->frame_count() == frames);
     CHECK(l.box->downs() == 1);
     CHECK(l.box->in_order());
-    CHECK(l.send(as_bytes("late")) == transport::sent::closed);
+    CHECK(l.send(as_bytes("late")) == transport::send_status::closed);
   }
 }
 
@@ -236,7 +236,7 @@ TEST_CASE("what the peer said before it went is delivered though sending fails")
   io_thread_held.wait();
   peer.release();
   peer_gone.wait();
-  CHECK(l.send(pattern(10)) == transport::sent::closed);
+  CHECK(l.send(pattern(10)) == transport::send_status::closed);
   let_go.count_down();
   REQUIRE(l.box->wait_down());
   CHECK(l.box->reason().code == error_code::disconnected);
@@ -256,7 +256,7 @@ TEST_CASE("a length below zero or above the limit ends the connection") {
     s.wait_until_closed();
   }};
   transport_fixture f;
-  wired_owner l{f, peer.address(), {.max_frame_size = 1000}};
+  wired_owner l{f, peer.address(), {.receive_message_max_bytes = 1000}};
   REQUIRE(l.box->wait_down());
   const bool negative = static_cast<std::int32_t>(size) < 0;
   CHECK(l.box->reason().code
@@ -264,7 +264,8 @@ TEST_CASE("a length below zero or above the limit ends the connection") {
   CHECK_THAT(l.box->reason().detail,
     ContainsSubstring(std::to_string(static_cast<std::int32_t>(size))));
   CHECK((negative
-    || l.box->reason().detail.find("receive_max_bytes is 1000") != std::string::npos));
+    || l.box->reason().detail.find("receive_message_max_bytes is 1000")
+      != std::string::npos));
   CHECK(l.box->frame_count() == 1);
   CHECK(peer.wait_for_sessions_ended());
 }

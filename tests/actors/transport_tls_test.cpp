@@ -102,7 +102,7 @@ TEST_CASE("frames of every size go out and come back whole over TLS 1.2 and 1.3"
   std::vector<bytes> sent;
   for (const auto size : sizes) {
     sent.push_back(pattern(size, static_cast<std::uint32_t>(size)));
-    CHECK(l.send(sent.back()) == transport::sent::queued);
+    CHECK(l.send(sent.back()) == transport::send_status::queued);
   }
   REQUIRE(l.box->wait_frames(sizes.size()));
   const auto got = l.box->frames();
@@ -168,7 +168,7 @@ TEST_CASE("a frame of many small pieces arrives whole over TLS") {
       byte_view{all}.subspan(i, std::min<std::size_t>(7, all.size() - i))));
     frame.parts.emplace_back(); // Nothing, which is a piece too.
   }
-  CHECK(l.wire->send(std::move(frame)) == transport::sent::queued);
+  CHECK(l.wire->send(std::move(frame)) == transport::send_status::queued);
   REQUIRE(l.box->wait_frames(1));
   CHECK(std::ranges::equal(l.box->frames()[0].view(), payload));
 }
@@ -196,12 +196,12 @@ TEST_CASE("over TLS a full write queue says so, and keys may change while it is 
   REQUIRE(l.box->wait_frames(1));
   const auto payload = pattern(50'000);
   std::size_t sent = 0;
-  while (l.send(payload) == transport::sent::queued)
+  while (l.send(payload) == transport::send_status::queued)
     REQUIRE(++sent < 10'000);
-  CHECK(l.send(payload) == transport::sent::full);
+  CHECK(l.send(payload) == transport::send_status::full);
   peer.peer().release();
   REQUIRE(l.box->wait_frames(1 + sent));
-  CHECK(l.send(payload) == transport::sent::queued);
+  CHECK(l.send(payload) == transport::send_status::queued);
   REQUIRE(l.box->wait_frames(2 + sent));
   const auto frames = peer.peer().frames();
   REQUIRE(frames.size() == sent + 1);
@@ -267,7 +267,7 @@ TEST_CASE("a peer that ends TLS, or is cut off, is told as gone, frames first") 
   REQUIRE(l.box->frame_count() == 1);
   CHECK(l.box->frames()[0].text() == "last words");
   CHECK(l.box->in_order());
-  CHECK(l.send({}) == transport::sent::closed);
+  CHECK(l.send({}) == transport::send_status::closed);
 }
 
 TEST_CASE("an end of TLS that waits behind frames without credit comes after them") {
@@ -386,7 +386,7 @@ TEST_CASE("a connection closed within its handshake says nothing") {
     wired_owner l{f, peer.address(), t.transport()};
     if (round % 2 == 0)
       peer.wait_for_accepted(static_cast<std::size_t>(round) + 1);
-    CHECK(l.send({}) == transport::sent::closed);
+    CHECK(l.send({}) == transport::send_status::closed);
     l.wire->close();
     CHECK(l.box->messages() == 0);
   }
@@ -406,8 +406,8 @@ TEST_CASE("a TLS connection closes under load from other threads") {
       for (int n = 0; n != 3; ++n)
         senders.emplace_back([&] {
           const auto payload = pattern(2'000);
-          auto more = transport::sent::queued;
-          while (more != transport::sent::closed) {
+          auto more = transport::send_status::queued;
+          while (more != transport::send_status::closed) {
             more = l.send(payload);
             l.wire->grant(2'000);
           }

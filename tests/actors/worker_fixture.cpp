@@ -186,9 +186,9 @@ void worker_fixture::stop(const worker_actor& w) {
 }
 
 worker_actor worker_fixture::worker(std::vector<protocol::endpoint> uris) {
-  actors::worker_options options;
+  actors::connection_options options;
   options.name = "w";
-  options.uris = std::move(uris);
+  options.brokers = std::move(uris);
   options.initial_topics = {"topic"};
   options.socket_timeout = 1'000ms;
   options.unknown_topic_wait = 100ms;

@@ -22,7 +22,7 @@ namespace {
 constexpr milliseconds lateness{5'000};
 
 /// For what must be answered well.
-constexpr milliseconds patience{30'000};
+constexpr milliseconds test_timeout{30'000};
 
 std::string why(const protocol::error& e) {
   return to_string(e);
@@ -87,7 +87,7 @@ std::size_t exchange_size() {
     }
   }};
   worker_fixture f;
-  REQUIRE(f.latest(f.worker({broker.address()}), patience));
+  REQUIRE(f.latest(f.worker({broker.address()}), test_timeout));
   REQUIRE(broker.peer().frames().size() == 3);
   return sum;
 }
@@ -178,7 +178,7 @@ public:
   bool wait() {
     std::unique_lock lock{state_->mutex};
     return state_->changed.wait_for(
-      lock, patience, [&] { return state_->taken >= state_->times.size(); });
+      lock, test_timeout, [&] { return state_->taken >= state_->times.size(); });
   }
 
   bool each_once_with(error_code code) {
@@ -214,14 +214,14 @@ TEST_CASE("a worker asks a peer that answers") {
   scripted_broker broker;
   worker_fixture f;
   const auto w = f.worker({broker.address()});
-  const auto found = f.latest(w, patience);
+  const auto found = f.latest(w, test_timeout);
   INFO(why(found.error()));
   REQUIRE(found);
   CHECK(found->offset == log_offset{42});
-  const auto written = f.produce_one(w, patience);
+  const auto written = f.produce_one(w, test_timeout);
   REQUIRE(written);
   CHECK(written->base_offset == log_offset{7});
-  const auto unconfirmed = f.produce_one(w, patience, 0);
+  const auto unconfirmed = f.produce_one(w, test_timeout, 0);
   REQUIRE(unconfirmed);
   CHECK_FALSE(unconfirmed->base_offset);
   CHECK(broker.peer().accepted() == 1);
@@ -235,7 +235,7 @@ TEST_CASE("a worker understands answers that come byte by byte") {
     }
   }};
   worker_fixture f;
-  CHECK(f.latest(f.worker({broker.address()}), patience));
+  CHECK(f.latest(f.worker({broker.address()}), test_timeout));
 }
 
 TEST_CASE("a peer that refuses is an error at the deadline, and is found again later") {
@@ -255,7 +255,7 @@ TEST_CASE("a peer that refuses is an error at the deadline, and is found again l
   CHECK(unsent.error().code == error_code::timed_out);
   closed.reset();
   scripted_broker broker{address.port};
-  const auto found = f.latest(w, patience);
+  const auto found = f.latest(w, test_timeout);
   INFO(why(found.error()));
   CHECK(found);
 }
@@ -282,7 +282,7 @@ TEST_CASE("a peer that takes everything and says nothing is considered lost") {
   CHECK(late.error().code == error_code::timed_out);
   REQUIRE(broker.peer().wait_for_accepted(2));
   broker.reform();
-  const auto found = f.latest(w, patience);
+  const auto found = f.latest(w, test_timeout);
   INFO(why(found.error()));
   CHECK(found);
 }
@@ -296,7 +296,7 @@ TEST_CASE("one good broker in the list is enough") {
   worker_fixture f;
   const auto w = f.worker(
     {closed.address(), hole.address(), silent.address(), mad.address(), good.address()});
-  const auto found = f.latest(w, patience);
+  const auto found = f.latest(w, test_timeout);
   INFO(why(found.error()));
   CHECK(found);
 }
@@ -309,7 +309,7 @@ TEST_CASE("an exchange that is cut at any byte is taken up again on another conn
     INFO("cut after " << cut << " of " << size << " bytes");
     scripted_broker broker{cut_after(cut), 1};
     const auto w = f.worker({broker.address()});
-    const auto found = f.latest(w, patience);
+    const auto found = f.latest(w, test_timeout);
     INFO(why(found.error()));
     REQUIRE(found);
     CHECK(found->offset == log_offset{42});
@@ -331,7 +331,7 @@ TEST_CASE("a peer that cuts every exchange at the same byte is an error, then re
     INFO(why(late.error()));
     CHECK(gave_up(late.error()));
     broker.reform();
-    const auto found = f.latest(w, patience);
+    const auto found = f.latest(w, test_timeout);
     INFO(why(found.error()));
     REQUIRE(found);
     f.stop(w);
@@ -350,12 +350,12 @@ TEST_CASE("a produce whose answer is cut at any byte has an unknown outcome, onc
     worker_fixture f;
     const auto w = f.worker({broker.address()});
     INFO("cut after " << cut << " of " << size << " bytes");
-    const auto unknown = f.produce_one(w, patience);
+    const auto unknown = f.produce_one(w, test_timeout);
     INFO(why(unknown.error()));
     CHECK(unknown.error().code == error_code::outcome_unknown);
     CHECK(broker.asked(api_key::produce) == 1);
     broker.reform();
-    CHECK(f.produce_one(w, patience));
+    CHECK(f.produce_one(w, test_timeout));
   }
   CHECK(size > 20);
 }
@@ -376,7 +376,7 @@ TEST_CASE(
   INFO(why(late.error()));
   CHECK(gave_up(late.error()));
   broker.reform();
-  const auto found = f.latest(w, patience);
+  const auto found = f.latest(w, test_timeout);
   INFO(why(found.error()));
   CHECK(found);
 }
@@ -389,12 +389,12 @@ TEST_CASE(
   scripted_broker broker{until(api_key::produce, all[which].act)};
   worker_fixture f;
   const auto w = f.worker({broker.address()});
-  const auto unknown = f.produce_one(w, patience);
+  const auto unknown = f.produce_one(w, test_timeout);
   INFO(why(unknown.error()));
   CHECK(unknown.error().code == error_code::outcome_unknown);
   CHECK(broker.asked(api_key::produce) == 1);
   broker.reform();
-  CHECK(f.produce_one(w, patience));
+  CHECK(f.produce_one(w, test_timeout));
 }
 
 TEST_CASE("an answer that cannot be read is an error that says so") {
@@ -411,7 +411,7 @@ TEST_CASE("an answer that cannot be read is an error that says so") {
     1};
   worker_fixture f;
   const auto w = f.worker({broker.address()});
-  const auto bad = f.latest(w, patience);
+  const auto bad = f.latest(w, test_timeout);
   INFO(why(bad.error()));
   CHECK(bad.error().code == error_code::malformed_response);
   CHECK(bad.error().detail.find("ListOffsets") != std::string::npos);
@@ -429,7 +429,7 @@ TEST_CASE(
       [](session& s, const bytes&, const honest_broker&) { s.wait_until_closed(); }),
     1};
   worker_fixture f;
-  const auto found = f.latest(f.worker({broker.address()}), patience);
+  const auto found = f.latest(f.worker({broker.address()}), test_timeout);
   INFO(why(found.error()));
   CHECK(found);
   CHECK(broker.peer().accepted() >= 2);
@@ -453,10 +453,10 @@ TEST_CASE("a worker that is stopped answers everyone that it was stopped") {
     [](session& s, const bytes&, const honest_broker&) { s.wait_until_closed(); })};
   worker_fixture f;
   const auto w = f.worker({broker.address()});
-  questions asked{f.system, w, 500, patience};
+  questions asked{f.system, w, 500, test_timeout};
   // 500 from the actor: those that came are pending.
   auto pending = [&] { return f.status(w)->pending; };
-  const auto until_then = steady_clock::now() + patience;
+  const auto until_then = steady_clock::now() + test_timeout;
   while (pending() != 500)
     REQUIRE(steady_clock::now() < until_then);
   f.stop(w);
@@ -469,9 +469,9 @@ TEST_CASE("a worker that is killed leaves no caller without an answer") {
     [](session& s, const bytes&, const honest_broker&) { s.wait_until_closed(); })};
   worker_fixture f;
   const auto w = f.worker({broker.address()});
-  questions asked{f.system, w, 500, patience};
+  questions asked{f.system, w, 500, test_timeout};
   auto pending = [&] { return f.status(w)->pending; };
-  const auto until_then = steady_clock::now() + patience;
+  const auto until_then = steady_clock::now() + test_timeout;
   while (pending() != 500)
     REQUIRE(steady_clock::now() < until_then);
   post_exit(w, caf::exit_reason::kill);

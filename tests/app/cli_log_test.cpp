@@ -16,15 +16,15 @@ TEST_CASE("with -vv standard output has the data alone, as without") {
   const auto connections = c.run(verbose);
   CHECK(connections.out == quiet.out);
   CHECK_THAT(connections.err,
-    ContainsSubstring("debug worker kafka_ex: connecting to ")
-      && ContainsSubstring("debug worker kafka_ex: connected to ")
+    ContainsSubstring("debug worker default: connecting to ")
+      && ContainsSubstring("debug worker default: connected to ")
       && !ContainsSubstring("trace"));
   verbose.back() = "-vv";
   const auto requests = c.run(verbose);
   CHECK(requests.out == quiet.out);
   CHECK_THAT(requests.err,
-    ContainsSubstring("debug worker kafka_ex: connected to ")
-      && ContainsSubstring("trace worker kafka_ex: Fetch v"));
+    ContainsSubstring("debug worker default: connected to ")
+      && ContainsSubstring("trace worker default: Fetch v"));
 }
 
 TEST_CASE("a broker that is not there is logged on standard error, once") {
@@ -33,7 +33,7 @@ TEST_CASE("a broker that is not there is logged on standard error, once") {
   CHECK(run.exit_code == 1);
   CHECK(run.out.empty());
   INFO(run.err);
-  const std::string line = "warning worker kafka_ex: cannot connect to 127.0.0.1:1: ";
+  const std::string line = "warning worker default: cannot connect to 127.0.0.1:1: ";
   const auto at = run.err.find(line);
   REQUIRE(at != std::string::npos);
   CHECK(run.err.find(line, at + 1) == std::string::npos);
@@ -45,9 +45,9 @@ TEST_CASE("the configuration file says from which level on is logged, unless -v 
     "metadata", "-b", "127.0.0.1:1", "--timeout", "300ms", "--config", config.path()};
   const auto quiet = run_cafka(args);
   CHECK(quiet.exit_code == 1);
-  CHECK_THAT(quiet.err, !ContainsSubstring("worker kafka_ex: "));
+  CHECK_THAT(quiet.err, !ContainsSubstring("worker default: "));
   auto verbose = args;
   verbose.emplace_back("-v");
   CHECK_THAT(
-    run_cafka(verbose).err, ContainsSubstring("debug worker kafka_ex: connecting to "));
+    run_cafka(verbose).err, ContainsSubstring("debug worker default: connecting to "));
 }

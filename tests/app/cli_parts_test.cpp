@@ -201,7 +201,9 @@ TEST_CASE("a position is named in the same words everywhere") {
   const auto moment = [&](const char* text) {
     const auto read = parse_position(text, now);
     REQUIRE(read);
-    return std::get<offset_time>(*read).value;
+    const auto at = std::get<protocol::start_at>(*read);
+    CHECK(at.is_moment());
+    return at.value();
   };
   CHECK(moment("beginning") == -2);
   CHECK(moment("earliest") == -2);
@@ -213,7 +215,8 @@ TEST_CASE("a position is named in the same words everywhere") {
   CHECK(moment("@1500") == 1'500);
   CHECK(moment("@1970-01-01T00:00:02Z") == 2'000);
   CHECK(moment("1970-01-01T00:00:02Z") == 2'000);
-  CHECK(std::get<log_offset>(*parse_position("42", now)) == log_offset{42});
+  CHECK(std::get<protocol::start_at>(*parse_position("42", now))
+    == protocol::start_at::offset(42));
   CHECK(std::get<before_end>(*parse_position("-10", now)).count == 10);
   CHECK(std::get<before_end>(*parse_position("-0", now)).count == 0);
   for (const auto* wrong : {"", "@", "middle", "@soon", "--5", "@@5", "stored", "-0x1"})

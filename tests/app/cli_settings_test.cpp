@@ -2,6 +2,7 @@
 #include "embedded_broker.hpp"
 
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include <filesystem>
@@ -102,4 +103,88 @@ TEST_CASE("the demo plays on its own cluster whatever is set for other commands"
   INFO(run.out << run.err);
   CHECK(run.exit_code == 0);
   CHECK_THAT(run.out, ContainsSubstring("in this process"));
+}
+
+TEST_CASE("-X sets anything that a configuration file can, and goes before it") {
+  const temporary_file named{naming("127.0.0.1:2")};
+  const std::string of_environment = "CAFKA_BROKERS=127.0.0.1:3";
+  CHECK(asked({"-X", "brokers=127.0.0.1:4"}, {of_environment}) == "127.0.0.1:4:");
+  CHECK(asked({"--config", named.path(), "-X", "brokers=127.0.0.1:4"}, {of_environment})
+    == "127.0.0.1:4:");
+  CHECK(asked({"--setting", "brokers=[\"127.0.0.1:4\"]", "-X", "client_id=x"}, {})
+    == "127.0.0.1:4:");
+  // An option of its own goes before.
+  CHECK(asked({"-X", "brokers=127.0.0.1:3", "-b", "127.0.0.1:4"}, {}) == "127.0.0.1:4:");
+}
+
+TEST_CASE("what is wrong with -X is named by key and range") {
+  struct wrong {
+    std::string setting, says;
+  };
+  const auto w = GENERATE(wrong{"io_threads=1000",
+                            "-X: cafka.io_threads = 1000: must be a whole number from 1 "
+                            "to 64"},
+    wrong{"ssl_options.verify=maybe",
+      "-X: cafka.ssl_options.verify = maybe: must be one "
+      "of \"verify_peer\""},
+    wrong{"producers.cafka-produce.linger=-1ms",
+      "-X: cafka.producers.cafka-produce.linger = -1ms: must be a duration"},
+    wrong{"lingr=5ms", "-X: cafka.lingr is no setting; there are: brokers, "},
+    wrong{"initial_topics=[", "-X initial_topics: its value cannot be read"},
+    wrong{"=5", "\"=5\" is not a setting as KEY=VALUE"},
+    wrong{"linger", "\"linger\" is not a setting as KEY=VALUE"});
+  const auto run = run_cafka({"metadata", "-X", w.setting});
+  INFO(run.err);
+  CHECK(run.exit_code == 2);
+  CHECK_THAT(run.err, ContainsSubstring(w.says));
+}
+
+TEST_CASE("-X goes before a file's word for the same setting, by whichever name") {
+  const temporary_file file{
+    "cafka { brokers = \"127.0.0.1:1\", sleep_for_reconnect = 1h }"};
+  const auto run = run_cafka({"metadata", "--config", file.path(), "--timeout", "300ms",
+    "-X", "reconnect_backoff=10ms"});
+  INFO(run.err);
+  // Otherwise it would be refused that there are two.
+  CHECK(run.exit_code == 1);
+  CHECK_THAT(run.err, ContainsSubstring("127.0.0.1:1:"));
+}
+
+TEST_CASE("a setting that -X has made is named by its key") {
+  const auto run = run_cafka({"metadata", "-b", "127.0.0.1:1", "-X", "use_ssl=true", "-X",
+    "ssl_options.cacertfile=/no/such/ca.crt"});
+  INFO(run.err);
+  CHECK(run.exit_code == 1);
+  CHECK_THAT(run.err, ContainsSubstring("ssl_options.cacertfile = /no/such/ca.crt: "));
+}
+
+TEST_CASE("settings prints the configuration file with all of them") {
+  const auto run = run_cafka({"settings"});
+  CHECK(run.exit_code == 0);
+  std::ifstream file{std::string{CAFKA_CONFIGS} + "/defaults.conf"};
+  const std::string wanted{
+    std::istreambuf_iterator<char>{file}, std::istreambuf_iterator<char>{}};
+  CHECK(run.out == wanted);
+}
+
+TEST_CASE("produce is set up by the block of its producer") {
+  auto broker = cafka::cli::embedded_broker::start(1);
+  REQUIRE(broker);
+  const auto produce = [&](std::vector<std::string> more) {
+    std::vector<std::string> args{"produce", "-t", "t", "-b", (*broker)->bootstrap()};
+    args.insert(args.end(), more.begin(), more.end());
+    return run_cafka(args, "a record of twenty bytes\n");
+  };
+  CHECK(produce({}).exit_code == 0);
+  const auto wrong = produce({"-X", "producers.cafka-produce.acks=1"});
+  INFO(wrong.err);
+  CHECK(wrong.exit_code == 2);
+  CHECK_THAT(wrong.err,
+    ContainsSubstring("cafka.producers.cafka-produce.acks = 1: must be -1 with"));
+  const auto unanswered = produce({"-X", "producers.cafka-produce.acks=0", "-X",
+    "producers.cafka-produce.idempotence=false"});
+  INFO(unanswered.out << unanswered.err);
+  CHECK(unanswered.exit_code == 0);
+  CHECK_THAT(unanswered.out, ContainsSubstring("no answer was asked for"));
+  CHECK_THAT(produce({}).out, !ContainsSubstring("no answer was asked for"));
 }

@@ -48,7 +48,7 @@ TEST_CASE("a tally sums up what was written where") {
   auto tally = in_turn(10);
   tally.reported(report(0, 0, 2, 100));
   tally.reported(report(1, 0, 5, 7));
-  CHECK(tally.settled() == 7);
+  CHECK(tally.finished() == 7);
   // Somebody else wrote in between.
   tally.reported(report(0, 2, 3, 200));
   const auto& s = tally.summary();
@@ -92,7 +92,7 @@ TEST_CASE("reports of runs in parts come out even") {
     bytes += i % 7;
   tally.reported(report(3, 500, 100, 500));
   tally.reported(report(3, 0, 500, 0));
-  CHECK(tally.settled() == 600);
+  CHECK(tally.finished() == 600);
   tally.reported(report(3, 999, 1, 999));
   tally.reported(report(3, 600, 399, 600));
   CHECK(tally.summary().records == 1'000);
@@ -101,7 +101,7 @@ TEST_CASE("reports of runs in parts come out even") {
   tally.reported(report(3, 0, 10, 0));
   tally.reported(report(9, 0, 10, 0));
   tally.reported(report(-1, 0, 10, -1, error_code::timed_out));
-  CHECK(tally.settled() == 1'000);
+  CHECK(tally.finished() == 1'000);
 }
 
 TEST_CASE("a record that nobody took has failed") {

@@ -407,7 +407,7 @@ TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
   CHECK(run.exit_code == 0);
   for (const auto* line : {"cafka: supervisor, one_for_one, 0 of 1 restarts in 60 s\n",
          "├─ workers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
-         "│  ├─ kafka_ex: worker, permanent\n", "│  ├─ orders: worker, permanent\n",
+         "│  ├─ default: worker, permanent\n", "│  ├─ orders: worker, permanent\n",
          "│  └─ audit: worker, permanent\n",
          "│  ├─ orders: worker, permanent, restarted 2 times\n",
          "├─ streams: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",

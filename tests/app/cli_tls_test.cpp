@@ -83,7 +83,7 @@ TEST_CASE("settings are named by their flags, unless the configuration file made
   };
   const auto r = GENERATE(row{"its CA is unknown: put it into cacertfile or cacertdir",
                             "its CA is unknown: put it into --ca-file or --ca-dir"},
-    row{"there is none: set certfile and keyfile", "there is none: set --cert and --key"},
+    row{"there is none: set certfile and keyfile", "there is none: use --cert and --key"},
     row{"ssl_options.keyfile = /a/keyfile: its key is encrypted: set password",
       "--key /a/keyfile: its key is encrypted: use --key-password-file"},
     row{"name it as the certificate does, or set server_name",
@@ -92,12 +92,13 @@ TEST_CASE("settings are named by their flags, unless the configuration file made
       "use the broker's TLS port, or leave out --tls"},
     row{"if it speaks TLS on this port, set use_ssl",
       "if it speaks TLS on this port, use --tls"},
-    row{"20 bytes, receive_max_bytes is 10", "20 bytes, --receive-max-bytes is 10"},
+    row{
+      "20 bytes, receive_message_max_bytes is 10", "20 bytes, --receive-max-bytes is 10"},
     row{
       "my_certfile, certfile-2 and certfiles", "my_certfile, certfile-2 and certfiles"});
   CHECK(cafka::cli::flag_words{}.in(r.text) == r.in_flags);
   const cafka::cli::flag_words of_file{{"use_ssl", "ssl_options.cacertfile",
     "ssl_options.cacertdir", "ssl_options.certfile", "ssl_options.keyfile",
-    "ssl_options.password", "ssl_options.server_name", "receive_max_bytes"}};
+    "ssl_options.password", "ssl_options.server_name", "receive_message_max_bytes"}};
   CHECK(of_file.in(r.text) == r.text);
 }

@@ -153,8 +153,8 @@ TEST_CASE("manual pages tell every command and option that the help does") {
     CHECK(long_options(page.out) == long_options(help.out));
   }
   std::filesystem::remove_all(directory);
-  // cafka, eleven commands, four of topics and seven of groups.
-  CHECK(pages == 24);
+  // cafka, thirteen commands, four of topics and seven of groups.
+  CHECK(pages == 25);
   const auto nothing = run_cafka({"man", "topics", "crate"});
   CHECK(nothing.exit_code == 2);
   CHECK_THAT(nothing.err, ContainsSubstring("the nearest is create"));

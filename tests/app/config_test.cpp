@@ -71,12 +71,12 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.client_id == expected.client_id);
   CHECK(read.disable_default_worker == expected.disable_default_worker);
   CHECK(read.default_worker == expected.default_worker);
-  CHECK(read.metadata_update_interval == expected.metadata_update_interval);
+  CHECK(read.metadata_max_age == expected.metadata_max_age);
   CHECK(read.consumer_group == expected.consumer_group);
-  CHECK(read.consumer_group_update_interval == expected.consumer_group_update_interval);
+  CHECK(read.coordinator_query_interval == expected.coordinator_query_interval);
   CHECK(read.initial_topics == expected.initial_topics);
   CHECK(read.auto_offset_reset == expected.auto_offset_reset);
-  CHECK(read.commit_interval == expected.commit_interval);
+  CHECK(read.auto_commit_interval == expected.auto_commit_interval);
   CHECK(read.commit_threshold == expected.commit_threshold);
   const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
   CHECK(read.partitioner(choice) == expected.partitioner(choice));
@@ -86,9 +86,12 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.connect_timeout == expected.connect_timeout);
   CHECK(read.socket_timeout == expected.socket_timeout);
   CHECK(read.max_throttle == expected.max_throttle);
-  CHECK(read.receive_max_bytes == expected.receive_max_bytes);
+  CHECK(read.receive_message_max_bytes == expected.receive_message_max_bytes);
   CHECK(read.unknown_topic_wait == expected.unknown_topic_wait);
-  CHECK(read.sleep_for_reconnect == expected.sleep_for_reconnect);
+  CHECK(read.reconnect_backoff == expected.reconnect_backoff);
+  CHECK(read.reconnect_backoff_max == expected.reconnect_backoff_max);
+  CHECK(read.retry_backoff == expected.retry_backoff);
+  CHECK(read.retry_backoff_max == expected.retry_backoff_max);
   CHECK(read.allow_auto_topic_creation == expected.allow_auto_topic_creation);
   CHECK(read.kafka_version == expected.kafka_version);
   CHECK(read.use_ssl == expected.use_ssl);
@@ -101,6 +104,17 @@ TEST_CASE("the example of all settings says what the defaults are") {
   CHECK(read.stop_timeout == expected.stop_timeout);
   CHECK(read.log_level == expected.log_level);
   CHECK(read.log_levels == expected.log_levels);
+  REQUIRE(read.producers.size() == 1);
+  const auto& producer = read.producers.at("example");
+  CHECK(producer.linger == producer_options{}.linger);
+  CHECK(producer.delivery_timeout == producer_options{}.delivery_timeout);
+  CHECK(producer.acks == producer_options{}.acks);
+  CHECK_FALSE(producer.compression_level);
+  REQUIRE(read.consumers.size() == 1);
+  const auto& consumer = read.consumers.at("example");
+  CHECK(consumer.fetch_max_bytes == consumer_options{}.fetch_max_bytes);
+  CHECK(consumer.auto_offset_reset == consumer_options{}.auto_offset_reset);
+  CHECK_FALSE(consumer.max_decompressed_bytes);
 }
 
 TEST_CASE("the log's levels are read, and what is none is named") {
@@ -125,14 +139,14 @@ TEST_CASE("the log's levels are read, and what is none is named") {
 
 TEST_CASE(
   "groups, topics, resets and partitioners are read, and what cannot be is named") {
-  const auto read = options(
-    parsed("cafka { consumer_group = \"g\", initial_topics = [\"a\", \"b\"], "
-           "auto_offset_reset = \"latest\", commit_interval = 0s, commit_threshold = 7, "
-           "partitioner = \"crc32\" }"));
+  const auto read = options(parsed(
+    "cafka { consumer_group = \"g\", initial_topics = [\"a\", \"b\"], "
+    "auto_offset_reset = \"latest\", auto_commit_interval = 0s, commit_threshold = 7, "
+    "partitioner = \"crc32\" }"));
   CHECK(read.consumer_group == consumer_group_setting{"g"});
   CHECK(read.initial_topics == std::vector<std::string>{"a", "b"});
   CHECK(read.auto_offset_reset == actors::offset_reset::latest);
-  CHECK(read.commit_interval == milliseconds{0});
+  CHECK(read.auto_commit_interval == milliseconds{0});
   CHECK(read.commit_threshold == 7);
   const protocol::partition_choice choice{"t", protocol::as_bytes("a key"), 1'000, 0};
   CHECK(read.partitioner(choice) == protocol::crc32_partitioner(choice));
@@ -145,7 +159,7 @@ TEST_CASE(
   CHECK(legacy.partitioner(choice) == protocol::legacy_partitioner(choice));
   CHECK(refusal("partitioner = \"md5\"").find("\"murmur2\"") != std::string::npos);
   CHECK(
-    refusal("commit_threshold = 0").find("commit_threshold = 0") != std::string::npos);
+    refusal("commit_threshold = -1").find("commit_threshold = -1") != std::string::npos);
   CHECK(refusal("max_decompressed_bytes = 0").find("max_decompressed_bytes = 0")
     != std::string::npos);
   CHECK(refusal("max_decompression_ratio = -1").find("max_decompression_ratio = -1")
@@ -220,21 +234,21 @@ TEST_CASE("what --dump-config prints shows no password") {
 
 TEST_CASE("a worker speaks TLS when it or its application says so, and as it says") {
   application_options application;
-  CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
+  CHECK(connection_options_from(application, {}, "w")->transport.tls == nullptr);
   application.ssl_options.ciphers = "ECDHE-RSA-AES128-GCM-SHA256";
-  CHECK(worker_options_from(application, {}, "w")->transport.tls == nullptr);
-  const auto own = worker_options_from(application, {.use_ssl = true}, "w");
+  CHECK(connection_options_from(application, {}, "w")->transport.tls == nullptr);
+  const auto own = connection_options_from(application, {.use_ssl = true}, "w");
   REQUIRE(own);
   REQUIRE(own->transport.tls != nullptr);
   CHECK(own->transport.tls->options() == application.ssl_options);
   application.use_ssl = true;
   const ssl_options other{.server_name = "kafka"};
-  const auto another = worker_options_from(application, {.ssl_options = other}, "w");
+  const auto another = connection_options_from(application, {.ssl_options = other}, "w");
   REQUIRE(another);
   CHECK(another->transport.tls->options() == other);
-  CHECK(
-    worker_options_from(application, {.use_ssl = false}, "w")->transport.tls == nullptr);
-  const auto refused = worker_options_from(
+  CHECK(connection_options_from(application, {.use_ssl = false}, "w")->transport.tls
+    == nullptr);
+  const auto refused = connection_options_from(
     application, {.ssl_options = ssl_options{.cacertfile = "/no/such/file"}}, "w");
   REQUIRE_FALSE(refused);
   CHECK(refused.error()
@@ -303,11 +317,11 @@ TEST_CASE("the brokers' release is a text, or they are asked") {
 TEST_CASE("a worker's release is its own, else the application's") {
   application_options application;
   application.kafka_version = protocol::kafka_version{0, 9, 0};
-  CHECK(worker_options_from(application, {}, "w")->kafka_version
+  CHECK(connection_options_from(application, {}, "w")->kafka_version
     == protocol::kafka_version{0, 9, 0});
   worker_init init;
   init.kafka_version = protocol::kafka_version{0, 8, 2};
-  CHECK(worker_options_from(application, init, "w")->kafka_version
+  CHECK(connection_options_from(application, init, "w")->kafka_version
     == protocol::kafka_version{0, 8, 2});
 }
 
@@ -334,7 +348,7 @@ TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
     wrong{"io_threads = 65", "cafka.io_threads", "65", "a whole number from 1 to 64"},
     wrong{"io_threads = \"many\"", "cafka.io_threads", "many", "a whole number"},
     wrong{"max_restarts = -1", "cafka.max_restarts", "-1", "from 0 to 1000000"},
-    wrong{"receive_max_bytes = 1023", "cafka.receive_max_bytes", "1023",
+    wrong{"receive_message_max_bytes = 1023", "cafka.receive_message_max_bytes", "1023",
       "from 1024 to 2147483647"},
     wrong{"ssl_options { crl_check = \"all\" }", "cafka.ssl_options.crl_check", "all",
       "peer"},
@@ -345,7 +359,7 @@ TEST_CASE("a wrong value is refused with its key, itself and what is allowed") {
       "a duration such as 100ms"},
     wrong{"max_seconds = 1500ms", "cafka.max_seconds", "1.5s", "whole seconds"},
     wrong{"unknown_topic_wait = \"never\"", "cafka.unknown_topic_wait", "never",
-      "zero allowed"},
+      "zero or more"},
     wrong{"client_id = \"\"", "cafka.client_id", "", "a text that is not empty"},
     wrong{
       "disable_default_worker = 3", "cafka.disable_default_worker", "3", "true or false"},

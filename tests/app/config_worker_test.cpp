@@ -46,7 +46,7 @@ result<Reply> told_by(
 }
 
 /// Nobody listens on a port below ten.
-const worker_init refused{.uris = "127.0.0.1:1,127.0.0.1:2"};
+const worker_init refused{.brokers = "127.0.0.1:1,127.0.0.1:2"};
 
 } // namespace
 
@@ -109,7 +109,7 @@ TEST_CASE("an actor starts and ends workers by messages") {
     const auto none = start({"v", refused});
     CHECK(none.error().code == error_code::disconnected);
     CHECK(none.error().detail.find("connection refused") != std::string::npos);
-    CHECK(start({"v", {.uris = "no:port:here"}}).error().code
+    CHECK(start({"v", {.brokers = "no:port:here"}}).error().code
       == error_code::invalid_argument);
     CHECK(n.app->workers().empty());
   }

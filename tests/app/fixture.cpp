@@ -55,7 +55,7 @@ bool event_log::wait_for(
   supervision::event_kind kind, const std::string& child, std::size_t count) const {
   std::unique_lock lock{mutex_};
   return changed_.wait_for(
-    lock, patience, [&] { return count_locked(kind, child) >= count; });
+    lock, test_timeout, [&] { return count_locked(kind, child) >= count; });
 }
 
 // -- service ----------------------------------------------------------------------------
@@ -78,7 +78,7 @@ service::~service() {
 }
 
 worker_actor service::connect(const std::string& name, const worker_init& init) {
-  return REQUIRE_VALUE(app->create_worker(name, init, patience));
+  return REQUIRE_VALUE(app->create_worker(name, init, test_timeout));
 }
 
 // -- records ----------------------------------------------------------------------------

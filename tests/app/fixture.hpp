@@ -24,7 +24,7 @@ using std::chrono::steady_clock;
 
 /// For what must happen at last, on a machine under load; a test that passes never waits
 /// for it.
-inline constexpr milliseconds patience{90'000};
+inline constexpr milliseconds test_timeout{90'000};
 
 /// What a loaded machine may add to a deadline before a test calls it missed.
 inline constexpr milliseconds lateness{5'000};
@@ -32,7 +32,7 @@ inline constexpr milliseconds lateness{5'000};
 /// Asks until the condition holds; false when it does not by the deadline. A condition
 /// that asks somebody should block meanwhile.
 template <class Condition>
-bool eventually(Condition holds, milliseconds within = patience) {
+bool eventually(Condition holds, milliseconds within = test_timeout) {
   const auto deadline = steady_clock::now() + within;
   while (!holds()) {
     if (steady_clock::now() > deadline)
@@ -101,12 +101,12 @@ public:
   }
 
   /// Whether each request had an answer by the deadline.
-  bool wait(milliseconds within = patience) const {
+  bool wait(milliseconds within = test_timeout) const {
     return wait_for(times_.size(), within);
   }
 
   /// Whether so many had.
-  bool wait_for(std::size_t count, milliseconds within = patience) const {
+  bool wait_for(std::size_t count, milliseconds within = test_timeout) const {
     std::unique_lock lock{mutex_};
     return changed_.wait_for(lock, within, [&] { return taken_ >= count; });
   }

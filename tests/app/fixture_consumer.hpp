@@ -13,7 +13,7 @@ public:
   explicit consumed(consumer from) : from_(std::move(from)) {}
 
   /// Polls until there are so many records in all, or the patience ends.
-  bool poll_until(std::size_t count, milliseconds within = patience) {
+  bool poll_until(std::size_t count, milliseconds within = test_timeout) {
     return eventually([&] { return poll() && records_ >= count; }, within);
   }
 

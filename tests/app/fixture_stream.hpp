@@ -34,7 +34,7 @@ inline log_offset write(application& app, const std::string& topic,
   produce request;
   request.topic = topic;
   request.partition = 0;
-  request.deadline = patience;
+  request.deadline = test_timeout;
   for (const auto& value : all)
     request.records.push_back({.value = value});
   return REQUIRE_VALUE(app.produce(request, worker)).base_offset.value();
@@ -46,7 +46,7 @@ inline std::int64_t committed(application& app, const std::string& group,
   offset_fetch request;
   request.group = group;
   request.topics.emplace().push_back({topic, {0}});
-  request.deadline = patience;
+  request.deadline = test_timeout;
   const auto found = REQUIRE_VALUE(app.offset_fetch(request, worker));
   REQUIRE(found.offsets.size() == 1);
   return found.offsets[0].offset.value_or(-1).value();
@@ -86,7 +86,7 @@ public:
   bool wait_for_batches(std::size_t count) const {
     std::unique_lock lock{notes_->mutex};
     return notes_->changed.wait_for(
-      lock, patience, [&] { return notes_->batches.size() >= count; });
+      lock, test_timeout, [&] { return notes_->batches.size() >= count; });
   }
 
   [[nodiscard]] std::vector<stream_batch> batches() const {
@@ -97,8 +97,8 @@ public:
   /// How the stream ended; fails the test when it does not, or not once.
   [[nodiscard]] stream_end end() const {
     std::unique_lock lock{notes_->mutex};
-    REQUIRE(
-      notes_->changed.wait_for(lock, patience, [&] { return !notes_->ends.empty(); }));
+    REQUIRE(notes_->changed.wait_for(
+      lock, test_timeout, [&] { return !notes_->ends.empty(); }));
     REQUIRE(notes_->ends.size() == 1);
     return notes_->ends.front();
   }
@@ -107,7 +107,7 @@ public:
   stream_end stop(const stream_actor& stream, std::optional<log_offset> done = {}) {
     caf::scoped_actor self{system_};
     stream_end answer;
-    ask(self, stream, patience, stream_stop{done})
+    ask(self, stream, test_timeout, stream_stop{done})
       .receive([&](const stream_end& end) { answer = end; },
         [](const caf::error& e) { FAIL("the stream gave no answer: " << to_string(e)); });
     return answer;

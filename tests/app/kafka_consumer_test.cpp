@@ -34,13 +34,13 @@ struct kafka_consumer {
   /// Metadata is asked for often, also where nothing is read.
   static application_options often_asking() {
     auto options = service::quiet();
-    options.metadata_update_interval = milliseconds{2'000};
+    options.metadata_max_age = milliseconds{2'000};
     return options;
   }
 
   ~kafka_consumer() {
-    static_cast<void>(handle.close(patience));
-    static_cast<void>(writer.close(patience));
+    static_cast<void>(handle.close(test_timeout));
+    static_cast<void>(writer.close(test_timeout));
   }
 
   void append(int more) {
@@ -50,7 +50,7 @@ struct kafka_consumer {
       for (std::int32_t p = 0; p != partitions; ++p)
         REQUIRE(writer.send(to, {.value = protocol::as_bytes(text), .partition = p}));
     }
-    static_cast<void>(REQUIRE_VALUE(writer.flush(patience)));
+    static_cast<void>(REQUIRE_VALUE(writer.flush(test_timeout)));
     each += more;
   }
 
@@ -139,11 +139,11 @@ TEST_CASE("consumer: records that were deleted are passed over, by policy") {
   const auto strict = REQUIRE_VALUE(
     c.local.app->consumer({.name = "strict", .auto_offset_reset = offset_reset::none}));
   static_cast<void>(REQUIRE_VALUE(strict.assign({{c.topic, 0, start_at::offset(0)}})));
-  const auto got = REQUIRE_VALUE(strict.poll(patience));
+  const auto got = REQUIRE_VALUE(strict.poll(test_timeout));
   REQUIRE(got.errors.size() == 1);
   CHECK(got.errors[0].why.code == error_code::offset_out_of_range);
   CHECK(got.errors[0].halted);
-  static_cast<void>(strict.close(patience));
+  static_cast<void>(strict.close(test_timeout));
 }
 
 TEST_CASE("consumer: a record larger than every limit comes nevertheless, in any codec") {
@@ -210,14 +210,14 @@ TEST_CASE("consumer: read_committed hands out what was committed, and nothing el
       consumed seen{reader};
       REQUIRE(seen.poll_until(expected.size()));
       CHECK(seen.values[0] == expected);
-      static_cast<void>(REQUIRE_VALUE(reader.close(patience)));
+      static_cast<void>(REQUIRE_VALUE(reader.close(test_timeout)));
     }
   }
 }
 
 TEST_CASE("consumer: a leader that is killed costs a second at most, and no record") {
   // Kafka alone takes nine seconds until there is a leader again: no stall to be told.
-  kafka_consumer c{6, {.stalled_after = patience}};
+  kafka_consumer c{6, {.stalled_after = test_timeout}};
   c.append(100);
   c.assign();
   c.check_all();
@@ -281,7 +281,7 @@ TEST_CASE("consumer: a replica close by is read though its leader hangs") {
   c.check_all();
 }
 
-TEST_CASE("consumer: a topic that is deleted and made anew is read from its beginning") {
+TEST_CASE("consumer: a topic that is deleted and recreated is read from its beginning") {
   kafka_consumer c{1};
   c.append(100);
   c.assign();
@@ -346,7 +346,7 @@ TEST_CASE("consumer: a slow program's memory stays within the budget") {
     REQUIRE(writer.send(to,
       {.value = protocol::as_bytes(value),
         .partition = static_cast<std::int32_t>(i % 6)}));
-  static_cast<void>(REQUIRE_VALUE(writer.close(patience)));
+  static_cast<void>(REQUIRE_VALUE(writer.close(test_timeout)));
   c.assign();
   std::vector<polled> kept;
   std::size_t records = 0;
@@ -384,7 +384,7 @@ TEST_CASE("consumer: compressed records of every codec, from several partitions"
       const auto text = std::to_string(i / 3);
       REQUIRE(writer.send(to, {.value = protocol::as_bytes(text), .partition = i % 3}));
     }
-    static_cast<void>(REQUIRE_VALUE(writer.flush(patience)));
+    static_cast<void>(REQUIRE_VALUE(writer.flush(test_timeout)));
     const auto reader = REQUIRE_VALUE(
       local.app->consumer({.max_partition_fetch_bytes = 2'000, .buffer_memory = 50'000}));
     static_cast<void>(REQUIRE_VALUE(reader.assign(all_of(topic, 3))));
@@ -392,7 +392,7 @@ TEST_CASE("consumer: compressed records of every codec, from several partitions"
     REQUIRE(seen.poll_until(3'000));
     for (int p = 0; p != 3; ++p)
       CHECK(seen.values[p] == number_texts(0, 1'000));
-    static_cast<void>(reader.close(patience));
-    static_cast<void>(writer.close(patience));
+    static_cast<void>(reader.close(test_timeout));
+    static_cast<void>(writer.close(test_timeout));
   }
 }

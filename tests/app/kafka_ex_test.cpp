@@ -47,7 +47,7 @@ TEST_CASE("create_worker(:no_name), then fetch with worker_name: pid") {
   const auto got = REQUIRE_VALUE(k.app.fetch({.topic = topic, .offset = 0}, pid));
   CHECK(values(got) == std::vector<std::string>{"x"});
   // It is in no list, and another one is another.
-  CHECK(k.app.workers() == std::vector<std::string>{"kafka_ex"});
+  CHECK(k.app.workers() == std::vector<std::string>{"default"});
   CHECK(REQUIRE_VALUE(k.app.create_worker(no_name)) != pid);
 }
 
@@ -55,9 +55,9 @@ TEST_CASE("create_worker(:pr), with uris, with a consumer group, and with none")
   kafka_ex k;
   const auto plain = REQUIRE_VALUE(k.app.create_worker("pr"));
   CHECK(REQUIRE_VALUE(k.app.worker("pr")) == plain);
-  const worker_init by_list{.uris = {first_of(k.kafka.brokers())}};
+  const worker_init by_list{.brokers = {first_of(k.kafka.brokers())}};
   static_cast<void>(REQUIRE_VALUE(k.app.create_worker("pr2", by_list)));
-  const worker_init by_text{.uris = k.kafka.brokers(), .consumer_group = "foo"};
+  const worker_init by_text{.brokers = k.kafka.brokers(), .consumer_group = "foo"};
   static_cast<void>(REQUIRE_VALUE(k.app.create_worker("pr3", by_text)));
   CHECK(REQUIRE_VALUE(k.app.consumer_group("pr3")) == "foo");
   CHECK(REQUIRE_VALUE(k.app.consumer_group()) == k.group);
@@ -70,14 +70,14 @@ TEST_CASE("create_worker(:pr), with uris, with a consumer group, and with none")
   CHECK(k.app.worker("pr5").error().code == error_code::not_found);
 }
 
-TEST_CASE("uris may come from a function, asked at each start") {
+TEST_CASE("brokers may come from a function, asked at each start") {
   kafka_ex k;
   auto asked = std::make_shared<std::atomic<int>>(0);
   const broker_list::function yields = [asked, brokers = k.kafka.brokers()] {
     ++*asked;
     return protocol::parse_endpoints(brokers);
   };
-  const auto worker = REQUIRE_VALUE(k.app.create_worker("pr", {.uris = yields}));
+  const auto worker = REQUIRE_VALUE(k.app.create_worker("pr", {.brokers = yields}));
   CHECK(*asked == 1);
   post_exit(worker, caf::exit_reason::kill);
   REQUIRE(k.s.events.wait_for(supervision::event_kind::restarted, "pr", 1));
@@ -86,7 +86,7 @@ TEST_CASE("uris may come from a function, asked at each start") {
   const broker_list::function fails = [] {
     return result<std::vector<endpoint>>{error_code::not_found, "no such service"};
   };
-  const auto refused = k.app.create_worker("pr2", {.uris = fails});
+  const auto refused = k.app.create_worker("pr2", {.brokers = fails});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().detail.find("no such service") != std::string::npos);
 }
@@ -102,8 +102,8 @@ TEST_CASE("a name that is taken is already_started, and yields the worker behind
 TEST_CASE("a worker starts when at least one broker answers, and not when none does") {
   kafka_ex k;
   const auto one_is_dead = "127.0.0.1:1," + k.kafka.brokers();
-  static_cast<void>(REQUIRE_VALUE(k.app.create_worker("pr", {.uris = one_is_dead})));
-  const auto refused = k.app.create_worker("pr2", {.uris = "127.0.0.1:1"}, 500ms);
+  static_cast<void>(REQUIRE_VALUE(k.app.create_worker("pr", {.brokers = one_is_dead})));
+  const auto refused = k.app.create_worker("pr2", {.brokers = "127.0.0.1:1"}, 500ms);
   CHECK(refused.error().code == error_code::disconnected);
   CHECK(refused.error().detail.find("127.0.0.1:1") != std::string::npos);
   CHECK(k.app.worker("pr2").error().code == error_code::not_found);
@@ -116,7 +116,7 @@ TEST_CASE("start_link_worker starts a worker that lives and dies with its owner"
   const auto owner_ptr = caf::actor_cast<caf::strong_actor_ptr>(owner);
   const auto worker = REQUIRE_VALUE(k.app.start_link_worker(owner_ptr));
   static_cast<void>(REQUIRE_VALUE(k.app.metadata({}, worker)));
-  CHECK(k.app.workers() == std::vector<std::string>{"kafka_ex"});
+  CHECK(k.app.workers() == std::vector<std::string>{"default"});
   post_exit(owner, caf::exit_reason::user_shutdown);
   CHECK(eventually([&] {
     return k.app.status(worker, 1'000ms).error().code == error_code::worker_down;
@@ -135,16 +135,15 @@ TEST_CASE("stop_worker by name and by handle, and not_found afterwards") {
 
 TEST_CASE("build_worker_options merges with the application's, and refuses a bad group") {
   kafka_ex k;
-  const auto merged =
-    REQUIRE_VALUE(k.app.build_worker_options({.metadata_update_interval = 5s}));
-  CHECK(merged.metadata_update_interval == 5s);
-  CHECK(merged.consumer_group_update_interval == 30s);
+  const auto merged = REQUIRE_VALUE(k.app.build_worker_options({.metadata_max_age = 5s}));
+  CHECK(merged.metadata_max_age == 5s);
+  CHECK(merged.coordinator_query_interval == 30s);
   CHECK(merged.consumer_group.name() == k.group);
-  CHECK(merged.uris.endpoints() == protocol::parse_endpoints(k.kafka.brokers()));
+  CHECK(merged.brokers.endpoints() == protocol::parse_endpoints(k.kafka.brokers()));
   const auto refused = k.app.build_worker_options({.consumer_group = ""});
   CHECK(refused.error().code == error_code::invalid_group_id);
-  for (const auto& init : {worker_init{.metadata_update_interval = -1ms},
-         worker_init{.consumer_group_update_interval = -1ms}})
+  for (const auto& init : {worker_init{.metadata_max_age = -1ms},
+         worker_init{.coordinator_query_interval = -1ms}})
     CHECK(k.app.build_worker_options(init).error().code == error_code::invalid_argument);
 }
 
@@ -313,9 +312,9 @@ TEST_CASE("fetch with wait_time, min_bytes and max_bytes, and pinned versions") 
   // At the end of the log min_bytes 0 does not wait.
   const auto began = steady_clock::now();
   const fetch at_once{
-    .topic = topic, .offset = 1, .wait_time = patience / 2, .min_bytes = 0};
+    .topic = topic, .offset = 1, .wait_time = test_timeout / 2, .min_bytes = 0};
   CHECK(REQUIRE_VALUE(k.app.fetch(at_once)).records.empty());
-  CHECK(steady_clock::now() - began < patience / 2);
+  CHECK(steady_clock::now() - began < test_timeout / 2);
   const fetch pinned{
     .topic = topic, .offset = 0, .api_version = 5, .offset_commit_api_version = 3};
   CHECK(REQUIRE_VALUE(k.app.fetch(pinned)).committed == log_offset{1});

@@ -49,7 +49,7 @@ public:
   bool wait_for_more(std::size_t count) {
     std::unique_lock lock{mutex_};
     const auto before = acknowledged_;
-    return changed_.wait_for(lock, patience, [&] {
+    return changed_.wait_for(lock, test_timeout, [&] {
       for (std::int32_t p = 0; p != partitions_; ++p)
         if (acknowledged_[p] < (before.contains(p) ? before.at(p) : 0) + count)
           return false;
@@ -207,8 +207,8 @@ std::vector<fetch> resting_fetches(const std::string& topic, std::size_t count) 
     all[i].topic = topic;
     all[i].partition = static_cast<std::int32_t>(i % 3);
     all[i].offset = 0;
-    all[i].wait_time = 2 * patience;
-    all[i].deadline = 2 * patience;
+    all[i].wait_time = 2 * test_timeout;
+    all[i].deadline = 2 * test_timeout;
   }
   return all;
 }
@@ -257,7 +257,7 @@ TEST_CASE("a worker whose brokers are all gone under load stays, says so, and re
   for (const auto& c : REQUIRE_VALUE(s.app->status("w")).connections)
     CHECK_FALSE(c.connected);
   kafka.start_all();
-  connected.deadline = patience;
+  connected.deadline = test_timeout;
   CHECK(REQUIRE_VALUE(ask_one<worker_status>(s.system, worker, connected)).connected);
   REQUIRE(all.wait_for_more(10));
   all.stop();
@@ -278,23 +278,24 @@ TEST_CASE(
   service s{kafka.brokers()};
   s.connect("w");
   const auto by_name = REQUIRE_VALUE(s.app->worker_by_name("w"));
-  load all{s, topic, 1, patience};
+  load all{s, topic, 1, test_timeout};
   for (std::size_t restarts = 1; restarts <= 5; ++restarts) {
     // Nobody waits for the restart but the request itself.
     post_exit(REQUIRE_VALUE(s.app->worker("w")), caf::exit_reason::kill);
-    const auto found = s.app->offset(latest_of(topic, 0, patience), "w");
+    const auto found = s.app->offset(latest_of(topic, 0, test_timeout), "w");
     INFO(why(found));
     // In the hands of the one that was killed it is an error, which says so.
     CHECK((found || found.error().code == error_code::worker_down));
     const auto of_actor =
-      ask_one<listed_offset>(s.system, by_name, latest_of(topic, 0, patience));
+      ask_one<listed_offset>(s.system, by_name, latest_of(topic, 0, test_timeout));
     INFO(why(of_actor));
     CHECK((of_actor || of_actor.error().code == error_code::worker_down));
     REQUIRE(s.events.wait_for(supervision::event_kind::restarted, "w", restarts));
-    static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 0, patience), "w")));
+    static_cast<void>(
+      REQUIRE_VALUE(s.app->offset(latest_of(topic, 0, test_timeout), "w")));
   }
   all.stop();
-  static_cast<void>(check_outcomes(s, topic, 1, all, patience));
+  static_cast<void>(check_outcomes(s, topic, 1, all, test_timeout));
 }
 
 TEST_CASE("a broker that hangs does not delay requests to the others") {
@@ -335,7 +336,7 @@ TEST_CASE("a broker that hangs does not delay requests to the others") {
     CHECK(reply.error().code == error_code::timed_out);
   }
   kafka.resume(still);
-  static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 2, patience), "w")));
+  static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 2, test_timeout), "w")));
 }
 
 TEST_CASE("a worker that crashes under load is replaced, and every caller is told") {
@@ -378,9 +379,9 @@ TEST_CASE("a question to a worker that crashes is an error, and the next is answ
     INFO(why(reply));
     CHECK(reply.error().code == error_code::worker_down);
   }
-  static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 0, patience), "w")));
+  static_cast<void>(REQUIRE_VALUE(s.app->offset(latest_of(topic, 0, test_timeout), "w")));
   // The handle of the one that is gone does not reach the one that came.
-  const auto stale = s.app->offset(latest_of(topic, 0, patience), worker);
+  const auto stale = s.app->offset(latest_of(topic, 0, test_timeout), worker);
   INFO(why(stale));
   CHECK(stale.error().code == error_code::worker_down);
 }
@@ -424,8 +425,8 @@ TEST_CASE("an application that stops with requests pending leaves nothing behind
     auto options = service::quiet();
     options.brokers = kafka.brokers();
     auto app = REQUIRE_VALUE(application::start(system, std::move(options)));
-    auto worker = REQUIRE_VALUE(app->create_worker("w", {}, patience));
-    static_cast<void>(REQUIRE_VALUE(app->create_worker("idle", {}, patience)));
+    auto worker = REQUIRE_VALUE(app->create_worker("w", {}, test_timeout));
+    static_cast<void>(REQUIRE_VALUE(app->create_worker("idle", {}, test_timeout)));
     // A producer and a consumer that are at work, and are never closed.
     const auto producer = REQUIRE_VALUE(app->producer("p"));
     const auto consumer = REQUIRE_VALUE(app->consumer());

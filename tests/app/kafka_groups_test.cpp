@@ -457,7 +457,7 @@ TEST_CASE("commits and heartbeats go on when the coordinator is killed, and come
       request.offsets = {{.topic = g.topic, .partition = 0, .offset = n}};
       request.generation = place.generation;
       request.member_id = place.member_id;
-      request.deadline = patience;
+      request.deadline = test_timeout;
       const auto kept = g.app.offset_commit(request, "w");
       if (!kept) {
         failed = kept.error();
@@ -475,8 +475,9 @@ TEST_CASE("commits and heartbeats go on when the coordinator is killed, and come
   CHECK(more());
   const auto after = REQUIRE_VALUE(g.app.consumer_group_metadata({}, "w"));
   CHECK(after.id != before.id);
-  const auto alive = g.app.heartbeat(
-    {.generation = place.generation, .member_id = place.member_id, .deadline = patience},
+  const auto alive = g.app.heartbeat({.generation = place.generation,
+                                       .member_id = place.member_id,
+                                       .deadline = test_timeout},
     "w");
   INFO(why(alive));
   CHECK(alive);

@@ -58,7 +58,8 @@ public:
   bool wait_for_more_delivered(std::size_t more) {
     std::unique_lock lock{mutex_};
     const auto before = delivered_;
-    return changed_.wait_for(lock, patience, [&] { return delivered_ >= before + more; });
+    return changed_.wait_for(
+      lock, test_timeout, [&] { return delivered_ >= before + more; });
   }
 
   [[nodiscard]] std::size_t delivered() {
@@ -166,7 +167,7 @@ public:
 private:
   void run(const std::string& topic, std::size_t records, std::size_t per_second) {
     const auto to = p_.to(topic);
-    if (!p_.partitions(to, patience))
+    if (!p_.partitions(to, test_timeout))
       return;
     const auto began = steady_clock::now();
     std::mutex mutex;
@@ -313,7 +314,7 @@ public:
   void check() {
     sender_->join();
     CHECK(sender_->refused() == 0);
-    static_cast<void>(REQUIRE_VALUE(producer_.flush(2 * patience)));
+    static_cast<void>(REQUIRE_VALUE(producer_.flush(2 * test_timeout)));
     fates_.check_outcomes(sender_->sent());
     {
       INFO("read by cafka");
@@ -321,8 +322,8 @@ public:
     }
     INFO("read by kcat");
     fates_.check_log(read_by_kcat(kafka_, topic_, partitions_));
-    static_cast<void>(REQUIRE_VALUE(producer_.close(patience)));
-    static_cast<void>(REQUIRE_VALUE(consumer_.close(patience)));
+    static_cast<void>(REQUIRE_VALUE(producer_.close(test_timeout)));
+    static_cast<void>(REQUIRE_VALUE(consumer_.close(test_timeout)));
     CHECK(producer_.send(topic_, "late").status == error_code::closed);
   }
 

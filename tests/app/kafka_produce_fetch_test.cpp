@@ -300,8 +300,8 @@ TEST_CASE("a fetch that waits is answered by the record that arrives") {
   service s{kafka.brokers()};
   const auto worker = s.connect("w");
   auto request = fetch_of(topic, 0);
-  request.wait_time = patience;
-  request.deadline = patience;
+  request.wait_time = test_timeout;
+  request.deadline = test_timeout;
   const auto waiting =
     ask_from_actor<fetched>(s.system, worker, std::vector<fetch>{request});
   REQUIRE(eventually([&] {
@@ -312,7 +312,7 @@ TEST_CASE("a fetch that waits is answered by the record that arrives") {
   // Produce and fetch of one broker do not stand in each other's way.
   static_cast<void>(
     REQUIRE_VALUE(s.app->produce(produce_of(topic, 0, {{.value = "x"}}), "w")));
-  REQUIRE(waiting->wait(patience / 2));
+  REQUIRE(waiting->wait(test_timeout / 2));
   CHECK(REQUIRE_VALUE(waiting->all()[0]).records.size() == 1);
 }
 
@@ -346,7 +346,7 @@ TEST_CASE("a topic that a produce needs is created where the broker allows it") 
   s.connect("w");
   produce_options options;
   options.worker = "w";
-  options.deadline = patience;
+  options.deadline = test_timeout;
   static_cast<void>(REQUIRE_VALUE(s.app->produce(topic, 0, "x", options)));
   CHECK(read_all(*s.app, topic, 0, "w").size() == 1);
 }

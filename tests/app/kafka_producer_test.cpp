@@ -49,7 +49,7 @@ TEST_CASE("a topic that is not there is made, or refused, in time") {
     CHECK(p.send("no-such-topic", "x").status == error_code::none);
   CHECK(p.send("no/such/topic", "x").status == error_code::none);
   CHECK(p.send("", "x").status == error_code::invalid_argument);
-  static_cast<void>(REQUIRE_VALUE(p.flush(patience)));
+  static_cast<void>(REQUIRE_VALUE(p.flush(test_timeout)));
   const std::lock_guard lock{mutex};
   REQUIRE(reports.size() == 2);
   std::ranges::sort(reports, {}, &delivery::count);
@@ -66,7 +66,7 @@ TEST_CASE("records that a broker refuses cost those behind them no pause") {
   outcomes told;
   const auto p = REQUIRE_VALUE(s.app->producer(told.options()));
   const auto to = p.to(topic);
-  REQUIRE(p.partitions(to, patience));
+  REQUIRE(p.partitions(to, test_timeout));
   const auto begun = steady_clock::now();
   for (int i = 0; i != 300; ++i) {
     outgoing_record r{.value = protocol::as_bytes("x")};
@@ -74,7 +74,7 @@ TEST_CASE("records that a broker refuses cost those behind them no pause") {
       r.time = timestamp{1s};
     REQUIRE(p.send(to, r));
   }
-  REQUIRE(p.flush(patience));
+  REQUIRE(p.flush(test_timeout));
   // It was 120 to 250 ms for each of thirty.
   CHECK(steady_clock::now() - begun < 3s + lateness);
   CHECK(told.counts()
@@ -100,9 +100,9 @@ TEST_CASE("records whose answers are lost with all brokers are delivered, once")
   outcomes told;
   const auto p = REQUIRE_VALUE(s.app->producer(told.options()));
   const auto to = p.to(topic);
-  REQUIRE(p.partitions(to, patience));
+  REQUIRE(p.partitions(to, test_timeout));
   REQUIRE(p.send(to, "0"));
-  REQUIRE(p.flush(patience));
+  REQUIRE(p.flush(test_timeout));
   cuts->lose_answers(true);
   for (int n = 1; n <= 5; ++n) {
     REQUIRE(p.send(to, std::to_string(n)));
@@ -111,9 +111,9 @@ TEST_CASE("records whose answers are lost with all brokers are delivered, once")
   kafka.kill_all();
   cuts->lose_answers(false);
   kafka.start_all();
-  REQUIRE(p.flush(2 * patience));
+  REQUIRE(p.flush(2 * test_timeout));
   REQUIRE(p.send(to, "6"));
-  REQUIRE(p.flush(patience));
+  REQUIRE(p.flush(test_timeout));
   CHECK(told.counts() == std::map<error_code, int>{{error_code::none, 7}});
   CHECK(eventually([&] { return records() == 7; }));
 }

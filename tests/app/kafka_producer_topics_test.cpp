@@ -27,17 +27,17 @@ struct counted_producer {
     handle = REQUIRE_VALUE(s.app->producer(std::move(options)));
     s.connect("reader");
   }
-  ~counted_producer() { static_cast<void>(handle.close(patience)); }
+  ~counted_producer() { static_cast<void>(handle.close(test_timeout)); }
 
   /// One that sees soon what has changed.
   static application_options quick() {
     auto options = service::quiet();
-    options.metadata_update_interval = milliseconds{200};
+    options.metadata_max_age = milliseconds{200};
     return options;
   }
 
   std::map<error_code, std::int32_t> flushed() {
-    static_cast<void>(REQUIRE_VALUE(handle.flush(patience)));
+    static_cast<void>(REQUIRE_VALUE(handle.flush(test_timeout)));
     const std::lock_guard lock{mutex};
     return outcomes;
   }
@@ -92,7 +92,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a topic that is deleted and made anew takes a producer's records again") {
+TEST_CASE("a topic that is deleted and recreated takes a producer's records again") {
   kafka_cluster kafka;
   const auto topic = kafka.create_topic("anew", 3);
   counted_producer p{kafka};

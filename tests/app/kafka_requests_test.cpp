@@ -16,7 +16,7 @@ TEST_CASE("a thousand requests of one actor in flight are each answered once") {
     writes[i].topic = topic;
     writes[i].partition = static_cast<std::int32_t>(i % 6);
     writes[i].records = {{.value = std::to_string(i)}};
-    writes[i].deadline = patience;
+    writes[i].deadline = test_timeout;
   }
   const auto written = ask_from_actor<produced>(s.system, worker, writes);
   REQUIRE(written->wait());
@@ -39,7 +39,7 @@ TEST_CASE("a thousand requests of one actor in flight are each answered once") {
     reads[i].topic = topic;
     reads[i].partition = static_cast<std::int32_t>(i % 6);
     reads[i].offset = *places[i]->base_offset;
-    reads[i].deadline = patience;
+    reads[i].deadline = test_timeout;
   }
   const auto read = ask_from_actor<fetched>(s.system, worker, reads);
   REQUIRE(read->wait());

@@ -26,7 +26,7 @@ struct kafka_streaming {
 
   void put(const std::string& value) {
     produce_options options;
-    options.deadline = patience;
+    options.deadline = test_timeout;
     static_cast<void>(REQUIRE_VALUE(app.produce(topic, 0, value, options)));
   }
 
@@ -138,14 +138,14 @@ TEST_CASE("a stream starts at a time, at either end, and at the end for good") {
     static_cast<void>(
       REQUIRE_VALUE(k.app.produce(k.topic, 0, "Msg " + std::to_string(i), options)));
   }
-  const auto at = [&](offset_time time) {
-    return k.app.stream(k.topic, 0, {.no_wait_at_logend = true, .time = time});
+  const auto at = [&](start_at where) {
+    return k.app.stream(k.topic, 0, {.no_wait_at_logend = true, .offset = where});
   };
   CHECK(values(at(then + 3s)) == numbered("Msg ", 3, 5));
   CHECK(values(at(then + 2'500ms)) == numbered("Msg ", 3, 5));
-  CHECK(values(at(offset_time::earliest())) == numbered("Msg ", 1, 5));
+  CHECK(values(at(start_at::earliest())) == numbered("Msg ", 1, 5));
   CHECK(values(at(then + 1h)).empty());
-  const auto end = at(offset_time::latest());
+  const auto end = at(start_at::latest());
   CHECK(values(end).empty());
   CHECK(end.start() == log_offset{5});
   k.put("Msg 6");

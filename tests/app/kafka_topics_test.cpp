@@ -172,7 +172,7 @@ TEST_CASE("nonsense is refused before anybody is asked") {
   CHECK(t.app.delete_topics({}, "w").error().code == error_code::invalid_argument);
 }
 
-TEST_CASE("a topic just made is written to, and one made anew is another one") {
+TEST_CASE("a topic just made is written to, and one that was recreated is another one") {
   topics_service t;
   const auto topic = unique_name("anew");
   for (int round = 0; round != 2; ++round) {
@@ -196,7 +196,7 @@ TEST_CASE("topics are made while the controller moves") {
     const auto topic = unique_name("moved");
     const create_topics request{
       .topics = {{.name = topic, .partitions = 1, .replication_factor = 1}},
-      .deadline = patience};
+      .deadline = test_timeout};
     auto made = t.app.create_topics(request, "w");
     // What was on its way to the one that was killed may have been done.
     if (made.error().code == error_code::outcome_unknown)

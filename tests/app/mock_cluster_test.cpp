@@ -23,14 +23,14 @@ struct mock_service {
   }
 
   result<produced> produce(
-    partition_id p, const std::string& value, milliseconds deadline = patience) {
+    partition_id p, const std::string& value, milliseconds deadline = test_timeout) {
     produce_options options;
     options.worker = "w";
     options.deadline = deadline;
     return app.produce(topic, p, value, options);
   }
 
-  result<listed_offset> latest(partition_id p, milliseconds deadline = patience) {
+  result<listed_offset> latest(partition_id p, milliseconds deadline = test_timeout) {
     list_offsets request;
     request.topic = topic;
     request.partition = p;
@@ -38,7 +38,7 @@ struct mock_service {
     return app.offset(request, "w");
   }
 
-  result<fetched> fetch(partition_id p, milliseconds deadline = patience) {
+  result<fetched> fetch(partition_id p, milliseconds deadline = test_timeout) {
     cafka::fetch request;
     request.topic = topic;
     request.partition = p;
@@ -188,7 +188,7 @@ TEST_CASE("a partition without a leader is waited for until it has one") {
   one[0].topic = s.topic;
   one[0].partition = 1;
   one[0].records = {{.value = "one"}};
-  one[0].deadline = patience;
+  one[0].deadline = test_timeout;
   const auto waiting =
     ask_from_actor<produced>(s.local.system, REQUIRE_VALUE(s.app.worker("w")), one);
   // The others are served meanwhile.
@@ -270,7 +270,7 @@ TEST_CASE("requests wait for a broker that is down, and are answered when it is 
     request.topic = s.topic;
     request.partition = 1;
     request.records = {{.value = "one"}};
-    request.deadline = patience;
+    request.deadline = test_timeout;
   }
   const auto taken =
     ask_from_actor<produced>(s.local.system, REQUIRE_VALUE(s.app.worker("w")), waiting);
@@ -333,7 +333,7 @@ TEST_CASE("a leader that moves under load is followed, and nothing is written tw
     many[i].topic = s.topic;
     many[i].partition = 1;
     many[i].records = {{.value = std::to_string(i)}};
-    many[i].deadline = patience;
+    many[i].deadline = test_timeout;
   }
   const auto taken =
     ask_from_actor<produced>(s.local.system, REQUIRE_VALUE(s.app.worker("w")), many);

@@ -58,7 +58,7 @@ void run(application& app, const std::string& topic, std::size_t count, handled&
     REQUIRE_VALUE(reader.assign(REQUIRE_VALUE(places(app, topic, {0, 1})))));
   while (all.records < count) {
     // 3. Deal with what came.
-    const auto got = REQUIRE_VALUE(reader.poll(patience));
+    const auto got = REQUIRE_VALUE(reader.poll(test_timeout));
     REQUIRE(got.errors.empty());
     std::map<topic_partition, log_offset> ready;
     for (const auto& batch : got.batches) {
@@ -69,7 +69,7 @@ void run(application& app, const std::string& topic, std::size_t count, handled&
     }
     static_cast<void>(REQUIRE_VALUE(commit(app, ready)));
   }
-  static_cast<void>(REQUIRE_VALUE(reader.close(patience)));
+  static_cast<void>(REQUIRE_VALUE(reader.close(test_timeout)));
 }
 
 } // namespace
@@ -85,7 +85,7 @@ TEST_CASE("who commits by hand goes on where the last one stopped, each record o
     produce one{.topic = topic};
     one.partition = to;
     one.records.push_back({.value = std::to_string(i)});
-    one.deadline = patience;
+    one.deadline = test_timeout;
     static_cast<void>(REQUIRE_VALUE(local.app->produce(one, "commits")));
     written[to].push_back(std::to_string(i));
   }
@@ -115,9 +115,9 @@ TEST_CASE(
   const auto writer = REQUIRE_VALUE(app->producer("writer"));
   REQUIRE(writer.send(topic, "one").status == error_code::none);
 
-  static_cast<void>(REQUIRE_VALUE(reader.close(patience)));
-  static_cast<void>(REQUIRE_VALUE(writer.flush(patience)));
-  static_cast<void>(REQUIRE_VALUE(writer.close(patience)));
+  static_cast<void>(REQUIRE_VALUE(reader.close(test_timeout)));
+  static_cast<void>(REQUIRE_VALUE(writer.flush(test_timeout)));
+  static_cast<void>(REQUIRE_VALUE(writer.close(test_timeout)));
   static_cast<void>(REQUIRE_VALUE(app->stop()));
   CHECK(eventually([&] { return system.registry().running() == 1; }));
   post_exit(mine, caf::exit_reason::user_shutdown);

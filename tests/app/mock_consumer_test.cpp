@@ -31,7 +31,7 @@ struct mock_consumer {
     seen.emplace(handle);
   }
 
-  ~mock_consumer() { static_cast<void>(handle.close(patience)); }
+  ~mock_consumer() { static_cast<void>(handle.close(test_timeout)); }
 
   void append(int more) {
     for (int p = 0; p != 3; ++p) {
@@ -313,7 +313,7 @@ TEST_CASE("views that are kept count against the memory, and come back from any 
   elsewhere.join();
   CHECK(copy.value);
   while (records < 6'000) {
-    const auto got = REQUIRE_VALUE(c.handle.poll(patience));
+    const auto got = REQUIRE_VALUE(c.handle.poll(test_timeout));
     REQUIRE_FALSE(got.empty());
     records += got.records();
   }
@@ -382,7 +382,7 @@ TEST_CASE("an actor is sent batches by the credit that it grants") {
     const std::lock_guard lock{got->mutex};
     return got->values.size() == 200;
   }));
-  static_cast<void>(c.close(patience));
+  static_cast<void>(c.close(test_timeout));
   caf::anon_send_exit(reader, caf::exit_reason::user_shutdown);
 }
 
@@ -409,15 +409,15 @@ TEST_CASE("a consumer is named, checked, and says when it is closed") {
     == error_code::invalid_argument);
   // Somebody who waits is told.
   bool was_told = false;
-  std::thread waiting{[&] { was_told = !c.handle.poll(patience); }};
-  static_cast<void>(REQUIRE_VALUE(c.handle.close(patience)));
+  std::thread waiting{[&] { was_told = !c.handle.poll(test_timeout); }};
+  static_cast<void>(REQUIRE_VALUE(c.handle.close(test_timeout)));
   waiting.join();
   CHECK(was_told);
   CHECK(c.handle.poll(milliseconds{0}).error().code == error_code::closed);
   CHECK(c.handle.assign({{"t", 0}}).error().code == error_code::closed);
   // Its name is free, and whoever has it next is not ended in its place.
   const auto next = REQUIRE_VALUE(app.consumer());
-  CHECK(c.handle.close(patience));
+  CHECK(c.handle.close(test_timeout));
   CHECK(next.poll(milliseconds{0}));
 }
 
@@ -436,11 +436,11 @@ TEST_CASE("a thread that polls is told when no incarnation of the consumer can f
     batch.records.push_back({.value = "kept"});
     static_cast<void>(REQUIRE_VALUE(local.app->produce(batch, "w")));
     static_cast<void>(REQUIRE_VALUE(outlives.assign({{topic, 0}})));
-    kept = REQUIRE_VALUE(outlives.poll(patience)).batches.at(0);
+    kept = REQUIRE_VALUE(outlives.poll(test_timeout)).batches.at(0);
     error told;
     std::thread waiting{[&] {
       while (true) {
-        if (const auto got = outlives.poll(patience); !got) {
+        if (const auto got = outlives.poll(test_timeout); !got) {
           told = got.error();
           return;
         }
@@ -454,7 +454,7 @@ TEST_CASE("a thread that polls is told when no incarnation of the consumer can f
   }
   // Nothing of the system is left.
   CHECK(outlives.poll(milliseconds{0}).error().code == error_code::closed);
-  CHECK(outlives.close(patience));
+  CHECK(outlives.close(test_timeout));
   CHECK(protocol::as_text(*kept.begin()->value) == "kept");
 }
 

@@ -64,7 +64,7 @@ TEST_CASE("a leader that moves is logged once by a producer and a consumer, too"
   static_cast<void>(REQUIRE_VALUE(consumer.assign({{topic, 0}})));
   const auto write_and_read = [&] {
     REQUIRE(producer.send(topic, "x"));
-    REQUIRE(producer.flush(patience));
+    REQUIRE(producer.flush(test_timeout));
     REQUIRE(eventually(
       [&] { return REQUIRE_VALUE(consumer.poll(milliseconds{100})).records() > 0; }));
   };
@@ -106,10 +106,10 @@ TEST_CASE(
   service s{cluster.brokers(), options};
   auto producer = REQUIRE_VALUE(s.app->producer(producer_options{.name = "out"}));
   CHECK(producer.send(topic, "value"));
-  REQUIRE_VALUE(producer.flush(patience));
+  REQUIRE_VALUE(producer.flush(test_timeout));
   auto consumer = REQUIRE_VALUE(s.app->consumer(consumer_options{.name = "in"}));
   REQUIRE_VALUE(consumer.assign({{topic, 0, start_at::earliest()}}));
-  const auto got = REQUIRE_VALUE(consumer.poll(patience));
+  const auto got = REQUIRE_VALUE(consumer.poll(test_timeout));
   CHECK_FALSE(got.batches.empty());
   INFO(log.text());
   CHECK(log.count("debug producer out: connected to ") > 0);

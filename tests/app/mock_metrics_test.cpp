@@ -63,7 +63,7 @@ TEST_CASE("Prometheus' page has what producers and consumers count") {
   named.name = "click stream, über {all}";
   const auto producer = REQUIRE_VALUE(app->producer(named));
   REQUIRE(producer.send(producer.to(topic), "one").status == error_code::none);
-  REQUIRE(producer.flush(patience));
+  REQUIRE(producer.flush(test_timeout));
   const auto consumer = REQUIRE_VALUE(app->consumer({.name = "clicks"}));
 
   std::string page;

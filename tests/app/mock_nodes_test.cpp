@@ -32,7 +32,7 @@ TEST_CASE(
   auto options = service::quiet();
   options.brokers = cluster.brokers();
   auto app = REQUIRE_VALUE(application::start(here, std::move(options)));
-  const auto worker = REQUIRE_VALUE(app->create_worker("w", {}, patience));
+  const auto worker = REQUIRE_VALUE(app->create_worker("w", {}, test_timeout));
   const auto workers = caf::actor_cast<supervision::supervisor_actor>(
     REQUIRE_VALUE(app->tree()).children[0].child.handle);
   const auto worker_port = here.middleman().publish(worker, 0, loopback);
@@ -50,14 +50,14 @@ TEST_CASE(
   REQUIRE(far_workers);
   const auto still_connected = [&] {
     list_offsets request{.topic = topic, .partition = 0};
-    request.deadline = patience;
+    request.deadline = test_timeout;
     static_cast<void>(REQUIRE_VALUE(ask_one<listed_offset>(there, *far_worker, request)));
   };
   still_connected();
   caf::scoped_actor self{there};
 
   SECTION("a specification arrives without its functions") {
-    ask(self, *far_workers, patience, supervision::get_childspec{.name = "w"})
+    ask(self, *far_workers, test_timeout, supervision::get_childspec{.name = "w"})
       .receive(
         [](const supervision::child_spec& spec) {
           CHECK(spec.name == "w");
@@ -71,7 +71,7 @@ TEST_CASE(
     spec.start = [](const supervision::start_context&) -> supervision::start_result {
       return supervision::ignore{};
     };
-    ask(self, *far_workers, patience, supervision::start_child{spec})
+    ask(self, *far_workers, test_timeout, supervision::start_child{spec})
       .receive([](const caf::strong_actor_ptr&) { FAIL("it was started"); },
         [](const caf::error& e) {
           INFO(to_string(e));

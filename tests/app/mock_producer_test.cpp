@@ -29,20 +29,20 @@ struct mock_producer {
       reports.push_back(d);
     };
     handle = REQUIRE_VALUE(local.app->producer(std::move(options)));
-    REQUIRE(REQUIRE_VALUE(handle.partitions(handle.to(topic), patience)) == 3);
+    REQUIRE(REQUIRE_VALUE(handle.partitions(handle.to(topic), test_timeout)) == 3);
     local.connect("w");
   }
 
-  ~mock_producer() { static_cast<void>(handle.close(patience)); }
+  ~mock_producer() { static_cast<void>(handle.close(test_timeout)); }
 
-  sent send(const std::string& value, partition_id p = 0) {
+  send_result send(const std::string& value, partition_id p = 0) {
     return handle.send(handle.to(topic),
       outgoing_record{.value = protocol::as_bytes(value), .partition = p});
   }
 
   /// How many records ended so; waits for all.
   std::map<error_code, std::int32_t> outcomes() {
-    static_cast<void>(REQUIRE_VALUE(handle.flush(patience)));
+    static_cast<void>(REQUIRE_VALUE(handle.flush(test_timeout)));
     std::map<error_code, std::int32_t> all;
     const std::lock_guard lock{mutex};
     for (const auto& d : reports)
@@ -308,13 +308,13 @@ TEST_CASE("a producer that was closed, by whom ever, leaves its name to another"
   REQUIRE(p.send("x"));
   {
     caf::scoped_actor self{p.local.system};
-    ask(self, p.handle.actor(), patience, close_producer{patience})
+    ask(self, p.handle.actor(), test_timeout, close_producer{test_timeout})
       .receive([](const error& e) { CHECK(e.code == error_code::none); },
         [](const caf::error& e) { FAIL(to_string(e)); });
   }
   CHECK(p.send("y").status == error_code::closed);
-  CHECK(p.handle.close(patience));
-  CHECK(p.handle.flush(patience).error().code == error_code::closed);
+  CHECK(p.handle.close(test_timeout));
+  CHECK(p.handle.flush(test_timeout).error().code == error_code::closed);
   std::optional<producer> next;
   REQUIRE(eventually([&] {
     auto started = p.local.app->producer(producer_options{});
@@ -322,9 +322,9 @@ TEST_CASE("a producer that was closed, by whom ever, leaves its name to another"
       next = *started;
     return bool{started};
   }));
-  CHECK(p.handle.close(patience)); // It has ended: the other one goes on.
+  CHECK(p.handle.close(test_timeout)); // It has ended: the other one goes on.
   CHECK(next->send(p.topic, "z"));
-  CHECK(next->close(patience));
+  CHECK(next->close(test_timeout));
   CHECK(p.values().size() + p.values(1).size() + p.values(2).size() == 2);
 }
 
@@ -345,19 +345,19 @@ TEST_CASE("records that no incarnation is left to send are reported nevertheless
     };
     outlives = REQUIRE_VALUE(local.app->producer(options));
     const auto to = outlives.to(cluster.create_topic("waiting"));
-    REQUIRE(outlives.partitions(to, patience));
+    REQUIRE(outlives.partitions(to, test_timeout));
     REQUIRE(outlives.send(to, "x"));
     REQUIRE(outlives.send(outlives.to("not there yet"), "y"));
     post_exit(outlives.actor(), caf::exit_reason::kill);
     REQUIRE(
       eventually([&] { return outlives.send(to, "z").status == error_code::closed; }));
-    CHECK(outlives.flush(patience).error().code == error_code::closed);
-    CHECK(outlives.partitions(outlives.to("nor this"), patience).error().code
+    CHECK(outlives.flush(test_timeout).error().code == error_code::closed);
+    CHECK(outlives.partitions(outlives.to("nor this"), test_timeout).error().code
       == error_code::closed);
   }
   CHECK(outlives.send("waiting", "late").status == error_code::closed);
-  CHECK(outlives.flush(patience).error().code == error_code::closed);
-  CHECK(outlives.close(patience));
+  CHECK(outlives.flush(test_timeout).error().code == error_code::closed);
+  CHECK(outlives.close(test_timeout));
   CHECK(outcomes[error_code::closed] >= 2);
 }
 
@@ -385,7 +385,7 @@ TEST_CASE("callbacks that throw do no harm: all is reported, logged and counted"
   const outgoing_record bad{.key = protocol::as_bytes("bad")};
   // In the actor, for the partitions are not known yet, and later in this thread.
   CHECK(p.send(to, bad));
-  REQUIRE(p.partitions(to, patience));
+  REQUIRE(p.partitions(to, test_timeout));
   CHECK(p.send(to, bad).status == error_code::invalid_argument);
   bool called = false;
   for (int i = 0; i != 30; ++i)
@@ -394,18 +394,18 @@ TEST_CASE("callbacks that throw do no harm: all is reported, logged and counted"
     called = true;
     throw std::runtime_error("on purpose as well");
   }));
-  REQUIRE(p.flush(patience));
+  REQUIRE(p.flush(test_timeout));
   CHECK(p.actor() == before);
   CHECK(called);
   CHECK(reported == 32);
   // The counter follows with the next event at the latest.
-  REQUIRE(p.flush(patience));
+  REQUIRE(p.flush(test_timeout));
   const auto* counted =
     local.system.metrics()
       .counter_family("cafka.producer", "callback-errors", {"producer"}, "", "1", true)
       ->get_or_add({{"producer", "throwing"}});
   CHECK(counted->value() >= 5);
-  CHECK(p.close(patience));
+  CHECK(p.close(test_timeout));
 }
 
 TEST_CASE("wrong arguments to a handle are reported, and do no harm") {
@@ -478,9 +478,9 @@ TEST_CASE("a name is free as soon as close has answered") {
   service local{cluster.brokers()};
   for (int i = 0; i != 300; ++i) {
     const auto p = REQUIRE_VALUE(local.app->producer(producer_options{.name = "again"}));
-    REQUIRE(p.close(patience));
+    REQUIRE(p.close(test_timeout));
     const auto c = REQUIRE_VALUE(local.app->consumer(consumer_options{.name = "again"}));
-    REQUIRE(c.close(patience));
+    REQUIRE(c.close(test_timeout));
   }
 }
 
@@ -491,7 +491,7 @@ TEST_CASE("names that come and go leave a bounded number of metrics behind") {
     return REQUIRE_VALUE(local.app->producer(producer_options{.name = name}));
   };
   for (int i = 0; i != 200; ++i)
-    REQUIRE(start("made up " + std::to_string(i)).close(patience));
+    REQUIRE(start("made up " + std::to_string(i)).close(test_timeout));
   const auto value_of = [&](const char* family, const char* label, const char* name) {
     return local.system.metrics()
       .gauge_family(family, label[0] == 'k' ? "names" : "buffer", {label}, "",
@@ -507,15 +507,15 @@ TEST_CASE("names that come and go leave a bounded number of metrics behind") {
     const auto b = start("late b");
     REQUIRE(a.send(to, "x"));
     REQUIRE(b.send(to, "x"));
-    REQUIRE(a.flush(patience));
-    REQUIRE(b.flush(patience));
+    REQUIRE(a.flush(test_timeout));
+    REQUIRE(b.flush(test_timeout));
     const auto* batches =
       local.system.metrics()
         .counter_family("cafka.producer", "batches", {"producer"}, "", "1", true)
         ->get_or_add({{"producer", "other"}});
     CHECK(batches->value() == 2);
-    REQUIRE(a.close(patience));
-    REQUIRE(b.close(patience));
+    REQUIRE(a.close(test_timeout));
+    REQUIRE(b.close(test_timeout));
   }
   CHECK(eventually([&] { return value_of("cafka.producer", "producer", "other") == 0; }));
 }

@@ -69,7 +69,7 @@ TEST_CASE(
   caf::scoped_actor self{s.system};
   ask(self,
     caf::actor_cast<supervision::supervisor_actor>(below(tree, "workers").child.handle),
-    patience, supervision::subscribe{})
+    test_timeout, supervision::subscribe{})
     .receive([] {}, [](const caf::error& e) { FAIL(to_string(e)); });
   post_exit(worker, caf::exit_reason::kill);
   supervision::supervision_event heard;
@@ -91,7 +91,7 @@ TEST_CASE(
 TEST_CASE("a request by name waits for a worker that is being restarted, in its time") {
   mock_cluster cluster;
   list_offsets request{.topic = cluster.create_topic("waits", 1), .partition = 0};
-  request.deadline = patience;
+  request.deadline = test_timeout;
   // The supervisor, which must not be blocked, is: the restart is as long as the test.
   auto gate = std::make_unique<std::promise<void>>();
   std::promise<void> down;
@@ -108,7 +108,7 @@ TEST_CASE("a request by name waits for a worker that is being restarted, in its 
   caf::actor_system system{config};
   auto app = REQUIRE_VALUE(application::start(system, std::move(options)));
   const auto open_at_last = std::move(gate);
-  const auto before = REQUIRE_VALUE(app->create_worker("w", {}, patience));
+  const auto before = REQUIRE_VALUE(app->create_worker("w", {}, test_timeout));
   const auto by_name = REQUIRE_VALUE(app->worker_by_name("w"));
   static_cast<void>(REQUIRE_VALUE(ask_one<listed_offset>(system, by_name, request)));
   post_exit(before, caf::exit_reason::kill);
@@ -138,7 +138,7 @@ TEST_CASE("a request by name waits for a worker that is being restarted, in its 
     static_cast<void>(REQUIRE_VALUE(reply));
   CHECK(REQUIRE_VALUE(app->worker("w")) != before);
   // It ends with the application, though it is still held.
-  static_cast<void>(REQUIRE_VALUE(app->stop(patience)));
+  static_cast<void>(REQUIRE_VALUE(app->stop(test_timeout)));
   CHECK(eventually([&] { return running_actors(system) == 0; }));
   CHECK(app->worker_by_name("w").error().code == error_code::closed);
 }
@@ -150,7 +150,7 @@ TEST_CASE("however an application ends, no actor is left and nobody waits any mo
   options.max_restarts = 0;
   service s{cluster.brokers(), options};
   const auto worker = s.connect("w");
-  static_cast<void>(REQUIRE_VALUE(s.app->create_worker(no_name, {}, patience)));
+  static_cast<void>(REQUIRE_VALUE(s.app->create_worker(no_name, {}, test_timeout)));
   // Records that wait for others, for longer than this test takes.
   std::mutex mutex;
   std::map<error_code, std::int32_t> outcomes;
@@ -167,11 +167,11 @@ TEST_CASE("however an application ends, no actor is left and nobody waits any mo
   auto consumer = REQUIRE_VALUE(s.app->consumer());
   static_cast<void>(REQUIRE_VALUE(consumer.assign(all_of(topic, 3))));
   auto records =
-    s.app->stream(topic, 0, {.worker = "w", .offset = 0, .wait_time = patience});
+    s.app->stream(topic, 0, {.worker = "w", .offset = 0, .wait_time = test_timeout});
   result<fetched> resting;
   std::vector<std::thread> readers;
   readers.emplace_back([&] {
-    while (consumer.poll(patience))
+    while (consumer.poll(test_timeout))
       ;
   });
   readers.emplace_back([&] {
@@ -180,7 +180,7 @@ TEST_CASE("however an application ends, no actor is left and nobody waits any mo
   });
   readers.emplace_back([&] {
     cafka::fetch request{.topic = topic, .partition = 1, .offset = 0};
-    request.wait_time = request.deadline = 2 * patience;
+    request.wait_time = request.deadline = 2 * test_timeout;
     resting = s.app->fetch(request, "w");
   });
   const auto all_rest = eventually([&] {
@@ -189,7 +189,7 @@ TEST_CASE("however an application ends, no actor is left and nobody waits any mo
   });
   bool ended = false;
   SECTION("by stop") {
-    ended = static_cast<bool>(s.app->stop(patience));
+    ended = static_cast<bool>(s.app->stop(test_timeout));
   }
   SECTION("by crashes too many") {
     post_exit(worker, caf::exit_reason::kill);
@@ -255,9 +255,9 @@ TEST_CASE("workers that crash too often are ended, and nobody else; the default 
   s.connect("w");
   // Producers and consumers have not noticed.
   REQUIRE(producer.send(topic, "x"));
-  CHECK(producer.flush(patience));
+  CHECK(producer.flush(test_timeout));
   static_cast<void>(REQUIRE_VALUE(consumer.assign({{topic, 0}})));
-  CHECK(REQUIRE_VALUE(consumer.poll(patience)).batches.size() == 1);
+  CHECK(REQUIRE_VALUE(consumer.poll(test_timeout)).batches.size() == 1);
 }
 
 TEST_CASE(
@@ -283,7 +283,7 @@ TEST_CASE(
   crash_twice(reader, "reader");
   REQUIRE(
     eventually([&] { return victim.send(topic, "x").status == error_code::closed; }));
-  const auto refused = victim.flush(patience).error();
+  const auto refused = victim.flush(test_timeout).error();
   INFO(to_string(refused));
   CHECK(refused.detail.find("restart 2 of 1") != std::string::npos);
   result<polled> last;
@@ -293,7 +293,7 @@ TEST_CASE(
   CHECK(last.error().detail.find("restart 2 of 1") != std::string::npos);
   // All others live, and the names are free.
   REQUIRE(other.send(topic, "x"));
-  CHECK(other.flush(patience));
+  CHECK(other.flush(test_timeout));
   CHECK(bystander.poll(milliseconds{0}));
   CHECK(s.app->status("w"));
   REQUIRE(eventually([&] {
@@ -313,7 +313,7 @@ TEST_CASE("isolated workers crash alone, with or without a name") {
   service s{cluster.brokers(), options};
   const auto v = s.connect("v");
   s.connect("w");
-  const auto nameless = REQUIRE_VALUE(s.app->create_worker(no_name, {}, patience));
+  const auto nameless = REQUIRE_VALUE(s.app->create_worker(no_name, {}, test_timeout));
   CHECK(s.app->workers() == std::vector<std::string>{"v", "w"});
   CHECK(s.app->create_worker("w").error().code == error_code::already_started);
   crash_too_often(s, 1);
@@ -346,7 +346,7 @@ TEST_CASE("what on_event throws ends no actor") {
   configuration config;
   caf::actor_system system{config};
   auto app = REQUIRE_VALUE(application::start(system, std::move(options)));
-  const auto w = REQUIRE_VALUE(app->create_worker("w", {}, patience));
+  const auto w = REQUIRE_VALUE(app->create_worker("w", {}, test_timeout));
   post_exit(w, caf::exit_reason::kill);
   REQUIRE(eventually([&] {
     const auto next = app->worker("w");
@@ -412,7 +412,7 @@ TEST_CASE("an actor that asks for a worker gets one that a broker has answered")
   service s{cluster.brokers()};
   caf::scoped_actor self{s.system};
   result<worker_actor> started;
-  ask(self, s.app->actor(), patience, start_worker{.name = "w"})
+  ask(self, s.app->actor(), test_timeout, start_worker{.name = "w"})
     .receive([&](result<worker_actor>& r) { started = std::move(r); },
       [&](const caf::error& e) { FAIL(to_string(e)); });
   REQUIRE(started);

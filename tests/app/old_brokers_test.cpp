@@ -73,7 +73,7 @@ struct on_kafka {
   /// A broker that has just started takes its time to make a topic.
   static application_options patient() {
     auto options = service::quiet();
-    options.unknown_topic_wait = patience;
+    options.unknown_topic_wait = test_timeout;
     return options;
   }
 
@@ -178,10 +178,10 @@ TEST_CASE("a producer writes from 0.11 on, and says so before that") {
     };
     const auto p = REQUIRE_VALUE(k.app.producer(options));
     const auto to = p.to(k.topic);
-    static_cast<void>(REQUIRE_VALUE(p.partitions(to, patience)));
+    static_cast<void>(REQUIRE_VALUE(p.partitions(to, test_timeout)));
     for (int i = 0; i != 100; ++i)
       REQUIRE(p.send(to, record{.key = "k", .value = std::to_string(i)}));
-    static_cast<void>(REQUIRE_VALUE(p.close(patience)));
+    static_cast<void>(REQUIRE_VALUE(p.close(test_timeout)));
     std::int32_t count = 0;
     for (const auto& d : reports) {
       INFO(to_string(d.error));
@@ -298,7 +298,7 @@ TEST_CASE("offsets are found at the ends of the log, and by time") {
   const timestamp future{std::chrono::sys_days{std::chrono::year{2100} / 1 / 1}};
   CHECK(REQUIRE_VALUE(k.app.offset(k.topic, 0, future, "w")).offset == log_offset{5});
   const auto since_then =
-    k.app.stream(k.topic, 0, {.no_wait_at_logend = true, .worker = "w", .time = then});
+    k.app.stream(k.topic, 0, {.no_wait_at_logend = true, .worker = "w", .offset = then});
   CHECK(std::ranges::distance(since_then) == 5);
   const auto newest = k.offset_at(offset_time::max_timestamp());
   if (k.kafka.since(3, 0))
@@ -523,7 +523,7 @@ TEST_CASE("what asks for a topic that is not there does not make it") {
   check_missing(impatient.app->latest_offset(k.topic, 0, "w"));
   const auto c = REQUIRE_VALUE(impatient.app->consumer());
   static_cast<void>(REQUIRE_VALUE(c.assign({{k.topic, 0, start_at::earliest()}})));
-  const auto polled = REQUIRE_VALUE(c.poll(patience));
+  const auto polled = REQUIRE_VALUE(c.poll(test_timeout));
   REQUIRE(polled.errors.size() == 1);
   CHECK(polled.errors[0].why.code == error_code::unknown_topic_or_partition);
   const auto all = REQUIRE_VALUE(k.app.metadata({}, "w"));
@@ -642,7 +642,7 @@ TEST_CASE("a consumer of committed records alone reads from 0.11 on, or says so"
   const auto c =
     REQUIRE_VALUE(k.app.consumer({.isolation = isolation_level::read_committed}));
   static_cast<void>(REQUIRE_VALUE(c.assign({{k.topic, 0, start_at::offset(0)}})));
-  const auto got = REQUIRE_VALUE(c.poll(patience));
+  const auto got = REQUIRE_VALUE(c.poll(test_timeout));
   if (k.kafka.since(0, 11)) {
     CHECK(got.records() == 1);
     return;

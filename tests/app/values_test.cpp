@@ -74,10 +74,10 @@ TEST_CASE("names within braces are names, with one pair of braces or two") {
 TEST_CASE("brokers within braces are text, endpoints, or a host and a port") {
   CHECK(brokers("h1:1,h2") == "h1:1 h2:9092 ");
   CHECK(brokers({"h1:1", "h2:2"}) == "h1:1 h2:2 ");
-  CHECK(brokers(worker_init{.uris = {{"h1:1"}}}.uris) == "h1:1 ");
-  CHECK(brokers(worker_init{.uris = {{"h1:1", "h2:2"}}}.uris) == "h1:1 h2:2 ");
-  CHECK(brokers(worker_init{.uris = {{"h1", 1}, {"h2", 2}}}.uris) == "h1:1 h2:2 ");
-  CHECK(brokers(worker_init{.uris = {{"h1", 1}}}.uris) == "h1:1 ");
+  CHECK(brokers(worker_init{.brokers = {{"h1:1"}}}.brokers) == "h1:1 ");
+  CHECK(brokers(worker_init{.brokers = {{"h1:1", "h2:2"}}}.brokers) == "h1:1 h2:2 ");
+  CHECK(brokers(worker_init{.brokers = {{"h1", 1}, {"h2", 2}}}.brokers) == "h1:1 h2:2 ");
+  CHECK(brokers(worker_init{.brokers = {{"h1", 1}}}.brokers) == "h1:1 ");
   CHECK(brokers(std::vector<endpoint>{{"h1", 1}}) == "h1:1 ");
   CHECK(brokers({"h1:x"}).find("h1:x") != std::string::npos);
   CHECK(broker_list{}.empty());

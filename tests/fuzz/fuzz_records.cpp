@@ -75,8 +75,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // A buffer of its own, so that reading past the end is seen.
   const auto bytes =
     shared_bytes::copy_of(std::as_bytes(std::span{data, size}).subspan(1));
-  batch_reader reader{
-    bytes, {.check_crc = (choice & 1) != 0, .max_decompressed_size = most_decompressed}};
+  batch_reader reader{bytes,
+    {.check_crcs = (choice & 1) != 0, .max_decompressed_bytes = most_decompressed}};
   record_batch batch;
   std::size_t wire_size = 0;
   while (reader.next(batch)) {

@@ -75,7 +75,7 @@ TEST_CASE("buffers that came back are used again, and the budget holds") {
   while (f.add(value).status == error_code::none)
     ++count;
   CHECK(f.add(value).status == error_code::queue_full);
-  CHECK(f.batches.starved());
+  CHECK(f.batches.take_starvation());
   CHECK(f.batches.pool().used() <= o.buffer_memory);
   CHECK(f.taken().size() == count);
   CHECK(f.batches.pool().used() == 0);
@@ -302,13 +302,13 @@ TEST_CASE("a topic that nobody holds and that has no records can be released") {
     return gone == 1;
   };
   SECTION("and comes back anew with the next record") {
-    REQUIRE(f.batches.new_topics().size() == 1);
+    REQUIRE(f.batches.take_new_topics().size() == 1);
     CHECK(release());
     CHECK(f.batches.topic_count() == 0);
     CHECK(f.batches.find("t") == nullptr);
     CHECK(f.batches.append("t", {.value = as_bytes("x")}, timestamp{}, nullptr).status
       == error_code::none);
-    CHECK(f.batches.new_topics().size() == 1);
+    CHECK(f.batches.take_new_topics().size() == 1);
     CHECK(f.topic().table.load() == nullptr);
   }
   SECTION("but not while it is held") {
@@ -322,7 +322,7 @@ TEST_CASE("a topic that nobody holds and that has no records can be released") {
     CHECK_FALSE(release());
     CHECK(f.taken().size() == 1);
     CHECK_FALSE(release());
-    REQUIRE(f.batches.news().size() == 1);
+    REQUIRE(f.batches.take_changed().size() == 1);
     accumulator::partition_of(f.topic(), 0)->backlog = 0;
     CHECK(release());
   }
@@ -351,7 +351,7 @@ TEST_CASE("a million partitions cost what their numbers do until records come fo
   CHECK(f.taken(999'999).size() == 1);
 }
 
-TEST_CASE("threads that name topics find them while others are released and made anew") {
+TEST_CASE("threads that name topics find them while others are released and made again") {
   fixture f;
   std::atomic<bool> done = false;
   std::atomic<int> taken = 0;
@@ -368,8 +368,8 @@ TEST_CASE("threads that name topics find them while others are released and made
     });
   int got = 0;
   const auto drain = [&] {
-    static_cast<void>(f.batches.new_topics());
-    static_cast<void>(f.batches.news());
+    static_cast<void>(f.batches.take_new_topics());
+    static_cast<void>(f.batches.take_changed());
     const auto all = f.batches.topics();
     for (auto* t : all) {
       for (auto& b : f.batches.take_unassigned(*t))

@@ -12,7 +12,7 @@ namespace {
 
 using offsets = std::vector<std::int64_t>;
 
-constexpr read_options unchecked{.check_crc = false};
+constexpr read_options unchecked{.check_crcs = false};
 
 /// A batch of `count` records from `base` on, with values of one byte.
 shared_bytes batch(std::int64_t base, int count, codec c = codec::none) {

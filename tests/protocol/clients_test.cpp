@@ -25,7 +25,7 @@ namespace {
 protocol::dispatcher_options to(const fake_cluster& cluster, std::uint64_t seed) {
   protocol::dispatcher_options options;
   for (const auto broker : cluster.brokers())
-    options.bootstrap.push_back(cluster.address(broker));
+    options.brokers.push_back(cluster.address(broker));
   options.seed = seed;
   return options;
 }
@@ -161,7 +161,7 @@ TEST_CASE("a whole producer loses nothing while brokers come and go", "[clients]
   protocol::producer_client_options options;
   options.name = "p";
   options.cluster = to(cluster, static_cast<std::uint64_t>(seed));
-  options.cluster.metadata_update_interval = 0ms;
+  options.cluster.metadata_max_age = 0ms;
   options.cluster.max_pending = SIZE_MAX;
   options.machine.seed = static_cast<std::uint64_t>(seed);
   driven_client<protocol::producer_client> p{cluster, options, batches};

@@ -106,7 +106,7 @@ TEST_CASE(
   CHECK(leader(known, "t") == 3);
 }
 
-TEST_CASE("a topic made anew begins with a lower epoch", "[machines]") {
+TEST_CASE("a topic that was recreated begins with a lower epoch", "[machines]") {
   cluster known;
   known.update(about("t", id_of(1), {{0, 2, 5}}), false);
   known.update(about("t", id_of(2), {{0, 1, 0}}), false);

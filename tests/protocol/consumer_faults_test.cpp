@@ -174,7 +174,7 @@ TEST_CASE("a replica that was named before it failed is not asked afterwards") {
   CHECK(f.fill(*again).rack_id.empty());
 }
 
-TEST_CASE("a topic that was made anew is read from its beginning") {
+TEST_CASE("a topic that was recreated is read from its beginning") {
   for (const auto resets : {true, false}) {
     consumer_machine_options o;
     if (resets)
@@ -231,7 +231,7 @@ TEST_CASE("a topic that was deleted and created again is noticed by paused and h
   CHECK_FALSE(f.next<machine::send_list_offsets>());
 }
 
-TEST_CASE("a topic that was made anew on brokers without ids has lower epochs") {
+TEST_CASE("a topic that was recreated on brokers without ids has lower epochs") {
   reading f;
   f.assign(0, start_at::offset(5));
   f.metadata(1, 1, 0, 7);
@@ -302,7 +302,7 @@ TEST_CASE("brokers that cannot be reached are reported, once, and looked for") {
   while (f.now - began < 30s) {
     if (const auto ask = f.next<machine::ask_metadata>()) {
       ++asked;
-      CHECK(ask->patience >= 1s);
+      CHECK(ask->answer_timeout >= 1s);
       f.m.on_metadata_failed(f.now, why);
     }
     f.later(200ms);
@@ -328,7 +328,7 @@ TEST_CASE("questions about topics that were not answered in time are given more"
     const auto ask = f.next<machine::ask_metadata>();
     REQUIRE(ask);
     CHECK(ask->in_turn == (i % 2 == 1));
-    all.push_back(ask->patience);
+    all.push_back(ask->answer_timeout);
     f.m.on_metadata_failed(f.now, {error_code::timed_out, ""});
     f.later(2s);
   }

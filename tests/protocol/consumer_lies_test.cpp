@@ -38,7 +38,7 @@ TEST_CASE("an answer about what was not asked is ignored, and told once") {
 }
 
 TEST_CASE("an answer about what was asked and is not wanted any more is no lie") {
-  const std::string what = GENERATE("taken away", "sought", "moved", "made anew");
+  const std::string what = GENERATE("taken away", "sought", "moved", "recreated");
   INFO(what);
   fixture f;
   f.assign(0, start_at::offset(5));
@@ -62,7 +62,7 @@ TEST_CASE("an answer about what was asked and is not wanted any more is no lie")
   auto r = f.answer();
   f.part(r, 0, "records");
   f.part(r, 1, "records");
-  CHECK(f.answered(*fetch, r).size() == (what == "made anew" ? 0 : 1));
+  CHECK(f.answered(*fetch, r).size() == (what == "recreated" ? 0 : 1));
   f.turn();
   CHECK_FALSE(f.next<machine::stray>());
 }
@@ -113,7 +113,7 @@ TEST_CASE("records that end before they begin are damage, and reading never goes
   CHECK(told == 1);
 }
 
-TEST_CASE("what was fetched of a topic before it was made anew is not read afterwards") {
+TEST_CASE("what was fetched of a topic before it was recreated is not read afterwards") {
   consumer_machine_options o;
   o.reset = start_at::earliest();
   reading f{o};

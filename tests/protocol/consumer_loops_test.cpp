@@ -57,7 +57,7 @@ const std::vector<lie>& lies() {
         if (n % 2 == 0)
           r.error_code = error_code::fetch_session_id_not_found;
       }},
-    {"the topic is made anew each time",
+    {"the topic is recreated each time",
       [](auto&, auto& x, broker_id, int) { x.error_code = error_code::unknown_topic_id; },
       {},
       [](metadata_response_topic& t, int n) {

@@ -47,8 +47,8 @@ struct slow_link {
       m(
         [&s] {
           consumer_machine_options o;
-          o.metadata_update_interval = 0ms;
-          o.largest_answer = s.told_frame;
+          o.metadata_max_age = 0ms;
+          o.receive_message_max_bytes = s.told_frame;
           return o;
         }(),
         budget),

@@ -10,7 +10,7 @@ namespace {
 consumer_machine_options telling() {
   consumer_machine_options o;
   o.stalled_after = 10s;
-  o.metadata_update_interval = 0ms;
+  o.metadata_max_age = 0ms;
   // Told in another way, where nobody can be reached.
   o.unreachable = 1h;
   return o;
@@ -188,7 +188,7 @@ TEST_CASE("a program that holds all memory and wants more is told so") {
   REQUIRE(got.size() == 1);
   f.budget.take(4'000);
   f.read(got[0], 15, 4'000);
-  SECTION("but not while records lie there that it does not take") {
+  SECTION("but not while records wait there that it does not take") {
     CHECK(f.wait(60s).empty());
     CHECK(f.seen().is == machine::condition::full);
   }
@@ -242,7 +242,8 @@ TEST_CASE("nothing is told of a partition that is as it should be") {
   }
 }
 
-TEST_CASE("what was told of a partition that is sought or taken away counts no more") {
+TEST_CASE(
+  "what was reported of a partition that is sought or taken away counts no more") {
   watched f;
   f.assign(0, start_at::offset(5));
   CHECK(f.wait(11s).size() == 1);
@@ -261,7 +262,7 @@ TEST_CASE("what was told of a partition that is sought or taken away counts no m
   }
 }
 
-TEST_CASE("an error that was told is told to be over, whatever it was") {
+TEST_CASE("an error that was reported is reported to be over, whatever it was") {
   fixture f;
   f.assign(0, start_at::offset(5));
   f.metadata(1);

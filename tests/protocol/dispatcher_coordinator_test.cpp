@@ -260,8 +260,8 @@ TEST_CASE("a broker that closes what is idle is still the coordinator", "[dispat
 
 TEST_CASE("the coordinators in use are asked for at every interval", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 0ms;
-  options.coordinator_update_interval = 10s;
+  options.metadata_max_age = 0ms;
+  options.coordinator_query_interval = 10s;
   options.topic_idle = 25s;
   coordinated_bed b{options};
   b.pass(10s);
@@ -281,7 +281,7 @@ TEST_CASE("the coordinators in use are asked for at every interval", "[dispatche
 TEST_CASE("a coordinator that the program has asked for is asked for at every interval",
   "[dispatcher]") {
   auto options = bed::plain();
-  options.coordinator_update_interval = 100ms;
+  options.coordinator_query_interval = 100ms;
   options.topic_idle = 10s;
   ready_bed b{options};
   b.machine.submit(b.now, std::make_unique<lookup>(group));
@@ -300,7 +300,7 @@ TEST_CASE("a coordinator that the program has asked for is asked for at every in
 
 TEST_CASE("coordinators are released without another lookup", "[dispatcher]") {
   auto options = bed::plain();
-  options.coordinator_update_interval = 0ms;
+  options.coordinator_query_interval = 0ms;
   ready_bed b{options};
   for (int i = 0; i < 1'000; ++i) {
     b.machine.submit(b.now,
@@ -315,7 +315,7 @@ TEST_CASE("coordinators are released without another lookup", "[dispatcher]") {
 
 TEST_CASE("many coordinators are asked for a few at a time", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 0ms;
+  options.metadata_max_age = 0ms;
   ready_bed b{options};
   for (int i = 0; i < 1'000; ++i) {
     b.machine.submit(b.now,
@@ -342,8 +342,8 @@ TEST_CASE("many coordinators are asked for a few at a time", "[dispatcher]") {
 TEST_CASE("with an interval of zero a coordinator is only asked for when needed",
   "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 0ms;
-  options.coordinator_update_interval = 0ms;
+  options.metadata_max_age = 0ms;
+  options.coordinator_query_interval = 0ms;
   coordinated_bed b{options};
   // Later it is looked whether it is still in use, no more.
   CHECK(b.machine.next_time() - b.now >= 1min);
@@ -405,12 +405,12 @@ TEST_CASE("an answer about another group, or without an address, is no coordinat
 TEST_CASE("a lookup that a full connection does not take is tried again at a pace",
   "[dispatcher]") {
   ready_bed b;
-  b.next_send = bed::sent::full;
+  b.next_send = bed::send_status::full;
   const auto f = b.submit(asking_coordinator("g"));
   for (int i = 0; i < 5; ++i)
     b.tick();
   CHECK(f->finished == 0);
-  b.next_send = bed::sent::queued;
+  b.next_send = bed::send_status::queued;
   while (b.count(api_key::find_coordinator) == 0)
     b.tick();
   b.answer_coordinator(2);

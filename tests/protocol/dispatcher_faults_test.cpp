@@ -85,14 +85,14 @@ TEST_CASE(
 TEST_CASE("when a send finds the connection closed the call goes once that is told",
   "[dispatcher]") {
   ready_bed b;
-  b.next_send = bed::sent::closed;
+  b.next_send = bed::send_status::closed;
   const auto f = b.submit(once(asking_leader("t")));
   CHECK(f->finished == 0);
   // However often something else happens meanwhile.
   b.pass(1ms);
   b.pass(1ms);
   CHECK(f->finished == 0);
-  b.next_send = bed::sent::queued;
+  b.next_send = bed::send_status::queued;
   b.down(2);
   while (b.log.back() != "connect b2:9092") {
     if (b.count(api_key::metadata) > 0)
@@ -107,13 +107,13 @@ TEST_CASE("when a send finds the connection closed the call goes once that is to
 
 TEST_CASE("a call that a full connection does not take fails at once", "[dispatcher]") {
   ready_bed b;
-  b.next_send = bed::sent::full;
+  b.next_send = bed::send_status::full;
   const auto f = b.submit(asking_leader("t"));
   CHECK(f->failed_with(error_code::queue_full));
   CHECK(f->says("b2:9092"));
 }
 
-TEST_CASE("a broker that sends garbage is hung up on", "[dispatcher]") {
+TEST_CASE("a broker that sends garbage is disconnected", "[dispatcher]") {
   ready_bed b;
   const auto f = b.submit(once(asking_leader("t")));
   b.machine.on_frame(b.now, b.connection_to(2), shared_bytes::copy_of("HTTP/1.1 400"));
@@ -124,15 +124,15 @@ TEST_CASE("a broker that sends garbage is hung up on", "[dispatcher]") {
 
 TEST_CASE(
   "a silent broker is considered lost, after the patience asked for", "[dispatcher]") {
-  for (const auto patience : {0ms, 500ms}) {
+  for (const auto answer_timeout : {0ms, 500ms}) {
     ready_bed b;
     auto what = once(asking_leader("t"));
-    what.patience = patience;
+    what.answer_timeout = answer_timeout;
     const auto f = b.submit(what);
     const auto begun = b.now;
     while (f->finished == 0)
       b.tick();
-    CHECK(b.now - begun == 10s + patience);
+    CHECK(b.now - begun == 10s + answer_timeout);
     CHECK(b.log.at(1) == "disconnect b2:9092");
     CHECK(f->failed_with(error_code::outcome_unknown));
     CHECK(f->says("no answer for 10000 ms"));
@@ -313,7 +313,7 @@ TEST_CASE("shutting down finishes every call once, wherever it is", "[dispatcher
     == lines{"disconnect b1:9092", "disconnect b2:9092", "disconnect b3:9092"});
   CHECK(b.machine.pending() == 0);
   CHECK_FALSE(b.machine.connected());
-  CHECK(b.machine.links().empty());
+  CHECK(b.machine.connections().empty());
 }
 
 TEST_CASE("after shutting down nothing is taken, done or waited for", "[dispatcher]") {

@@ -68,9 +68,9 @@ inline call::traits asking_coordinator(
 }
 
 /// The same in a lane of its own for each call.
-inline call::traits resting(call::traits what, milliseconds patience = 60s) {
+inline call::traits resting(call::traits what, milliseconds answer_timeout = 60s) {
   what.lane = lane::resting;
-  what.patience = patience;
+  what.answer_timeout = answer_timeout;
   return what;
 }
 
@@ -226,9 +226,9 @@ public:
   /// Bootstraps from broker 1 alone, without jitter.
   static dispatcher_options plain() {
     dispatcher_options options;
-    options.bootstrap = {address(1)};
-    options.reconnect.jitter = 0;
-    options.retry.jitter = 0;
+    options.brokers = {address(1)};
+    options.reconnect_backoff.jitter = 0;
+    options.retry_backoff.jitter = 0;
     return options;
   }
 
@@ -239,9 +239,9 @@ public:
     log.push_back("connect " + to_string(to));
   }
 
-  sent send(std::uint64_t connection, frame bytes) override {
+  send_status send(std::uint64_t connection, frame bytes) override {
     REQUIRE(open.contains(connection));
-    if (next_send != sent::queued)
+    if (next_send != send_status::queued)
       return next_send;
     request r;
     r.connection = connection;
@@ -250,7 +250,7 @@ public:
     r.header = read_request_header(in);
     log.push_back(to_string(open.at(connection)) + ' ' + name(r.header.key));
     requests.push_back(std::move(r));
-    return sent::queued;
+    return send_status::queued;
   }
 
   void disconnect(std::uint64_t connection) override {
@@ -403,7 +403,7 @@ public:
   lines told;
   std::map<std::uint64_t, endpoint> open;
   std::deque<request> requests;
-  sent next_send = sent::queued;
+  send_status next_send = send_status::queued;
   driven_dispatcher machine;
 
 private:

@@ -87,7 +87,7 @@ TEST_CASE("in every lane a connection is left whose broker has moved", "[dispatc
   b.welcome(4);
   b.answer_offsets(4);
   CHECK(after->succeeded());
-  for (const auto& l : b.machine.links())
+  for (const auto& l : b.machine.connections())
     CHECK(l.address != address(2));
 }
 
@@ -133,7 +133,7 @@ TEST_CASE("what must not be asked again waits for its answer where its broker wa
     b.down(2, "reset by peer");
     CHECK(f->failed_with(error_code::outcome_unknown));
   }
-  CHECK(b.machine.links().size() == 2);
+  CHECK(b.machine.connections().size() == 2);
   CHECK(b.machine.pending() == 0);
 }
 
@@ -253,7 +253,7 @@ TEST_CASE("a broker that the metadata has no more keeps no connection", "[dispat
   b.answer_offsets(2);
   CHECK(f->succeeded());
   CHECK(b.take_log().back() == "disconnect b2:9092");
-  CHECK(b.machine.links().size() == 1);
+  CHECK(b.machine.connections().size() == 1);
 }
 
 // -- metadata of a broker that is out of date

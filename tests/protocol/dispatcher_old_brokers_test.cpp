@@ -28,7 +28,7 @@ struct old_bed : bed {
     answer_heartbeat(broker, error_code::invalid_group_id);
   }
 
-  /// As 0.8.2 does: it hangs up on ApiVersions and fails a Heartbeat.
+  /// As 0.8.2 does: it closes the connection on ApiVersions and fails a Heartbeat.
   void welcome_0_8_2(std::int32_t broker) {
     up(broker);
     down(broker);
@@ -41,7 +41,7 @@ struct old_bed : bed {
 
 dispatcher_options of_release(kafka_version release) {
   auto options = bed::plain();
-  options.release = release;
+  options.kafka_version = release;
   return options;
 }
 
@@ -95,13 +95,13 @@ TEST_CASE(
     == lines{"connect b1:9092", "b1:9092 ApiVersions", "connect b1:9092",
       "b1:9092 Heartbeat", "b1:9092 ApiVersions", "connect b1:9092", "b1:9092 Metadata"});
   // Nothing of that is left as an error.
-  CHECK(b.machine.links().front().last_error.code == error_code::none);
+  CHECK(b.machine.connections().front().last_error.code == error_code::none);
 }
 
 TEST_CASE(
   "the first broker is finished with before the next one is asked", "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2)};
+  options.brokers = {address(1), address(2)};
   old_bed b{options};
   b.machine.start(b.now);
   for (int connection = 1; connection <= 3; ++connection) {
@@ -117,7 +117,7 @@ TEST_CASE(
 TEST_CASE(
   "brokers that hang up on everything cannot make the dispatcher spin", "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2), address(3)};
+  options.brokers = {address(1), address(2), address(3)};
   old_bed b{options};
   b.machine.start(b.now);
   const auto begun = b.now;

@@ -173,8 +173,8 @@ TEST_CASE("bytes of an answer that nobody asked for end the connection", "[dispa
   ready_bed b;
   b.machine.on_progress(b.now, b.connection_to(2), 1'000, 2'000'000'000);
   CHECK(disconnects(b) == 1);
-  REQUIRE(b.machine.links().size() == 2);
-  CHECK(b.machine.links()[1].last_error.code == error_code::malformed_response);
+  REQUIRE(b.machine.connections().size() == 2);
+  CHECK(b.machine.connections()[1].last_error.code == error_code::malformed_response);
 }
 
 TEST_CASE(
@@ -207,11 +207,13 @@ TEST_CASE(
   "a link knows which answer arrives, and how much of it is missing", "[machines]") {
   auto now = time_point{} + 1h;
   std::minstd_rand random{1};
-  cafka::protocol::link l{{"host", 9092}, 1, lane::normal, "me", kafka_version{0, 9, 0}};
+  cafka::protocol::broker_connection l{
+    {"host", 9092}, 1, lane::normal, "me", kafka_version{0, 9, 0}};
   l.connecting(now, 1);
-  REQUIRE(std::holds_alternative<cafka::protocol::link::ready>(l.connected(now)));
-  l.sent(now, 11, asking(any_broker{}), 0);
-  CHECK(std::holds_alternative<cafka::protocol::link::ignored>(
+  REQUIRE(
+    std::holds_alternative<cafka::protocol::broker_connection::ready>(l.connected(now)));
+  l.on_sent(now, 11, asking(any_broker{}), 0);
+  CHECK(std::holds_alternative<cafka::protocol::broker_connection::ignored>(
     l.on_progress(now, 35'000, 100'000)));
   REQUIRE(l.arriving());
   CHECK(l.arriving()->call == 11);

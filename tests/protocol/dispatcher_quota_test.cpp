@@ -158,7 +158,7 @@ TEST_CASE("a throttle beyond max_throttle is cut, and told", "[dispatcher]") {
     CHECK(f->says("for 30000 ms, max_throttle, although it said 2147483647 ms"));
   }
   SECTION("the status shows until when") {
-    CHECK(b.machine.links().back().held_until == b.now + 30s);
+    CHECK(b.machine.connections().back().held_until == b.now + 30s);
   }
 }
 

@@ -67,7 +67,7 @@ TEST_CASE(
 TEST_CASE("while another broker may answer, one that wants a login fails no call",
   "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2)};
+  options.brokers = {address(1), address(2)};
   bed b{options};
   b.machine.start(b.now);
   const auto f = b.submit(asking_leader("t"), 60s);
@@ -90,7 +90,7 @@ TEST_CASE("while another broker may answer, one that wants a login fails no call
 
 TEST_CASE("addresses that all refuse are told of once each has done so", "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2), address(1)};
+  options.brokers = {address(1), address(2), address(1)};
   bed b{options};
   b.machine.start(b.now);
   CHECK_FALSE(b.machine.unreachable());

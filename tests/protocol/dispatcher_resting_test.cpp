@@ -7,8 +7,8 @@ using lines = bed::lines;
 
 namespace {
 
-call::traits resting_at_leader(milliseconds patience = 60s) {
-  return resting(asking_leader("t"), patience);
+call::traits resting_at_leader(milliseconds answer_timeout = 60s) {
+  return resting(asking_leader("t"), answer_timeout);
 }
 
 /// Says the same of every ListOffsets that waits for an answer, one after the other.
@@ -102,26 +102,26 @@ TEST_CASE("beyond the limit the requests that rest share, the least loaded first
 TEST_CASE(
   "idle connections of the resting lane are closed, others are not", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 0ms;
+  options.metadata_max_age = 0ms;
   ready_bed b{options};
   for (int i = 0; i < 2; ++i) {
     b.submit(resting_at_leader());
     b.welcome(2);
   }
   answer_all(b);
-  REQUIRE(b.machine.links().size() == 4);
+  REQUIRE(b.machine.connections().size() == 4);
   b.log.clear();
   b.pass(29s);
   CHECK(b.take_log().empty());
   const auto still = b.submit(resting_at_leader());
   b.tick();
   CHECK(b.take_log() == lines{"b2:9092 ListOffsets", "disconnect b2:9092"});
-  CHECK(b.machine.links().size() == 3);
+  CHECK(b.machine.connections().size() == 3);
   CHECK(b.machine.connected());
   b.answer_offsets(2);
   CHECK(still->succeeded());
   b.pass(30s);
-  CHECK(b.machine.links().size() == 2);
+  CHECK(b.machine.connections().size() == 2);
   CHECK(b.machine.next_time() == time_point::max());
 }
 

@@ -17,7 +17,7 @@ enum class mood : std::uint8_t {
   well,
   refuses,  ///< Nobody listens.
   swallows, ///< Takes packets and says nothing.
-  flaps,    ///< Agrees on versions and hangs up at the first request.
+  flaps,    ///< Agrees on versions and closes the connection at the first request.
   babbles,  ///< Answers with garbage.
 };
 
@@ -156,12 +156,12 @@ private:
   static dispatcher_options options(std::uint32_t seed) {
     dispatcher_options result;
     for (int b = 1; b <= brokers; ++b)
-      result.bootstrap.push_back(address(b));
+      result.brokers.push_back(address(b));
     result.seed = seed;
     result.socket_timeout = 2s;
     result.request_timeout = 5s;
-    result.metadata_update_interval = seed % 2 == 0 ? 0ms : 3'000ms;
-    result.coordinator_update_interval = seed % 2 == 0 ? 3'000ms : 0ms;
+    result.metadata_max_age = seed % 2 == 0 ? 0ms : 3'000ms;
+    result.coordinator_query_interval = seed % 2 == 0 ? 3'000ms : 0ms;
     result.max_resting = most_resting;
     result.resting_idle = 2s;
     return result;
@@ -236,14 +236,14 @@ private:
     }
   }
 
-  sent send(std::uint64_t id, frame bytes) override {
+  send_status send(std::uint64_t id, frame bytes) override {
     const auto found = connections_.find(id);
     REQUIRE(found != connections_.end());
     auto& c = found->second;
     if (c.closing)
-      return sent::closed;
+      return send_status::closed;
     if (troubled_ && roll(500) == 0)
-      return sent::full;
+      return send_status::full;
     const auto payload = payload_of(bytes);
     reader in{payload};
     const auto header = read_request_header(in);
@@ -278,7 +278,7 @@ private:
       c.last_answer = std::max(c.last_answer, now_ + up_to(longest));
       events_.emplace(c.last_answer, [this, id, payload] { answer(id, payload); });
     }
-    return sent::queued;
+    return send_status::queued;
   }
 
   static bool knows(kafka_version old, const request_header& header) {

@@ -13,7 +13,7 @@ metadata_response usual(std::int32_t leader = 2, std::int32_t epoch = 0) {
 
 dispatcher_options three_bootstraps() {
   auto options = bed::plain();
-  options.bootstrap = {address(1), address(2), address(3)};
+  options.brokers = {address(1), address(2), address(3)};
   return options;
 }
 
@@ -119,14 +119,14 @@ TEST_CASE("the first contact is kept when its address turns out to be a broker's
   CHECK(b.take_log() == lines{"b1:9092 Metadata", "b1:9092 ListOffsets"});
   b.answer_offsets(1);
   CHECK(f->succeeded());
-  REQUIRE(b.machine.links().size() == 1);
-  CHECK(b.machine.links().front().broker == broker_id{1});
+  REQUIRE(b.machine.connections().size() == 1);
+  CHECK(b.machine.connections().front().broker == broker_id{1});
 }
 
 TEST_CASE(
   "the first contact under another name is no broker of the cluster", "[dispatcher]") {
   auto options = bed::plain();
-  options.bootstrap = {{"balancer", 1}};
+  options.brokers = {{"balancer", 1}};
   bed b{options};
   b.machine.start(b.now);
   const auto f = b.submit(asking_leader("t"));
@@ -297,7 +297,7 @@ TEST_CASE("a partition without a leader is waited for", "[dispatcher]") {
 
 TEST_CASE("only a call that may create its topic lets the broker do so", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 5s;
+  options.metadata_max_age = 5s;
   bed b{options};
   b.start(about(three, {}));
   b.submit(asking_leader("t"));
@@ -356,7 +356,7 @@ TEST_CASE("a topic that must not be made is not asked about with one that may be
 TEST_CASE(
   "metadata is asked for again at every interval, however short", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 10ms;
+  options.metadata_max_age = 10ms;
   bed b{options};
   b.start(usual());
   for (int i = 0; i != 5; ++i) {
@@ -382,7 +382,7 @@ TEST_CASE("metadata is asked for again at every interval", "[dispatcher]") {
 TEST_CASE(
   "with an interval of zero metadata is only asked for when needed", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 0ms;
+  options.metadata_max_age = 0ms;
   ready_bed b{options};
   CHECK(b.machine.next_time() == time_point::max());
   b.pass(24h);
@@ -391,7 +391,7 @@ TEST_CASE(
 
 TEST_CASE("a topic that nobody uses any more is not asked about", "[dispatcher]") {
   auto options = bed::plain();
-  options.metadata_update_interval = 100s;
+  options.metadata_max_age = 100s;
   ready_bed b{options};
   b.submit(asking_leader("other"));
   b.answer_metadata(usual());
@@ -536,5 +536,5 @@ TEST_CASE("each lane has a connection of its own", "[dispatcher]") {
   // Nor does anything for which any broker will do, however busy the others are.
   for (int i = 0; i < 10; ++i)
     b.submit(asking(any_broker{}));
-  CHECK(b.machine.links().back().in_flight == 1);
+  CHECK(b.machine.connections().back().in_flight == 1);
 }

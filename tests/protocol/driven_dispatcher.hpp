@@ -11,11 +11,11 @@ class driven_dispatcher {
 public:
   class output {
   public:
-    enum class sent : std::uint8_t { queued, full, closed };
+    enum class send_status : std::uint8_t { queued, full, closed };
 
     virtual void connect(
       std::uint64_t connection, const cafka::protocol::endpoint& to) = 0;
-    virtual sent send(std::uint64_t connection, cafka::protocol::frame bytes) = 0;
+    virtual send_status send(std::uint64_t connection, cafka::protocol::frame bytes) = 0;
     virtual void disconnect(std::uint64_t connection) = 0;
     virtual void happened(const cafka::protocol::log_line&) {}
 
@@ -24,7 +24,7 @@ public:
   };
 
   using time_point = cafka::protocol::time_point;
-  using link_status = cafka::protocol::dispatcher::link_status;
+  using connection_info = cafka::protocol::dispatcher::connection_info;
 
   driven_dispatcher(cafka::protocol::dispatcher_options options, output& out)
     : machine_(std::move(options)), out_(out) {}
@@ -69,7 +69,7 @@ public:
   [[nodiscard]] const auto& known() const { return machine_.known(); }
   [[nodiscard]] bool connected() const { return machine_.connected(); }
   [[nodiscard]] std::size_t pending() const { return machine_.pending(); }
-  [[nodiscard]] auto links() const { return machine_.links(); }
+  [[nodiscard]] auto connections() const { return machine_.connections(); }
   [[nodiscard]] std::string why_disconnected() const {
     return machine_.why_disconnected();
   }
@@ -87,8 +87,8 @@ private:
           out_.connect(opened->id, opened->to);
         } else if (auto* frame = std::get_if<send_frame>(&e)) {
           const auto sent = out_.send(frame->id, std::move(frame->bytes));
-          if (sent != output::sent::queued)
-            machine_.on_refused(now, *frame, sent == output::sent::closed);
+          if (sent != output::send_status::queued)
+            machine_.on_refused(now, *frame, sent == output::send_status::closed);
         } else if (auto* closed = std::get_if<close_connection>(&e)) {
           out_.disconnect(closed->id);
         } else if (auto* line = std::get_if<log_line>(&e)) {

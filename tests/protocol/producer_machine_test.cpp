@@ -5,7 +5,7 @@
 
 using namespace cafka::testing;
 
-TEST_CASE("a topic that was deleted is not made anew for a producer that sends nothing") {
+TEST_CASE("a topic that was deleted is not recreated for a producer that sends nothing") {
   single s;
   const auto held = s.batches.hold("t"); // Otherwise it is forgotten meanwhile.
   s.send();
@@ -59,12 +59,12 @@ TEST_CASE("a topic that nothing is sent to is not asked about for ever") {
 
 TEST_CASE("a broker that is too old for a producer is an error at once") {
   producer_machine_options o;
-  o.idempotent = GENERATE(false, true);
+  o.idempotence = GENERATE(false, true);
   single s{o};
   s.send();
   s.metadata(error_code::none);
   const error old{error_code::unsupported_api_version, "too old"};
-  if (o.idempotent) {
+  if (o.idempotence) {
     s.machine.on_identity_failed(virtual_now, old);
   } else {
     const auto request = s.wait_for<producer_machine::send_request>(1s);
@@ -147,7 +147,7 @@ TEST_CASE("a broker with a quota is left alone for as long as it wants") {
 
 TEST_CASE("without acknowledgements, a connection that ends is why to ask who leads") {
   producer_machine_options o;
-  o.idempotent = false;
+  o.idempotence = false;
   single s{o};
   s.send();
   s.metadata(error_code::none);
@@ -218,7 +218,7 @@ TEST_CASE("a new topic is asked about alone, and the others in their turn") {
 
 TEST_CASE("a producer asks for metadata at every interval, however short") {
   producer_machine_options options;
-  options.metadata_update_interval = 10ms;
+  options.metadata_max_age = 10ms;
   single s{options};
   s.send();
   s.ready();

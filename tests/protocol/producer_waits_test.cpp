@@ -119,9 +119,9 @@ TEST_CASE("why records wait can be asked") {
   says(waiting[0].why, "no metadata of topic t");
   s.metadata(error_code::none);
   s.machine.on_identity_failed(
-    virtual_now, {error_code::disconnected, "the broker hung up"});
+    virtual_now, {error_code::disconnected, "the broker closed the connection"});
   says(s.machine.why_waiting(virtual_now), "no producer id was given out");
-  says(s.machine.why_waiting(virtual_now), "the broker hung up");
+  says(s.machine.why_waiting(virtual_now), "the broker closed the connection");
   s.machine.on_identity(virtual_now, 7, 0);
   REQUIRE(s.next_batch());
   says(s.machine.why_waiting(virtual_now), "no answer from broker 1");

@@ -234,7 +234,7 @@ TEST_CASE(
     const auto bytes = vector_of(name);
     const auto damaged = changed(bytes, bytes.text().find("longer"), std::byte{1});
     CHECK(read_all(damaged).reader_error == error_code::corrupt_message);
-    const auto unchecked = read_all(damaged, {.check_crc = false});
+    const auto unchecked = read_all(damaged, {.check_crcs = false});
     CHECK(unchecked.ok());
     CHECK(unchecked.records.size() == 3);
   }
@@ -242,7 +242,7 @@ TEST_CASE(
   auto inner = message(1, 0, 0, "value");
   inner.back() ^= std::byte{1};
   CHECK(read_all(wrapper(1, 0, {inner})).reader_error == error_code::corrupt_message);
-  CHECK(read_all(wrapper(1, 0, {inner}), {.check_crc = false}).ok());
+  CHECK(read_all(wrapper(1, 0, {inner}), {.check_crcs = false}).ok());
 }
 
 TEST_CASE("batches before the damaged one are handed out", "[records]") {

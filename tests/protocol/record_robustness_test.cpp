@@ -23,7 +23,7 @@ TEST_CASE("every flipped bit is caught by a checksum or does no harm", "[records
           for (std::size_t k = 0; k < r.records.size(); ++k)
             CHECK(r.records[k].content == expected.records[k].content);
         }
-        (void)read_all(damaged, {.check_crc = false, .max_decompressed_size = 100'000});
+        (void)read_all(damaged, {.check_crcs = false, .max_decompressed_bytes = 100'000});
       }
     }
   }
@@ -64,7 +64,7 @@ TEST_CASE("noise behind a plausible header does no harm", "[records]") {
       bytes[60] = static_cast<std::byte>(random() % 8);
     }
     const auto r = read_all(shared_bytes::from(std::move(bytes)),
-      {.check_crc = false, .max_decompressed_size = 100'000});
+      {.check_crcs = false, .max_decompressed_bytes = 100'000});
     CHECK(r.batches.size() <= 1);
   }
 }

@@ -180,7 +180,7 @@ TEST_CASE(
     why = e.detail;
   });
   const auto all = joined({numbered(0, 3), bad, numbered(33, 2)});
-  REQUIRE(run.read(all, 0, {}, {.check_crc = false}).code == error_code::none);
+  REQUIRE(run.read(all, 0, {}, {.check_crcs = false}).code == error_code::none);
   const auto seen = walk(run);
   CHECK(left_out > 0);
   CHECK(why.find("batch at offset 3") != std::string::npos);
@@ -203,9 +203,9 @@ TEST_CASE("whatever is damaged, a run reads no byte that is not there", "[record
             CHECK(r.records[k].content == expected.records[k].content);
         }
         const auto unchecked =
-          run_over(damaged, {.check_crc = false, .max_decompressed_size = 100'000});
+          run_over(damaged, {.check_crcs = false, .max_decompressed_bytes = 100'000});
         const auto same =
-          read_all(damaged, {.check_crc = false, .max_decompressed_size = 100'000});
+          read_all(damaged, {.check_crcs = false, .max_decompressed_bytes = 100'000});
         // Batches that go back are a run's business alone.
         batch_order order;
         const auto all = std::ranges::none_of(same.batches, [&](const batch_info& b) {
@@ -227,7 +227,7 @@ TEST_CASE("noise in a batch without a checksum does no harm to a run", "[records
     for (auto hits = random() % 4 + 1; hits-- > 0;)
       copy[61 + random() % (copy.size() - 61)] = static_cast<std::byte>(random());
     damages +=
-      run_over(shared_bytes::from(std::move(copy)), {.check_crc = false}).damages;
+      run_over(shared_bytes::from(std::move(copy)), {.check_crcs = false}).damages;
   }
   CHECK(damages > 1'000);
 }

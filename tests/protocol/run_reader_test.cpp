@@ -126,7 +126,7 @@ TEST_CASE("a batch that decompresses to more than is allowed is an error that na
           "option",
   "[records]") {
   const auto bytes = joined({dense(0, 10), dense(1, 2 * megabyte), dense(2, 10)});
-  const read_options options{.max_decompressed_size = megabyte};
+  const read_options options{.max_decompressed_bytes = megabyte};
   record_run before;
   CHECK(before.read(bytes, 0, {}, options).code == error_code::none);
   CHECK(before.next_offset() == log_offset{1});

@@ -12,13 +12,17 @@ using ask_committed = stream_cursor::ask_committed;
 using ask_offset = stream_cursor::ask_offset;
 using ask_records = stream_cursor::ask_records;
 
-constexpr std::int64_t latest = -1;
-constexpr std::int64_t earliest = -2;
+constexpr auto latest = start_at::latest();
+constexpr auto earliest = start_at::earliest();
+
+constexpr start_at at_time(std::int64_t ms) {
+  return timestamp{std::chrono::milliseconds{ms}};
+}
 
 stream_cursor_options from(std::int64_t offset) {
   stream_cursor_options options;
-  options.offset = offset;
-  options.retry.jitter = 0;
+  options.start = offset;
+  options.retry_backoff.jitter = 0;
   return options;
 }
 
@@ -26,7 +30,7 @@ stream_cursor_options in_group() {
   stream_cursor_options options;
   options.committed = true;
   options.commits = true;
-  options.retry.jitter = 0;
+  options.retry_backoff.jitter = 0;
   return options;
 }
 
@@ -98,7 +102,7 @@ TEST_CASE("a stream asks nothing before somebody wants a batch", "[machines]") {
 }
 
 TEST_CASE("a stream without offset and group starts by the reset policy", "[machines]") {
-  const auto [reset, asked] = GENERATE(table<std::optional<std::int64_t>, std::string>(
+  const auto [reset, asked] = GENERATE(table<std::optional<start_at>, std::string>(
     {{std::nullopt, "offset -2"}, {earliest, "offset -2"}, {latest, "offset -1"}}));
   stream_cursor_options options;
   options.reset = reset;
@@ -143,7 +147,7 @@ TEST_CASE("an offset that is told goes before the group, which is asked about to
   "[machines]") {
   auto options = in_group();
   options.asks_group = true;
-  options.offset = 2;
+  options.start = 2;
   reading r{options};
   CHECK(r.asks() == "group");
   r.cursor.on_group(r.now, true);
@@ -153,7 +157,7 @@ TEST_CASE("an offset that is told goes before the group, which is asked about to
 TEST_CASE(
   "a stream starts at a moment, or at the end if no record is that late", "[machines]") {
   stream_cursor_options options;
-  options.time = 1'000;
+  options.start = at_time(1'000);
   reading r{options};
   CHECK(r.asks() == "offset 1000");
   r.cursor.on_offset(r.now, std::nullopt);
@@ -181,7 +185,7 @@ TEST_CASE("a stream of a group starts where the group has committed", "[machines
 
 TEST_CASE("a group that has committed nothing starts by the reset policy", "[machines]") {
   auto options = in_group();
-  const auto [reset, asked] = GENERATE(table<std::optional<std::int64_t>, std::string>(
+  const auto [reset, asked] = GENERATE(table<std::optional<start_at>, std::string>(
     {{std::nullopt, "offset -2"}, {earliest, "offset -2"}, {latest, "offset -1"}}));
   options.reset = reset;
   reading r{options};
@@ -192,11 +196,11 @@ TEST_CASE("a group that has committed nothing starts by the reset policy", "[mac
   CHECK(r.asks() == "fetch 3");
 }
 
-TEST_CASE("an offset goes before a moment, and a moment before the group", "[machines]") {
+TEST_CASE("an offset or a moment that is told goes before the group", "[machines]") {
   auto options = in_group();
-  options.time = 7;
+  options.start = at_time(7);
   CHECK(reading{options}.asks() == "offset 7");
-  options.offset = 8;
+  options.start = 8;
   CHECK(reading{options}.asks() == "fetch 8");
 }
 
@@ -307,7 +311,7 @@ TEST_CASE("an offset out of range is left for where the policy says", "[machines
   reading r{options};
   CHECK(r.asks() == "fetch 50");
   r.fail(error_code::offset_out_of_range);
-  CHECK(r.asks() == "offset " + std::to_string(*options.reset));
+  CHECK(r.asks() == "offset " + std::to_string(options.reset->value()));
   r.cursor.on_offset(r.now, 70);
   CHECK(r.asks() == "fetch 70");
   CHECK(r.cursor.start() == log_offset{50}); // The same stream again starts the same.
@@ -439,7 +443,7 @@ TEST_CASE(
 TEST_CASE("the threshold commits, whatever the time", "[machines]") {
   auto options = in_group();
   options.commit_threshold = 4;
-  options.commit_interval = 0ms;
+  options.auto_commit_interval = 0ms;
   group_reading r{options};
   r.cursor.acknowledge(r.now, 3);
   CHECK(r.commits() == -1);

@@ -23,9 +23,9 @@ struct slow_link {
 
   static stream_cursor_options options() {
     stream_cursor_options all;
-    all.offset = 0;
+    all.start = 0;
     all.max_bytes = most;
-    all.retry.jitter = 0;
+    all.retry_backoff.jitter = 0;
     return all;
   }
 

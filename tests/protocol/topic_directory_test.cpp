@@ -11,7 +11,7 @@
 using namespace cafka::protocol;
 using namespace std::chrono_literals;
 
-using news = known_topic::news;
+using update = known_topic::update;
 using outcome = known_partition::outcome;
 
 namespace {
@@ -56,11 +56,11 @@ metadata_response answer(std::vector<metadata_response_topic> topics) {
 
 /// One topic that is told things.
 struct hearer {
-  news hear(const metadata_response_topic& t) {
+  update hear(const metadata_response_topic& t) {
     leader_moves moves;
     return topic.learn(t, scope, moves);
   }
-  news hear(part p, std::uint8_t id = 1) { return hear(about("t", {p}, id)); }
+  update hear(part p, std::uint8_t id = 1) { return hear(about("t", {p}, id)); }
   [[nodiscard]] const known_partition& at(std::int32_t p = 0) const {
     const auto* found = topic.find(p);
     REQUIRE(found != nullptr);
@@ -80,7 +80,7 @@ struct bed {
 
   static topic_directory_options without_jitter() {
     topic_directory_options o;
-    o.retry.jitter = 0;
+    o.retry_backoff.jitter = 0;
     return o;
   }
 
@@ -132,7 +132,7 @@ TEST_CASE("an earlier epoch counts once five answers in a row have told it") {
   hearer h;
   h.hear({2, 5}, id);
   for (int i = 1; i != known_partition::answers_to_go_back; ++i) {
-    CHECK(h.hear({1, 3}, id) == news::known);
+    CHECK(h.hear({1, 3}, id) == update::known);
     CHECK(h.at().last == outcome::earlier);
     CHECK(h.leader() == 2);
     CHECK(h.at().epoch == leader_epoch{5});
@@ -242,7 +242,7 @@ TEST_CASE("a leader that another broker names counts if it is newer") {
 TEST_CASE("another id is another topic, whose epochs begin anew") {
   hearer h;
   h.hear({2, 5}, 1);
-  CHECK(h.hear({1, 0}, 2) == news::made_anew);
+  CHECK(h.hear({1, 0}, 2) == update::recreated);
   CHECK(h.leader() == 1);
   CHECK(h.topic.id() == id_of(2));
 }
@@ -252,11 +252,11 @@ TEST_CASE("the id that a topic had before counts once five answers have told it"
   h.hear({2, 5}, 1);
   h.hear({1, 0}, 2);
   for (int i = 1; i != known_partition::answers_to_go_back; ++i) {
-    CHECK(h.hear({2, 5}, 1) == news::outdated);
+    CHECK(h.hear({2, 5}, 1) == update::outdated);
     CHECK(h.leader() == 1);
     CHECK(h.topic.id() == id_of(2));
   }
-  CHECK(h.hear({2, 5}, 1) == news::made_anew);
+  CHECK(h.hear({2, 5}, 1) == update::recreated);
   CHECK(h.leader() == 2);
   CHECK(h.topic.id() == id_of(1));
 }
@@ -275,12 +275,12 @@ TEST_CASE("a topic made anew is not lost to brokers that are out of date now and
 TEST_CASE("an answer without an id does not take the id away") {
   hearer h;
   h.hear({2, 5}, 1);
-  CHECK(h.hear({2, 5}, 0) == news::known);
+  CHECK(h.hear({2, 5}, 0) == update::known);
   CHECK(h.topic.id() == id_of(1));
   // Nor is a first one a topic made anew.
   hearer other;
   other.hear({2, 5}, 0);
-  CHECK(other.hear({1, 4}, 1) == news::known);
+  CHECK(other.hear({1, 4}, 1) == update::known);
   CHECK(other.leader() == 2);
   CHECK(other.topic.id() == id_of(1));
 }
@@ -288,7 +288,7 @@ TEST_CASE("an answer without an id does not take the id away") {
 TEST_CASE("a topic that is gone for a moment keeps its epochs, where ids tell it apart") {
   hearer h;
   h.hear({2, 5}, 1);
-  CHECK(h.hear(refusal("t", error_code::unknown_topic_or_partition)) == news::refused);
+  CHECK(h.hear(refusal("t", error_code::unknown_topic_or_partition)) == update::refused);
   CHECK(h.topic.status() == error_code::unknown_topic_or_partition);
   CHECK(h.topic.partition_count() == 0);
   h.hear({1, 3}, 1);
@@ -325,9 +325,9 @@ TEST_CASE(
   h.scope = known_topic::scope::dense;
   auto t = about("t", {{1, 1}, {1, 1}});
   t.partitions[1].partition_index = GENERATE(2, -1, INT32_MAX, INT32_MIN);
-  CHECK(h.hear(t) == news::malformed);
+  CHECK(h.hear(t) == update::malformed);
   CHECK(h.topic.partitions().empty());
-  CHECK(h.hear(about("t", {})) == news::malformed);
+  CHECK(h.hear(about("t", {})) == update::malformed);
 }
 
 // -- when what is asked -----------------------------------------------------------------
@@ -446,7 +446,7 @@ TEST_CASE("a question names what is wanted, where it need not name all") {
   SECTION("and again what an answer leaves out, if its owner wants") {
     const auto changes = b.tell({});
     REQUIRE(changes.size() == 1);
-    CHECK(changes[0].what == news::left_out);
+    CHECK(changes[0].what == update::left_out);
     CHECK(changes[0].about == &other);
   }
   SECTION("and again when it has failed") {

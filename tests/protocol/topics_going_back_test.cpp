@@ -192,7 +192,7 @@ TEST_CASE("a consumer follows a leader whose epoch has gone back for good") {
   CHECK(c.answers_until(1, says(1, 3), 20) == 5);
 }
 
-// The topic was made anew, and then the cluster is restored from before that.
+// The topic was recreated, and then the cluster is restored from before that.
 
 TEST_CASE("a worker follows a topic that is the one before again") {
   worker w;

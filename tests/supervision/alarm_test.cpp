@@ -66,7 +66,8 @@ TEST_CASE_METHOD(fixture, "an alarm that is set often rings once, and never mult
   const auto actor = system.spawn<caf::stateful_actor<ringing_state>>(counts);
   for (int i = 0; i != 10; ++i)
     post(actor, 16);
-  REQUIRE(counts->enough.get_future().wait_for(patience) == std::future_status::ready);
+  REQUIRE(
+    counts->enough.get_future().wait_for(test_timeout) == std::future_status::ready);
   // One message for each setting that was nearer than the one before, one for each ring.
   CHECK(counts->messages <= 10 * 16 + enough);
   CHECK(counts->rings == enough);

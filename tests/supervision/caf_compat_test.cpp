@@ -111,7 +111,7 @@ TEST_CASE_METHOD(compat_fixture, "a null or a dead destination drops the message
     std::get<caf::strong_actor_ptr>(start_of(obedient)(sys)));
   // Idle and referred to by nobody, it ends.
   auto ended = [&] { return caf::actor_cast<caf::strong_actor_ptr>(weak) == nullptr; };
-  for (auto deadline = std::chrono::steady_clock::now() + patience;
+  for (auto deadline = std::chrono::steady_clock::now() + test_timeout;
        !ended() && std::chrono::steady_clock::now() < deadline;)
     std::this_thread::yield();
   REQUIRE(ended());
@@ -121,7 +121,7 @@ TEST_CASE_METHOD(compat_fixture, "a null or a dead destination drops the message
     tell_after(self, dest, 1ms, ping_atom_v);
     post_exit(dest, caf::exit_reason::kill);
     caf::error error;
-    ask(self, dest, patience, ping_atom_v)
+    ask(self, dest, test_timeout, ping_atom_v)
       .receive([](ping_atom) {}, [&](caf::error& e) { error = std::move(e); });
     CHECK_FALSE(error.empty());
   }
@@ -133,9 +133,9 @@ TEST_CASE_METHOD(compat_fixture, "a request is answered, by handle and by pointe
   int answers = 0;
   auto count = [&](ping_atom) { ++answers; };
   auto failed = [](const caf::error& e) { FAIL(to_string(e)); };
-  ask(self, typed, patience, ping_atom_v).receive(count, failed);
-  ask(self, strong, patience, ping_atom_v).receive(count, failed);
-  ask(self, caf::actor_cast<caf::weak_actor_ptr>(strong), patience, ping_atom_v)
+  ask(self, typed, test_timeout, ping_atom_v).receive(count, failed);
+  ask(self, strong, test_timeout, ping_atom_v).receive(count, failed);
+  ask(self, caf::actor_cast<caf::weak_actor_ptr>(strong), test_timeout, ping_atom_v)
     .receive(count, failed);
   CHECK(answers == 3);
 }

@@ -156,7 +156,7 @@ TEST_CASE_METHOD(endings_fixture,
     [&](const caf::error& reason) { end.set_value(reason); });
   post(names->look_up("leaf"), crash_atom_v);
   auto ended = end.get_future();
-  REQUIRE(ended.wait_for(patience) == std::future_status::ready);
+  REQUIRE(ended.wait_for(test_timeout) == std::future_status::ready);
   const auto reason = ended.get();
   CHECK(reason == errc::shutdown);
   const auto text = to_string(reason);
@@ -216,7 +216,7 @@ TEST_CASE_METHOD(endings_fixture, "what an observer throws ends nothing, and is 
   REQUIRE(request<bool>(*root, subscribe{}).ok);
   const auto first = names->look_up("a");
   post(first, crash_atom_v);
-  CHECK(answers(names->wait_for("a", first, registry::clock::now() + patience)));
+  CHECK(answers(names->wait_for("a", first, registry::clock::now() + test_timeout)));
   std::vector<event_kind> heard;
   for (int i = 0; i < 4; ++i)
     (*self)->receive([&](const supervision_event& e) {
@@ -250,7 +250,7 @@ TEST_CASE_METHOD(
     {{.id = "far",
       .start = [far](const start_context&) -> start_result { return far; },
       .shutdown = shutdown::timeout(1ms)}});
-  with_far.kill_patience = 1ms;
+  with_far.kill_timeout = 1ms;
   const auto root = start_supervisor(*sys, with_far);
   REQUIRE(root);
   SECTION("when it is ended") {

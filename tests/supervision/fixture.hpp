@@ -37,7 +37,7 @@ namespace cafka::supervision::test {
 
 // Long enough for a loaded machine under a sanitizer; a test that passes never waits for
 // it.
-inline constexpr std::chrono::seconds patience{30};
+inline constexpr std::chrono::seconds test_timeout{30};
 
 inline void init_types() {
   static const bool done = [] {
@@ -82,7 +82,7 @@ public:
   bool wait_for(event_kind kind, std::size_t n, const std::string& child = {}) const {
     std::unique_lock guard{mutex_};
     return changed_.wait_for(
-      guard, patience, [&] { return count_locked(kind, child) >= n; });
+      guard, test_timeout, [&] { return count_locked(kind, child) >= n; });
   }
 
   // The children that events of this kind were about, in order.
@@ -202,7 +202,7 @@ struct fixture {
   answer<T> request(const Dest& dest, Ts&&... xs) {
     answer<T> result;
     auto on_error = [&](caf::error& e) { result.error = std::move(e); };
-    auto pending = ask(*self, dest, patience, std::forward<Ts>(xs)...);
+    auto pending = ask(*self, dest, test_timeout, std::forward<Ts>(xs)...);
     if constexpr (std::is_same_v<T, bool>) // for an empty answer
       std::move(pending).receive([&] { result.value = result.ok = true; }, on_error);
     else
@@ -240,7 +240,7 @@ struct fixture {
 
   // Waits until no actor but those of this thread is left.
   bool all_gone() {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
+    const auto deadline = std::chrono::steady_clock::now() + test_timeout;
     while (running_actors(*sys) > 1) {
       if (std::chrono::steady_clock::now() > deadline)
         return false;

@@ -19,7 +19,7 @@ int disturb(fixture& f, std::uint64_t seed) {
   caf::scoped_actor self{*f.sys};
   auto unanswered = 0;
   const auto ask_for = [&](auto request, auto... answer) {
-    ask(self, f.supervisor, patience, std::move(request))
+    ask(self, f.supervisor, test_timeout, std::move(request))
       .receive(answer..., [&](const caf::error& e) {
         unanswered += e == caf::sec::request_timeout ? 1 : 0;
       });

@@ -25,7 +25,9 @@ struct two_actors {
     cafka::post_exit(second, caf::exit_reason::kill);
   }
 
-  static registry::clock::time_point soon() { return registry::clock::now() + patience; }
+  static registry::clock::time_point soon() {
+    return registry::clock::now() + test_timeout;
+  }
 };
 
 } // namespace

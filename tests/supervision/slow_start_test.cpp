@@ -39,7 +39,7 @@ struct slow_fixture : fixture {
   slow_fixture() : fixture({10, 60s}, strategy::one_for_one) {}
 
   auto start_slowly() {
-    return ask(*self, supervisor, patience,
+    return ask(*self, supervisor, test_timeout,
       start_child{{.id = "slow", .start = slow.function(), .name = "slow"}});
   }
 
@@ -137,7 +137,8 @@ TEST_CASE_METHOD(slow_fixture, "a child that dies while it is restarted is tried
   const auto second = slow.take(1);
   post(children().back().handle, crash_atom_v);
   slow.take(2).started();
-  const auto third = names->wait_for("slow", first, registry::clock::now() + patience);
+  const auto third =
+    names->wait_for("slow", first, registry::clock::now() + test_timeout);
   CHECK(answers(third));
   second.started();
   CHECK(info().restarts == 2);
@@ -148,7 +149,7 @@ TEST_CASE_METHOD(slow_fixture, "a child that dies while it is restarted is tried
 TEST_CASE_METHOD(
   slow_fixture, "an actor that comes up when nobody waits for it any more is killed") {
   slow.with_actor = false;
-  auto pending = ask(*self, supervisor, patience,
+  auto pending = ask(*self, supervisor, test_timeout,
     start_child{
       {.id = "slow", .start = slow.function(), .shutdown = shutdown::timeout(1ms)}});
   const auto later = slow.take(0);
@@ -183,7 +184,7 @@ TEST_CASE_METHOD(
   CHECK(log.count(event_kind::exited) == 0);
   post(child, crash_atom_v);
   slow.take(1).started();
-  CHECK(answers(names->wait_for("slow", child, registry::clock::now() + patience)));
+  CHECK(answers(names->wait_for("slow", child, registry::clock::now() + test_timeout)));
   CHECK(log.count(event_kind::exited, "slow") == 1);
   CHECK(info().restarts == 1);
 }
@@ -191,7 +192,7 @@ TEST_CASE_METHOD(
 TEST_CASE_METHOD(slow_fixture, "a child that is told to end is told once") {
   std::atomic<int> told = 0;
   start_later later;
-  auto pending = ask(*self, supervisor, patience,
+  auto pending = ask(*self, supervisor, test_timeout,
     start_child{{.id = "slow",
       .start = [&](const start_context& c) -> start_result {
         later = c.later();
@@ -202,7 +203,7 @@ TEST_CASE_METHOD(slow_fixture, "a child that is told to end is told once") {
       },
       .shutdown = shutdown::infinity()}});
   const auto child = children().back().handle;
-  auto ended = ask(*self, supervisor, patience, terminate_child{.id = "slow"});
+  auto ended = ask(*self, supervisor, test_timeout, terminate_child{.id = "slow"});
   while (told == 0)
     std::this_thread::yield();
   // It had come up by then, and that is heard of only now.
@@ -227,11 +228,11 @@ TEST_CASE_METHOD(slow_fixture, "a start elsewhere may block, and may fail") {
       return start_of(obedient)(c);
     });
   };
-  auto good = ask(*self, supervisor, patience,
+  auto good = ask(*self, supervisor, test_timeout,
     start_child{
       {.id = "good", .start = blocking(true), .arguments = caf::make_message(7)}});
-  auto bad = ask(
-    *self, supervisor, patience, start_child{{.id = "bad", .start = blocking(false)}});
+  auto bad = ask(*self, supervisor, test_timeout,
+    start_child{{.id = "bad", .start = blocking(false)}});
   CHECK(answers(start("quick")));
   go.set_value();
   CHECK(answers(wait_for(std::move(good)).value));

@@ -306,7 +306,7 @@ private:
       ;
     if (machine_.stopping())
       return;
-    CHECK(machine_.settled());
+    CHECK(machine_.quiescent());
     CHECK(unanswered_.empty());
     for (auto p = machine_.first(); p != machine::nowhere; p = machine_.after(p)) {
       INFO("child " << key(p) << " is " << to_string(machine_.state(p)));

@@ -112,7 +112,7 @@ TEST_CASE_METHOD(fixture, "a child that crashes is restarted under its name") {
   auto first = start("a");
   auto bystander = start("b");
   post(first, crash_atom_v);
-  auto second = names->wait_for("a", first, registry::clock::now() + patience);
+  auto second = names->wait_for("a", first, registry::clock::now() + test_timeout);
   REQUIRE(second != nullptr);
   CHECK(second != first);
   CHECK(answers(second));
@@ -183,7 +183,7 @@ TEST_CASE(
   auto child = f.start("a");
   for (int i = 1; i <= 3; ++i) {
     post(child, crash_atom_v);
-    child = f.names->wait_for("a", child, registry::clock::now() + patience);
+    child = f.names->wait_for("a", child, registry::clock::now() + test_timeout);
     REQUIRE(child != nullptr);
     REQUIRE(f.log.wait_for(event_kind::restarted, static_cast<std::size_t>(i), "a"));
   }
@@ -203,7 +203,7 @@ TEST_CASE(
   CHECK(to_string(told->reason).find("told to crash") != std::string::npos);
   {
     std::unique_lock guard{mutex};
-    REQUIRE(ended.wait_for(guard, patience, [&] { return end.has_value(); }));
+    REQUIRE(ended.wait_for(guard, test_timeout, [&] { return end.has_value(); }));
   }
   CHECK(*end == errc::shutdown);
   CHECK(classify(*end) == exit_class::shutdown);
@@ -221,7 +221,7 @@ TEST_CASE("a stop during an escalation is answered and does not hide the escalat
     f.start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   post(f.start("a"), crash_atom_v);
   REQUIRE(f.log.wait_for(event_kind::escalated, 1, "a"));
-  auto stopping = ask(*f.self, f.supervisor, patience, stop{});
+  auto stopping = ask(*f.self, f.supervisor, test_timeout, stop{});
   CHECK(f.request<child_counts>(f.supervisor, count_children{}).value.active == 1);
   post(slow, release_atom_v);
   bool stopped = false;
@@ -324,7 +324,7 @@ TEST_CASE(
   control.failures_ahead = 1'000'000'000;
   post(first, crash_atom_v);
   REQUIRE(f.log.wait_for(event_kind::restart_failed, 10));
-  auto stopping = ask(*f.self, f.supervisor, patience, stop{});
+  auto stopping = ask(*f.self, f.supervisor, test_timeout, stop{});
   auto look = [&] {
     CHECK(f.request<child_counts>(f.supervisor, count_children{}).value.specs == 2);
     return control.calls.load();
@@ -371,12 +371,12 @@ TEST_CASE_METHOD(
   fixture, "everyone who terminates a child is answered when it has ended") {
   auto a =
     start({.id = "a", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
-  auto one = ask(*self, supervisor, patience, terminate_child{.name = "a"});
-  auto two = ask(*self, supervisor, patience, terminate_child{.child = a});
+  auto one = ask(*self, supervisor, test_timeout, terminate_child{.name = "a"});
+  auto two = ask(*self, supervisor, test_timeout, terminate_child{.child = a});
   // Asked to end, it does not; nobody kills it.
   CHECK(answers(a));
   // Its name is taken until it has ended; who wants it waits for that.
-  auto next = ask(*self, supervisor, patience,
+  auto next = ask(*self, supervisor, test_timeout,
     start_child{{.id = "a", .start = start_of(obedient), .name = "a"}});
   CHECK(request<child_counts>(supervisor, count_children{}).value.active == 1);
   CHECK(log.count(event_kind::exited) == 0);
@@ -458,8 +458,8 @@ TEST_CASE_METHOD(static_fixture, "a stop waits for one child before it tells the
   start("a");
   auto slow =
     start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
-  auto stopping = ask(*self, supervisor, patience, stop{});
-  auto twice = ask(*self, supervisor, patience, stop{});
+  auto stopping = ask(*self, supervisor, test_timeout, stop{});
+  auto twice = ask(*self, supervisor, test_timeout, stop{});
   // While it stops it answers, and takes in nobody.
   CHECK(request<child_counts>(supervisor, count_children{}).value.active == 2);
   CHECK(try_start({.id = "c", .start = start_of(obedient)}).error == errc::shutdown);
@@ -511,7 +511,7 @@ TEST_CASE_METHOD(fixture, "a supervisor can be a child of another") {
   };
   SECTION("its escalation is a child's end, and it is restarted, empty") {
     post(add_child(inner), crash_atom_v);
-    auto next = names->wait_for("inner", inner, registry::clock::now() + patience);
+    auto next = names->wait_for("inner", inner, registry::clock::now() + test_timeout);
     REQUIRE(next != nullptr);
     CHECK(inner_log->count(event_kind::escalated) == 1);
     CHECK(inner_log->count(event_kind::stopped) == 1);
@@ -540,7 +540,7 @@ TEST_CASE("a thousand children that are killed are all back under their names") 
     post_exit(child, caf::exit_reason::kill);
   for (std::size_t i = 0; i < n; ++i) {
     auto name = "child-" + std::to_string(i);
-    auto next = f.names->wait_for(name, before[i], registry::clock::now() + patience);
+    auto next = f.names->wait_for(name, before[i], registry::clock::now() + test_timeout);
     REQUIRE(next != nullptr);
     REQUIRE(f.answers(next));
   }

@@ -35,7 +35,7 @@ TEST_CASE_METHOD(tree_fixture, "a supervisor's children are there when it has st
     log.children(event_kind::started) == std::vector<std::string>{"a", "b", "c", "left"});
   for (const auto* name : {"a", "b", "c"})
     CHECK(answers(names->look_up(name)));
-  auto tree = tree_of(*sys, *root, patience);
+  auto tree = tree_of(*sys, *root, test_timeout);
   REQUIRE(tree);
   CHECK(to_string(*tree)
     == "top: supervisor, one_for_one, 0 of 3 restarts in 5 s\n"
@@ -45,8 +45,8 @@ TEST_CASE_METHOD(tree_fixture, "a supervisor's children are there when it has st
        "   └─ c: worker, permanent\n");
   const auto before = names->look_up("c");
   post(names->look_up("b"), crash_atom_v);
-  REQUIRE(names->wait_for("c", before, registry::clock::now() + patience) != nullptr);
-  tree = tree_of(*sys, *root, patience);
+  REQUIRE(names->wait_for("c", before, registry::clock::now() + test_timeout) != nullptr);
+  tree = tree_of(*sys, *root, test_timeout);
   REQUIRE(tree);
   CHECK(tree->children[1].supervisor.restarts == 1);
   CHECK(tree->children[1].children[1].child.restarts == 1);
@@ -56,7 +56,7 @@ TEST_CASE_METHOD(tree_fixture, "a supervisor's children are there when it has st
   CHECK(
     log.children(event_kind::removed) == std::vector<std::string>{"c", "b", "left", "a"});
   CHECK(names->size() == 0);
-  CHECK_FALSE(tree_of(*sys, *root, patience));
+  CHECK_FALSE(tree_of(*sys, *root, test_timeout));
 }
 
 TEST_CASE_METHOD(
@@ -152,10 +152,10 @@ TEST_CASE_METHOD(tree_fixture, "a name of a group is known all through its resta
   post(a, crash_atom_v);
   REQUIRE(log.wait_for(event_kind::exited, 1, "a"));
   CHECK(names->contains("a"));
-  CHECK(request<supervisor_info>(*root, get_info{}).value.settled == false);
+  CHECK(request<supervisor_info>(*root, get_info{}).value.quiescent == false);
   post(b, release_atom_v);
-  CHECK(answers(names->wait_for("a", a, registry::clock::now() + patience)));
-  CHECK(answers(names->wait_for("b", b, registry::clock::now() + patience)));
+  CHECK(answers(names->wait_for("a", a, registry::clock::now() + test_timeout)));
+  CHECK(answers(names->wait_for("b", b, registry::clock::now() + test_timeout)));
   post(names->look_up("b"), release_atom_v);
   REQUIRE(log.wait_for(event_kind::restarted, 2, "b"));
   post(*root, stop{caf::timespan::zero()});
@@ -169,10 +169,10 @@ TEST_CASE_METHOD(
     start({.id = "b", .start = start_of(stubborn), .shutdown = shutdown::infinity()});
   post(a, crash_atom_v);
   REQUIRE(log.wait_for(event_kind::exited, 1, "a"));
-  auto started = ask(*self, supervisor, patience, start_child{worker("c")});
-  auto ended = ask(*self, supervisor, patience, terminate_child{.id = "c"});
-  auto forgotten = ask(*self, supervisor, patience, delete_child{"c"});
-  auto unknown = ask(*self, supervisor, patience, terminate_child{.id = "c"});
+  auto started = ask(*self, supervisor, test_timeout, start_child{worker("c")});
+  auto ended = ask(*self, supervisor, test_timeout, terminate_child{.id = "c"});
+  auto forgotten = ask(*self, supervisor, test_timeout, delete_child{"c"});
+  auto unknown = ask(*self, supervisor, test_timeout, terminate_child{.id = "c"});
   CHECK(children().size() == 2);
   post(b, release_atom_v);
   const auto failed = [](const caf::error& e) { FAIL(to_string(e)); };
@@ -268,7 +268,7 @@ TEST_CASE_METHOD(tree_fixture, "a proxy that ends answers those who wait at it")
   fails = true;
   post(proxy, crash_atom_v);
   REQUIRE(log.wait_for(event_kind::restart_failed, 1, "a"));
-  auto pending = ask(*self, proxy, patience, ping_atom_v);
+  auto pending = ask(*self, proxy, test_timeout, ping_atom_v);
   SECTION("because nobody refers to it any more") {
     proxy = nullptr;
   }
@@ -295,8 +295,8 @@ TEST_CASE_METHOD(tree_fixture, "a proxy follows the name, and waits for who come
   fails = true;
   post(proxy, crash_atom_v);
   REQUIRE(log.wait_for(event_kind::restart_failed, 1, "a"));
-  auto pending = ask(*self, proxy, patience, ping_atom_v);
-  auto another = ask(*self, proxy, patience, ping_atom_v);
+  auto pending = ask(*self, proxy, test_timeout, ping_atom_v);
+  auto another = ask(*self, proxy, test_timeout, ping_atom_v);
   fails = false;
   int answered = 0;
   const auto failed = [](const caf::error& e) { FAIL(to_string(e)); };
@@ -315,7 +315,7 @@ TEST_CASE_METHOD(tree_fixture, "a proxy follows the name, and waits for who come
   const auto failures = log.count(event_kind::restart_failed, "a");
   post(proxy, crash_atom_v);
   REQUIRE(log.wait_for(event_kind::restart_failed, failures + 1, "a"));
-  auto waiting = ask(*self, proxy, patience, ping_atom_v);
+  auto waiting = ask(*self, proxy, test_timeout, ping_atom_v);
   CHECK(asked().error == errc::not_found);
   REQUIRE(request<bool>(supervisor, terminate_child{.id = "a"}).ok);
   caf::error refused;

@@ -79,7 +79,7 @@ struct examined {
 examined examine(const shared_bytes& records) {
   examined out;
   read_options careless;
-  careless.check_crc = false;
+  careless.check_crcs = false;
   batch_reader in{records, careless};
   record_batch batch;
   if (!in.find(batch)) {
@@ -119,7 +119,7 @@ std::vector<batch_index_and_error_message> without_keys(const shared_bytes& reco
 bool has_transactions(const produce_request& asked) {
   for (const auto& t : asked.topic_data) {
     for (const auto& p : t.partition_data) {
-      batch_reader in{p.records.value_or(shared_bytes{}), {.check_crc = false}};
+      batch_reader in{p.records.value_or(shared_bytes{}), {.check_crcs = false}};
       record_batch batch;
       if (in.find(batch) && batch.info().transactional)
         return true;

@@ -423,16 +423,17 @@ private:
     for (const auto& [name, handle] : world_.alive)
       if (const auto i = nodes_.find(name);
           i != nodes_.end() && i->second.is_supervisor) {
-        auto settled = std::make_shared<bool>(true);
+        auto quiescent = std::make_shared<bool>(true);
         system_.spawn([=, sup = caf::actor_cast<supervisor_actor>(handle)](
                         caf::event_based_actor* self) {
           ask(self, sup, caf::infinite, get_info{})
             .then(
-              [=](const supervisor_info& it) { *settled = it.settled && !it.stopping; },
+              [=](
+                const supervisor_info& it) { *quiescent = it.quiescent && !it.stopping; },
               [](const caf::error&) {});
         });
         scheduler().run();
-        if (!*settled)
+        if (!*quiescent)
           return false;
       }
     return true;

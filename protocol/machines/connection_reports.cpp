@@ -1,4 +1,4 @@
-#include "connection_news.hpp"
+#include "connection_reports.hpp"
 
 #include <algorithm>
 
@@ -12,7 +12,7 @@ std::uint8_t bit_of(lane l) {
 
 } // namespace
 
-connection_news::trouble* connection_news::find_or_make(
+connection_reports::trouble* connection_reports::find_or_make(
   time_point now, const endpoint& to) {
   if (const auto found = troubles_.find(to); found != troubles_.end())
     return &found->second;
@@ -22,7 +22,7 @@ connection_news::trouble* connection_news::find_or_make(
   return troubles_.size() < most_told ? &troubles_[to] : nullptr;
 }
 
-bool connection_news::failed(
+bool connection_reports::failed(
   time_point now, const endpoint& to, lane l, const std::string& why) {
   auto* t = find_or_make(now, to);
   if (t == nullptr)
@@ -50,7 +50,7 @@ bool connection_news::failed(
   return true;
 }
 
-std::optional<connection_news::time_point> connection_news::answered(
+std::optional<connection_reports::time_point> connection_reports::answered(
   time_point now, const endpoint& by, lane l) {
   const auto found = troubles_.find(by);
   if (found == troubles_.end())
@@ -64,7 +64,7 @@ std::optional<connection_news::time_point> connection_news::answered(
   return t.told ? std::optional{t.since} : std::nullopt;
 }
 
-connection_news::quota_change connection_news::paused(
+connection_reports::quota_change connection_reports::paused(
   time_point now, const endpoint& by, std::chrono::milliseconds time) {
   const auto found = pauses_.find(by);
   if (time <= std::chrono::milliseconds{0}) {

@@ -16,28 +16,30 @@ constexpr std::uint32_t logins_that_count = 2;
 
 } // namespace
 
-std::unique_ptr<link> dispatcher::make_link(
+std::unique_ptr<broker_connection> dispatcher::make_link(
   const endpoint& address, broker_id broker, lane l) const {
-  return std::make_unique<link>(address, broker, l, options_.client_id, options_.release);
+  return std::make_unique<broker_connection>(
+    address, broker, l, options_.client_id, options_.kafka_version);
 }
 
-link& dispatcher::link_to(broker_id id, const endpoint& address, lane l) {
+broker_connection& dispatcher::link_to(broker_id id, const endpoint& address, lane l) {
   if (l == lane::resting)
     return resting_link_to(id, address);
-  auto& found = links_[{id, l, 0}];
+  auto& found = broker_connections_[{id, l, 0}];
   if (found == nullptr)
     found = make_link(address, id, l);
   return *found;
 }
 
-link& dispatcher::resting_link_to(broker_id id, const endpoint& address) {
-  link* free = nullptr;
-  link* failing = nullptr;
-  link* least = nullptr;
+broker_connection& dispatcher::resting_link_to(broker_id id, const endpoint& address) {
+  broker_connection* free = nullptr;
+  broker_connection* failing = nullptr;
+  broker_connection* least = nullptr;
   std::size_t count = 0;
   std::uint32_t number = 0;
-  for (auto at = links_.lower_bound({id, lane::resting, 0}); at != links_.end()
-       && at->second->broker() == id && at->second->lane() == lane::resting;
+  for (auto at = broker_connections_.lower_bound({id, lane::resting, 0});
+       at != broker_connections_.end() && at->second->broker() == id
+       && at->second->lane() == lane::resting;
        ++at) {
     auto& l = *at->second;
     ++count;
@@ -52,35 +54,35 @@ link& dispatcher::resting_link_to(broker_id id, const endpoint& address) {
       || (l.up() && (!least->up() || l.in_flight() < least->in_flight())))
       least = &l;
   }
-  // While one has trouble to connect, the others wait for what becomes of it.
+  // While one has trouble to connect, the others wait for its result.
   if (failing != nullptr)
     return *failing;
   if (free != nullptr)
     return *free;
   if (count >= options_.max_resting)
     return *least;
-  auto& l = links_[{id, lane::resting, number}];
+  auto& l = broker_connections_[{id, lane::resting, number}];
   l = make_link(address, id, lane::resting);
   return *l;
 }
 
 void dispatcher::close_idle_links(time_point now) {
-  std::erase_if(links_, [&](const auto& entry) {
+  std::erase_if(broker_connections_, [&](const auto& entry) {
     const auto& l = *entry.second;
     if (l.lane() != lane::resting)
       return false;
-    if (l.current() == link::state::down)
+    if (l.current() == broker_connection::state::down)
       return !l.wanted() && l.retry_at() <= now;
     const auto since = l.idle_since();
     if (!since || now - *since < options_.resting_idle)
       return false;
-    hang_up(*entry.second, "nothing uses it");
+    drop_connection(*entry.second, "nothing uses it");
     return true;
   });
 }
 
 // Ends a connection on which nothing is awaited.
-void dispatcher::hang_up(link& l, std::string_view why) {
+void dispatcher::drop_connection(broker_connection& l, std::string_view why) {
   tell_closing(l, why);
   effects_.emplace_back(close_connection{l.connection()});
   connections_.erase(l.connection());
@@ -92,16 +94,16 @@ void dispatcher::hang_up(link& l, std::string_view why) {
 // A connection leads to where its broker listens now, or takes no more requests.
 void dispatcher::check_addresses(time_point now) {
   addresses_seen_ = cluster_.addresses();
-  std::vector<std::unique_ptr<link>> left;
-  for (auto at = links_.begin(); at != links_.end();) {
+  std::vector<std::unique_ptr<broker_connection>> left;
+  for (auto at = broker_connections_.begin(); at != broker_connections_.end();) {
     auto& l = *at->second;
     const auto* address = cluster_.address_of(l.broker());
     if (address != nullptr && *address == l.address()) {
       ++at;
       continue;
     }
-    if (!l.up() && l.current() != link::state::down)
-      hang_up(l, "its broker listens elsewhere");
+    if (!l.up() && l.current() != broker_connection::state::down)
+      drop_connection(l, "its broker listens elsewhere");
     if (!l.up() && address != nullptr) {
       l.move_to(now, *address);
       ++at;
@@ -109,7 +111,7 @@ void dispatcher::check_addresses(time_point now) {
     }
     if (l.up())
       left.push_back(std::move(at->second));
-    at = links_.erase(at);
+    at = broker_connections_.erase(at);
   }
   for (auto& l : left) {
     const auto* address = cluster_.address_of(l->broker());
@@ -121,7 +123,7 @@ void dispatcher::check_addresses(time_point now) {
 // What may be asked again is asked at the new address at once; the rest waits for its
 // answer, or for the connection's end.
 void dispatcher::retire(
-  time_point now, std::unique_ptr<link> l, const endpoint* address) {
+  time_point now, std::unique_ptr<broker_connection> l, const endpoint* address) {
   auto& old = *retired_.emplace_back(std::move(l));
   old.retire();
   if (address == nullptr)
@@ -146,19 +148,19 @@ void dispatcher::end_retired() {
     if (l->up() && !l->awaited().empty())
       return false;
     if (l->up())
-      hang_up(*l, "its broker listens elsewhere");
+      drop_connection(*l, "its broker listens elsewhere");
     return true;
   });
 }
 
 // -- first contact ----------------------------------------------------------------------
 
-void dispatcher::connect(time_point now, link& l) {
+void dispatcher::connect(time_point now, broker_connection& l) {
   l.set_wanted(true);
-  if (l.current() != link::state::down || l.retry_at() > now)
+  if (l.current() != broker_connection::state::down || l.retry_at() > now)
     return;
   std::optional<kafka_version> old;
-  each_link([&](const link& other) {
+  each_link([&](const broker_connection& other) {
     if (other.address() == l.address() && other.old_release())
       old = other.old_release();
   });
@@ -175,7 +177,7 @@ const std::vector<endpoint>& dispatcher::places() {
   places_as_of_ = cluster_.addresses();
   places_.clear();
   std::set<endpoint> seen;
-  for (const auto& address : options_.bootstrap) {
+  for (const auto& address : options_.brokers) {
     if (seen.insert(address).second)
       places_.push_back(address);
   }
@@ -183,7 +185,7 @@ const std::vector<endpoint>& dispatcher::places() {
     if (seen.insert(address).second)
       places_.push_back(address);
   }
-  // Why others could not be reached helps nobody any more.
+  // Why others could not be reached does not matter any more.
   std::erase_if(seed_errors_, [&](const auto& e) { return !seen.contains(e.first); });
   std::erase_if(logins_, [&](const auto& e) { return !seen.contains(e.first); });
   return places_;
@@ -193,27 +195,29 @@ void dispatcher::connect_seed(time_point now) {
   const auto& place = places()[seed_at_ % places().size()];
   if (seed_ == nullptr)
     seed_ = make_link(place, -1, lane::normal);
-  else if (seed_->current() == link::state::down)
+  else if (seed_->current() == broker_connection::state::down)
     seed_->set_address(place);
   connect(now, *seed_);
 }
 
-// One hang-up may be chance; a broker that has done so twice will again. A cluster that
-// has told its metadata wants no login: then a broker hangs up for another reason, such
-// as a connection that is cut before an overloaded broker could answer.
-error dispatcher::judged(link& l, const error& why) {
+// A connection may be closed once by chance; a broker that has done so twice will do it
+// again. A cluster that has served metadata wants no login: then a broker closes for
+// another reason, such as a connection that is cut before an overloaded broker could
+// answer.
+error dispatcher::judged(broker_connection& l, const error& why) {
   auto result = why;
   const bool served = !cluster_.brokers().empty();
   if (l.wants_login() && !served && ++logins_[l.address()] >= logins_that_count) {
     result.code = error_code::illegal_sasl_state;
-    result.detail += " (it agrees on versions and hangs up on the next request: it wants "
+    result.detail += " (it agrees on versions and closes the connection after the next "
+                     "request: it wants "
                      "a login by SASL, which cafka does not have)";
   }
   return result;
 }
 
-// Ends what waits in vain for a broker that wants a login.
-void dispatcher::refuse_waiting(const link& l, const error& why) {
+// Ends what waits for a broker that wants a login.
+void dispatcher::refuse_waiting(const broker_connection& l, const error& why) {
   const auto all = up_links_ == 0 && unreachable()
     && std::ranges::all_of(seed_errors_,
       [](const auto& e) { return e.second.code == error_code::illegal_sasl_state; });
@@ -229,7 +233,7 @@ void dispatcher::refuse_waiting(const link& l, const error& why) {
   }
 }
 
-void dispatcher::lose(time_point now, link& l, const error& reason) {
+void dispatcher::lose(time_point now, broker_connection& l, const error& reason) {
   const auto why = judged(l, reason);
   // A broker may close what is idle; anything else may mean that it is gone.
   if (!l.retired() && (!l.up() || l.in_flight() > 0))
@@ -240,7 +244,7 @@ void dispatcher::lose(time_point now, link& l, const error& reason) {
   if (was_up)
     --up_links_;
   const auto orphans =
-    l.down(now, {why.code, shown(why.detail)}, options_.reconnect, random_);
+    l.down(now, {why.code, shown(why.detail)}, options_.reconnect_backoff, random_);
   tell_lost(now, l, l.last_error(), was_up, in_flight);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.
@@ -264,7 +268,7 @@ void dispatcher::lose(time_point now, link& l, const error& reason) {
     const auto at = calls_.find(o.call);
     if (at == calls_.end())
       continue;
-    // A produce has been done all the same, perhaps.
+    // A produce may have been done nevertheless.
     if (caused && at->second.what->what().repeatable)
       finish(at, why);
     else if (!at->second.what->repeatable())
@@ -279,29 +283,29 @@ void dispatcher::lose(time_point now, link& l, const error& reason) {
   changed_ = true;
 }
 
-void dispatcher::let_go(time_point now, link& l) {
-  hang_up(l, "nobody waits any more for the answers on their way");
+void dispatcher::let_go(time_point now, broker_connection& l) {
+  drop_connection(l, "the answers under way are not needed any more");
   l.let_go(now);
   changed_ = true;
 }
 
-link* dispatcher::by_connection(std::uint64_t connection) const {
+broker_connection* dispatcher::by_connection(std::uint64_t connection) const {
   const auto found = connections_.find(connection);
   return found == connections_.end() ? nullptr : found->second;
 }
 
 broker_id dispatcher::broker_at(std::uint64_t connection) const {
   broker_id found = -1;
-  each_link([&](const link& l) {
-    if (l.current() != link::state::down && l.connection() == connection)
+  each_link([&](const broker_connection& l) {
+    if (l.current() != broker_connection::state::down && l.connection() == connection)
       found = l.broker();
   });
   return found;
 }
 
-std::vector<dispatcher::link_status> dispatcher::links() const {
-  std::vector<link_status> all;
-  each_connection([&](const link& l) {
+std::vector<dispatcher::connection_info> dispatcher::connections() const {
+  std::vector<connection_info> all;
+  each_connection([&](const broker_connection& l) {
     all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error(),
       quotas_.held_until(l.address())});
   });
@@ -340,8 +344,8 @@ std::string dispatcher::why_no_connection(const pending_call& c) const {
     return "no broker can be reached: " + why_disconnected();
   auto text = "no connection to broker " + std::to_string(c.waiting_broker.value());
   const auto lane = c.what->what().lane;
-  const auto l = links_.lower_bound({c.waiting_broker, lane, 0});
-  if (l != links_.end() && l->second->broker() == c.waiting_broker
+  const auto l = broker_connections_.lower_bound({c.waiting_broker, lane, 0});
+  if (l != broker_connections_.end() && l->second->broker() == c.waiting_broker
     && l->second->lane() == lane && l->second->last_error())
     text += " (" + to_string(l->second->last_error()) + ')';
   return text;

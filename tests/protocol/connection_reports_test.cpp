@@ -1,4 +1,4 @@
-#include <cafka/protocol/machines/connection_news.hpp>
+#include <cafka/protocol/machines/connection_reports.hpp>
 #include <cafka/protocol/machines/leader_moves.hpp>
 
 #include <catch2/catch_test_macros.hpp>
@@ -9,8 +9,8 @@ using namespace std::chrono_literals;
 namespace {
 
 struct bed {
-  connection_news news;
-  connection_news::time_point now = connection_news::time_point{} + 1h;
+  connection_reports news;
+  connection_reports::time_point now = connection_reports::time_point{} + 1h;
 
   bool failed(
     const std::string& why, const std::string& host = "b1", lane l = lane::normal) {
@@ -42,7 +42,7 @@ TEST_CASE("trouble with an address is told once, and once that it is over") {
   CHECK_FALSE(b.news.any());
   CHECK_FALSE(b.answered());
   // Long after it is news again.
-  b.now += connection_news::quiet;
+  b.now += connection_reports::quiet;
   CHECK(b.failed("refused"));
   CHECK(b.answered() == 0s);
 }
@@ -126,17 +126,17 @@ TEST_CASE("of very many addresses in trouble the first ones are told") {
   std::size_t told = 0;
   for (int host = 0; host != 20'000; ++host)
     told += b.failed("refused", "b" + std::to_string(host)) ? 1U : 0U;
-  CHECK(told == connection_news::most_told);
+  CHECK(told == connection_reports::most_told);
   CHECK_FALSE(b.answered("b19999"));
   // The places of those that are over are taken by others.
   CHECK(b.answered("b0") == 0s);
   CHECK_FALSE(b.failed("refused", "b19999"));
-  b.now += connection_news::quiet;
+  b.now += connection_reports::quiet;
   CHECK(b.failed("refused", "b19999"));
 }
 
 TEST_CASE("a quota that makes the client pause is told when it begins and when it ends") {
-  using enum connection_news::quota_change;
+  using enum connection_reports::quota_change;
   bed b;
   const auto paused = [&](
                         std::chrono::milliseconds time, const std::string& host = "b1") {
@@ -152,7 +152,7 @@ TEST_CASE("a quota that makes the client pause is told when it begins and when i
     b.now += 1s;
     CHECK(paused(second % 9 == 0 ? 500ms : 0ms) == nothing);
   }
-  b.now += connection_news::quiet;
+  b.now += connection_reports::quiet;
   CHECK(paused(0ms) == ends);
   CHECK(paused(0ms) == nothing);
   CHECK(paused(0ms, "b2") == ends);

@@ -18,7 +18,7 @@ namespace cafka::protocol {
 /// An address is in trouble from the first failure on until a connection of the same lane
 /// has an answer; each reason is told once meanwhile. Trouble that comes and goes is told
 /// at most once in `quiet`. Of more than `most_told` addresses the first ones are told.
-class connection_news {
+class connection_reports {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
@@ -43,7 +43,8 @@ public:
   [[nodiscard]] quota_change paused(
     time_point now, const endpoint& by, std::chrono::milliseconds time);
 
-  /// Whether any broker makes the client pause; without any, a pause of zero is no news.
+  /// Whether any broker makes the client pause; without any, a pause of zero is not
+  /// reported.
   [[nodiscard]] bool any_pause() const { return !pauses_.empty(); }
 
 private:
@@ -63,7 +64,7 @@ private:
 
   std::map<endpoint, trouble> troubles_;
   std::size_t open_ = 0;
-  std::map<endpoint, time_point> pauses_; // Until when the last pause is news.
+  std::map<endpoint, time_point> pauses_; // Until when the last pause counts as reported.
 };
 
 } // namespace cafka::protocol

@@ -54,7 +54,8 @@ TEST_CASE("a broker that refuses is told once, however often it is tried, and on
   CHECK(told[0].starts_with("info b1:9092 answers again, after 6"));
 }
 
-TEST_CASE("a broker that hangs up on every first request is told once per reason") {
+TEST_CASE("a broker that closes the connection after every first request is reported "
+          "once per reason") {
   bed b{telling(log_level::info)};
   b.machine.start(b.now);
   for (int attempt = 0; attempt != 20; ++attempt) {
@@ -69,7 +70,8 @@ TEST_CASE("a broker that hangs up on every first request is told once per reason
       "warning connection to b1:9092 lost: DISCONNECTED: closed by the peer, with 1 "
       "request on it",
       "warning connection to b1:9092 lost: ILLEGAL_SASL_STATE: closed by the peer (it "
-      "agrees on versions and hangs up on the next request: it wants a login by SASL, "
+      "agrees on versions and closes the connection after the next request: it wants a "
+      "login by SASL, "
       "which cafka does not have), with 1 request on it"});
 }
 

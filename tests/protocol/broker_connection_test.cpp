@@ -4,7 +4,7 @@
 // A namespace of its own, as <unistd.h> has a function `link` too.
 namespace dispatcher_fixture {
 
-using cafka::protocol::link;
+using cafka::protocol::broker_connection;
 
 namespace {
 
@@ -13,7 +13,7 @@ constexpr backoff_options reconnect{100ms, 1'000ms, 0};
 /// A link and its broker's side.
 struct line {
   time_point now = time_point{} + 1h;
-  link machine{{"host", 9092}, 1, lane::normal, "me"};
+  broker_connection machine{{"host", 9092}, 1, lane::normal, "me"};
   request_header last;
   std::uint64_t connection = 0;
   std::minstd_rand random{1};
@@ -30,43 +30,44 @@ struct line {
   }
 
   /// The next frame of the handshake.
-  void note(const link::event& e) {
-    REQUIRE(std::holds_alternative<link::reply>(e));
-    note(std::get<link::reply>(e).bytes);
+  void note(const broker_connection::event& e) {
+    REQUIRE(std::holds_alternative<broker_connection::reply>(e));
+    note(std::get<broker_connection::reply>(e).bytes);
   }
 
   void make_up() {
     connect();
-    CHECK(std::holds_alternative<link::ready>(answer(versions_up_to())));
+    CHECK(std::holds_alternative<broker_connection::ready>(answer(versions_up_to())));
   }
 
   template <class Response>
-  link::event answer(const Response& response) {
+  broker_connection::event answer(const Response& response) {
     return answer(response, last.version, last.correlation_id);
   }
 
   template <class Response>
-  link::event answer(
+  broker_connection::event answer(
     const Response& response, std::int16_t version, std::int32_t correlation_id) {
     const auto bytes = encode_response(response, version, correlation_id);
     REQUIRE(bytes);
     return machine.received(now, payload_of(*bytes));
   }
 
-  std::int32_t send(call_id call, milliseconds patience = 0ms, bool answered = true) {
+  std::int32_t send(
+    call_id call, milliseconds answer_timeout = 0ms, bool answered = true) {
     auto what = asking(any_broker{});
-    what.patience = patience;
+    what.answer_timeout = answer_timeout;
     what.answered = answered;
     const auto id = machine.next_correlation_id();
-    machine.sent(now, call, what, 7);
+    machine.on_sent(now, call, what, 7);
     return id;
   }
 
-  link::event answer_offsets(std::int32_t correlation_id) {
+  broker_connection::event answer_offsets(std::int32_t correlation_id) {
     return answer(offsets(), 7, correlation_id);
   }
 
-  std::vector<link::sent_request> down() {
+  std::vector<broker_connection::sent_request> down() {
     return machine.down(now, {error_code::disconnected, "reset"}, reconnect, random);
   }
 
@@ -77,14 +78,14 @@ struct line {
     machine.down(now, why, reconnect, random);
   }
 
-  link::event answer_heartbeat(error_code code) {
+  broker_connection::event answer_heartbeat(error_code code) {
     heartbeat_response response;
     response.error_code = code;
     return answer(response);
   }
 };
 
-error_code code_of(const link::event& e) {
+error_code code_of(const broker_connection::event& e) {
   REQUIRE(std::holds_alternative<error>(e));
   return std::get<error>(e).code;
 }
@@ -98,7 +99,7 @@ TEST_CASE("a link agrees on versions in the newest version first", "[machines]")
   CHECK(l.last.version == api_versions_request::versions.max);
   CHECK(l.last.client_id == "me");
   CHECK_FALSE(l.machine.up());
-  CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to(5))));
+  CHECK(std::holds_alternative<broker_connection::ready>(l.answer(versions_up_to(5))));
   CHECK(l.machine.up());
   CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
 }
@@ -115,7 +116,7 @@ TEST_CASE("a refused handshake goes on in the version the broker offers", "[mach
   l.note(event);
   CHECK(l.last.version == 2);
   CHECK(l.last.correlation_id != first.correlation_id);
-  CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to())));
+  CHECK(std::holds_alternative<broker_connection::ready>(l.answer(versions_up_to())));
 }
 
 TEST_CASE("a refused handshake without an offer goes on in version 0", "[machines]") {
@@ -203,12 +204,12 @@ TEST_CASE("answers are matched to their calls, in order", "[machines]") {
   const auto b = l.send(12);
   CHECK(l.machine.in_flight() == 2);
   auto event = l.answer_offsets(a);
-  REQUIRE(std::holds_alternative<link::answer>(event));
-  CHECK(std::get<link::answer>(event).call == 11);
-  CHECK(std::get<link::answer>(event).version == 7);
+  REQUIRE(std::holds_alternative<broker_connection::answer>(event));
+  CHECK(std::get<broker_connection::answer>(event).call == 11);
+  CHECK(std::get<broker_connection::answer>(event).version == 7);
   event = l.answer_offsets(b);
-  REQUIRE(std::holds_alternative<link::answer>(event));
-  CHECK(std::get<link::answer>(event).call == 12);
+  REQUIRE(std::holds_alternative<broker_connection::answer>(event));
+  CHECK(std::get<broker_connection::answer>(event).call == 12);
   CHECK(l.machine.in_flight() == 0);
   // Nothing is answered twice.
   CHECK(code_of(l.answer_offsets(a)) == error_code::malformed_response);
@@ -231,8 +232,9 @@ TEST_CASE("an answer out of turn makes no sense, abandoned calls or not", "[mach
   }
 }
 
-TEST_CASE("a broker that hangs up on the first request after the handshake may want a "
-          "login",
+TEST_CASE(
+  "a broker that disconnects after the first request behind the handshake may want a "
+  "login",
   "[machines]") {
   const auto text = [](line& l) {
     error why{error_code::disconnected, "reset"};
@@ -268,20 +270,21 @@ TEST_CASE("a broker that hangs up on the first request after the handshake may w
     CHECK_FALSE(l.machine.wants_login());
   }
   SECTION("not when something was answered") {
-    CHECK(std::holds_alternative<link::answer>(l.answer_offsets(l.send(11))));
+    CHECK(
+      std::holds_alternative<broker_connection::answer>(l.answer_offsets(l.send(11))));
     l.send(12);
     CHECK(text(l) == "reset");
     CHECK_FALSE(l.machine.wants_login());
   }
 }
 
-TEST_CASE(
-  "when a broker hangs up on a large request again its size may be why", "[machines]") {
+TEST_CASE("when a broker disconnects after a large request again its size may be why",
+  "[machines]") {
   line l;
   const auto hangs_up_on = [&](std::size_t size) {
     l.now += 10s;
     l.make_up();
-    l.machine.sent(l.now, 11, asking(any_broker{}), 7, size);
+    l.machine.on_sent(l.now, 11, asking(any_broker{}), 7, size);
     error why{error_code::disconnected, "reset"};
     l.machine.hung_up(l.now, why);
     l.machine.down(l.now, why, reconnect, l.random);
@@ -300,8 +303,8 @@ TEST_CASE(
     l.now += 10s;
     l.make_up();
     const auto id = l.machine.next_correlation_id();
-    l.machine.sent(l.now, 12, asking(any_broker{}), 7, 105'000'000);
-    CHECK(std::holds_alternative<link::answer>(l.answer_offsets(id)));
+    l.machine.on_sent(l.now, 12, asking(any_broker{}), 7, 105'000'000);
+    CHECK(std::holds_alternative<broker_connection::answer>(l.answer_offsets(id)));
     l.down();
     CHECK_FALSE(hangs_up_on(105'000'000));
   }
@@ -313,8 +316,8 @@ TEST_CASE("the answer to an abandoned call is ignored", "[machines]") {
   const auto a = l.send(11);
   const auto b = l.send(12);
   l.machine.abandon(11, a);
-  CHECK(std::holds_alternative<link::ignored>(l.answer_offsets(a)));
-  CHECK(std::holds_alternative<link::answer>(l.answer_offsets(b)));
+  CHECK(std::holds_alternative<broker_connection::ignored>(l.answer_offsets(a)));
+  CHECK(std::holds_alternative<broker_connection::answer>(l.answer_offsets(b)));
 }
 
 TEST_CASE("a call without an answer is not waited for", "[machines]") {
@@ -374,7 +377,7 @@ TEST_CASE("a link that goes down hands back what was on it", "[machines]") {
   REQUIRE(orphans.size() == 2);
   CHECK(orphans[0].call == 11);
   CHECK(orphans[1].call == 12);
-  CHECK(l.machine.current() == link::state::down);
+  CHECK(l.machine.current() == broker_connection::state::down);
   CHECK(l.machine.connection() == 0);
   CHECK(l.machine.in_flight() == 0);
   CHECK(l.machine.last_error().detail == "reset");
@@ -400,7 +403,8 @@ TEST_CASE("the pause grows with each failure to connect", "[machines]") {
   CHECK(l.machine.failures() == 6);
 }
 
-TEST_CASE("a broker that shakes hands and hangs up is not asked at once", "[machines]") {
+TEST_CASE(
+  "a broker that shakes hands and disconnects is not asked at once", "[machines]") {
   line l;
   for (const auto pause : {100ms, 200ms, 400ms}) {
     l.make_up();
@@ -444,7 +448,7 @@ TEST_CASE("a broker whose release is told is not asked", "[machines]") {
   line l;
   l.machine = {{"host", 9092}, 1, lane::normal, "me", kafka_version{0, 10, 1}};
   l.machine.connecting(l.now, 1);
-  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(std::holds_alternative<broker_connection::ready>(l.machine.connected(l.now)));
   CHECK(l.machine.up());
   CHECK(l.machine.versions() == versions_of({0, 10, 1}));
   CHECK(l.machine.next_correlation_id() == 1);
@@ -457,14 +461,14 @@ TEST_CASE("a broker that passes over ApiVersions is a 0.9", "[machines]") {
   const auto asked_at = l.now;
   CHECK(l.machine.next_time() == asked_at + 500ms);
   l.now += 499ms;
-  CHECK(std::holds_alternative<link::ignored>(l.machine.on_time(l.now)));
+  CHECK(std::holds_alternative<broker_connection::ignored>(l.machine.on_time(l.now)));
   l.now += 1ms;
   l.note(l.machine.on_time(l.now));
   check_first(l, api_key::heartbeat, 0);
   CHECK(l.machine.next_time() == std::nullopt);
   CHECK(l.machine.silent_until(10s) == asked_at + 10s);
-  CHECK(
-    std::holds_alternative<link::ready>(l.answer_heartbeat(error_code::not_coordinator)));
+  CHECK(std::holds_alternative<broker_connection::ready>(
+    l.answer_heartbeat(error_code::not_coordinator)));
   CHECK(l.machine.up());
   CHECK(l.machine.versions() == versions_of({0, 9, 0}));
   CHECK(l.machine.old_release() == kafka_version{0, 9, 0});
@@ -488,9 +492,10 @@ TEST_CASE("a broker that is slow to answer ApiVersions is not taken for an old o
   heartbeat_response late;
   late.error_code = error_code::invalid_group_id;
   SECTION("it answers") {
-    CHECK(std::holds_alternative<link::ready>(
+    CHECK(std::holds_alternative<broker_connection::ready>(
       l.answer(versions_up_to(5), asked.version, asked.correlation_id)));
-    CHECK(std::holds_alternative<link::ignored>(l.answer(late, 0, tried.correlation_id)));
+    CHECK(std::holds_alternative<broker_connection::ignored>(
+      l.answer(late, 0, tried.correlation_id)));
     CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
     CHECK(l.machine.in_flight() == 0);
   }
@@ -500,9 +505,10 @@ TEST_CASE("a broker that is slow to answer ApiVersions is not taken for an old o
     l.note(l.answer(refusal, 0, asked.correlation_id));
     const auto again = l.last;
     CHECK(l.machine.next_time() == std::nullopt);
-    CHECK(std::holds_alternative<link::ignored>(l.answer(late, 0, tried.correlation_id)));
+    CHECK(std::holds_alternative<broker_connection::ignored>(
+      l.answer(late, 0, tried.correlation_id)));
     CHECK_FALSE(l.machine.up());
-    CHECK(std::holds_alternative<link::ready>(
+    CHECK(std::holds_alternative<broker_connection::ready>(
       l.answer(versions_up_to(5), again.version, again.correlation_id)));
   }
   CHECK(l.machine.old_release() == std::nullopt);
@@ -511,7 +517,7 @@ TEST_CASE("a broker that is slow to answer ApiVersions is not taken for an old o
   CHECK(l.machine.failures() == 1);
 }
 
-TEST_CASE("a broker that hangs up on ApiVersions and fails a Heartbeat is a 0.8.2",
+TEST_CASE("a broker that disconnects on ApiVersions and fails a Heartbeat is a 0.8.2",
   "[machines]") {
   line l;
   l.connect();
@@ -527,7 +533,7 @@ TEST_CASE("a broker that hangs up on ApiVersions and fails a Heartbeat is a 0.8.
   l.hang_up();
   CHECK(l.machine.in_doubt());
   l.machine.connecting(l.now, ++l.connection);
-  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(std::holds_alternative<broker_connection::ready>(l.machine.connected(l.now)));
   CHECK(l.machine.versions() == versions_of({0, 8, 2}));
   CHECK(l.machine.old_release() == kafka_version{0, 8, 2});
   // The next connection asks anew, and one that did nothing useful is a failure.
@@ -538,7 +544,8 @@ TEST_CASE("a broker that hangs up on ApiVersions and fails a Heartbeat is a 0.8.
   check_first(l, api_key::api_versions, newest_ask);
 }
 
-TEST_CASE("a broker that hangs up on a Heartbeat too, but not on ListOffsets, is a 0.8.1",
+TEST_CASE(
+  "a broker that disconnects on a Heartbeat too, but not on ListOffsets, is a 0.8.1",
   "[machines]") {
   line l;
   for (const auto expected : {api_key::api_versions, api_key::heartbeat}) {
@@ -552,7 +559,7 @@ TEST_CASE("a broker that hangs up on a Heartbeat too, but not on ListOffsets, is
   check_first(l, api_key::api_versions, newest_ask);
   l.hang_up();
   l.machine.connecting(l.now, ++l.connection);
-  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(std::holds_alternative<broker_connection::ready>(l.machine.connected(l.now)));
   CHECK(l.machine.old_release() == kafka_version{0, 8, 1});
 }
 
@@ -564,7 +571,7 @@ TEST_CASE(
   SECTION("it is back for the next connection") {
     l.connect();
     l.note(l.answer_heartbeat(error_code::invalid_group_id));
-    CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to(5))));
+    CHECK(std::holds_alternative<broker_connection::ready>(l.answer(versions_up_to(5))));
     CHECK(*l.machine.versions().choose<list_offsets_request>() == 5);
   }
   SECTION("it is back for the one after it") {
@@ -572,7 +579,7 @@ TEST_CASE(
     l.hang_up();
     l.connect();
     l.note(l.answer(list_offsets_response{}));
-    CHECK(std::holds_alternative<link::ready>(l.answer(versions_up_to(5))));
+    CHECK(std::holds_alternative<broker_connection::ready>(l.answer(versions_up_to(5))));
   }
   SECTION("it is gone for a moment") {
     l.machine.connecting(l.now, ++l.connection);
@@ -588,7 +595,7 @@ TEST_CASE(
 }
 
 TEST_CASE(
-  "a broker that hangs up on everything is asked anew after a pause", "[machines]") {
+  "a broker that disconnects on everything is asked again after a pause", "[machines]") {
   // As a TLS listener does that is spoken to in plain text.
   line l;
   for (const auto pause : {100ms, 200ms, 400ms}) {
@@ -681,7 +688,7 @@ TEST_CASE("doubt does not last", "[machines]") {
 TEST_CASE("a connection takes over what another one has found out", "[machines]") {
   line l;
   l.machine.connecting(l.now, ++l.connection, kafka_version{0, 9, 0});
-  CHECK(std::holds_alternative<link::ready>(l.machine.connected(l.now)));
+  CHECK(std::holds_alternative<broker_connection::ready>(l.machine.connected(l.now)));
   CHECK(l.machine.versions() == versions_of({0, 9, 0}));
   l.hang_up();
   l.connect();

@@ -1,4 +1,4 @@
-#include "link.hpp"
+#include "broker_connection.hpp"
 
 #include "../messages/api_versions.hpp"
 #include "../messages/heartbeat.hpp"
@@ -17,7 +17,7 @@ namespace {
 /// later is no answer to the request.
 constexpr std::chrono::milliseconds silence{500};
 
-/// Smaller requests are not what a broker hangs up on for their size.
+/// Smaller requests are not what makes a broker close the connection.
 constexpr std::size_t large_request = 64 * 1024;
 
 /// The transport's words for an end in the middle of an answer.
@@ -26,7 +26,8 @@ constexpr std::string_view cut_short = "within a frame";
 /// How long after a hang-up a connection may go on with what was found out before.
 constexpr std::chrono::seconds doubt_lasts{10};
 
-/// What is missing of an answer that nobody waits for, and still worth a new connection.
+/// Missing bytes of an answer that is not awaited, from which on a new connection is
+/// cheaper.
 constexpr std::size_t worth_reconnecting = 64 * 1024;
 
 /// In 0.8.2 a Heartbeat is a draft that fails, whatever it says.
@@ -37,13 +38,13 @@ kafka_version release_by(const heartbeat_response& answer) {
 
 } // namespace
 
-void link::set_address(endpoint address) {
+void broker_connection::set_address(endpoint address) {
   if (address != address_)
     next_ = approach::ask;
   address_ = std::move(address);
 }
 
-void link::move_to(time_point now, endpoint address) {
+void broker_connection::move_to(time_point now, endpoint address) {
   if (state_ != state::down)
     static_cast<void>(closed({}));
   next_ = approach::ask;
@@ -52,7 +53,7 @@ void link::move_to(time_point now, endpoint address) {
   retry_at_ = now;
 }
 
-std::vector<call_id> link::awaited() const {
+std::vector<call_id> broker_connection::awaited() const {
   std::vector<call_id> all;
   for (const auto& s : sent_) {
     if (s.call != 0)
@@ -61,7 +62,7 @@ std::vector<call_id> link::awaited() const {
   return all;
 }
 
-void link::connecting(
+void broker_connection::connecting(
   time_point now, std::uint64_t connection, std::optional<kafka_version> old) {
   state_ = state::connecting;
   connection_ = connection;
@@ -78,7 +79,7 @@ void link::connecting(
     old_ = old;
 }
 
-link::event link::connected(time_point now) {
+broker_connection::event broker_connection::connected(time_point now) {
   state_ = state::negotiating;
   if (told_)
     return use(*told_);
@@ -91,7 +92,7 @@ link::event link::connected(time_point now) {
   return ask(now, api_versions_request::versions.max);
 }
 
-link::event link::use(kafka_version release) {
+broker_connection::event broker_connection::use(kafka_version release) {
   versions_ = versions_of(release);
   state_ = state::up;
   last_error_ = {};
@@ -99,7 +100,7 @@ link::event link::use(kafka_version release) {
 }
 
 template <class Request>
-link::event link::send(
+broker_connection::event broker_connection::send(
   time_point now, const Request& request, std::int16_t version, std::int32_t& id) {
   id = next_correlation_id_++;
   if (sent_.empty())
@@ -111,7 +112,7 @@ link::event link::send(
   return reply{*std::move(bytes)};
 }
 
-link::event link::ask(time_point now, std::int16_t version) {
+broker_connection::event broker_connection::ask(time_point now, std::int16_t version) {
   handshake_version_ = version;
   api_versions_request request;
   request.client_software_name = client_software_name;
@@ -119,19 +120,19 @@ link::event link::ask(time_point now, std::int16_t version) {
   return send(now, request, version, asked_);
 }
 
-link::event link::try_heartbeat(time_point now) {
+broker_connection::event broker_connection::try_heartbeat(time_point now) {
   tried_api_ = api_key::heartbeat;
   heartbeat_request request;
   request.generation_id = -1;
   return send(now, request, 0, tried_);
 }
 
-link::event link::try_list_offsets(time_point now) {
+broker_connection::event broker_connection::try_list_offsets(time_point now) {
   tried_api_ = api_key::list_offsets;
   return send(now, list_offsets_request{}, 0, tried_);
 }
 
-std::optional<time_point> link::next_time() const {
+std::optional<time_point> broker_connection::next_time() const {
   const bool unanswered = state_ == state::negotiating && asked_ != 0
     && handshake_version_ == api_versions_request::versions.max;
   if (!unanswered || tried_ != 0)
@@ -139,14 +140,14 @@ std::optional<time_point> link::next_time() const {
   return asked_at_ + silence;
 }
 
-link::event link::on_time(time_point now) {
+broker_connection::event broker_connection::on_time(time_point now) {
   const auto next = next_time();
   if (!next || now < *next)
     return ignored{};
   return try_heartbeat(now);
 }
 
-void link::hung_up_when_up(error& why) {
+void broker_connection::hung_up_when_up(error& why) {
   if (why.code != error_code::disconnected || sent_.empty())
     return;
   const auto size = std::ranges::max(sent_, {}, &sent_request::size).size;
@@ -154,7 +155,8 @@ void link::hung_up_when_up(error& why) {
     // About the same again: what comes back may be gathered anew.
     const auto before = std::exchange(hung_up_on_, size);
     if (before > 0 && size <= before + before / 8 && before <= size + size / 8)
-      why.detail += " (it has hung up on a request of " + std::to_string(size)
+      why.detail += " (it closed the connection after a request of "
+        + std::to_string(size)
         + " bytes again: that may be more than its socket.request.max.bytes, which is "
           "104857600 unless it is set)";
   } else {
@@ -163,7 +165,7 @@ void link::hung_up_when_up(error& why) {
   }
 }
 
-void link::hung_up(time_point now, error& why) {
+void broker_connection::hung_up(time_point now, error& why) {
   if (state_ == state::up)
     hung_up_when_up(why);
   // A broker that wants a login says so at once.
@@ -177,7 +179,8 @@ void link::hung_up(time_point now, error& why) {
   } else if (on_trial) {
     // TLS says for itself what it is about.
     if (why.code == error_code::disconnected)
-      why.detail += " (it hangs up on every request: it may want TLS or a login)";
+      why.detail +=
+        " (it closes the connection after every request: it may want TLS or a login)";
   } else if (handshake_version_ == api_versions_request::versions.max) {
     if (old_)
       next_ = approach::assume_old;
@@ -186,20 +189,20 @@ void link::hung_up(time_point now, error& why) {
   }
 }
 
-void link::sent(time_point now, call_id call, const call::traits& what,
+void broker_connection::on_sent(time_point now, call_id call, const call::traits& what,
   std::int16_t version, std::size_t size) {
   const auto id = next_correlation_id_;
   next_correlation_id_ = id == INT32_MAX ? 1 : id + 1;
   if (what.answered)
-    sent_.push_back({id, call, version, now, what.patience, size});
+    sent_.push_back({id, call, version, now, what.answer_timeout, size});
 }
 
-void link::withdraw(std::int32_t correlation_id) {
+void broker_connection::withdraw(std::int32_t correlation_id) {
   std::erase_if(
     sent_, [&](const sent_request& s) { return s.correlation_id == correlation_id; });
 }
 
-link::event link::on_progress(
+broker_connection::event broker_connection::on_progress(
   time_point now, std::size_t received, std::size_t expected) {
   heard_at_ = now;
   if (received == 0)
@@ -213,7 +216,8 @@ link::event link::on_progress(
   return ignored{};
 }
 
-link::event link::received(time_point now, const shared_bytes& payload) {
+broker_connection::event broker_connection::received(
+  time_point now, const shared_bytes& payload) {
   heard_at_ = now;
   arriving_.reset();
   const auto id = correlation_id_of(payload.view());
@@ -247,7 +251,8 @@ link::event link::received(time_point now, const shared_bytes& payload) {
   return answer{request.call, request.version};
 }
 
-link::event link::trial_answer(time_point now, const shared_bytes& payload) {
+broker_connection::event broker_connection::trial_answer(
+  time_point now, const shared_bytes& payload) {
   const auto tried = std::exchange(tried_, 0);
   // The broker was merely slow to answer ApiVersions, and has done so meanwhile, if only
   // to be asked in another version.
@@ -280,7 +285,8 @@ link::event link::trial_answer(time_point now, const shared_bytes& payload) {
   return use(release);
 }
 
-link::event link::versions_answer(time_point now, const shared_bytes& payload) {
+broker_connection::event broker_connection::versions_answer(
+  time_point now, const shared_bytes& payload) {
   asked_ = 0;
   const auto response =
     decode_response<api_versions_response>(payload, handshake_version_);
@@ -310,7 +316,7 @@ link::event link::versions_answer(time_point now, const shared_bytes& payload) {
   return ready{};
 }
 
-void link::abandon(call_id call, std::int32_t correlation_id) {
+void broker_connection::abandon(call_id call, std::int32_t correlation_id) {
   // The ids only grow, until they begin anew.
   const auto found =
     std::ranges::lower_bound(sent_, correlation_id, {}, &sent_request::correlation_id);
@@ -324,7 +330,7 @@ void link::abandon(call_id call, std::int32_t correlation_id) {
   }
 }
 
-bool link::clogged() const {
+bool broker_connection::clogged() const {
   const auto waited_for = [](const sent_request& s) { return s.call != 0; };
   // Those sent last are given up last.
   if (!up() || sent_.empty() || std::any_of(sent_.rbegin(), sent_.rend(), waited_for))
@@ -333,22 +339,22 @@ bool link::clogged() const {
     || (arriving_ && arriving_->missing() >= worth_reconnecting);
 }
 
-std::optional<time_point> link::silent_until(
+std::optional<time_point> broker_connection::silent_until(
   std::chrono::milliseconds socket_timeout) const {
   if (sent_.empty())
     return std::nullopt;
   // The broker works on the oldest; those behind it cannot be answered earlier.
   const auto& oldest = sent_.front();
-  return std::max({oldest.sent_at, heard_at_, muted_.until}) + oldest.patience
+  return std::max({oldest.sent_at, heard_at_, muted_.until}) + oldest.answer_timeout
     + socket_timeout;
 }
 
-void link::let_go(time_point now) {
+void broker_connection::let_go(time_point now) {
   closed({});
   retry_at_ = now;
 }
 
-std::vector<link::sent_request> link::closed(error why) {
+std::vector<broker_connection::sent_request> broker_connection::closed(error why) {
   std::vector<sent_request> orphans{sent_.begin(), sent_.end()};
   sent_.clear();
   muted_ = {};

@@ -28,32 +28,33 @@ using call_id = std::uint64_t;
 ///
 /// After a hang-up the next connection begins with a Heartbeat, and if the broker hangs
 /// up on that too, as 0.8.1 does, the one after it with a ListOffsets. When that is
-/// answered, ApiVersions is asked once more. A broker that hangs up again is old, if its
-/// answer was that of a 0.8: the connection that comes then is up at once, with the
-/// versions of the release that the answer shows. A hang-up counts if it comes at once.
+/// answered, ApiVersions is asked once more. A broker that closes the connection again is
+/// old, if its answer was that of a 0.8: the connection that comes then is up at once,
+/// with the versions of the release that the answer shows. A hang-up counts if it comes
+/// at once.
 ///
 /// What was found out holds for a connection; the next one asks again, so that a broker
 /// that was replaced is noticed.
 ///
 /// Source: KIP-35 (ApiVersions), KIP-511 (its fallback to version 0); `SocketServer` and
 /// `KafkaApis` of Kafka 0.8.1, 0.8.2 and 0.9.0.
-class link {
+class broker_connection {
 public:
   enum class state : std::uint8_t { down, connecting, negotiating, up };
 
   /// A request that was sent and not answered.
   struct sent_request {
     std::int32_t correlation_id = 0;
-    call_id call = 0; ///< 0 once nobody waits for the answer any more.
+    call_id call = 0; ///< 0 once the answer is not awaited any more.
     std::int16_t version = 0;
     time_point sent_at;
-    std::chrono::milliseconds patience{0};
+    std::chrono::milliseconds answer_timeout{0};
     std::size_t size = 0; ///< In bytes.
   };
 
   /// An answer of which bytes have come, but not all.
   struct arrival {
-    call_id call = 0; ///< 0: nobody waits for it.
+    call_id call = 0; ///< 0: not awaited.
     std::size_t received = 0;
     std::size_t expected = 0; ///< 0 while its length is not known.
     time_point at;            ///< When bytes of it were last told of.
@@ -82,7 +83,7 @@ public:
   using event = std::variant<ignored, ready, reply, answer, error>;
 
   /// With a `release` the broker is not asked for its versions.
-  link(endpoint address, broker_id broker, lane l, std::string client_id,
+  broker_connection(endpoint address, broker_id broker, lane l, std::string client_id,
     std::optional<kafka_version> release = {})
     : address_(std::move(address)),
       broker_(broker),
@@ -169,8 +170,8 @@ public:
 
   /// A request with `next_correlation_id` went out; a call that waits for no answer is
   /// not noted. `size` is the request's, in bytes.
-  void sent(time_point now, call_id call, const call::traits& what, std::int16_t version,
-    std::size_t size = 0);
+  void on_sent(time_point now, call_id call, const call::traits& what,
+    std::int16_t version, std::size_t size = 0);
 
   /// The request with this id did not go out after all.
   void withdraw(std::int32_t correlation_id);
@@ -197,11 +198,11 @@ public:
   /// What the answer that ended the handshake said of a quota, in milliseconds.
   [[nodiscard]] std::int32_t handshake_throttle() const { return handshake_throttle_; }
 
-  /// Nobody waits any more for the answer to this call, which was sent with this id.
+  /// The answer to this call, which was sent with this id, is not awaited any more.
   void abandon(call_id call, std::int32_t correlation_id);
 
-  /// Whether the answers on their way, which nobody waits for, would keep the next one
-  /// waiting: a large one is arriving, or one is owed that may rest at the broker.
+  /// Whether answers under way, which are not awaited, would keep the next one
+  /// waiting: a large one is arriving, or one is outstanding that may rest at the broker.
   [[nodiscard]] bool clogged() const;
 
   /// When the link is considered dead unless something is heard: bytes are enough.

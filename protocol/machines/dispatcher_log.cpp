@@ -36,7 +36,7 @@ std::string text_of(broker_id id) {
 }
 
 /// `broker 1 at host:9092`, or the address alone while the number is not known.
-std::string name_of(const link& l) {
+std::string name_of(const broker_connection& l) {
   const auto address = to_string(l.address());
   return l.broker().value() < 0 ? address : text_of(l.broker()) + " at " + address;
 }
@@ -55,19 +55,19 @@ void dispatcher::tell(log_level level, std::string text) {
   effects_.emplace_back(log_line{level, std::move(text)});
 }
 
-void dispatcher::tell_connecting(const link& l) {
+void dispatcher::tell_connecting(const broker_connection& l) {
   if (tells(log_level::debug))
     tell(
       log_level::debug, "connecting to " + name_of(l) + std::string{name_of(l.lane())});
 }
 
-void dispatcher::tell_handshake(const link& l, std::size_t bytes) {
+void dispatcher::tell_handshake(const broker_connection& l, std::size_t bytes) {
   if (tells(log_level::trace))
     tell(log_level::trace,
       "handshake with " + name_of(l) + ": " + std::to_string(bytes) + " bytes out");
 }
 
-void dispatcher::tell_up(const link& l) {
+void dispatcher::tell_up(const broker_connection& l) {
   if (!tells(log_level::debug))
     return;
   auto text = "connected to " + name_of(l) + std::string{name_of(l.lane())};
@@ -76,8 +76,8 @@ void dispatcher::tell_up(const link& l) {
   tell(log_level::debug, std::move(text));
 }
 
-void dispatcher::tell_lost(
-  time_point now, const link& l, const error& why, bool was_up, std::size_t in_flight) {
+void dispatcher::tell_lost(time_point now, const broker_connection& l, const error& why,
+  bool was_up, std::size_t in_flight) {
   if (!tells(log_level::warning))
     return;
   const auto reason = reason_of(why, l.address());
@@ -98,20 +98,20 @@ void dispatcher::tell_lost(
   tell(level, std::move(text));
 }
 
-void dispatcher::tell_closing(const link& l, std::string_view why) {
+void dispatcher::tell_closing(const broker_connection& l, std::string_view why) {
   if (tells(log_level::debug))
     tell(log_level::debug,
       "closing the connection to " + name_of(l) + std::string{name_of(l.lane())} + ": "
         + std::string{why});
 }
 
-void dispatcher::tell_recovered(time_point now, const link& l) {
+void dispatcher::tell_recovered(time_point now, const broker_connection& l) {
   if (const auto since = news_.answered(now, l.address(), l.lane()))
     tell(log_level::info, name_of(l) + " answers again, after " + text_of(now - *since));
 }
 
-void dispatcher::tell_answered(time_point now, const link& from, const pending_call& c,
-  std::size_t bytes, const error& outcome) {
+void dispatcher::tell_answered(time_point now, const broker_connection& from,
+  const pending_call& c, std::size_t bytes, const error& outcome) {
   if (!tells(log_level::trace))
     return;
   auto text = name(c.what->what().key) + " v" + std::to_string(c.version) + " to "
@@ -133,39 +133,39 @@ void dispatcher::tell_unanswered(time_point now, const pending_call& c) {
 }
 
 void dispatcher::tell_pause(
-  time_point now, const link& from, std::chrono::milliseconds time) {
+  time_point now, const broker_connection& from, std::chrono::milliseconds time) {
   if (!tells(log_level::info) || (time.count() == 0 && !news_.any_pause()))
     return;
   switch (news_.paused(now, from.address(), time)) {
-  case connection_news::quota_change::begins:
+  case connection_reports::quota_change::begins:
     return tell(log_level::warning,
       "a quota of " + name_of(from) + " holds requests back, now for " + text_of(time));
-  case connection_news::quota_change::ends:
+  case connection_reports::quota_change::ends:
     return tell(log_level::info,
       "the quota of " + name_of(from) + " does not hold requests back any more");
-  case connection_news::quota_change::nothing: return;
+  case connection_reports::quota_change::nothing: return;
   }
 }
 
 void dispatcher::tell_cluster_news() {
-  const auto news = cluster_.take_news();
-  if (tells(log_level::info) && !news.leaders.empty())
-    tell(log_level::info, news.leaders.text());
-  if (tells(log_level::info) && !news.brokers.empty()) {
+  const auto changes = cluster_.take_changes();
+  if (tells(log_level::info) && !changes.leaders.empty())
+    tell(log_level::info, changes.leaders.text());
+  if (tells(log_level::info) && !changes.brokers.empty()) {
     constexpr std::size_t most_named = 5;
     std::string text = "address changed:";
-    for (std::size_t i = 0; i != std::min(most_named, news.brokers.size()); ++i) {
-      const auto& b = news.brokers[i];
+    for (std::size_t i = 0; i != std::min(most_named, changes.brokers.size()); ++i) {
+      const auto& b = changes.brokers[i];
       text += (i == 0 ? " " : ", ") + text_of(b.id) + " from " + to_string(b.before)
         + " to " + to_string(b.now);
     }
-    if (news.brokers.size() > most_named)
-      text += " and " + std::to_string(news.brokers.size() - most_named) + " more";
+    if (changes.brokers.size() > most_named)
+      text += " and " + std::to_string(changes.brokers.size() - most_named) + " more";
     tell(log_level::info, std::move(text));
   }
   // Brokers of a cluster without ZooKeeper each name another broker, themselves as often.
-  if (news.controller && tells(log_level::debug))
-    tell(log_level::debug, "controller: " + text_of(*news.controller));
+  if (changes.controller && tells(log_level::debug))
+    tell(log_level::debug, "controller: " + text_of(*changes.controller));
 }
 
 void dispatcher::tell_coordinator(

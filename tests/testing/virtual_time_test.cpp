@@ -30,8 +30,8 @@ hour_result wait_an_hour() {
   config.set("caf.scheduler.policy", "testing");
   caf::actor_system system{config};
   auto& by_hand = dynamic_cast<caf::scheduler::test_coordinator&>(system.scheduler());
-  cafka::actors::worker_options how;
-  how.uris = {cluster.address(1)};
+  cafka::actors::connection_options how;
+  how.brokers = {cluster.address(1)};
   const auto worker = cafka::actors::spawn_worker(system, how, cluster.transports());
   by_hand.run();
 

@@ -172,12 +172,16 @@ private:
 /// the sender is answered by the actor that the envelope goes to.
 template <class Self, class F>
 void pass_on(const Self& self, F handler) {
+  // CAF 1.1 recommends a handler for `message`, which CAF 0.18 does not have.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   self->set_default_handler(
     [handler](caf::scheduled_actor* me, caf::message& content) -> caf::skippable_result {
       auto* current = me->current_mailbox_element();
       handler(envelope{current->sender, current->mid, std::move(content)});
       return caf::delegated<caf::message>{};
     });
+#pragma GCC diagnostic pop
 }
 
 /// The elements of both; CAF 0.18 itself concatenates no empty messages.

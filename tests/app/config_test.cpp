@@ -225,8 +225,11 @@ TEST_CASE("what --dump-config prints shows no password") {
   std::cout.rdbuf(before);
   REQUIRE(wrong.empty());
   CHECK_THAT(printed.str(), !ContainsSubstring("sesame"));
-  CHECK_THAT(printed.str(), ContainsSubstring("password = <redacted>"));
-  CHECK_THAT(printed.str(), ContainsSubstring("passphrase = <redacted>"));
+  // CAF 0.18 prints texts without quotation marks, CAF 1.1 with them.
+  for (const std::string key : {"password", "passphrase"})
+    CHECK_THAT(printed.str(),
+      ContainsSubstring(key + " = <redacted>")
+        || ContainsSubstring(key + " = \"<redacted>\""));
   CHECK_THAT(printed.str(), ContainsSubstring("orders") && ContainsSubstring("c.key"));
   // cafka itself sees what stands in the file.
   CHECK(options(caf::content(config)).ssl_options.password == "sesame");

@@ -29,7 +29,7 @@ using promise = caf::typed_response_promise<T>;
 
 /// The shell around a machine: has the actors, the functions and the names, and does what
 /// the machine says.
-class supervisor_state : public machine::output {
+class supervisor_state {
 public:
   static inline const char* name = "cafka.supervisor";
 
@@ -38,14 +38,13 @@ public:
       options_(std::move(options)),
       subscribers_(std::move(options_.observer)),
       machine_({options_.strategy, options_.intensity, options_.auto_shutdown,
-                 options_.max_children},
-        *this) {}
+        options_.max_children}) {}
 
   supervisor_state(const supervisor_state&) = delete;
   supervisor_state& operator=(const supervisor_state&) = delete;
 
   // Children are left only if the supervisor was killed, crashed or forgotten.
-  virtual ~supervisor_state() {
+  ~supervisor_state() {
     for (auto& c : children_) {
       if (c.alive)
         post_exit(c.handle, caf::make_error(errc::killed));
@@ -81,21 +80,47 @@ public:
       [this](const start_report& msg) { on_start_report(msg); },
       [this](const retry_restart& msg) {
         machine_.on_retry(now(), {msg.place, msg.number});
-        schedule();
+        carry_out();
       },
       [this](alarm_rings msg) {
         if (!alarm_.rings(msg))
           return;
         machine_.on_time(now());
-        schedule();
+        carry_out();
       },
       [this](caf::exit_msg& msg) { on_exit_message(msg); },
     };
   }
 
+private:
+  using entry = child_table::entry;
+
+  /// What a request is answered with.
+  struct answer {
+    caf::strong_actor_ptr child;
+    caf::error error;
+  };
+
   // -- what the machine wants done ------------------------------------------------------
 
-  machine::start_outcome start(machine::incarnation which) override {
+  // Called last by whatever has told the machine something. The outcome of a start is
+  // told from within, and what follows from it comes behind what is to be done already.
+  void carry_out() {
+    while (machine_.has_effects())
+      for (auto& effect : machine_.take_effects())
+        std::visit([this](auto& e) { on_effect(e); }, effect);
+    // While it stops nobody need refer to it.
+    myself_ = machine_.stopping() && !machine_.ended()
+      ? caf::actor_cast<caf::strong_actor_ptr>(self_)
+      : nullptr;
+    alarm_.set<supervisor_impl>(self_, now(), machine_.next_time());
+  }
+
+  void on_effect(const machine::call_start& e) {
+    machine_.on_start(now(), e.child, start(e.child));
+  }
+
+  machine::start_outcome start(machine::incarnation which) {
     auto& c = children_[which.where];
     children_.keep_last(which.where);
     if (auto taken = reserve_name(c); !taken.empty()) {
@@ -107,130 +132,123 @@ public:
       [this, &which] { return make_later(which); }};
     auto result = call_start(c.spec.start, context);
     if (auto* pending = std::get_if<starting>(&result)) {
-      if (pending->child != nullptr && !adopt(which, std::move(pending->child)))
-        return machine::start_outcome::failed;
-      return machine::start_outcome::later;
+      if (pending->child == nullptr)
+        return machine::start_outcome::later;
+      return adopt(which, std::move(pending->child)) ? machine::start_outcome::starting
+                                                     : machine::start_outcome::failed;
     }
     return take_over(which, std::move(result));
   }
 
-  bool tell_to_end(machine::incarnation child) override {
-    auto& c = children_[child.where];
-    if (!c.told)
-      c.told = send_exit(child, caf::exit_reason::user_shutdown);
-    return c.told;
+  // One whose start was given up may have been asked already.
+  void on_effect(const machine::ask_to_end& e) {
+    if (auto& c = children_[e.child.where]; !std::exchange(c.told, true))
+      post_exit(c.handle, caf::exit_reason::user_shutdown);
   }
 
-  bool kill(machine::incarnation child) override {
-    const auto& c = children_[child.where];
+  void on_effect(const machine::kill_child& e) {
+    const auto& c = children_[e.child.where];
     // A supervisor that is killed leaves its children time, and here is none.
-    if (c.alive && machine_.out_of_time() && c.spec.type == child_type::supervisor)
+    if (e.at_once && c.spec.type == child_type::supervisor)
       post(c.handle, stop{caf::timespan::zero()});
-    if (c.alive && c.handle->node() != self_->node())
+    if (c.handle->node() != self_->node())
       tell_after(self_, self_handle(),
         std::max(options_.kill_timeout, caf::timespan::zero()),
-        child_down{child.where, child.number,
+        child_down{e.child.where, e.child.number,
           caf::make_error(caf::exit_reason::remote_link_unreachable), c.second});
-    return send_exit(child, caf::exit_reason::kill);
+    post_exit(c.handle, caf::exit_reason::kill);
   }
 
-  void retry(machine::incarnation child) override {
-    post(self_handle(), retry_restart{child.where, child.number});
+  void on_effect(const machine::retry_later& e) {
+    post(self_handle(), retry_restart{e.child.where, e.child.number});
   }
 
-  void taken_in(machine::request from, machine::place where) override {
-    auto& c = children_.at(where);
-    if (from == current_)
-      c.spec = std::move(*incoming_);
+  void on_effect(const machine::took_in& e) {
+    auto& c = children_.at(e.where);
+    if (e.from == current_)
+      c.spec = std::move(*std::exchange(incoming_, nullptr));
     else
-      c.spec = std::move(waiting_specs_.extract(from).mapped());
+      c.spec = std::move(waiting_specs_.extract(e.from).mapped());
   }
 
-  void answer(machine::request to, errc code, machine::place where) override {
-    if (to == 0)
-      return;
-    reply how;
-    if (code != machine::ok)
-      how.error = error_of(code, where);
-    else if (where != machine::nowhere)
-      how.child = children_[where].handle;
-    if (to == current_) {
+  void on_effect(const machine::reply& e) {
+    answer how;
+    if (e.code != machine::ok)
+      how.error = error_of(e.code, e.where);
+    else if (e.where != machine::nowhere)
+      how.child = children_[e.where].handle;
+    if (e.to == current_) {
       answered_ = std::move(how);
       return;
     }
-    waiting_specs_.erase(to);
-    const auto node = promises_.extract(to);
+    waiting_specs_.erase(e.to);
+    const auto node = promises_.extract(e.to);
     if (!node.empty())
       std::visit([&](auto& p) { deliver(p, std::move(how)); }, node.mapped());
   }
 
-  void undefined(machine::place where) override {
+  void on_effect(const machine::undefine& e) { undefine(e.where); }
+
+  void undefine(machine::place where) {
     release_name(children_[where]);
     children_.drop_handle(where);
     children_.forget_last(where);
   }
 
-  void forget(machine::place where, bool quietly) override {
-    undefined(where);
-    const auto forgotten = std::exchange(children_[where], {});
-    if (!quietly)
-      report(event_kind::removed, &forgotten);
+  void on_effect(const machine::forget& e) {
+    undefine(e.where);
+    const auto forgotten = std::exchange(children_[e.where], {});
+    if (!e.quietly)
+      report(event_kind::removed, &forgotten, e.restarts);
   }
 
-  void report(event_kind kind, machine::place where) override {
-    auto& c = children_[where];
+  void on_effect(const machine::report& e) {
+    const auto kind = e.kind;
+    auto& c = children_[e.where];
     switch (kind) {
     case event_kind::restarted: ++c.restarts; [[fallthrough]];
     case event_kind::started:
       c.why = {};
-      children_.forget_last(where);
+      children_.forget_last(e.where);
       set_name(c, c.handle);
-      return report(kind, &c, {}, c.handle);
+      return report(kind, &c, e.restarts, {}, c.handle);
     case event_kind::escalated: {
       const auto& intensity = options_.intensity;
       stop_reason_ = because_of(errc::shutdown, shown(c),
         "more than " + std::to_string(intensity.max_restarts) + " restarts within "
           + std::to_string(intensity.max_seconds.count()) + " s",
         c.why);
-      return report(kind, &c, c.why);
+      return report(kind, &c, e.restarts, c.why);
     }
     case event_kind::auto_shutdown:
       stop_reason_ =
         caf::make_error(errc::shutdown, "the significant child '" + shown(c) + "' ended");
-      return report(kind, &c);
+      return report(kind, &c, e.restarts);
     case event_kind::start_failed:
-    case event_kind::restart_failed: return report(kind, &c, c.why);
-    case event_kind::killed: return report(kind, &c, {}, c.handle);
+    case event_kind::restart_failed: return report(kind, &c, e.restarts, c.why);
+    case event_kind::killed: return report(kind, &c, e.restarts, {}, c.handle);
     case event_kind::exited:
     case event_kind::removed:
     case event_kind::stopped:
     case event_kind::observer_failed:
-    case event_kind::ignored: return report(kind, &c);
+    case event_kind::ignored: return report(kind, &c, e.restarts);
     }
   }
 
-  void ready() override { options_.ready.started(); }
+  void on_effect(const machine::became_ready&) { options_.ready.started(); }
 
-  void not_ready(machine::place where) override {
-    const auto& c = children_[where];
+  void on_effect(const machine::not_ready& e) {
+    const auto& c = children_[e.where];
     stop_reason_ = because_of(errc::shutdown, shown(c), "failed to start", c.why);
   }
 
-  void ended() override {
-    report(event_kind::stopped, nullptr, stop_reason_);
+  void on_effect(const machine::ended_all&) {
+    report(event_kind::stopped, nullptr, restarts(), stop_reason_);
     options_.ready.failed(stop_reason_);
     for (auto& p : std::exchange(waiting_for_stop_, {}))
       p.deliver();
     self_->quit(stop_reason_);
   }
-
-private:
-  using entry = child_table::entry;
-
-  struct reply {
-    caf::strong_actor_ptr child;
-    caf::error error;
-  };
 
   // -- requests -------------------------------------------------------------------------
 
@@ -240,9 +258,13 @@ private:
     current_ = ++last_request_;
     answered_.reset();
     ask_machine(current_);
+    carry_out();
     const auto request = std::exchange(current_, 0);
-    schedule();
+    const auto incoming = std::exchange(incoming_, nullptr);
     if (!answered_) {
+      // It has to wait, its specification with it.
+      if (incoming != nullptr)
+        waiting_specs_.emplace(request, std::move(*incoming));
       auto p = self_->template make_response_promise<T>();
       promises_.emplace(request, p);
       return p;
@@ -256,7 +278,7 @@ private:
   }
 
   template <class T>
-  static void deliver(promise<T>& to, reply how) {
+  static void deliver(promise<T>& to, answer how) {
     if (!how.error.empty())
       to.deliver(std::move(how.error));
     else if constexpr (std::is_void_v<T>)
@@ -282,8 +304,6 @@ private:
     incoming_ = &spec;
     return submit<caf::strong_actor_ptr>([&](auto from) {
       machine_.start_child(now(), from, rules_of(spec, options_.strategy));
-      if (!answered_)
-        waiting_specs_.emplace(from, std::move(spec));
     });
   }
 
@@ -366,7 +386,7 @@ private:
     waiting_for_stop_.push_back(p);
     const auto at = now();
     machine_.stop(at, machine::deadline(at, msg.within));
-    schedule();
+    carry_out();
     return p;
   }
 
@@ -376,7 +396,7 @@ private:
       return;
     stop_reason_ = std::move(msg.reason);
     machine_.stop(now());
-    schedule();
+    carry_out();
   }
 
   // -- the supervisor's own messages ----------------------------------------------------
@@ -393,10 +413,10 @@ private:
       c.why = start_failed_by(msg.reason, "it ended before it had started");
     } else {
       c.why = msg.reason;
-      report(event_kind::exited, &c, msg.reason, c.handle);
+      report(event_kind::exited, &c, restarts(), msg.reason, c.handle);
     }
     machine_.on_exit(now(), which, classify(msg.reason));
-    schedule();
+    carry_out();
   }
 
   void on_start_report(const start_report& msg) {
@@ -413,7 +433,7 @@ private:
       children_.drop_handle(which.where);
     }
     machine_.on_start(now(), which, how);
-    schedule();
+    carry_out();
   }
 
   // -- children -------------------------------------------------------------------------
@@ -476,13 +496,6 @@ private:
     return true;
   }
 
-  bool send_exit(machine::incarnation which, caf::exit_reason reason) {
-    const auto& c = children_[which.where];
-    if (c.alive)
-      post_exit(c.handle, reason);
-    return c.alive;
-  }
-
   // -- names ----------------------------------------------------------------------------
 
   caf::error reserve_name(entry& c) {
@@ -512,14 +525,15 @@ private:
   }
 
   // Observers are told what has happened, so each change is made before it is reported.
-  void report(event_kind kind, const entry* c, const caf::error& reason = {},
-    const caf::strong_actor_ptr& handle = {}) {
+  void report(event_kind kind, const entry* c, std::size_t restarts,
+    const caf::error& reason = {}, const caf::strong_actor_ptr& handle = {}) {
     if (subscribers_.empty())
       return;
-    subscribers_.tell(
-      {kind, options_.name, c != nullptr ? shown(*c) : std::string{}, handle, reason,
-        machine_.policy().restarts(now()), machine_.policy().intensity().max_restarts});
+    subscribers_.tell({kind, options_.name, c != nullptr ? shown(*c) : std::string{},
+      handle, reason, restarts, machine_.policy().intensity().max_restarts});
   }
+
+  std::size_t restarts() const { return machine_.policy().restarts(now()); }
 
   // -- small things ---------------------------------------------------------------------
 
@@ -533,16 +547,7 @@ private:
       children_.at(where).spec = std::move(spec);
     }
     machine_.begin(now());
-    schedule();
-  }
-
-  // Called last by whatever may have changed something.
-  void schedule() {
-    // While it stops nobody need refer to it.
-    myself_ = machine_.stopping() && !machine_.ended()
-      ? caf::actor_cast<caf::strong_actor_ptr>(self_)
-      : nullptr;
-    alarm_.set<supervisor_impl>(self_, now(), machine_.next_time());
+    carry_out();
   }
 
   bool is_simple() const { return options_.strategy == strategy::simple_one_for_one; }
@@ -558,7 +563,7 @@ private:
   child_table children_;
   machine::request last_request_ = 0;
   machine::request current_ = 0; // being brought to the machine
-  std::optional<reply> answered_;
+  std::optional<answer> answered_;
   child_spec* incoming_ = nullptr; // of the current request
   std::unordered_map<machine::request, child_spec> waiting_specs_;
   std::unordered_map<machine::request,

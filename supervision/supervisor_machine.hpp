@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -53,9 +54,10 @@ child_rules rules_of(const child_spec& spec, strategy how);
 /// Decides what a supervisor does: which child to start, end and start again, in which
 /// order, what to answer, when to give up. OTP's `supervisor`, without its processes.
 ///
-/// Events go in with the time; what is to be done comes out through `output`. A child is
-/// known by its place, which is used again once the child is forgotten, and each of its
-/// starts by a number that is never used again: late events are ignored.
+/// Events go in with the time; `take_effects` yields what is to be done, in order.
+/// Nothing calls the owner. A child is known by its place, which is used again once the
+/// child is forgotten, and each of its starts by a number that is never used again: late
+/// events are ignored.
 ///
 /// OTP's supervisor blocks while children start and end; this one remembers what has to
 /// wait. With `one_for_one` and `simple_one_for_one` that is what concerns a child that
@@ -75,7 +77,13 @@ public:
   static constexpr place nowhere = place_index::nowhere;
 
   /// How a start came out.
-  enum class start_outcome : std::uint8_t { running, failed, ignored, later };
+  enum class start_outcome : std::uint8_t {
+    running,  ///< the child runs
+    failed,   ///< there is no child
+    ignored,  ///< no child is wanted now
+    starting, ///< its actor is there, and another `on_start` follows
+    later,    ///< another `on_start` follows; until then there is no actor
+  };
 
   /// One start of one child.
   struct incarnation {
@@ -87,43 +95,87 @@ public:
     friend bool operator==(incarnation, incarnation) = default;
   };
 
-  /// What the machine wants done. Nothing here may call back into it.
-  class output {
-  public:
-    /// Calls the start function; after `later`, `on_start` says how it came out.
-    virtual start_outcome start(incarnation child) = 0;
-    /// Asks a child to end; false when there is no actor to ask yet.
-    virtual bool tell_to_end(incarnation child) = 0;
-    /// Kills a child; false when there is no actor to kill, so that no end will follow.
-    virtual bool kill(incarnation child) = 0;
-    /// Calls `on_retry` once the messages that wait now have been handled.
-    virtual void retry(incarnation child) = 0;
-    /// The child that a request brought has its place, and will be started next.
-    virtual void taken_in(request from, place where) = 0;
-    /// The answer to a request: `ok` or an error; `where` is the child, or `nowhere`.
-    virtual void answer(request to, errc code, place where) = 0;
-    /// The child does not run and will not by itself: its name means nothing.
-    virtual void undefined(place where) = 0;
-    /// The place is empty from now on. `quietly`: nothing ever ran there.
-    virtual void forget(place where, bool quietly) = 0;
-    /// An event for observers and subscribers.
-    virtual void report(event_kind kind, place where) = 0;
-    /// All children have started for the first time.
-    virtual void ready() = 0;
-    /// This child kept that from happening.
-    virtual void not_ready(place where) = 0;
-    /// No child is left after a stop.
-    virtual void ended() = 0;
+  // -- what is to be done ---------------------------------------------------------------
 
-  protected:
-    ~output() = default;
+  /// The start function is to be called. `on_start` with its outcome is the next event.
+  struct call_start {
+    /// The start.
+    incarnation child;
   };
+  /// The child's actor is to be asked to end; its end is awaited.
+  struct ask_to_end {
+    /// The start that the actor belongs to.
+    incarnation child;
+  };
+  /// The child's actor is to be killed; its end is awaited.
+  struct kill_child {
+    /// The start that the actor belongs to.
+    incarnation child;
+    /// The supervisor has no time left: a child that is a supervisor has none either.
+    bool at_once = false;
+  };
+  /// `on_retry` is to be called once the messages that wait now have been handled.
+  struct retry_later {
+    /// The start that failed.
+    incarnation child;
+  };
+  /// The child that a request brought has a place, and will be started next.
+  struct took_in {
+    /// The request.
+    request from = 0;
+    /// The child's place.
+    place where = nowhere;
+  };
+  /// A request is to be answered.
+  struct reply {
+    /// The request.
+    request to = 0;
+    /// `ok`, or why not.
+    errc code = errc{};
+    /// The child; `nowhere`: there is none to name.
+    place where = nowhere;
+  };
+  /// The child does not run and will not by itself: its name means nothing.
+  struct undefine {
+    /// The child's place.
+    place where = nowhere;
+  };
+  /// The place is empty from now on.
+  struct forget {
+    /// The place.
+    place where = nowhere;
+    /// Nothing ever ran there, so that observers need not know.
+    bool quietly = false;
+    /// Restarts within the window.
+    std::size_t restarts = 0;
+  };
+  /// An event for observers and subscribers.
+  struct report {
+    /// What happened.
+    event_kind kind = event_kind::started;
+    /// The child's place.
+    place where = nowhere;
+    /// Restarts within the window.
+    std::size_t restarts = 0;
+  };
+  /// All children have started for the first time.
+  struct became_ready {};
+  /// This child kept that from happening.
+  struct not_ready {
+    /// The child's place.
+    place where = nowhere;
+  };
+  /// No child is left after a stop.
+  struct ended_all {};
+  /// What the owner is to do. A later effect may rely on an earlier one.
+  using effect = std::variant<call_start, ask_to_end, kill_child, retry_later, took_in,
+    reply, undefine, forget, report, became_ready, not_ready, ended_all>;
 
   /// No error.
   static constexpr errc ok = errc{};
 
-  /// Without children; `out` must outlive it.
-  supervisor_machine(machine_options options, output& out);
+  /// Without children.
+  explicit supervisor_machine(machine_options options);
   supervisor_machine(const supervisor_machine&) = delete;
   supervisor_machine& operator=(const supervisor_machine&) = delete;
   ~supervisor_machine();
@@ -158,11 +210,12 @@ public:
 
   // -- events ---------------------------------------------------------------------------
 
-  /// A start that took its time came out. False when it is not awaited any more.
+  /// The outcome of `call_start`, or, after `starting` and `later`, of a start that took
+  /// its time. False when it is not awaited any more.
   bool on_start(time_point now, incarnation child, start_outcome how);
   /// A child ended. False: the event is stale and was ignored.
   bool on_exit(time_point now, incarnation child, exit_class how);
-  /// What `output::retry` asked for.
+  /// What `retry_later` asked for.
   void on_retry(time_point now, incarnation child);
   /// The time has come that `next_time` named.
   void on_time(time_point now);
@@ -172,6 +225,10 @@ public:
     return time < time_point::max() - now ? now + time : time_point::max();
   }
 
+  /// What is to be done since the last time.
+  [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
+  /// Whether there is anything to be done.
+  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   /// When `on_time` must be called at the latest.
   [[nodiscard]] time_point next_time() const;
 
@@ -242,8 +299,15 @@ private:
     place after = nowhere;
     child_state state = child_state::undefined;
     cause why = cause::first;
-    bool dead = false; // ended, and the event has to wait
+    bool dead = false;      // ended, and the event has to wait
+    bool has_actor = false; // whose end has not been told
     std::optional<kill_times::iterator> killed_at;
+  };
+
+  /// The start whose function is being called.
+  struct pending_call {
+    std::uint64_t number = 0; // zero: none
+    request from = 0;         // who wants the child
   };
 
   struct start_request {
@@ -305,14 +369,15 @@ private:
   void handle(time_point now, terminate_request& what);
   void handle(time_point now, exit_event& what);
   void handle(time_point now, retry_event& what);
-  void take_up(time_point now);
+  void go_on(time_point now);
   [[nodiscard]] bool ends_a_start(const waiting& what) const;
   [[nodiscard]] std::deque<waiting>::iterator end_of_a_start();
   void wait_for(place where, waiting what);
+  void end_wait_for(place where);
   void refuse_all();
 
   void terminate(time_point now, request from, place where);
-  void give_up_restart(place where);
+  void give_up_restart(time_point now, place where);
   void after_exit(time_point now, place where, restart_action what);
   void restart(time_point now, place where);
   [[nodiscard]] static bool is_delayed(const entry& c) {
@@ -320,31 +385,37 @@ private:
   }
   bool pause(time_point now, place where);
   void end_pause(place where);
-  void begin_start(time_point now, place where, cause why, request from = 0);
-  void finish_start(time_point now, place where, start_outcome how, request from);
+  void begin_start(place where, cause why, request from = 0);
+  bool take_outcome(time_point now, incarnation child, start_outcome how);
+  void finish_start(time_point now, place where, start_outcome how);
+  void fail_start(time_point now, place where, request from);
   [[nodiscard]] request starter_of(place where);
 
   void begin_group(place from);
   void advance(time_point now);
   void end_next_of_group(time_point now);
-  void on_group_child_ended(place where);
-  void start_next_of_group(time_point now);
+  void on_group_child_ended(time_point now, place where);
+  void start_next_of_group();
 
   bool tell(time_point now, place where);
+  bool kill(place where);
+  void kill_late(time_point now, place where);
+  void kill_rest(time_point now);
   void on_ended(time_point now, place where);
 
   void begin_stop(time_point now);
   void stop_next(time_point now);
 
+  void answer(request to, errc code, place where);
+  void tell_observers(time_point now, event_kind kind, place where);
   void set_state(place where, child_state next);
   void set_kill_time(place where, time_point at);
   void make_undefined(place where);
-  void del_child(place where);
-  void remove(place where, bool quietly = false);
-  void quiescent(place where);
+  void del_child(time_point now, place where);
+  void remove(time_point now, place where, bool quietly = false);
 
   machine_options options_;
-  output& out_;
+  std::vector<effect> effects_;
   restart_policy policy_;
   std::deque<entry> children_; // for none of them moves
   std::vector<place> empty_;
@@ -357,6 +428,7 @@ private:
   std::size_t in_transition_ = 0; // starting or terminating
   std::size_t significant_ = 0;   // that are not undefined
   std::uint64_t last_number_ = 0;
+  pending_call call_;
   group group_;
   std::deque<waiting> waiting_;
   std::unordered_map<place, std::deque<waiting>> waiting_for_;

@@ -14,7 +14,7 @@ void supervisor_machine::advance(time_point now) {
     if (group_.now == group::phase::ending)
       end_next_of_group(now);
     else
-      start_next_of_group(now);
+      start_next_of_group();
   }
 }
 
@@ -22,20 +22,20 @@ void supervisor_machine::end_next_of_group(time_point now) {
   const auto where = group_.next;
   auto& c = children_[where];
   if (c.state != child_state::running || c.dead || tell(now, where))
-    on_group_child_ended(where);
+    on_group_child_ended(now, where);
 }
 
-void supervisor_machine::on_group_child_ended(place where) {
+void supervisor_machine::on_group_child_ended(time_point now, place where) {
   auto& c = children_[where];
   const auto before = c.before;
   const auto was_last = where == group_.from;
   if (leaves_nothing(c)) {
-    remove(where);
+    remove(now, where);
   } else {
     // Its name is kept: it is about to be started again.
     set_state(where, child_state::undefined);
     c.number = ++last_number_;
-    quiescent(where);
+    end_wait_for(where);
   }
   group_.next = before;
   if (was_last) {
@@ -45,17 +45,17 @@ void supervisor_machine::on_group_child_ended(place where) {
   }
 }
 
-void supervisor_machine::start_next_of_group(time_point now) {
+void supervisor_machine::start_next_of_group() {
   const auto where = group_.next;
   if (where == nowhere) {
     const auto very_first = group_.very_first;
     group_ = {};
     if (very_first)
-      out_.ready();
+      effects_.emplace_back(became_ready{});
     return;
   }
   group_.next = children_[where].after;
-  begin_start(now, where, group_.very_first ? cause::first : cause::group);
+  begin_start(where, group_.very_first ? cause::first : cause::group);
 }
 
 } // namespace cafka::supervision

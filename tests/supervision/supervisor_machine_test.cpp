@@ -14,72 +14,83 @@ namespace {
 using machine = supervisor_machine;
 using lines = std::vector<std::string>;
 
-/// A machine, and a log of all that it wants done.
-struct bench final : machine::output {
+/// A machine, and a log of all that it wants done. Its start functions have their outcome
+/// at once, as an actor's have.
+struct bench {
   using outcome = machine::start_outcome;
 
   lines log;
   std::map<std::string, std::vector<outcome>> starts; // the last is for ever
-  std::map<std::string, bool> nobody;                 // no actor behind the child
+  std::map<machine::place, std::string> names;        // of those that are not forgotten
+  std::map<machine::request, std::string> brought;
   machine m;
   machine::time_point now{1000s};
   machine::request last = 0;
 
-  explicit bench(machine_options options = {}) : m(options, *this) {}
+  explicit bench(machine_options options = {}) : m(options) {}
 
   static machine_options of(strategy how, restart_intensity intensity = {}) {
     return {how, intensity, auto_shutdown::never, 1000};
   }
 
-  std::string name(machine::place p) const { return m.rules(p).key; }
+  const std::string& name(machine::place p) const { return names.at(p); }
   machine::incarnation at(const std::string& key) const { return m.at(m.find(key)); }
   child_state state(const std::string& key) const { return m.state(m.find(key)); }
 
+  /// The lines since the last time.
   lines took() { return std::exchange(log, {}); }
 
   // -- what the machine wants -----------------------------------------------------------
 
-  outcome start(machine::incarnation c) override {
-    log.push_back("start " + name(c.where));
-    auto& left = starts[name(c.where)];
-    if (left.empty())
-      return outcome::running;
-    const auto next = left.front();
+  void carry_out() {
+    while (m.has_effects())
+      for (const auto& effect : m.take_effects())
+        std::visit([this](const auto& e) { on_effect(e); }, effect);
+  }
+
+  void on_effect(const machine::call_start& e) {
+    log.push_back("start " + name(e.child.where));
+    auto& left = starts[name(e.child.where)];
+    const auto next = left.empty() ? outcome::running : left.front();
     if (left.size() > 1)
       left.erase(left.begin());
-    return next;
+    CHECK(m.on_start(now, e.child, next));
   }
-  bool tell_to_end(machine::incarnation c) override {
-    log.push_back("tell " + name(c.where));
-    return !nobody[name(c.where)];
+  void on_effect(const machine::ask_to_end& e) {
+    log.push_back("tell " + name(e.child.where));
   }
-  bool kill(machine::incarnation c) override {
-    log.push_back("kill " + name(c.where));
-    return !nobody[name(c.where)];
+  void on_effect(const machine::kill_child& e) {
+    log.push_back("kill " + name(e.child.where));
   }
-  void retry(machine::incarnation c) override { log.push_back("retry " + name(c.where)); }
-  void taken_in(machine::request, machine::place) override {}
-  void answer(machine::request to, errc code, machine::place) override {
-    if (to != 0)
-      log.push_back(
-        std::to_string(to) + ' ' + (code == machine::ok ? "ok" : to_string(code)));
+  void on_effect(const machine::retry_later& e) {
+    log.push_back("retry " + name(e.child.where));
   }
-  void undefined(machine::place) override {}
-  void forget(machine::place p, bool) override { log.push_back("forget " + name(p)); }
-  void report(event_kind kind, machine::place p) override {
-    if (kind == event_kind::escalated || kind == event_kind::killed)
-      log.push_back(std::string{to_string(kind)} + ' ' + name(p));
+  void on_effect(const machine::took_in& e) { names[e.where] = brought.at(e.from); }
+  void on_effect(const machine::reply& e) {
+    log.push_back(
+      std::to_string(e.to) + ' ' + (e.code == machine::ok ? "ok" : to_string(e.code)));
   }
-  void ready() override { log.push_back("ready"); }
-  void not_ready(machine::place p) override { log.push_back("not ready: " + name(p)); }
-  void ended() override { log.push_back("ended"); }
+  void on_effect(const machine::undefine&) {}
+  void on_effect(const machine::forget& e) {
+    log.push_back("forget " + names.extract(e.where).mapped());
+  }
+  void on_effect(const machine::report& e) {
+    if (e.kind == event_kind::escalated || e.kind == event_kind::killed)
+      log.push_back(std::string{to_string(e.kind)} + ' ' + name(e.where));
+  }
+  void on_effect(const machine::became_ready&) { log.push_back("ready"); }
+  void on_effect(const machine::not_ready& e) {
+    log.push_back("not ready: " + name(e.where));
+  }
+  void on_effect(const machine::ended_all&) { log.push_back("ended"); }
 
   // -- what happens ---------------------------------------------------------------------
 
   void begin(const std::vector<child_rules>& children) {
     for (const auto& c : children)
-      m.add(c);
+      names[m.add(c)] = c.key;
     m.begin(now);
+    carry_out();
   }
   void begin(const lines& keys) {
     std::vector<child_rules> all;
@@ -89,27 +100,69 @@ struct bench final : machine::output {
     log.clear();
   }
   machine::request start_child(const std::string& key) {
-    m.start_child(now, ++last, {.key = key});
+    start_child(now, ++last, {.key = key});
     return last;
   }
-  void crash(const std::string& key) { m.on_exit(now, at(key), exit_class::error); }
-  void ends(const std::string& key) { m.on_exit(now, at(key), exit_class::shutdown); }
+  void crash(const std::string& key) { on_exit(now, at(key), exit_class::error); }
+  void ends(const std::string& key) { on_exit(now, at(key), exit_class::shutdown); }
+
+  void start_child(machine::time_point at, machine::request from, child_rules rules) {
+    brought[from] = rules.key;
+    m.start_child(at, from, std::move(rules));
+    carry_out();
+  }
+  template <class Which>
+  void terminate_child(machine::time_point at, machine::request from, Which which) {
+    m.terminate_child(at, from, which);
+    carry_out();
+  }
+  void restart_child(machine::time_point at, machine::request from, std::string key) {
+    m.restart_child(at, from, std::move(key));
+    carry_out();
+  }
+  void delete_child(machine::time_point at, machine::request from, std::string key) {
+    m.delete_child(at, from, std::move(key));
+    carry_out();
+  }
+  void stop(
+    machine::time_point at, machine::time_point deadline = machine::time_point::max()) {
+    m.stop(at, deadline);
+    carry_out();
+  }
+  bool on_start(machine::time_point at, machine::incarnation child, outcome how) {
+    const auto known = m.on_start(at, child, how);
+    carry_out();
+    return known;
+  }
+  bool on_exit(machine::time_point at, machine::incarnation child, exit_class how) {
+    const auto known = m.on_exit(at, child, how);
+    carry_out();
+    return known;
+  }
+  void on_retry(machine::time_point at, machine::incarnation child) {
+    m.on_retry(at, child);
+    carry_out();
+  }
+  void on_time(machine::time_point at) {
+    m.on_time(at);
+    carry_out();
+  }
 };
 
 } // namespace
 
 TEST_CASE("children start one after the other, also those that take their time") {
   bench b;
-  b.starts["b"] = {bench::outcome::later};
+  b.starts["b"] = {bench::outcome::starting};
   b.begin(std::vector<child_rules>{{.key = "a"}, {.key = "b"}, {.key = "c"}});
   CHECK(b.took() == lines{"start a", "start b"});
   CHECK(b.state("b") == child_state::starting);
   SECTION("which is ready when the last has started") {
-    b.m.on_start(b.now, b.at("b"), bench::outcome::running);
+    b.on_start(b.now, b.at("b"), bench::outcome::running);
     CHECK(b.took() == lines{"start c", "ready"});
   }
   SECTION("and undoes what was started when one fails") {
-    b.m.on_start(b.now, b.at("b"), bench::outcome::failed);
+    b.on_start(b.now, b.at("b"), bench::outcome::failed);
     CHECK(b.took() == lines{"not ready: b", "forget c", "forget b", "tell a"});
     b.ends("a");
     CHECK(b.took() == lines{"forget a", "ended"});
@@ -123,22 +176,22 @@ TEST_CASE("children start one after the other, also those that take their time")
     b.start_child("a");
     b.start_child("d");
     CHECK(b.took().empty());
-    b.m.on_start(b.now, b.at("b"), bench::outcome::running);
+    b.on_start(b.now, b.at("b"), bench::outcome::running);
     CHECK(b.took()
       == lines{"start c", "ready", "start a", "1 already_started", "start d", "2 ok"});
   }
   SECTION("and can be stopped in the middle") {
-    b.m.stop(b.now);
+    b.stop(b.now);
     CHECK(b.took() == lines{"forget c", "tell b"});
     // A late event is ignored.
-    CHECK(b.m.on_exit(b.now, b.at("b"), exit_class::shutdown));
+    CHECK(b.on_exit(b.now, b.at("b"), exit_class::shutdown));
     CHECK(b.took() == lines{"forget b", "tell a"});
   }
 }
 
 TEST_CASE("with one_for_one a child that starts slowly keeps no other waiting") {
   bench b;
-  b.starts["slow"] = {bench::outcome::later};
+  b.starts["slow"] = {bench::outcome::starting};
   b.begin(lines{"a"});
   b.start_child("slow");
   CHECK(b.took() == lines{"start slow"});
@@ -147,47 +200,51 @@ TEST_CASE("with one_for_one a child that starts slowly keeps no other waiting") 
   CHECK(b.took() == lines{"start a", "start b", "2 ok"});
   SECTION("but what concerns itself waits") {
     b.start_child("slow");
-    b.m.restart_child(b.now, 7, "slow");
+    b.restart_child(b.now, 7, "slow");
     CHECK(b.took().empty());
-    b.m.on_start(b.now, b.at("slow"), bench::outcome::running);
+    b.on_start(b.now, b.at("slow"), bench::outcome::running);
     CHECK(b.took() == lines{"1 ok", "3 already_started", "7 running"});
   }
   SECTION("and its end can be had before its start") {
-    b.m.terminate_child(b.now, 9, "slow");
+    b.terminate_child(b.now, 9, "slow");
     CHECK(b.took() == lines{"tell slow"});
     const auto who = b.at("slow");
     b.ends("slow");
     CHECK(b.took() == lines{"1 shutdown", "forget slow", "9 ok"});
-    CHECK_FALSE(b.m.on_start(b.now, who, bench::outcome::running));
+    CHECK_FALSE(b.on_start(b.now, who, bench::outcome::running));
   }
-  SECTION("and if there is nobody to tell yet, its shutdown time is waited for") {
-    b.nobody["slow"] = true;
-    const auto who = b.at("slow");
-    b.m.terminate_child(b.now, 9, "slow");
-    CHECK(b.took() == lines{"tell slow"});
+  SECTION("and if there is no actor yet, its shutdown time is waited for") {
+    b.starts["late"] = {bench::outcome::later};
+    b.start_child("late");
+    const auto who = b.at("late");
+    b.terminate_child(b.now, 9, "late");
+    CHECK(b.took() == lines{"start late"});
     CHECK(b.m.next_time() == b.now + 5s);
-    b.m.on_time(b.now + 5s);
-    CHECK(
-      b.took() == lines{"killed slow", "kill slow", "1 shutdown", "forget slow", "9 ok"});
-    CHECK_FALSE(b.m.on_start(b.now, who, bench::outcome::running));
+    b.on_time(b.now + 5s);
+    CHECK(b.took() == lines{"killed late", "3 shutdown", "forget late", "9 ok"});
+    CHECK_FALSE(b.on_start(b.now, who, bench::outcome::running));
     CHECK(b.m.next_time() == machine::time_point::max());
   }
-  SECTION("and if somebody comes up meanwhile, it is told") {
-    b.nobody["slow"] = true;
-    b.m.terminate_child(b.now, 9, "slow");
-    CHECK(b.m.on_start(b.now, b.at("slow"), bench::outcome::running));
-    CHECK(b.took() == lines{"tell slow", "tell slow"});
+  SECTION("and if an actor comes up meanwhile, it is told") {
+    b.starts["late"] = {bench::outcome::later};
+    b.start_child("late");
+    b.terminate_child(b.now, 9, "late");
+    CHECK(b.took() == lines{"start late"});
+    CHECK(b.on_start(b.now, b.at("late"), bench::outcome::running));
+    CHECK(b.took() == lines{"tell late"});
+    b.on_time(b.now + 5s);
+    CHECK(b.took() == lines{"killed late", "kill late"});
   }
 }
 
 TEST_CASE("a restart that takes its time") {
   bench b;
   b.begin(lines{"a", "b"});
-  b.starts["a"] = {bench::outcome::later};
+  b.starts["a"] = {bench::outcome::starting};
   b.crash("a");
   CHECK(b.took() == lines{"start a"});
   SECTION("is given up when the supervisor is told to stop") {
-    b.m.stop(b.now);
+    b.stop(b.now);
     CHECK(b.took() == lines{"tell b"});
     b.ends("b");
     CHECK(b.took() == lines{"forget b", "tell a"});
@@ -195,11 +252,11 @@ TEST_CASE("a restart that takes its time") {
     CHECK(b.took() == lines{"forget a", "ended"});
   }
   SECTION("and fails is tried again, and counts then") {
-    b.m.on_start(b.now, b.at("a"), bench::outcome::failed);
+    b.on_start(b.now, b.at("a"), bench::outcome::failed);
     CHECK(b.took() == lines{"retry a"});
     CHECK(b.m.policy().restarts(b.now) == 1);
     CHECK(b.state("a") == child_state::restarting);
-    b.m.on_retry(b.now, b.at("a"));
+    b.on_retry(b.now, b.at("a"));
     CHECK(b.took() == lines{"start a"});
     CHECK(b.m.policy().restarts(b.now) == 2);
   }
@@ -207,14 +264,14 @@ TEST_CASE("a restart that takes its time") {
     b.crash("a");
     CHECK(b.took() == lines{"retry a"});
     // Only once: nothing is restarted twice.
-    CHECK_FALSE(b.m.on_exit(b.now, b.at("a"), exit_class::error));
+    CHECK_FALSE(b.on_exit(b.now, b.at("a"), exit_class::error));
     CHECK(b.took().empty());
   }
   SECTION("and failed does not survive a termination") {
-    b.m.on_start(b.now, b.at("a"), bench::outcome::failed);
+    b.on_start(b.now, b.at("a"), bench::outcome::failed);
     const auto who = b.at("a");
-    b.m.terminate_child(b.now, 1, "a");
-    b.m.on_retry(b.now, who);
+    b.terminate_child(b.now, 1, "a");
+    b.on_retry(b.now, who);
     CHECK(b.took() == lines{"retry a", "1 ok"});
     CHECK(b.state("a") == child_state::undefined);
   }
@@ -230,10 +287,10 @@ TEST_CASE("a child with a restart_delay waits longer before each restart in a ro
     CHECK(b.state("a") == child_state::restarting);
     CHECK(b.m.next_time() == b.now + wait);
     b.now += wait - 1ms;
-    b.m.on_time(b.now);
+    b.on_time(b.now);
     CHECK(b.took().empty());
     b.now += 1ms;
-    b.m.on_time(b.now);
+    b.on_time(b.now);
     CHECK(b.took() == lines{"start a"});
   };
   // The first one is made at once.
@@ -265,36 +322,45 @@ TEST_CASE("a child with a restart_delay waits longer before each restart in a ro
     CHECK(b.m.next_time() == machine::time_point::max());
   }
   SECTION("and is asked for meanwhile like one whose restart has failed") {
-    b.m.restart_child(b.now, 7, "a");
-    b.m.delete_child(b.now, 8, "a");
+    b.restart_child(b.now, 7, "a");
+    b.delete_child(b.now, 8, "a");
     CHECK(b.took() == lines{"7 restarting", "8 restarting"});
-    b.m.terminate_child(b.now, 9, "a");
+    b.terminate_child(b.now, 9, "a");
     CHECK(b.took() == lines{"9 ok"});
     CHECK(b.state("a") == child_state::undefined);
     CHECK(b.m.next_time() == machine::time_point::max());
     // What is started on request begins a new row.
-    b.m.restart_child(b.now, 10, "a");
+    b.restart_child(b.now, 10, "a");
     b.crash("a");
     CHECK(b.took() == lines{"start a", "10 ok", "start a"});
   }
   SECTION("and does not come back when its supervisor stops") {
-    b.m.stop(b.now);
+    b.stop(b.now);
     CHECK(b.took() == lines{"tell b"});
     b.ends("b");
     CHECK(b.took() == lines{"forget b", "forget a", "ended"});
     CHECK(b.m.next_time() == machine::time_point::max());
+  }
+  SECTION("nor when its time comes while another child is still ending") {
+    b.stop(b.now);
+    CHECK(b.took() == lines{"tell b"});
+    b.now += 100ms;
+    b.on_time(b.now);
+    CHECK(b.took().empty());
+    b.ends("b");
+    CHECK(b.took() == lines{"forget b", "forget a", "ended"});
   }
 }
 
 TEST_CASE("restarts that wait escalate like others when they are too many") {
   bench b{bench::of(strategy::simple_one_for_one, {2, 1000s})};
   b.begin(lines{});
-  b.m.start_child(b.now, 1, {.key = "a", .restart_delay = {1ms, 1s}});
+  b.start_child(b.now, 1, {.key = "a", .restart_delay = {1ms, 1s}});
   b.starts["a"] = {bench::outcome::failed};
   b.crash("a");
   CHECK(b.took() == lines{"start a", "1 ok", "start a"});
   b.now = b.m.next_time();
-  b.m.on_time(b.now);
+  b.on_time(b.now);
   CHECK(b.took() == lines{"start a", "escalated a", "forget a", "ended"});
 }
 
@@ -325,8 +391,8 @@ TEST_CASE("what is asked of a child whose restart failed is answered with that")
     b.crash("a");
     CHECK(b.took() == lines{"start a", "1 ok", "start a", "retry a"});
     REQUIRE(b.state("a") == child_state::restarting);
-    b.m.restart_child(b.now, 7, "a");
-    b.m.delete_child(b.now, 8, "a");
+    b.restart_child(b.now, 7, "a");
+    b.delete_child(b.now, 8, "a");
     b.start_child("a");
     if (simple(how))
       CHECK(b.took()
@@ -335,7 +401,7 @@ TEST_CASE("what is asked of a child whose restart failed is answered with that")
       CHECK(b.took() == lines{"7 restarting", "8 restarting", "2 already_present"});
     // It is tried again nevertheless.
     b.starts["a"] = {bench::outcome::running};
-    b.m.on_retry(b.now, b.at("a"));
+    b.on_retry(b.now, b.at("a"));
     CHECK(b.took() == lines{"start a"});
     CHECK(b.state("a") == child_state::running);
   }
@@ -347,7 +413,7 @@ TEST_CASE("while a group is restarted everything else waits, and nothing is forg
   b.crash("b");
   CHECK(b.took() == lines{"tell c"});
   b.start_child("d");
-  b.m.terminate_child(b.now, 5, "a");
+  b.terminate_child(b.now, 5, "a");
   SECTION("a child that dies before its turn is not told, and not restarted twice") {
     b.crash("a");
     b.ends("c");
@@ -360,19 +426,19 @@ TEST_CASE("while a group is restarted everything else waits, and nothing is forg
   SECTION("a child that dies after its restart has its own restart") {
     b.ends("c");
     CHECK(b.took() == lines{"tell a"});
-    b.starts["b"] = {bench::outcome::later};
+    b.starts["b"] = {bench::outcome::starting};
     b.ends("a");
     CHECK(b.took() == lines{"start a", "start b"});
     b.crash("a");
     CHECK(b.took().empty());
     b.starts["b"] = {bench::outcome::running};
-    b.m.on_start(b.now, b.at("b"), bench::outcome::running);
+    b.on_start(b.now, b.at("b"), bench::outcome::running);
     // First what came first: the request for d, the end of a; then the crash is none.
     CHECK(b.took() == lines{"start c", "start d", "1 ok", "5 ok"});
     CHECK(b.m.policy().restarts(b.now) == 1);
   }
   SECTION("a stop ends it") {
-    b.m.stop(b.now);
+    b.stop(b.now);
     CHECK(b.took() == lines{"1 shutdown", "5 shutdown"});
     b.ends("c");
     CHECK(b.took() == lines{"forget c", "forget b", "tell a"});
@@ -386,22 +452,22 @@ TEST_CASE("children that are told to end are killed at their time, all by one cl
   b.begin(lines{});
   for (const auto seconds : {5, 1, 3}) {
     const auto key = "c" + std::to_string(seconds);
-    b.m.start_child(b.now, ++b.last,
+    b.start_child(b.now, ++b.last,
       {.key = key, .shutdown = shutdown::timeout(std::chrono::seconds{seconds})});
   }
   b.took();
-  b.m.stop(b.now);
+  b.stop(b.now);
   CHECK(b.took() == lines{"tell c5", "tell c1", "tell c3"});
   CHECK(b.m.next_time() == b.now + 1s);
   b.ends("c1");
   CHECK(b.took() == lines{"forget c1"});
   // No timer is left behind for one that has ended.
   CHECK(b.m.next_time() == b.now + 3s);
-  b.m.on_time(b.now + 4s);
+  b.on_time(b.now + 4s);
   CHECK(b.took() == lines{"killed c3", "kill c3"});
   CHECK(b.m.next_time() == b.now + 5s);
-  b.m.stop(b.now + 4s, b.now + 4s);
-  b.m.on_time(b.now + 4s);
+  b.stop(b.now + 4s, b.now + 4s);
+  b.on_time(b.now + 4s);
   CHECK(b.took() == lines{"killed c5", "kill c5", "killed c3", "kill c3"});
   b.ends("c3");
   b.ends("c5");
@@ -427,12 +493,12 @@ TEST_CASE("places are used again, and what is late for the old tenant is not the
   b.begin(lines{});
   b.start_child("a");
   const auto old = b.at("a");
-  b.m.terminate_child(b.now, 9, "a");
+  b.terminate_child(b.now, 9, "a");
   b.ends("a");
   b.start_child("b");
   REQUIRE(b.at("b").where == old.where);
-  CHECK_FALSE(b.m.on_exit(b.now, old, exit_class::error));
-  b.m.terminate_child(b.now, 10, old);
+  CHECK_FALSE(b.on_exit(b.now, old, exit_class::error));
+  b.terminate_child(b.now, 10, old);
   CHECK(b.log.back() == "10 not_found");
   CHECK(b.m.size() == 1);
   CHECK(b.m.active() == 1);
@@ -447,10 +513,10 @@ TEST_CASE("the significant children that run are counted through restarts and en
     {.key = "c", .restart = restart_type::transient, .significant = true}});
   b.took();
   b.crash("b");
-  b.m.terminate_child(b.now, 1, "b");
+  b.terminate_child(b.now, 1, "b");
   b.ends("b");
   CHECK(b.took() == lines{"start b", "tell b", "1 ok"});
-  b.m.on_exit(b.now, b.at("c"), exit_class::normal);
+  b.on_exit(b.now, b.at("c"), exit_class::normal);
   CHECK(b.took() == lines{"forget c", "forget b", "tell a"});
 }
 
@@ -460,7 +526,7 @@ TEST_CASE("no time to end means told and killed at once, and brutal_kill not tol
     {.key = "b", .shutdown = shutdown::brutal_kill()},
     {.key = "c", .shutdown = shutdown::timeout(caf::timespan::max() - 1ns)}});
   b.took();
-  b.m.stop(b.now);
+  b.stop(b.now);
   // However long: it is not too long for the clock.
   CHECK(b.took() == lines{"tell c"});
   CHECK(b.m.next_time() == machine::time_point::max());
@@ -469,7 +535,7 @@ TEST_CASE("no time to end means told and killed at once, and brutal_kill not tol
   b.ends("b");
   CHECK(b.took() == lines{"forget b", "tell a"});
   CHECK(b.m.next_time() == b.now);
-  b.m.on_time(b.now);
+  b.on_time(b.now);
   CHECK(b.took() == lines{"killed a", "kill a"});
 }
 
@@ -496,8 +562,8 @@ TEST_CASE("max_children does not count those whose end has been asked for, as in
   b.start_child("b");
   b.start_child("c");
   CHECK(b.took() == lines{"start a", "1 ok", "start b", "2 ok", "3 max_children"});
-  b.m.terminate_child(b.now, 10, "a");
-  b.m.terminate_child(b.now, 11, "a");
+  b.terminate_child(b.now, 10, "a");
+  b.terminate_child(b.now, 11, "a");
   b.start_child("c");
   b.start_child("d");
   CHECK(b.took() == lines{"tell a", "start c", "4 ok", "5 max_children"});
@@ -509,16 +575,16 @@ TEST_CASE("max_children does not count those whose end has been asked for, as in
 TEST_CASE("a start without end can be ended whatever else has to wait for it") {
   bench b{bench::of(strategy::one_for_all)};
   SECTION("in the very first start") {
-    b.starts["b"] = {bench::outcome::later};
+    b.starts["b"] = {bench::outcome::starting};
     b.begin(std::vector<child_rules>{{.key = "a"}, {.key = "b"}, {.key = "c"}});
     CHECK(b.took() == lines{"start a", "start b"});
     b.start_child("d");
-    b.m.terminate_child(b.now, 9, "a");
+    b.terminate_child(b.now, 9, "a");
     SECTION("by its key") {
-      b.m.terminate_child(b.now, 10, "b");
+      b.terminate_child(b.now, 10, "b");
     }
     SECTION("by its handle") {
-      b.m.terminate_child(b.now, 10, b.at("b"));
+      b.terminate_child(b.now, 10, b.at("b"));
     }
     CHECK(b.took() == lines{"tell b"});
     b.ends("b");
@@ -528,12 +594,12 @@ TEST_CASE("a start without end can be ended whatever else has to wait for it") {
   }
   SECTION("in the restart of a group") {
     b.begin(lines{"a", "b", "c"});
-    b.starts["b"] = {bench::outcome::later};
+    b.starts["b"] = {bench::outcome::starting};
     b.crash("c");
     b.ends("b");
     // It was asked for before the start had begun.
-    b.m.terminate_child(b.now, 8, "c");
-    b.m.terminate_child(b.now, 9, "b");
+    b.terminate_child(b.now, 8, "c");
+    b.terminate_child(b.now, 9, "b");
     b.took();
     b.ends("a");
     CHECK(b.took() == lines{"start a", "start b", "tell b"});
@@ -544,12 +610,12 @@ TEST_CASE("a start without end can be ended whatever else has to wait for it") {
   }
   SECTION("when it is a request's that waited, like its end, for another") {
     b.begin(lines{});
-    b.starts["a"] = b.starts["b"] = {bench::outcome::later};
+    b.starts["a"] = b.starts["b"] = {bench::outcome::starting};
     b.start_child("a");
     b.start_child("b");
-    b.m.terminate_child(b.now, 9, "b");
+    b.terminate_child(b.now, 9, "b");
     CHECK(b.took() == lines{"start a"});
-    b.m.terminate_child(b.now, 8, "a");
+    b.terminate_child(b.now, 8, "a");
     b.ends("a");
     CHECK(
       b.took() == lines{"tell a", "1 shutdown", "forget a", "8 ok", "start b", "tell b"});
@@ -558,14 +624,11 @@ TEST_CASE("a start without end can be ended whatever else has to wait for it") {
   }
   SECTION("and by a stop's deadline, which has come when it is zero") {
     b.starts["b"] = {bench::outcome::later};
-    b.nobody["b"] = true;
     b.begin(std::vector<child_rules>{
       {.key = "a", .shutdown = shutdown::infinity()}, {.key = "b"}, {.key = "c"}});
     b.took();
-    b.m.stop(b.now, b.now);
-    CHECK(b.took()
-      == lines{
-        "forget c", "tell b", "killed a", "kill a", "killed b", "kill b", "forget b"});
+    b.stop(b.now, b.now);
+    CHECK(b.took() == lines{"forget c", "killed a", "kill a", "killed b", "forget b"});
     b.ends("a");
     CHECK(b.took() == lines{"forget a", "ended"});
   }

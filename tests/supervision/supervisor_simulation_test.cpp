@@ -20,17 +20,18 @@ using outcome = machine::start_outcome;
 
 /// A machine among actors that start, end and answer whenever the dice say so. What is
 /// asserted holds in each order of events, on the way and at the end.
-class simulation final : public machine::output {
+class simulation {
 public:
   explicit simulation(std::uint64_t seed)
-    : random_(seed), strategy_(pick(strategies)), machine_(options(), *this) {}
+    : random_(seed), strategy_(pick(strategies)), machine_(options()) {}
 
   void run() {
     if (strategy_ != strategy::simple_one_for_one)
       for (const auto* key : {"a", "b", "c"})
         if (one_in(2))
-          machine_.add(rules(key));
+          keys_[machine_.add(rules(key))] = key;
     machine_.begin(now_);
+    carry_out();
     for (auto step = 5 + roll(60); step > 0 && ended_ == 0; --step) {
       if (one_in(2))
         ask();
@@ -40,6 +41,7 @@ public:
     if (one_in(2))
       settle();
     machine_.stop(now_, one_in(3) ? now_ + 1s : machine::time_point::max());
+    carry_out();
     calm_ = true;
     while (happen() || pass_time())
       ;
@@ -51,92 +53,6 @@ public:
     CHECK(unanswered_.empty());
     CHECK(up_.empty());
   }
-
-  // -- what the machine wants -----------------------------------------------------------
-
-  outcome start(machine::incarnation who) override {
-    // Nothing is started twice.
-    REQUIRE_FALSE(up_.contains(who.where));
-    REQUIRE(started_.insert(who.number).second);
-    trying_again_.erase(who.where);
-    REQUIRE(ended_ == 0);
-    const auto how = calm_ ? 0 : roll(10);
-    if (how < 6) {
-      come_up(who);
-      // It may have ended by the time it is known.
-      if (!calm_ && one_in(8))
-        end(who, exit_class::error);
-      return outcome::running;
-    }
-    if (how == 6)
-      return outcome::failed;
-    if (how == 7) {
-      put_out_.insert(key(who.where));
-      return outcome::ignored;
-    }
-    if (one_in(2))
-      come_up(who);
-    coming_.push_back(start_report{who});
-    return outcome::later;
-  }
-
-  bool tell_to_end(machine::incarnation who) override {
-    const auto i = up_.find(who.where);
-    if (i == up_.end())
-      return false;
-    REQUIRE(i->second.who == who);
-    if (!i->second.stubborn)
-      end(who, one_in(4) ? exit_class::error : exit_class::shutdown);
-    return true;
-  }
-
-  bool kill(machine::incarnation who) override {
-    const auto i = up_.find(who.where);
-    if (i == up_.end())
-      return false;
-    REQUIRE(i->second.who == who);
-    end(who, exit_class::killed);
-    return true;
-  }
-
-  void retry(machine::incarnation who) override {
-    trying_again_.insert(who.where);
-    coming_.push_back(another_try{who});
-  }
-
-  void taken_in(machine::request from, machine::place) override {
-    REQUIRE(unanswered_.contains(from));
-  }
-
-  void answer(machine::request to, errc code, machine::place where) override {
-    if (to == 0)
-      return;
-    // Each request is answered once.
-    const auto i = unanswered_.find(to);
-    REQUIRE(i != unanswered_.end());
-    if (code == machine::ok && where != machine::nowhere)
-      CHECK(machine_.state(where) == child_state::running);
-    if (code == errc::start_failed && where != machine::nowhere)
-      put_out_.insert(key(where));
-    if (code == machine::ok && !i->second.empty())
-      put_out_.insert(i->second);
-    unanswered_.erase(i);
-  }
-
-  void undefined(machine::place where) override {
-    REQUIRE_FALSE(up_.contains(where));
-    // The rest of its group waited for that try, and is left down, as in OTP.
-    if (trying_again_.erase(where) > 0 && strategy_ != strategy::one_for_one)
-      put_out_.insert(std::begin(keys), std::end(keys));
-  }
-  void forget(machine::place where, bool) override {
-    REQUIRE_FALSE(up_.contains(where));
-    put_out_.erase(key(where));
-  }
-  void report(event_kind, machine::place) override {}
-  void ready() override { ++ready_; }
-  void not_ready(machine::place) override { CHECK(ready_ == 0); }
-  void ended() override { ++ended_; }
 
 private:
   static constexpr strategy strategies[] = {strategy::one_for_one, strategy::one_for_all,
@@ -160,6 +76,96 @@ private:
     machine::incarnation who;
   };
   using event = std::variant<its_end, start_report, another_try>;
+
+  // -- what the machine wants -----------------------------------------------------------
+
+  // After each event. The outcome of a start is told from within.
+  void carry_out() {
+    while (machine_.has_effects())
+      for (const auto& effect : machine_.take_effects())
+        std::visit([this](const auto& e) { on_effect(e); }, effect);
+  }
+
+  void on_effect(const machine::call_start& e) {
+    CHECK(machine_.on_start(now_, e.child, start(e.child)));
+  }
+
+  outcome start(machine::incarnation who) {
+    // Nothing is started twice, and nothing while it stops.
+    REQUIRE_FALSE(up_.contains(who.where));
+    REQUIRE(started_.insert(who.number).second);
+    REQUIRE_FALSE(machine_.stopping());
+    trying_again_.erase(who.where);
+    const auto how = calm_ ? 0 : roll(10);
+    if (how < 6) {
+      come_up(who);
+      // It may have ended by the time it is known.
+      if (!calm_ && one_in(8))
+        end(who, exit_class::error);
+      return outcome::running;
+    }
+    if (how == 6)
+      return outcome::failed;
+    if (how == 7) {
+      put_out_.insert(key(who.where));
+      return outcome::ignored;
+    }
+    coming_.push_back(start_report{who});
+    if (one_in(2))
+      return outcome::later;
+    come_up(who);
+    return outcome::starting;
+  }
+
+  void on_effect(const machine::ask_to_end& e) {
+    const auto& its = body_of(e.child);
+    if (!its.stubborn)
+      end(e.child, one_in(4) ? exit_class::error : exit_class::shutdown);
+  }
+
+  void on_effect(const machine::kill_child& e) {
+    body_of(e.child);
+    end(e.child, exit_class::killed);
+  }
+
+  void on_effect(const machine::retry_later& e) {
+    trying_again_.insert(e.child.where);
+    coming_.push_back(another_try{e.child});
+  }
+
+  void on_effect(const machine::took_in& e) {
+    REQUIRE(unanswered_.contains(e.from));
+    REQUIRE(keys_.try_emplace(e.where, brought_.at(e.from)).second);
+  }
+
+  void on_effect(const machine::reply& e) {
+    // Each request is answered once.
+    const auto i = unanswered_.find(e.to);
+    REQUIRE(i != unanswered_.end());
+    if (e.code == machine::ok && e.where != machine::nowhere)
+      CHECK(up_.contains(e.where));
+    if (e.code == errc::start_failed && e.where != machine::nowhere)
+      put_out_.insert(key(e.where));
+    if (e.code == machine::ok && !i->second.empty())
+      put_out_.insert(i->second);
+    unanswered_.erase(i);
+  }
+
+  void on_effect(const machine::undefine& e) {
+    REQUIRE_FALSE(up_.contains(e.where));
+    // The rest of its group waited for that try, and is left down, as in OTP.
+    if (trying_again_.erase(e.where) > 0 && strategy_ != strategy::one_for_one)
+      put_out_.insert(std::begin(keys), std::end(keys));
+  }
+  void on_effect(const machine::forget& e) {
+    REQUIRE_FALSE(up_.contains(e.where));
+    put_out_.erase(key(e.where));
+    keys_.erase(e.where);
+  }
+  void on_effect(const machine::report&) {}
+  void on_effect(const machine::became_ready&) { ++ready_; }
+  void on_effect(const machine::not_ready&) { CHECK(ready_ == 0); }
+  void on_effect(const machine::ended_all&) { ++ended_; }
 
   // -- dice -----------------------------------------------------------------------------
 
@@ -204,7 +210,7 @@ private:
     return result;
   }
 
-  std::string key(machine::place where) const { return machine_.rules(where).key; }
+  const std::string& key(machine::place where) const { return keys_.at(where); }
 
   // -- actors ---------------------------------------------------------------------------
 
@@ -212,6 +218,13 @@ private:
     // One that would never end must have a time at which it is killed.
     const auto stubborn = !machine_.rules(who.where).shutdown.is_infinity() && one_in(4);
     up_[who.where] = {who, stubborn};
+  }
+
+  const body& body_of(machine::incarnation who) const {
+    const auto i = up_.find(who.where);
+    REQUIRE(i != up_.end());
+    REQUIRE(i->second.who == who);
+    return i->second;
   }
 
   void end(machine::incarnation who, exit_class how) {
@@ -228,16 +241,25 @@ private:
     auto& ends = unanswered_[request];
     switch (roll(6)) {
     case 0:
-    case 1: return machine_.start_child(now_, request, rules(which));
-    case 2: ends = which; return machine_.terminate_child(now_, request, which);
+    case 1:
+      brought_[request] = which;
+      machine_.start_child(now_, request, rules(which));
+      break;
+    case 2:
+      ends = which;
+      machine_.terminate_child(now_, request, which);
+      break;
     case 3:
       ends = which;
       if (where != machine::nowhere)
-        return machine_.terminate_child(now_, request, machine_.at(where));
-      return machine_.terminate_child(now_, request, which);
-    case 4: return machine_.restart_child(now_, request, which);
-    default: return machine_.delete_child(now_, request, which);
+        machine_.terminate_child(now_, request, machine_.at(where));
+      else
+        machine_.terminate_child(now_, request, which);
+      break;
+    case 4: machine_.restart_child(now_, request, which); break;
+    default: machine_.delete_child(now_, request, which);
     }
+    carry_out();
   }
 
   // Lets something happen; false when nothing is on the way.
@@ -266,6 +288,7 @@ private:
       return false;
     now_ = std::max(now_, machine_.next_time());
     machine_.on_time(now_);
+    carry_out();
     return true;
   }
 
@@ -276,6 +299,7 @@ private:
       return;
     up_.erase(i);
     CHECK(machine_.on_exit(now_, e.who, e.how));
+    carry_out();
     CHECK_FALSE(machine_.on_exit(now_, e.who, e.how));
   }
 
@@ -295,9 +319,13 @@ private:
     if (how == outcome::ignored)
       put_out_.insert(key(e.who.where));
     machine_.on_start(now_, e.who, how);
+    carry_out();
   }
 
-  void deliver(const another_try& e) { machine_.on_retry(now_, e.who); }
+  void deliver(const another_try& e) {
+    machine_.on_retry(now_, e.who);
+    carry_out();
+  }
 
   // Once nothing is on the way all are there that should be: nobody is forgotten.
   void settle() {
@@ -329,6 +357,8 @@ private:
   std::vector<event> coming_;
   std::set<std::uint64_t> started_;
   std::map<machine::request, std::string> unanswered_; // whom they end, if anybody
+  std::map<machine::request, std::string> brought_;    // whom they start, if anybody
+  std::map<machine::place, std::string> keys_;         // as the effects told them
   std::set<machine::place> trying_again_;
   std::set<std::string> put_out_; // who may be down for a reason
   machine::request last_request_ = 0;

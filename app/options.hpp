@@ -202,12 +202,14 @@ struct application_options {
   /// How long a topic that brokers do not know is asked for again: it may be new.
   milliseconds unknown_topic_wait = protocol::defaults::unknown_topic_wait;
   /// The pause before a second attempt to connect, doubled from one attempt to the next
-  /// up to the second of these, or to itself where it is more; each pause varies by a
+  /// up to `reconnect_backoff_max`, or to itself where it is more; each varies by a
   /// fifth. KafkaEx: `sleep_for_reconnect`.
   milliseconds reconnect_backoff = protocol::defaults::reconnect_backoff;
+  /// The longest pause between attempts to connect.
   milliseconds reconnect_backoff_max = protocol::defaults::reconnect_backoff_max;
   /// The pause before a request is tried again, likewise.
   milliseconds retry_backoff = protocol::defaults::retry_backoff;
+  /// The longest pause before a request is tried again.
   milliseconds retry_backoff_max = protocol::defaults::retry_backoff_max;
   /// Whether a produce to an unknown topic may create it, if the broker is set up to.
   bool allow_auto_topic_creation = protocol::defaults::allow_auto_topic_creation;
@@ -252,9 +254,10 @@ struct application_options {
   /// `supervisor`.
   std::map<std::string, cafka::log_level> log_levels = {};
 
-  /// Producers and consumers by name: how each of them is set up when a program first
-  /// asks for it by its name. The `name` in the options is theirs, whatever it says.
+  /// Producers by name: how each of them is set up when a program first
+  /// asks for it by its name, which takes the place of `name` in the options.
   std::map<std::string, producer_options> producers = {};
+  /// Consumers by name, likewise.
   std::map<std::string, consumer_options> consumers = {};
 
   /// Takes each line of the log that is wanted, in place of standard error: its level,

@@ -16,9 +16,12 @@ class start_at {
 public:
   /// At the first record still in the log.
   constexpr start_at() = default;
+  /// At an offset, as `offset`.
   constexpr start_at(log_offset o) : moment_(false), value_(o.value()) {}
+  /// At an offset.
   template <std::integral Number>
   constexpr start_at(Number o) : start_at(log_offset{static_cast<std::int64_t>(o)}) {}
+  /// At a moment, as `time`.
   template <class Duration>
   constexpr start_at(std::chrono::sys_time<Duration> t)
     : value_(timestamp_from(t).time_since_epoch().count()) {}

@@ -42,9 +42,13 @@ TEST_CASE("while a frame arrives its owner is told how much of it has") {
     caf::actor_cast<caf::weak_actor_ptr>(owner), 1);
   REQUIRE(box->wait_progress(4));
   const auto all = box->progress();
+  // A piece that is read in two goes may be told of twice, none before it was sent.
+  std::size_t before = 0;
   for (std::size_t i = 0; i != 4; ++i) {
-    CHECK(all[i].received == (i + 1) * (size / 10) - 4);
+    CHECK(all[i].received > before);
+    CHECK(all[i].received <= (i + 1) * (size / 10) - 4);
     CHECK(all[i].expected == size);
+    before = all[i].received;
   }
   CHECK(box->frame_count() == 0);
   cafka::post_exit(owner, caf::exit_reason::user_shutdown);

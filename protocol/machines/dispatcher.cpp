@@ -395,6 +395,8 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
     text = "no metadata of topic " + (where ? where->topic : std::string{});
     if (up_links_ == 0)
       text += ", no broker can be reached: " + why_disconnected();
+    else if (const auto& last = cluster_.topics().last_error())
+      text += ", last: " + to_string(last);
     break;
   case waits_for::leader:
     text = "no leader for " + (where ? describe_partition(*where) : std::string{});

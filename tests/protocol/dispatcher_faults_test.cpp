@@ -227,6 +227,27 @@ TEST_CASE("a call that waits says at its deadline what it waited for", "[dispatc
   CHECK(creating->says("coming/0"));
 }
 
+TEST_CASE("a call that waits for metadata says at its deadline why there is none",
+  "[dispatcher]") {
+  ready_bed b;
+  const auto f = b.submit(asking_leader("new"), 3s);
+  while (f->finished == 0) {
+    if (b.count(api_key::metadata) == 0) {
+      b.tick();
+      continue;
+    }
+    const auto asked = b.take(api_key::metadata);
+    const auto whole = encode_response(
+      ready_bed::usual(), asked.header.version, asked.header.correlation_id);
+    REQUIRE(whole);
+    const auto bytes = payload_of(*whole);
+    b.machine.on_frame(b.now, asked.connection, bytes.slice(0, bytes.size() - 1));
+  }
+  CHECK(f->failed_with(error_code::timed_out));
+  CHECK(f->says("no metadata of topic new"));
+  CHECK(f->says("MALFORMED_RESPONSE"));
+}
+
 TEST_CASE(
   "a call that is refused until its deadline ends with the last reason", "[dispatcher]") {
   ready_bed b;

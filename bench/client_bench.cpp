@@ -25,6 +25,7 @@ void produce_with_cafka(application& app, const std::string& topic) {
   for (std::size_t i = 0; i < records_per_run; i += records_per_batch) {
     cafka::produce batch;
     batch.topic = topic;
+    batch.partition = 0; // The one that is read; without it the worker chooses.
     batch.records.reserve(records_per_batch);
     for (std::size_t j = 0; j < records_per_batch; ++j)
       batch.records.push_back({{}, std::string(value_size, 'x'), {}, {}});
@@ -43,6 +44,9 @@ void fetch_with_cafka(application& app, const std::string& topic) {
       bytes += r.value->size();
       ++seen;
     }
+    if (got.records.empty() && at >= got.high_watermark)
+      throw std::runtime_error("cafka has read " + std::to_string(seen) + " of "
+        + std::to_string(records_per_run) + " records, and the log ends there");
     at = got.records.next_offset();
   }
   if (bytes != seen * value_size)

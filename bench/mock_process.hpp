@@ -32,8 +32,9 @@ public:
       rd_kafka_conf_set(conf, "log_level", "3", errors, sizeof errors);
       auto* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf, errors, sizeof errors);
       auto* cluster = rd_kafka_mock_cluster_new(handle, 1);
-      // From version 9 on librdkafka 2.16 writes a byte too many.
-      rd_kafka_mock_set_apiversion(cluster, 3, 0, 8);
+      // In version 8 librdkafka 2.0 leaves out a field of each topic, from version 9 on
+      // librdkafka 2.16 writes a byte too many.
+      rd_kafka_mock_set_apiversion(cluster, 3, 0, 7);
       for (const auto& [name, partitions] : topics)
         rd_kafka_mock_topic_create(cluster, name.c_str(), partitions, 1);
       const std::string brokers = rd_kafka_mock_cluster_bootstraps(cluster);

@@ -99,6 +99,10 @@ bool inbox::wait_progress(std::size_t count) {
   return wait([&] { return progress_.size() >= count; });
 }
 
+bool inbox::wait_received(std::size_t size) {
+  return wait([&] { return !progress_.empty() && progress_.back().received == size; });
+}
+
 bool inbox::wait_down() {
   return wait([this] { return downs_ > 0; });
 }

@@ -37,6 +37,8 @@ public:
   [[nodiscard]] std::size_t frame_messages() const;
   [[nodiscard]] std::vector<actors::transport_progress> progress() const;
   bool wait_progress(std::size_t count);
+  /// Until the owner was told that so much of a frame has arrived.
+  bool wait_received(std::size_t size);
   [[nodiscard]] std::size_t downs() const;
   [[nodiscard]] protocol::error reason() const;
   /// Whether nothing came after `transport_down`, nor from another connection.

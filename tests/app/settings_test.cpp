@@ -407,7 +407,7 @@ TEST_CASE("a producer that is asked for by its name is set up as the options say
   };
   CHECK(fill(*small) == error_code::queue_full);
   CHECK(fill(*usual) == error_code::none);
-  // It runs already, and whoever wants other options is told so.
+  // It runs already: other options for it are refused.
   CHECK((*app)->producer("small"));
   CHECK((*app)->producer({.name = "small"}).error().code == error_code::already_started);
 }

@@ -145,8 +145,8 @@ void warn_of_verification(actors::log_sink& log, const std::string& component,
       "broker");
   case ssl_verify::verify_none:
     return log.write(log_level::warning, component, name,
-      "does not check brokers' certificates (ssl_options.verify = verify_none): whoever "
-      "sits on the way can read and change everything");
+      "does not check brokers' certificates (ssl_options.verify = verify_none): a server "
+      "between the program and the brokers can read and change everything");
   }
 }
 

@@ -71,7 +71,7 @@ int run(caf::actor_system& system) {
     std::cerr << to_string(e) << '\n';
     failed = true;
   };
-  // A handle that follows the name, whoever is behind it.
+  // A handle that follows the name: it reaches the child that has it now.
   auto left = spawn_proxy(system, names, "left");
   const auto tell_left = [&](int x) {
     cafka::ask(self, left, 10s, x)

@@ -23,8 +23,8 @@ namespace cafka::testing {
 /// waits until the answer before it has left, as with a real broker. A request that
 /// cannot be read, or is of a version that the broker does not know, ends its connection.
 ///
-/// The contract is that of all machines: whoever has told of an event, or has used a
-/// control, takes the effects, and comes back by `next_time`.
+/// The contract is that of all machines: after an event or a control the owner takes the
+/// effects, and it comes back by `next_time`.
 class fake_cluster {
 public:
   using connection_id = std::uint64_t;

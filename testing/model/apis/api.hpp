@@ -120,6 +120,28 @@ protocol::heartbeat_response refuse(
 protocol::leave_group_response refuse(
   const protocol::leave_group_request& asked, std::int16_t, protocol::error_code why);
 
+/// The type by which FindCoordinator asks about groups.
+inline constexpr std::int8_t group_key = 0;
+
+/// Whether the broker answers for a group: INVALID_GROUP_ID for one without a name,
+/// NOT_COORDINATOR where another broker coordinates it.
+[[nodiscard]] inline protocol::error_code may_coordinate(
+  const request_context& c, const std::string& group) {
+  if (group.empty())
+    return protocol::error_code::invalid_group_id;
+  return c.cluster.coordinator(group_key, group) == c.broker.id
+    ? protocol::error_code::none
+    : protocol::error_code::not_coordinator;
+}
+
+/// An answer that is an error alone.
+template <class Response>
+[[nodiscard]] Response failed_with(protocol::error_code why) {
+  Response response;
+  response.error_code = why;
+  return response;
+}
+
 /// The topic that a request names, by its id from a version on.
 template <class Topic>
 fake_topic* topic_of(fake_state& cluster, const Topic& t, bool by_id) {

@@ -11,7 +11,7 @@
 // its size, and another first batch that does not fit is left out. Since 4 readers of
 // committed records get nothing behind the last stable offset, and are told of aborted
 // transactions. Sessions since 7, the client's epoch since 9, replicas close by since 11
-// (KIP-392), from when on followers serve whoever asks them, diverging epochs since 12,
+// (KIP-392), from when on followers serve any client, diverging epochs since 12,
 // topic ids since 13 (UNKNOWN_TOPIC_ID), and since 16 who leads (KIP-951).
 //
 // An answer waits for `min_bytes` up to `max_wait_ms`, but not when a partition fails,

@@ -11,22 +11,14 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t group_key = 0;
-
-heartbeat_response failed(error_code why) {
-  heartbeat_response response;
-  response.error_code = why;
-  return response;
-}
+constexpr auto failed = &failed_with<heartbeat_response>;
 
 } // namespace
 
 outcome<heartbeat_response> handle(
   const request_context& c, const heartbeat_request& asked) {
-  if (asked.group_id.empty())
-    return failed(error_code::invalid_group_id);
-  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
-    return failed(error_code::not_coordinator);
+  if (const auto why = may_coordinate(c, asked.group_id); why != error_code::none)
+    return failed(why);
   auto* group = c.cluster.group(asked.group_id);
   if (group == nullptr)
     return failed(error_code::unknown_member_id);

@@ -14,7 +14,6 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t group_key = 0;
 /// From this version on an error names no protocol: null, not empty.
 constexpr std::int16_t no_name_since = 7;
 constexpr std::int32_t shortest_session = 6'000;
@@ -48,10 +47,8 @@ join_group_response as_of(join_group_response said, std::int16_t version) {
 
 outcome<join_group_response> handle(
   const request_context& c, const join_group_request& asked) {
-  if (asked.group_id.empty())
-    return failed(asked, c.version, error_code::invalid_group_id);
-  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
-    return failed(asked, c.version, error_code::not_coordinator);
+  if (const auto why = may_coordinate(c, asked.group_id); why != error_code::none)
+    return failed(asked, c.version, why);
   if (asked.session_timeout_ms < shortest_session
     || asked.session_timeout_ms > longest_session(c.broker.release))
     return failed(asked, c.version, error_code::invalid_session_timeout);

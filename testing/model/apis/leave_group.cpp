@@ -11,23 +11,16 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t group_key = 0;
 constexpr std::int16_t several_since = 3;
 
-leave_group_response failed(error_code why) {
-  leave_group_response response;
-  response.error_code = why;
-  return response;
-}
+constexpr auto failed = &failed_with<leave_group_response>;
 
 } // namespace
 
 outcome<leave_group_response> handle(
   const request_context& c, const leave_group_request& asked) {
-  if (asked.group_id.empty())
-    return failed(error_code::invalid_group_id);
-  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
-    return failed(error_code::not_coordinator);
+  if (const auto why = may_coordinate(c, asked.group_id); why != error_code::none)
+    return failed(why);
   auto* group = c.cluster.group(asked.group_id);
   const auto leave = [&](const std::string& id,
                        const std::optional<std::string>& instance) {

@@ -17,7 +17,6 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t group = 0;
 constexpr std::int16_t not_found_since = 9;
 constexpr std::int16_t ids_since = 10;
 
@@ -39,7 +38,7 @@ error_code may_commit(const request_context& c, const offset_commit_request& ask
 
 outcome<offset_commit_response> handle(
   const request_context& c, const offset_commit_request& asked) {
-  if (c.version > 0 && c.cluster.coordinator(group, asked.group_id) != c.broker.id)
+  if (c.version > 0 && c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
     return refuse(asked, c.version, error_code::not_coordinator);
   if (const auto why = c.version > 0 ? may_commit(c, asked) : error_code::none;
       why != error_code::none)

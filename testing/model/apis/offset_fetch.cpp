@@ -16,7 +16,6 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t group_key = 0;
 constexpr std::int16_t whole_error_since = 2;
 constexpr std::int16_t groups_since = 8;
 constexpr std::int16_t ids_since = 10;

@@ -11,14 +11,9 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t group_key = 0;
 constexpr std::int16_t protocol_since = 5;
 
-sync_group_response failed(error_code why) {
-  sync_group_response response;
-  response.error_code = why;
-  return response;
-}
+constexpr auto failed = &failed_with<sync_group_response>;
 
 } // namespace
 
@@ -26,10 +21,8 @@ outcome<sync_group_response> handle(
   const request_context& c, const sync_group_request& asked) {
   if (c.version >= protocol_since && (!asked.protocol_type || !asked.protocol_name))
     return failed(error_code::inconsistent_group_protocol);
-  if (asked.group_id.empty())
-    return failed(error_code::invalid_group_id);
-  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
-    return failed(error_code::not_coordinator);
+  if (const auto why = may_coordinate(c, asked.group_id); why != error_code::none)
+    return failed(why);
   auto* group = c.cluster.group(asked.group_id);
   if (group == nullptr)
     return failed(error_code::unknown_member_id);

@@ -17,6 +17,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <system_error>
 
 namespace cafka::cli {
 
@@ -528,7 +529,14 @@ exit_code run_demo(
     options.log_levels.clear();
   }
   if (common.brokers.empty() && !from.names_brokers) {
-    const auto bootstrap = cluster.emplace().listen();
+    std::string bootstrap;
+    try {
+      bootstrap = cluster.emplace().listen();
+    } catch (const std::system_error& e) {
+      report("cannot start the cluster of the demo",
+        {error_code::unknown_server_error, e.what()});
+      return exit_failed;
+    }
     options.brokers = bootstrap;
     // What a configuration file says is for brokers that are somewhere else.
     options.use_ssl = false;

@@ -7,6 +7,7 @@
 // since 5 (KIP-345), SkipAssignment for a static leader that is back since 9 (KIP-814). A
 // group without a name is INVALID_GROUP_ID, a session timeout below 6 s or above what the
 // release allows INVALID_SESSION_TIMEOUT. The answer waits until all members have joined.
+// NOT_COORDINATOR names the member that has asked until 3.9, none since 4.0.
 
 namespace cafka::testing {
 
@@ -16,6 +17,8 @@ namespace {
 
 /// From this version on an error names no protocol: null, not empty.
 constexpr std::int16_t no_name_since = 7;
+/// From this release on a broker that is not the coordinator names no member.
+constexpr kafka_version no_member_since{4, 0};
 constexpr std::int32_t shortest_session = 6'000;
 constexpr std::int32_t minute = 60'000;
 
@@ -47,8 +50,12 @@ join_group_response as_of(join_group_response said, std::int16_t version) {
 
 outcome<join_group_response> handle(
   const request_context& c, const join_group_request& asked) {
-  if (const auto why = may_coordinate(c, asked.group_id); why != error_code::none)
-    return failed(asked, c.version, why);
+  if (const auto why = may_coordinate(c, asked.group_id); why != error_code::none) {
+    auto response = failed(asked, c.version, why);
+    if (why == error_code::not_coordinator && c.broker.release >= no_member_since)
+      response.member_id.clear();
+    return response;
+  }
   if (asked.session_timeout_ms < shortest_session
     || asked.session_timeout_ms > longest_session(c.broker.release))
     return failed(asked, c.version, error_code::invalid_session_timeout);
@@ -64,11 +71,14 @@ outcome<join_group_response> handle(
   ++c.cluster.changes;
   if (*slot)
     return as_of(**slot, c.version);
+  auto member = asked;
+  if (member.member_id.empty())
+    member.member_id = fresh;
   return waiting<join_group_response>{time_point::max(),
-    [slot, asked, version = c.version, &cluster = c.cluster, broker = c.broker.id](
+    [slot, member, version = c.version, &cluster = c.cluster, broker = c.broker.id](
       time_point) -> std::optional<join_group_response> {
-      if (!*slot && cluster.coordinator(group_key, asked.group_id) != broker)
-        return failed(asked, version, error_code::not_coordinator);
+      if (!*slot && cluster.coordinator(group_key, member.group_id) != broker)
+        return failed(member, version, error_code::not_coordinator);
       return *slot ? std::optional{as_of(**slot, version)} : std::nullopt;
     }};
 }

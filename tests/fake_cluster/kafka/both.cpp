@@ -15,6 +15,7 @@ namespace fake_against_kafka {
 namespace {
 
 constexpr int longest_wait = 20'000;
+constexpr auto longest_preparation = 60s;
 
 /// Over one connection at a time, blocking.
 class real_target final : public answering {
@@ -172,30 +173,49 @@ answering& both::fake() {
   return *fake_;
 }
 
-std::string both::group() {
-  const auto until = std::chrono::steady_clock::now() + 60s;
+namespace {
+
+/// A new group whose coordinator is as `wanted` says, and the coordinator.
+std::pair<std::string, std::int32_t> coordinated(
+  answering& kafka, const std::function<bool(std::int32_t)>& wanted) {
+  const auto until = std::chrono::steady_clock::now() + longest_preparation;
   find_coordinator_request find;
   find.coordinator_key = fresh_name();
   while (true) {
     REQUIRE(std::chrono::steady_clock::now() < until);
-    const auto found = real_->ask(find, 3);
+    const auto found = kafka.ask(find, 3);
     // The first question makes the topic of offsets.
-    if (found->error_code == error_code::none && found->node_id == broker_id{broker_})
-      break;
+    if (found->error_code == error_code::none && wanted(found->node_id.value()))
+      return {find.coordinator_key, found->node_id.value()};
     if (found->error_code == error_code::none)
       find.coordinator_key = fresh_name();
     std::this_thread::yield();
   }
+}
+
+} // namespace
+
+std::string both::group_elsewhere() {
+  const auto [name, broker] =
+    coordinated(*real_, [this](std::int32_t found) { return found != broker_; });
+  fake_->cluster().move_coordinator(0, name, broker);
+  return name;
+}
+
+std::string both::group() {
+  const auto name =
+    coordinated(*real_, [this](std::int32_t found) { return found == broker_; }).first;
+  const auto until = std::chrono::steady_clock::now() + longest_preparation;
   // The coordinator first reads what it has stored.
   heartbeat_request nobody;
-  nobody.group_id = find.coordinator_key;
+  nobody.group_id = name;
   nobody.member_id = "nobody";
   while (real_->ask(nobody, 3)->error_code != error_code::unknown_member_id) {
     REQUIRE(std::chrono::steady_clock::now() < until);
     std::this_thread::yield();
   }
-  fake_->cluster().move_coordinator(0, find.coordinator_key, broker_);
-  return find.coordinator_key;
+  fake_->cluster().move_coordinator(0, name, broker_);
+  return name;
 }
 
 std::string both::topic(

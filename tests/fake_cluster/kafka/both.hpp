@@ -88,6 +88,8 @@ public:
   [[nodiscard]] answering& fake();
   /// A group that this broker coordinates, of both.
   [[nodiscard]] std::string group();
+  /// A group that another broker coordinates, of both.
+  [[nodiscard]] std::string group_elsewhere();
   /// The number of the broker that is asked.
   [[nodiscard]] std::int32_t broker() const { return broker_; }
   std::size_t compared = 0;

@@ -172,10 +172,18 @@ TEST_CASE("what is refused of who wants to join") {
   same([](auto& r) { r.protocols.clear(); });
   same([](auto& r) { r.protocols[0].name = r.protocols[1].name = "strange"; });
   same([](auto& r) { r.protocol_type = "connect"; });
-  same([](auto& r) {
-    r.group_id += "-not-there";
+  // Nobody has joined it.
+  const auto empty = g.b.group();
+  same([&](auto& r) {
+    r.group_id = empty;
     r.member_id = "nobody";
   });
+  const auto elsewhere = g.b.group_elsewhere();
+  same([&](auto& r) {
+    r.group_id = elsewhere;
+    r.member_id = "nobody";
+  });
+  same([&](auto& r) { r.group_id = elsewhere; });
 }
 
 TEST_CASE("a static member is back, and its old self is fenced") {

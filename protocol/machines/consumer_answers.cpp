@@ -260,6 +260,8 @@ bool consumer_machine::wants(const fetched& what) const {
 
 void consumer_machine::on_part_read(
   time_point now, const fetched& what, std::size_t bytes) {
+  if (bytes == 0) // Nothing has changed: it waits for memory.
+    return;
   happened(now);
   if (!wants(what))
     return;

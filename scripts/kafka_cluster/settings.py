@@ -1,9 +1,8 @@
 """What a node's server.properties holds."""
 
-from . import certificates
+from . import HOST, certificates, sasl
 from .releases import LISTENERS
 
-HOST = "127.0.0.1"
 CONTROLLER = "CONTROLLER"
 
 
@@ -69,7 +68,8 @@ def of_node(cluster, node):
       "broker.session.timeout.ms": 6000,
       "broker.heartbeat.interval.ms": 1000,
     }
-  return settings | of_listeners(cluster, node)
+  settings |= of_listeners(cluster, node)
+  return settings | sasl.of_listeners(cluster) if cluster.logins else settings
 
 
 def of_listeners(cluster, node):
@@ -77,15 +77,21 @@ def of_listeners(cluster, node):
   if not release.since(0, 9):
     return {"host.name": HOST, "port": cluster.port(node)}
   own = {name: release.own_name(name) for name in cluster.listeners(node)}
-  address = lambda name: f"{own.get(name, name)}://{HOST}:{cluster.port(node, name)}"
   controller = [] if release.zookeeper else [CONTROLLER]
+  bound = {own.get(name, name): f"{HOST}:{cluster.port(node, name)}"
+           for name in [*own, *controller]}
+  # Those that are one to this Kafka are advertised as the last of them: by a host's name.
+  dialled = {own[name]: address for name, address in cluster.listeners(node).items()}
   settings = {
-    "listeners": ",".join(address(name) for name in [*own, *controller]),
-    "advertised.listeners": ",".join(address(name) for name in own),
+    "listeners": ",".join(f"{name}://{address}" for name, address in bound.items()),
+    "advertised.listeners": ",".join(
+      f"{name}://{address}" for name, address in dialled.items()),
     **certificates.stores(cluster.tls, "server"),
   }
   if release.since(0, 11):
-    protocols = {name: LISTENERS[name] for name in own}
+    protocols = {own[name]: protocol for name, protocol in LISTENERS.items() if name in own}
+    protocols |= {own[name]: protocol
+                  for name, (protocol, _) in release.sasl_listeners.items() if name in own}
     protocols |= {name: "PLAINTEXT" for name in controller}
     settings |= {
       "listener.security.protocol.map": ",".join(

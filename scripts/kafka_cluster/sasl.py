@@ -91,8 +91,7 @@ def of_listener(cluster, name, mechanisms):
     settings[f"{prefix}.sasl.jaas.config"] = broker_login(cluster, mechanism)
     if name == "REAUTH":
       settings[f"{prefix}.connections.max.reauth.ms"] = SESSION_MS
-    if (mechanism == "OAUTHBEARER" and name != "OAUTHU"
-        and cluster.release.validates_tokens):
+    if mechanism == "OAUTHBEARER" and is_validated(cluster.release, name):
       settings |= {
         f"{prefix}.sasl.server.callback.handler.class":
           f"{handlers(cluster.release)}.OAuthBearerValidatorCallbackHandler",
@@ -100,6 +99,11 @@ def of_listener(cluster, name, mechanisms):
         f"{prefix}.sasl.oauthbearer.expected.audience": tokens.AUDIENCE,
       }
   return settings
+
+
+def is_validated(release, listener):
+  """Whether tokens are to be signed there."""
+  return release.validates_tokens and listener != "OAUTHU"
 
 
 def handlers(release):
@@ -110,6 +114,9 @@ def handlers(release):
 def jvm(cluster):
   """What Java is told, for brokers and tools alike."""
   words = [f"-Djava.security.krb5.conf={kerberos.client_file(cluster)}"]
+  if not cluster.release.since(2):
+    # They read the default realm where Java lets nobody look any more.
+    words.append("--add-exports=java.security.jgss/sun.security.krb5=ALL-UNNAMED")
   if cluster.release.validates_tokens:
     address = cluster.token_address()
     words.append("-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls="
@@ -165,8 +172,10 @@ def client_login(cluster, mechanism):
   if mechanism == "GSSAPI":
     return jaas(mechanism, krb5_login(cluster, "alice", "alice"))
   if mechanism == "OAUTHBEARER":
-    return jaas(mechanism, {"clientId": "alice", "clientSecret": tokens.CLIENTS["alice"],
-                            "unsecuredLoginStringClaim_sub": "alice"})
+    # Whatever the handler does not know of these it leaves aside.
+    oidc = {} if cluster.release.since(4, 1) else {
+      "clientId": "alice", "clientSecret": tokens.CLIENTS["alice"]}
+    return jaas(mechanism, oidc | {"unsecuredLoginStringClaim_sub": "alice"})
   return jaas(mechanism, {"username": "alice", "password": USERS["alice"]})
 
 
@@ -178,12 +187,16 @@ def client_settings(cluster, name, protocol, mechanism):
   }
   if mechanism == "GSSAPI":
     settings["sasl.kerberos.service.name"] = kerberos.SERVICE
-  if mechanism == "OAUTHBEARER" and name != "OAUTHU":
+  if mechanism == "OAUTHBEARER" and is_validated(cluster.release, name):
     settings |= {
       "sasl.login.callback.handler.class":
         f"{handlers(cluster.release)}.OAuthBearerLoginCallbackHandler",
       "sasl.oauthbearer.token.endpoint.url": f"{cluster.token_address()}/token",
     }
+    if cluster.release.since(4, 1):
+      settings |= {"sasl.oauthbearer.client.credentials.client.id": "alice",
+                   "sasl.oauthbearer.client.credentials.client.secret":
+                     tokens.CLIENTS["alice"]}
   if protocol == "SASL_SSL":
     stores = certificates.stores(cluster.tls, "client")
     settings |= {key: value for key, value in stores.items() if "trust" in key}
@@ -206,8 +219,9 @@ def make(cluster):
   lines = {
     "CAFKA_KAFKA_SASL": addresses,
     "CAFKA_KAFKA_SASL_DIR": cluster.sasl,
-    "CAFKA_KAFKA_TOKENS": cluster.token_address(),
-    "CAFKA_KAFKA_TOKENS_TLS": cluster.token_address(tls=True),
     "KRB5_CONFIG": kerberos.client_file(cluster),
   }
+  if release.validates_tokens:
+    lines |= {"CAFKA_KAFKA_TOKENS": cluster.token_address(),
+              "CAFKA_KAFKA_TOKENS_TLS": cluster.token_address(tls=True)}
   (cluster.sasl / "env").write_text(certificates.properties(lines))

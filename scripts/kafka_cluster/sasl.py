@@ -19,7 +19,7 @@ from .jars import TOOL_JVM, java, tool_class
 from .releases import SCRAM
 
 # Characters that each place where a password passes through takes for its own. The last
-# user is one of SCRAM alone: a name in the settings of PLAIN can not be so.
+# user is one of SCRAM alone: the settings of PLAIN cannot hold such a name.
 USERS = {"alice": "alice-secret", "bob": "se:cr et%+,="}
 SCRAM_USERS = USERS | {"o=d d": "odd-secret"}
 ITERATIONS = 8192

@@ -197,6 +197,12 @@ private:
     connections_.erase(x.id);
   }
 
+  void carry_out(protocol::ask_credentials& x) {
+    client_.on_credentials(now(), x.id,
+      protocol::error{protocol::error_code::credentials_unavailable,
+        "nothing gives any to " + settings_.name});
+  }
+
   void carry_out(protocol::log_line& x) {
     if (settings_.log != nullptr)
       settings_.log->write(x.level, settings_.component, settings_.name, x.text);

@@ -100,6 +100,13 @@ void consumer_client::on_carried_out(time_point now) {
   after_event(now);
 }
 
+void consumer_client::on_credentials(
+  time_point now, connection_id id, result<sasl::login> with) {
+  now_ = now;
+  dispatcher_.on_credentials(now, id, std::move(with));
+  after_event(now);
+}
+
 void consumer_client::on_time(time_point now) {
   now_ = now;
   dispatcher_.on_time(now);

@@ -53,9 +53,9 @@ public:
     time_point::duration time{};
   };
 
-  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
-    arrived, request_took, consumer_machine::positioned, consumer_machine::report,
-    consumer_machine::stray>;
+  using effect = std::variant<open_connection, send_frame, close_connection,
+    ask_credentials, log_line, arrived, request_took, consumer_machine::positioned,
+    consumer_machine::report, consumer_machine::stray>;
 
   consumer_client(consumer_client_options options, std::shared_ptr<byte_budget> budget);
   consumer_client(const consumer_client&) = delete;
@@ -83,6 +83,7 @@ public:
   void on_refused(time_point now, const send_frame& what, bool closed);
   void on_carried_out(time_point now);
   void on_time(time_point now);
+  void on_credentials(time_point now, connection_id id, result<sasl::login> with);
   [[nodiscard]] time_point next_time() const;
 
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }

@@ -50,8 +50,8 @@ public:
 /// by its deadline, with an effect.
 class worker_client {
 public:
-  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
-    std::unique_ptr<ready_reply>>;
+  using effect = std::variant<open_connection, send_frame, close_connection,
+    ask_credentials, log_line, std::unique_ptr<ready_reply>>;
 
   explicit worker_client(worker_client_options options);
   worker_client(const worker_client&) = delete;
@@ -86,6 +86,7 @@ public:
   void on_refused(time_point now, const send_frame& what, bool closed);
   void on_carried_out(time_point now);
   void on_time(time_point now);
+  void on_credentials(time_point now, connection_id id, result<sasl::login> with);
   [[nodiscard]] time_point next_time() const;
 
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }

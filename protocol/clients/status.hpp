@@ -34,7 +34,7 @@ struct connection_status {
   /// How long a quota of the broker still holds requests back; zero: none does.
   milliseconds throttled{0};
   /// The SASL mechanism by which it has logged in; empty: it has not.
-  std::string sasl_mechanism = {};
+  std::string mechanism = {};
   /// How long the login still holds; it is renewed before. Zero: without end.
   milliseconds session_ends_in{0};
 };
@@ -63,7 +63,7 @@ struct operation<get_status> {
 
 CAFKA_INSPECT(get_status, wait_connected, deadline, until_refused)
 CAFKA_INSPECT(connection_status, broker, address, connected, in_flight, last_error,
-  throttled, sasl_mechanism, session_ends_in)
+  throttled, mechanism, session_ends_in)
 CAFKA_INSPECT(
   worker_status, name, client_id, consumer_group, connected, pending, connections)
 

@@ -84,7 +84,8 @@ public:
   /// With a `deadline` it waits that long for a broker that may come up. Without one it
   /// waits for `request_timeout` at most, and gives up earlier once each address has
   /// failed in a way that waiting does not help: the connection or its TLS was refused,
-  /// or the name cannot be resolved. It never waits for brokers that want a login or refuse it.
+  /// or the name cannot be resolved. It never waits for brokers that want a login or
+  /// refuse it.
   ///
   /// Errors: `already_started` when the name is taken; `invalid_argument`, also for files
   /// that `ssl_options` names and that cannot be used; `disconnected` when no broker

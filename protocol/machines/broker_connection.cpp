@@ -166,6 +166,8 @@ void broker_connection::hung_up(time_point now, error& why) {
     hung_up_when_up(why);
   if (bare_exchange() && why.code == error_code::disconnected)
     why = login_->hung_up();
+  else if (state_ == state::authenticating && why.code == error_code::disconnected)
+    why.detail += " (before the login was done)";
   // A broker that wants a login says so at once.
   if (wants_login_ && now - sent_.front().sent_at > silence)
     wants_login_ = false;

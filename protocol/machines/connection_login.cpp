@@ -220,10 +220,6 @@ void connection_login::on_down() {
   done_at_.reset();
   renew_at_.reset();
   ends_at_.reset();
-  if (!goes_on_) {
-    chose_again_ = false;
-    asked_again_ = false;
-  }
 }
 
 std::optional<time_point> connection_login::renewal_at(

@@ -140,6 +140,7 @@ private:
   // Beyond the connection.
   bool refused_ = false;
   bool goes_on_ = false;
+  // Since the last login that succeeded.
   bool chose_again_ = false;
   bool asked_again_ = false;
 };

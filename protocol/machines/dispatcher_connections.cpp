@@ -1,6 +1,7 @@
 #include "../sasl/failure.hpp"
 #include "../text.hpp"
 #include "dispatcher.hpp"
+#include "overloaded.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -17,6 +18,9 @@ constexpr std::uint32_t logins_that_count = 2;
 
 /// No reason for the end of a connection is longer: both lists of mechanisms are in it.
 constexpr std::size_t longest_reason = 1'000;
+
+/// Of a session's life: when a login is renewed, as Kafka's own client does.
+constexpr double earliest_renewal = 0.85, latest_renewal = 0.95;
 
 } // namespace
 
@@ -91,6 +95,63 @@ void dispatcher::drop_connection(broker_connection& l, std::string_view why) {
   effects_.emplace_back(close_connection{l.connection()});
   connections_.erase(l.connection());
   up_links_ -= l.up() ? 1 : 0;
+}
+
+// -- what happens on them ---------------------------------------------------------------
+
+void dispatcher::handle(time_point now, broker_connection& l,
+  broker_connection::event event, const shared_bytes& payload) {
+  const auto connection = l.connection();
+  std::visit(
+    overloaded{
+      [](const broker_connection::ignored&) {},
+      [&](const broker_connection::ready&) {
+        ++up_links_;
+        apply_throttle(now, l, api_key::api_versions,
+          throttle_of(l.handshake_throttle(), options_.max_throttle, true));
+        changed_ = true;
+        tell_up(l);
+      },
+      [&](broker_connection::reply& r) {
+        tell_handshake(l, r.bytes.size);
+        effects_.emplace_back(send_frame{connection, std::move(r.bytes)});
+      },
+      [&](const broker_connection::credentials_wanted& w) {
+        effects_.emplace_back(
+          ask_credentials{connection, l.address(), w.mechanism, w.refused});
+      },
+      [&](const broker_connection::renewed&) {
+        changed_ = true;
+        tell_renewed(l);
+      },
+      [&](const broker_connection::renewal_put_off& p) { tell_put_off(now, l, p.why); },
+      [&](const broker_connection::answer& answer) {
+        // Not before: a broker that wants a login agrees on versions and then
+        // closes the connection, and must not be asked again at once for that.
+        seed_tried_ = 0;
+        seed_errors_.clear();
+        if (news_.any())
+          tell_recovered(now, l);
+        if (!hang_ups_.empty())
+          hang_ups_.erase(l.address());
+        deliver(now, l, answer, payload);
+      },
+      [&](const error& e) {
+        effects_.emplace_back(close_connection{connection});
+        lose(now, l, e);
+      },
+    },
+    event);
+}
+
+void dispatcher::on_credentials(
+  time_point now, std::uint64_t connection, result<sasl::login> with) {
+  auto* l = by_connection(connection);
+  if (l == nullptr)
+    return;
+  std::uniform_real_distribution<double> share(earliest_renewal, latest_renewal);
+  handle(now, *l, l->on_credentials(now, std::move(with), share(random_)), {});
+  advance(now);
 }
 
 // -- where brokers are now --------------------------------------------------------------

@@ -136,8 +136,8 @@ TEST_CASE("a whole worker logs in, to brokers of every age", "[clients][login]")
   CHECK(keys.derived->derivations() == (by == mechanism::plain ? 0 : 1));
   const auto status = w.ask(get_status{});
   REQUIRE(status);
-  CHECK(std::ranges::any_of(status->connections,
-    [&](const auto& c) { return c.mechanism == to_string(by); }));
+  CHECK(std::ranges::any_of(
+    status->connections, [&](const auto& c) { return c.mechanism == to_string(by); }));
 }
 
 TEST_CASE("a worker takes the first mechanism that the cluster has", "[clients][login]") {

@@ -371,7 +371,7 @@ private:
   std::map<endpoint, std::uint32_t> hang_ups_;
   client_logins logins_;
   std::size_t up_links_ = 0;
-  connection_reports news_;
+  connection_reports reports_;
 
   std::optional<error> refresh_outcome_;
   std::uint64_t refreshes_ = 0; // Begun.

@@ -43,7 +43,7 @@ public:
   }
 
   /// Lets the time go on until `done`, for so long at most; whether it came to that.
-  bool run(std::chrono::milliseconds at_most, const std::function<bool()>& done) {
+  bool run(time_point::duration at_most, const std::function<bool()>& done) {
     const auto end = now_ + at_most;
     carry_out();
     while (!done()) {

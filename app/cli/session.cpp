@@ -72,7 +72,21 @@ std::string_view advice(error_code code) {
     return "see that a Kafka broker listens there, or name others with --brokers "
            "HOST:PORT";
   case error_code::illegal_sasl_state:
-    return "name a listener of the broker that wants no login, with --brokers HOST:PORT";
+    return "log in, with --sasl-mechanism, --sasl-username and --sasl-password-file, or "
+           "name a listener of the broker that wants no login, with --brokers HOST:PORT";
+  case error_code::sasl_not_enabled:
+    return "leave out --sasl-mechanism, or name the broker's SASL listener, with "
+           "--brokers "
+           "HOST:PORT";
+  case error_code::unsupported_sasl_mechanism:
+    return "name one that the broker has, with --sasl-mechanism";
+  case error_code::sasl_authentication_failed:
+    return "see that name and password are right: --sasl-username, --sasl-password-file";
+  case error_code::bearer_token_refused:
+    return "see that the token holds and is for this cluster: --sasl-token-file";
+  case error_code::credentials_unavailable:
+    return "see that the file is there and can be read: --sasl-password-file, "
+           "--sasl-token-file";
   case error_code::tls_failed:
     return "see what is said of TLS above; cafka metadata --help has the flags for it";
   case error_code::timed_out:
@@ -156,6 +170,29 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
           + ": has no first line to read"};
     ssl.password = std::move(line);
     to.use_ssl = true;
+  }
+  return done{};
+}
+
+/// What the command line says of the login goes before the configuration file.
+result<done> add_sasl(const common_arguments& common, application_options& to) {
+  auto& sasl = to.sasl;
+  if (!common.sasl_mechanism.empty()) {
+    auto named = parse_sasl_mechanisms(common.sasl_mechanism);
+    if (!named)
+      return named.error();
+    sasl.mechanism = *std::move(named);
+  }
+  if (!common.sasl_username.empty())
+    sasl.username = common.sasl_username;
+  if (!common.sasl_password_file.empty()) {
+    sasl.password.clear();
+    sasl.password_env = {};
+    sasl.password_file = common.sasl_password_file;
+  }
+  if (!common.sasl_token_file.empty()) {
+    sasl.token.clear();
+    sasl.token_file = common.sasl_token_file;
   }
   return done{};
 }
@@ -258,6 +295,12 @@ std::set<std::string> not_changed(
   changed(!common.server_name.empty(), "ssl_options.server_name");
   changed(!common.key_password_file.empty(), "ssl_options.password");
   changed(common.tls_no_verify || common.tls_verify_chain, "ssl_options.verify");
+  changed(!common.sasl_mechanism.empty(), "sasl.mechanism");
+  changed(!common.sasl_username.empty(), "sasl.username");
+  changed(!common.sasl_password_file.empty(), "sasl.password");
+  changed(!common.sasl_password_file.empty(), "sasl.password_file");
+  changed(!common.sasl_token_file.empty(), "sasl.token");
+  changed(!common.sasl_token_file.empty(), "sasl.token_file");
   changed(common.receive_message_max_bytes.has_value(), "receive_message_max_bytes");
   changed(common.timeout.has_value(), "request_timeout");
   changed(!common.kafka_version.empty(), "kafka_version");
@@ -338,6 +381,8 @@ result<settings> read_settings(const common_arguments& common) {
   if (common.receive_message_max_bytes)
     result.options.receive_message_max_bytes = *common.receive_message_max_bytes;
   if (const auto added = add_tls(common, result.options); !added)
+    return added.error();
+  if (const auto added = add_sasl(common, result.options); !added)
     return added.error();
   if (common.timeout)
     result.options.request_timeout = *common.timeout;

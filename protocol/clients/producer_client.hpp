@@ -51,8 +51,9 @@ public:
   /// It was closed, and all is told: the client is to be stopped.
   struct closed {};
 
-  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
-    delivery_report, stall_report, request_took, topics_learned, flush_ended, closed>;
+  using effect =
+    std::variant<open_connection, send_frame, close_connection, ask_credentials, log_line,
+      delivery_report, stall_report, request_took, topics_learned, flush_ended, closed>;
 
   producer_client(producer_client_options options, accumulator& batches);
 
@@ -67,6 +68,7 @@ public:
 
   void on_down(time_point now, connection_id id, const error& why);
   void on_time(time_point now);
+  void on_credentials(time_point now, connection_id id, result<sasl::login> with);
   [[nodiscard]] time_point next_time() const;
 
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }

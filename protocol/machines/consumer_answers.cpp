@@ -1,3 +1,4 @@
+#include "../sasl/failure.hpp"
 #include "consumer_state.hpp"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ bool asks_who_leads(error_code e) {
 /// Whether a request that failed so fails until somebody changes something.
 bool lasts(error_code e) {
   return e == error_code::unsupported_api_version || e == error_code::malformed_response
-    || e == error_code::invalid_argument || e == error_code::sasl_authentication_failed;
+    || e == error_code::invalid_argument || sasl::is_login_failure(e);
 }
 
 /// Of the records in an answer.

@@ -18,7 +18,7 @@ using protocol::secret;
 constexpr std::size_t largest_file = 1 << 20;
 
 error unusable(const char* option, const std::string& value, const std::string& why) {
-  return {error_code::invalid_argument,
+  return {error_code::credentials_unavailable,
     "oidc_options." + std::string{option} + " = " + value + ": " + why};
 }
 

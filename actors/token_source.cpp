@@ -40,7 +40,7 @@ public:
       claim_(std::move(settings.options.sub_claim_name)),
       io_(std::move(settings.io)) {}
 
-  void ask(time_point, taker done) override {
+  void ask(time_point, bool, taker done) override {
     // A file may be slow, and the caller an actor.
     const bool runs =
       io_->run([path = path_, claim = claim_, done] { done(read(path, claim)); });
@@ -48,13 +48,10 @@ public:
       done(source_closed());
   }
 
-  /// What is refused may have been replaced already: the file is read each time.
-  void refused(std::uint64_t) override {}
-
 private:
   static result<token> read(const std::string& path, const std::string& claim) {
     const auto refuse = [&](const std::string& why) {
-      return error{error_code::invalid_argument, "the token in " + path + ' ' + why};
+      return error{error_code::credentials_unavailable, path + ": " + why};
     };
     auto text = file_text(path, largest_token_answer);
     if (!text)
@@ -64,7 +61,7 @@ private:
     if (!read)
       return refuse(read.error().detail);
     return token{std::make_shared<const oauth_token>(oauth_token{
-      std::move(read->value), 0, steady_now() + read->life, std::move(read->subject)})};
+      std::move(read->value), steady_now() + read->life, std::move(read->subject)})};
   }
 
   const std::string path_;
@@ -96,13 +93,15 @@ public:
     });
   }
 
-  void ask(time_point deadline, taker done) override {
+  void ask(time_point deadline, bool refused, taker done) override {
     // Files are read and keys are used there, not in an actor.
-    const bool runs = io_->run([weak = weak_from_this(), deadline, done] {
+    const bool runs = io_->run([weak = weak_from_this(), deadline, refused, done] {
       if (const auto self = weak.lock())
         self->event([&](token_client& c) {
           const auto who = ++self->last_waiter_;
           self->waiting_.emplace(who, done);
+          if (refused)
+            c.on_refused(steady_now());
           c.ask(steady_now(), who, deadline);
         });
       else
@@ -110,13 +109,6 @@ public:
     });
     if (!runs)
       done(source_closed());
-  }
-
-  void refused(std::uint64_t number) override {
-    static_cast<void>(io_->run([weak = weak_from_this(), number] {
-      if (const auto self = weak.lock())
-        self->event([&](token_client& c) { c.on_refused(steady_now(), number); });
-    }));
   }
 
 private:

@@ -28,12 +28,9 @@ public:
   virtual ~token_source() = default;
 
   /// Asks for a token. `done` is called once, by the deadline, in an I/O thread; within
-  /// this call where these have ended.
-  virtual void ask(protocol::time_point deadline, taker done) = 0;
-
-  /// A broker has refused the token of this number: nobody is given it any more, unless
-  /// it comes anew.
-  virtual void refused(std::uint64_t number) = 0;
+  /// this call where these have ended. `refused`: a broker has refused the last one that
+  /// this asker was given, so that another is wanted.
+  virtual void ask(protocol::time_point deadline, bool refused, taker done) = 0;
 };
 
 /// What a token source needs.

@@ -50,13 +50,9 @@ void token_client::withdraw(token_waiter who) {
   waiting_.erase(who);
 }
 
-void token_client::on_refused(time_point now, std::uint64_t number) {
-  if (token_ == nullptr || token_->number != number)
-    return;
-  token_ = nullptr;
-  // One that is refused at once is not replaced again and again.
-  pause_until_ = std::max(pause_until_, obtained_ + least_period);
-  step(now);
+void token_client::on_refused(time_point now) {
+  if (token_ != nullptr && now - obtained_ >= least_period)
+    token_ = nullptr;
 }
 
 void token_client::on_material(
@@ -94,7 +90,7 @@ void token_client::on_response(
   }
   auto words = where_ + ": " + refusal_words(answer, hidden_);
   const bool lasting = !is_retriable_status(answer.status);
-  fail(now, {error_code::sasl_authentication_failed, std::move(words)}, lasting);
+  fail(now, {error_code::credentials_unavailable, std::move(words)}, lasting);
 }
 
 void token_client::on_no_response(
@@ -191,8 +187,7 @@ void token_client::accept(time_point now, granted_token granted) {
   used_ = false;
   refresh_at_ = std::max(refresh_time(sent_, life), now + least_period);
   say(token_log{log_level::debug,
-    where_ + ": token " + std::to_string(last_number_) + " holds for "
-      + in_seconds(token_->expires - now)});
+    where_ + ": a token that holds for " + in_seconds(token_->expires - now)});
   for (const auto& [who, deadline] : std::exchange(waiting_, {}))
     hand_out(who);
 }

@@ -21,8 +21,6 @@ namespace cafka::protocol::sasl {
 struct oauth_token {
   /// The token.
   secret value;
-  /// Its number: a later one has a higher number. For `on_refused`.
-  std::uint64_t number = 0;
   /// Until when it holds.
   time_point expires = time_point::max();
   /// Whose it is, as it says itself; empty where it does not.
@@ -61,9 +59,9 @@ struct token_ready {
 struct token_failed {
   /// Who asked.
   token_waiter who = 0;
-  /// `timed_out`: none by the deadline, and why; `sasl_authentication_failed`: the
-  /// provider gives none to this client; `invalid_argument`: what files hold cannot be
-  /// used; `tls_failed`, `malformed_response`: as the words say.
+  /// `timed_out`: none by the deadline, and why; `credentials_unavailable`: the provider
+  /// gives none to this client, or a file cannot be read; `invalid_argument`: what files
+  /// hold cannot be used; `tls_failed`, `malformed_response`: as the words say.
   error why;
 };
 
@@ -98,8 +96,9 @@ public:
   void ask(time_point now, token_waiter who, time_point deadline);
   /// One does not wait any more; nothing follows for it.
   void withdraw(token_waiter who);
-  /// A broker has refused the token of this number: nobody is given it any more.
-  void on_refused(time_point now, std::uint64_t number);
+  /// A broker has refused a token: the present one is given to nobody any more, unless it
+  /// came less than a second ago and so is another one.
+  void on_refused(time_point now);
 
   /// What `read_material` asked for.
   void on_material(
@@ -167,7 +166,6 @@ private:
   time_point refresh_at_ = time_point::max();
   time_point obtained_ = time_point::min();
   bool used_ = false; ///< Somebody was given the present token.
-  std::uint64_t last_number_ = 0;
 
   phase phase_ = phase::resting;
   std::uint64_t attempt_ = 0;

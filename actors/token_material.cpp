@@ -1,10 +1,8 @@
 #include "token_material.hpp"
 
+#include "../protocol/sasl/crypto.hpp"
 #include "transport/file_text.hpp"
 
-#include <openssl/rand.h>
-
-#include <array>
 #include <cstdlib>
 
 namespace cafka::actors {
@@ -54,17 +52,6 @@ error take_variable(secret& to, const char* option, const std::string& name) {
   return {};
 }
 
-/// 128 random bits in hexadecimal digits.
-std::string unique_text() {
-  std::array<unsigned char, 16> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1)
-    return {};
-  std::string text;
-  for (const auto b : bytes)
-    text.append({"0123456789abcdef"[b >> 4], "0123456789abcdef"[b & 15]});
-  return text;
-}
-
 } // namespace
 
 protocol::result<protocol::sasl::oidc_material> read_token_material(
@@ -86,9 +73,9 @@ protocol::result<protocol::sasl::oidc_material> read_token_material(
       return failed;
   with.assertion_template = pattern.reveal();
   if (o.assertion_claim_jti) {
-    with.unique = unique_text();
+    with.unique = protocol::sasl::random_nonce();
     if (with.unique.empty())
-      return error{error_code::invalid_argument, "OpenSSL has no randomness"};
+      return error{error_code::credentials_unavailable, "OpenSSL has no randomness"};
   }
   return with;
 }

@@ -7,29 +7,8 @@ namespace cafka::protocol::sasl {
 
 namespace {
 
-constexpr std::string_view standard =
-  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view for_urls =
   "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-std::string encoded(std::string_view bytes, std::string_view digits, bool padded) {
-  std::string text;
-  // All at once: a text that grows leaves copies of itself behind.
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const auto group = bytes.substr(at, 3);
-    std::uint32_t bits = 0;
-    for (std::size_t i = 0; i != 3; ++i)
-      bits = bits << 8 | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0u);
-    for (std::size_t i = 0; i != 4; ++i) {
-      if (i <= group.size())
-        text += digits[bits >> (18 - 6 * i) & 63];
-      else if (padded)
-        text += '=';
-    }
-  }
-  return text;
-}
 
 bool stays_in_form(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
@@ -54,12 +33,19 @@ secret form_encoded(std::string_view text) {
   return secret{std::move(out)};
 }
 
-secret base64_of(std::string_view bytes) {
-  return secret{encoded(bytes, standard, true)};
-}
-
 std::string base64url_of(std::string_view bytes) {
-  return encoded(bytes, for_urls, false);
+  std::string text;
+  text.reserve((bytes.size() * 4 + 2) / 3);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const auto c : bytes) {
+    bits = bits << 8 | static_cast<unsigned char>(c);
+    for (count += 8; count >= 6; count -= 6)
+      text += for_urls[bits >> (count - 6) & 63];
+  }
+  if (count != 0)
+    text += for_urls[bits << (6 - count) & 63];
+  return text;
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {

@@ -12,9 +12,6 @@ namespace cafka::protocol::sasl {
 /// are, a space as `+`, every other byte as `%XX`. Source: RFC 6749, appendix B.
 [[nodiscard]] secret form_encoded(std::string_view text);
 
-/// The bytes in base64, with padding. Source: RFC 4648, section 4.
-[[nodiscard]] secret base64_of(std::string_view bytes);
-
 /// The bytes in base64 for URLs, without padding. Source: RFC 4648, section 5; RFC 7515.
 [[nodiscard]] std::string base64url_of(std::string_view bytes);
 

@@ -1,5 +1,6 @@
 #include "token_request.hpp"
 
+#include "../crypto.hpp"
 #include "encoding.hpp"
 #include "token_answer.hpp"
 
@@ -19,7 +20,7 @@ void authorize(
   // All at once: a text that grows leaves copies of itself behind.
   both.reserve(id.reveal().size() + 1 + word.reveal().size());
   both.append(id.reveal()).append(1, ':').append(word.reveal());
-  auto text = base64_of(both);
+  secret text{base64(both)};
   wipe(both);
   constexpr std::string_view scheme = "Basic ";
   std::string header;

@@ -181,8 +181,8 @@ void token_client::accept(time_point now, granted_token granted) {
   last_failure_ = {};
   lasting_ = false;
   pause_until_ = time_point::min();
-  token_ = std::make_shared<const oauth_token>(oauth_token{
-    std::move(granted.value), ++last_number_, sent_ + life, std::move(granted.subject)});
+  token_ = std::make_shared<const oauth_token>(
+    oauth_token{std::move(granted.value), sent_ + life, std::move(granted.subject)});
   obtained_ = now;
   used_ = false;
   refresh_at_ = std::max(refresh_time(sent_, life), now + least_period);

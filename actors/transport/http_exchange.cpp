@@ -214,6 +214,10 @@ void http_exchange::read_more() {
 bool http_exchange::take(std::size_t count) {
   held_ += count;
   while (held_ != 0) {
+    if (begins_otherwise()) {
+      is_no_http("it begins otherwise");
+      return true;
+    }
     boost::beast::error_code ec;
     const auto used = parser_->put(asio::buffer(buffer_.data(), held_), ec);
     std::memmove(buffer_.data(), buffer_.data() + used, held_ - used);
@@ -232,10 +236,7 @@ bool http_exchange::take(std::size_t count) {
       return true;
     }
     if (ec) {
-      const bool seems_tls = !url_.tls && !parser_->is_header_done();
-      fail(protocol::error_code::malformed_response,
-        "what it answers is not HTTP (" + ec.message() + ')'
-          + (seems_tls ? ": if it speaks TLS there, the URL begins with https://" : ""));
+      is_no_http(ec.message());
       return true;
     }
     if (!parser_->is_done()) {
@@ -252,8 +253,25 @@ bool http_exchange::take(std::size_t count) {
     }
     // It only says that the answer will come; RFC 9110, 15.2.
     parser_ = std::make_unique<parser>(how_.largest_body);
+    is_http_ = false;
   }
   return false;
+}
+
+bool http_exchange::begins_otherwise() {
+  constexpr std::string_view begin = "HTTP/1.";
+  if (is_http_)
+    return false;
+  const auto size = std::min(held_, begin.size());
+  is_http_ = size == begin.size();
+  return std::string_view{buffer_.data(), size} != begin.substr(0, size);
+}
+
+void http_exchange::is_no_http(const std::string& why) {
+  const bool may_be_tls = !url_.tls && !parser_->is_header_done();
+  fail(protocol::error_code::malformed_response,
+    "what it answers is not HTTP (" + why + ')'
+      + (may_be_tls ? ": if it speaks TLS there, the URL begins with https://" : ""));
 }
 
 void http_exchange::at_end(const std::string& why) {

@@ -39,6 +39,9 @@ private:
   void read_more();
   /// Bytes have come; true when the answer is whole, or the exchange has failed.
   bool take(std::size_t count);
+  /// Whether what came first cannot be HTTP/1.
+  [[nodiscard]] bool begins_otherwise();
+  void is_no_http(const std::string& why);
   void at_end(const std::string& why);
   template <class F>
   void when(stream_socket::wait_type what, F f);
@@ -61,6 +64,7 @@ private:
   std::unique_ptr<tls_stream> tls_;
   std::vector<char> buffer_; ///< What came and is not parsed yet.
   std::size_t held_ = 0;     ///< How many bytes of it.
+  bool is_http_ = false;     ///< An answer has begun.
   std::unique_ptr<parser> parser_;
 };
 

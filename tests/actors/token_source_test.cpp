@@ -160,7 +160,9 @@ TEST_CASE("a token that a broker refused is replaced", "[oidc]") {
   const auto source = s.made(s.settings(p.url()));
   CHECK(s.text_of(s.ask(*source)) == "t1");
   // One that has just come is another one's; a broker takes longer than that.
-  s.ask_until(*source, true, [&](auto& r) { return s.text_of(r) == "t2"; });
+  const auto second =
+    s.ask_until(*source, true, [&](auto& r) { return s.text_of(r) == "t2"; });
+  CHECK(second);
   CHECK(p.count() == 2);
 }
 

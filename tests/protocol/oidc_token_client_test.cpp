@@ -182,6 +182,12 @@ TEST_CASE(
     e.asks(1);
     e.grants("t1", 1'250);
     CHECK(e.until_next() == 950s);
+    o.refresh_window = 50;
+    o.refresh_jitter = 0;
+    driven_client f{o};
+    f.asks(1);
+    f.grants("t1", 1'300);
+    CHECK(f.until_next() == 900s);
   }
   SECTION("with a shorter life than both neither counts") {
     driven_client d{o};
@@ -290,6 +296,11 @@ TEST_CASE("what may pass is tried again after 100 ms, twice that, up to 10 s", "
   // Told once when it began, once when it was over.
   CHECK(loud_lines(d) == 2);
   CHECK_THAT(words_of(d), ContainsSubstring("there is a token again, after 20 failures"));
+  // The next time it begins anew.
+  d.pass(d.until_next());
+  d.does_not_answer();
+  CHECK(loud_lines(d) == 3);
+  CHECK(d.until_next() <= 121ms);
 }
 
 TEST_CASE("one that waits is told at its deadline why there is no token", "[oidc]") {
@@ -495,6 +506,11 @@ TEST_CASE(
     d.asks(1'000 + answered);
   }
   CHECK(answered < 15);
+  // Nor one whose tokens hold for a second.
+  driven_client short_life;
+  short_life.asks(1);
+  short_life.grants("t1", 1);
+  CHECK(short_life.until_next() == 1s);
 }
 
 TEST_CASE("no secret and no token is in any word that is said", "[oidc]") {

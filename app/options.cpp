@@ -150,6 +150,11 @@ error check(const application_options& options) {
     if (wrong)
       wrong.detail = "sasl." + wrong.detail;
   }
+  if (!wrong) {
+    wrong = row::wrong_in(options.sasl.oidc);
+    if (wrong)
+      wrong.detail = "sasl.oidc." + wrong.detail;
+  }
   const auto look = [&](const auto& all, std::string_view of) {
     for (const auto& [name, each] : all) {
       if (wrong)
@@ -226,7 +231,13 @@ result<actors::connection_options> connection_options_from(
     result.transport.tls = *std::move(tls);
   }
   if (!all->sasl->mechanism.empty()) {
-    auto source = actors::credentials_source::make(*all->sasl);
+    const auto& oidc = all->sasl->oidc;
+    const auto has_provider = !oidc.token_endpoint_url.empty();
+    if (has_provider && init.sasl && oidc != application.sasl.oidc)
+      return error{error_code::invalid_argument,
+        "sasl.oidc of a worker must be that of the application, whose tokens it has"};
+    auto source = actors::credentials_source::make(
+      *all->sasl, has_provider ? application.tokens : nullptr);
     if (!source)
       return source.error();
     result.sasl = *std::move(source);

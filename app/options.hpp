@@ -20,6 +20,12 @@
 #include <variant>
 #include <vector>
 
+namespace cafka::actors {
+
+class token_source;
+
+} // namespace cafka::actors
+
 namespace cafka {
 
 using protocol::log_level;
@@ -279,6 +285,9 @@ struct application_options {
   std::function<void(const supervision::supervision_event&)> on_event = {};
   /// Makes the connections; TCP by default. Tests put an in-memory one here.
   std::shared_ptr<actors::transport_factory> transports = {};
+  /// Where the tokens of `sasl.oidc` come from. Made by `application::start` as that
+  /// says, unless there is one here.
+  std::shared_ptr<actors::token_source> tokens = {};
   /// Where the lines of the log go. Made by `application::start` from the three settings
   /// above, unless there is one here.
   std::shared_ptr<actors::log_sink> log = {};

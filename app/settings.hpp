@@ -35,7 +35,7 @@ void each_setting(Options& options, Visitor& v) {
     allow_auto_topic_creation, max_decompressed_bytes, max_decompression_ratio,
     kafka_version, use_ssl, ssl_options, sasl, max_restarts, max_seconds, restart_delay,
     isolate_workers, io_threads, stop_timeout, log_level, log_levels, producers,
-    consumers, on_log, on_event, transports, log] = options;
+    consumers, on_log, on_event, transports, tokens, log] = options;
 
   v(CAFKA_SETTING(brokers), row::addresses{},
     {.says = "Brokers to ask first: they tell of all the others, and dead ones among "
@@ -168,6 +168,8 @@ void each_setting(Options& options, Visitor& v) {
     {"Called with each supervision event, in the supervisor."});
   v(CAFKA_SETTING(transports), row::of_code{"an object"},
     {"Makes the connections; TCP unless it is set."});
+  v(CAFKA_SETTING(tokens), row::of_code{"an object"},
+    {"Where the tokens of sasl.oidc come from; made as that says unless it is set."});
   v(CAFKA_SETTING(log), row::of_code{"an object"},
     {"Where the lines of the log go; made from the settings above unless it is set."});
 }

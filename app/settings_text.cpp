@@ -252,7 +252,8 @@ void write_rows(std::string& to, std::string_view block, const std::string& inde
       to += indent + "  }\n" + indent + "}\n";
     } else if (s.is_block) {
       to += indent + s.key + " {\n";
-      write_rows(to, s.key, indent + "  ");
+      write_rows(
+        to, block.empty() ? s.key : std::string{block} + '.' + s.key, indent + "  ");
       to += indent + "}\n";
     } else if (s.value.empty()) {
       to += indent + "# " + s.key + " is not set.\n";
@@ -268,6 +269,8 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
   static const auto application = described<application_options>("");
   static const auto tls = described<ssl_options>("ssl_options");
   static const auto sasl = described<sasl_options>("sasl");
+  static const auto oidc = described<oidc_options>("sasl.oidc");
+  static const auto oidc_tls = described<ssl_options>("sasl.oidc_ssl_options");
   static const auto producer = described<producer_options>("producers");
   static const auto consumer = described<consumer_options>("consumers");
   static const std::vector<setting_text> none;
@@ -277,6 +280,10 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
     return tls;
   if (block == "sasl")
     return sasl;
+  if (block == "sasl.oidc")
+    return oidc;
+  if (block == "sasl.oidc_ssl_options")
+    return oidc_tls;
   if (block == "producers")
     return producer;
   return block == "consumers" ? consumer : none;

@@ -1,14 +1,13 @@
 #include "credentials_source.hpp"
 
 #include "../../base/thrown_by.hpp"
+#include "../../protocol/machines/connection_login.hpp"
 #include "../../protocol/sasl/crypto.hpp"
+#include "../transport/file_text.hpp"
 
 #include <algorithm>
-#include <cerrno>
+#include <chrono>
 #include <cstdlib>
-#include <cstring>
-#include <fstream>
-#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -23,6 +22,7 @@ using found = credentials_source::found;
 
 /// No file with a password or a token is larger.
 constexpr std::size_t largest_file = 1024 * 1024;
+constexpr std::chrono::milliseconds grace{500};
 
 error wrong(const std::string& option, const std::string& value, const std::string& why) {
   return {error_code::invalid_argument, "sasl." + option + " = " + value + ": " + why};
@@ -52,65 +52,51 @@ error check_password(const sasl_options& o) {
 }
 
 error check_token(const sasl_options& o) {
-  if (!o.token.empty() && !o.token_file.empty())
+  const auto given = (o.token.empty() ? 0 : 1) + (o.token_file.empty() ? 0 : 1)
+    + (o.oidc.token_endpoint_url.empty() ? 0 : 1);
+  if (given > 1)
     return {error_code::invalid_argument,
-      "only one of sasl.token and sasl.token_file can be set"};
-  if (std::ranges::any_of(o.mechanism, wants_token) && o.token.empty()
-    && o.token_file.empty())
+      "only one of sasl.token, sasl.token_file and sasl.oidc.token_endpoint_url can be "
+      "set"};
+  if (std::ranges::any_of(o.mechanism, wants_token) && given == 0)
     return wrong("mechanism", "OAUTHBEARER",
-      "one of sasl.token and sasl.token_file must be set, too, or a function in a "
-      "program "
-      "(sasl.credentials)");
+      "one of sasl.token, sasl.token_file and sasl.oidc.token_endpoint_url must be set, "
+      "too, or a function in a program (sasl.credentials)");
   return {};
 }
 
-/// A file's text; it is overwritten where it was read to.
-result<secret> content_of(const std::string& path) {
-  const auto failed = [&](const std::string& why) {
-    return error{error_code::credentials_unavailable, path + ": " + why};
-  };
-  errno = 0;
-  std::ifstream file{path, std::ios::binary};
-  // A buffer of the stream's would keep a copy.
-  file.rdbuf()->pubsetbuf(nullptr, 0);
-  if (!file.is_open())
-    return failed(std::generic_category().message(errno == 0 ? EIO : errno));
-  std::string text(largest_file + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  const auto size = static_cast<std::size_t>(file.gcount());
-  const auto bad = file.bad() || (size == 0 && !file.eof());
-  secret taken{std::string_view{text}.substr(0, size)};
-  protocol::wipe(text);
-  if (bad)
-    return failed("cannot be read");
-  if (size > largest_file)
-    return failed("is larger than 1 MiB");
-  return taken;
+error unavailable(const std::string& path, const error& why) {
+  return {error_code::credentials_unavailable, path + ": " + why.detail};
 }
 
-/// The first line.
 result<secret> password_in(const std::string& path) {
-  const auto text = content_of(path);
-  if (!text)
-    return text.error();
-  const auto all = text->reveal();
-  secret line{all.substr(0, all.find_first_of("\r\n"))};
-  if (line.empty())
-    return {error_code::credentials_unavailable, path + ": its first line is empty"};
-  return line;
+  auto line = first_line_of(path, largest_file);
+  if (!line)
+    return unavailable(path, line.error());
+  return *std::move(line);
 }
 
 /// All of it, without white space around.
 result<secret> token_in(const std::string& path) {
-  const auto text = content_of(path);
+  auto text = file_text(path, largest_file);
   if (!text)
-    return text.error();
+    return unavailable(path, text.error());
   constexpr std::string_view space = " \t\r\n";
-  const auto all = text->reveal();
+  const std::string_view all = *text;
   const auto begin = all.find_first_not_of(space);
-  if (begin == std::string_view::npos)
-    return {error_code::credentials_unavailable, path + ": there is no token in it"};
-  return secret{all.substr(begin, all.find_last_not_of(space) + 1 - begin)};
+  secret token;
+  if (begin != std::string_view::npos)
+    token = all.substr(begin, all.find_last_not_of(space) + 1 - begin);
+  protocol::wipe(*text);
+  if (token.empty())
+    return unavailable(
+      path, {error_code::credentials_unavailable, "there is no token in it"});
+  return token;
+}
+
+sasl_token bearer(secret token, const sasl_options& o) {
+  return {
+    std::move(token), o.authorization_id, {o.extensions.begin(), o.extensions.end()}};
 }
 
 result<sasl_credentials> by_options(const sasl_options& o, sasl_mechanism m) {
@@ -118,8 +104,7 @@ result<sasl_credentials> by_options(const sasl_options& o, sasl_mechanism m) {
     auto token = o.token_file.empty() ? result<secret>{o.token} : token_in(o.token_file);
     if (!token)
       return token.error();
-    return sasl_credentials{sasl_token{
-      *std::move(token), o.authorization_id, {o.extensions.begin(), o.extensions.end()}}};
+    return sasl_credentials{bearer(*std::move(token), o)};
   }
   auto password =
     o.password_file.empty() ? result<secret>{o.password} : password_in(o.password_file);
@@ -148,7 +133,7 @@ found find(const sasl_options& o, const sasl_request& wanted) {
 } // namespace
 
 result<std::shared_ptr<credentials_source>> credentials_source::make(
-  sasl_options options) {
+  sasl_options options, std::shared_ptr<token_source> tokens) {
   using made = result<std::shared_ptr<credentials_source>>;
   if (!options.credentials) {
     auto bad = check_password(options);
@@ -167,17 +152,32 @@ result<std::shared_ptr<credentials_source>> credentials_source::make(
            std::pair{"token_file", &options.token_file}}) {
       if (path->empty())
         continue;
-      if (const auto there = content_of(*path); !there)
-        return wrong(option, *path, there.error().detail.substr(path->size() + 2));
+      auto there = file_text(*path, largest_file);
+      if (!there)
+        return wrong(option, *path, there.error().detail);
+      protocol::wipe(*there);
     }
   }
-  return made{
-    std::shared_ptr<credentials_source>{new credentials_source{std::move(options)}}};
+  return made{std::shared_ptr<credentials_source>{
+    new credentials_source{std::move(options), std::move(tokens)}}};
 }
 
 void credentials_source::ask(const protocol::ask_credentials& what, reply to) {
   const sasl_request wanted{what.broker, what.mechanism, what.refused};
   const auto& o = *options_;
+  if (tokens_ != nullptr && !o.credentials && wants_token(what.mechanism)) {
+    // It tells why there is none before the login's own time is over.
+    const auto deadline = std::chrono::steady_clock::now()
+      + protocol::connection_login::credentials_wait - grace;
+    tokens_->ask(deadline, what.refused,
+      [of = options_, to = std::move(to)](result<token_source::token> got) {
+        if (got)
+          to(protocol::sasl::login{bearer((*got)->value, *of), {}});
+        else
+          to(got.error());
+      });
+    return;
+  }
   const auto& file = wants_token(what.mechanism) ? o.token_file : o.password_file;
   if (!o.credentials && file.empty()) {
     to(find(o, wanted));

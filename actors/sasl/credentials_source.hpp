@@ -3,6 +3,7 @@
 #include "../../protocol/machines/effects.hpp"
 #include "../../protocol/sasl/scram_keys.hpp"
 #include "sasl_options.hpp"
+#include "token_source.hpp"
 
 #include <deque>
 #include <functional>
@@ -20,10 +21,11 @@ public:
   /// Told of them once: in the thread that asks, or in another.
   using reply = std::function<void(found)>;
 
-  /// Reads the environment. Error `invalid_argument` names the option, its value and what
+  /// Reads the environment. `tokens`: where `sasl_options::oidc` has its tokens; null
+  /// where it says nothing. Error `invalid_argument` names the option, its value and what
   /// is wrong with it.
   [[nodiscard]] static protocol::result<std::shared_ptr<credentials_source>> make(
-    sasl_options options);
+    sasl_options options, std::shared_ptr<token_source> tokens = nullptr);
 
   [[nodiscard]] const std::vector<sasl_mechanism>& mechanisms() const {
     return options_->mechanism;
@@ -49,13 +51,15 @@ private:
     bool works = false;
   };
 
-  explicit credentials_source(sasl_options options)
-    : options_(std::make_shared<const sasl_options>(std::move(options))) {}
+  credentials_source(sasl_options options, std::shared_ptr<token_source> tokens)
+    : options_(std::make_shared<const sasl_options>(std::move(options))),
+      tokens_(std::move(tokens)) {}
 
   static void work(
     const std::shared_ptr<queue>& waiting, const std::shared_ptr<const sasl_options>& of);
 
   std::shared_ptr<const sasl_options> options_;
+  std::shared_ptr<token_source> tokens_;
   std::shared_ptr<protocol::sasl::scram_keys> keys_ =
     std::make_shared<protocol::sasl::scram_keys>();
   std::shared_ptr<queue> queue_ = std::make_shared<queue>();

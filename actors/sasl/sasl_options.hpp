@@ -4,7 +4,9 @@
 #include "../../protocol/result.hpp"
 #include "../../protocol/sasl/credentials.hpp"
 #include "../../protocol/sasl/mechanism.hpp"
+#include "../../protocol/sasl/oidc/oidc_options.hpp"
 #include "../../protocol/secret.hpp"
+#include "../transport/tls_options.hpp"
 
 #include <functional>
 #include <map>
@@ -22,7 +24,13 @@ using sasl_mechanism = protocol::sasl::mechanism;
 using sasl_password = protocol::sasl::password_login;
 /// A token that another server has issued.
 using sasl_token = protocol::sasl::bearer_token;
-/// Either.
+/// How tokens are got of an OAuth 2 provider; docs/sasl-oidc.md.
+using oidc_options = protocol::sasl::oidc_options;
+/// What a token is asked for with.
+using oauth_grant = protocol::sasl::oauth_grant;
+/// How an assertion is signed.
+using jwt_algorithm = protocol::sasl::jwt_algorithm;
+/// A password or a token.
 using sasl_credentials = protocol::sasl::credentials;
 
 /// The mechanisms that a text names, with commas between them; none for an empty one.
@@ -64,6 +72,11 @@ struct sasl_options {
   secret token = {};
   /// A file with the token, instead of `token`; empty: none.
   std::string token_file = {};
+  /// Where tokens are got instead, one for all connections, and how; without
+  /// `token_endpoint_url` there is no provider. A worker's must be the application's.
+  oidc_options oidc = {};
+  /// How TLS is spoken to the provider, where its URL is `https://`.
+  ssl_options oidc_ssl_options = {};
   /// Whom the client acts as, for OAUTHBEARER; empty: the token's own subject.
   std::string authorization_id = {};
   /// SASL extensions for OAUTHBEARER (KIP-342), by name.

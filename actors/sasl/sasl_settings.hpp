@@ -1,6 +1,8 @@
 #pragma once
 
+#include "../../protocol/sasl/oidc/oidc_settings.hpp"
 #include "../../protocol/settings.hpp"
+#include "../transport/tls_settings.hpp"
 #include "sasl_options.hpp"
 
 namespace cafka {
@@ -9,7 +11,8 @@ namespace cafka {
 template <row::options_of<sasl_options> Options, class Visitor>
 void each_setting(Options& options, Visitor& v) {
   auto& [mechanism, username, password, password_file, password_env, tokenauth, token,
-    token_file, authorization_id, extensions, credentials] = options;
+    token_file, oidc, oidc_ssl_options, authorization_id, extensions, credentials] =
+    options;
   v(CAFKA_SETTING(mechanism), row::mechanisms{},
     {.says = "With which mechanism to log in: one, or a list of which the first is taken "
              "that a broker has enabled: PLAIN (over TLS only: it sends the password as "
@@ -45,6 +48,13 @@ void each_setting(Options& options, Visitor& v) {
   v(CAFKA_SETTING(token_file), row::text{"none"},
     {.says = "A file with the token, which is read at each login. Empty: none.",
       .flag = "--sasl-token-file"});
+  v(CAFKA_SETTING(oidc), row::block{},
+    {.says =
+        "How tokens are got of an OAuth 2 provider, for OAUTHBEARER, instead of token "
+        "and token_file. See docs/sasl-oidc.md.",
+      .everyday = true});
+  v(CAFKA_SETTING(oidc_ssl_options), row::block{},
+    {"How TLS is spoken to the provider, where its URL is https. See docs/tls.md."});
   v(CAFKA_SETTING(authorization_id), row::text{"the token's subject"},
     {"Whom the client acts as, for OAUTHBEARER. Empty: the token's own subject."});
   v(CAFKA_SETTING(extensions), row::of_code{"texts by name"},

@@ -264,6 +264,19 @@ void option_adder::sasl(common_arguments& to) {
     ->add_option(
       "--sasl-token-file", to.sasl_token_file, "A file with the token for OAUTHBEARER")
     ->type_name("FILE");
+  command_
+    ->add_option("--sasl-oidc-token-endpoint-url", to.oidc_url,
+      "Where a provider gives out tokens for OAUTHBEARER, https://...")
+    ->type_name("URL");
+  command_
+    ->add_option("--sasl-oidc-client-id", to.oidc_client_id, "The client's id there")
+    ->type_name("ID");
+  command_
+    ->add_option("--sasl-oidc-client-secret-file", to.oidc_client_secret_file,
+      "A file whose first line is the client's secret there")
+    ->type_name("FILE");
+  command_->add_option("--sasl-oidc-scope", to.oidc_scope, "What the token is to allow")
+    ->type_name("SCOPE");
 }
 
 void option_adder::topic(std::string& to) {

@@ -192,8 +192,23 @@ result<done> add_sasl(const common_arguments& common, application_options& to) {
   }
   if (!common.sasl_token_file.empty()) {
     sasl.token.clear();
+    sasl.oidc.token_endpoint_url.clear();
     sasl.token_file = common.sasl_token_file;
   }
+  if (!common.oidc_url.empty()) {
+    sasl.token.clear();
+    sasl.token_file.clear();
+    sasl.oidc.token_endpoint_url = common.oidc_url;
+  }
+  if (!common.oidc_client_id.empty())
+    sasl.oidc.client_id = common.oidc_client_id;
+  if (!common.oidc_client_secret_file.empty()) {
+    sasl.oidc.client_secret.clear();
+    sasl.oidc.client_secret_env.clear();
+    sasl.oidc.client_secret_file = common.oidc_client_secret_file;
+  }
+  if (!common.oidc_scope.empty())
+    sasl.oidc.scope = common.oidc_scope;
   return done{};
 }
 
@@ -223,24 +238,29 @@ std::string file_for(const common_arguments& common) {
 /// The names of what the block `cafka` sets, as `ssl_options.verify`.
 std::set<std::string> set_in(const caf::settings& content) {
   std::set<std::string> result;
-  if (const auto* block = caf::get_if<caf::settings>(&content, "cafka")) {
-    for (const auto& [name, value] : *block) {
-      result.emplace(name);
-      if (const auto* inner = caf::get_if<caf::settings>(&value)) {
-        for (const auto& each : *inner)
-          result.insert(std::string{name} + '.' + std::string{each.first});
-      }
+  const auto walk = [&](const auto& self, const caf::settings& block,
+                      const std::string& before) -> void {
+    for (const auto& [name, value] : block) {
+      const auto path = before + std::string{name};
+      result.insert(path);
+      if (const auto* inner = caf::get_if<caf::settings>(&value))
+        self(self, *inner, path + '.');
     }
-  }
+  };
+  if (const auto* block = caf::get_if<caf::settings>(&content, "cafka"))
+    walk(walk, *block, {});
   return result;
 }
 
 /// The row of a setting, by its key or KafkaEx's name for it; null: there is none.
 const setting_text* row_of(const std::string& path) {
   const auto first = path.substr(0, path.find('.'));
-  const auto is_of_block = first != path && !settings_of(first).empty();
-  const auto key = path.substr(first == path ? 0 : path.rfind('.') + 1);
-  const auto& rows = settings_of(is_of_block ? first : std::string{});
+  const auto last = first == path ? 0 : path.rfind('.') + 1;
+  const auto key = path.substr(last);
+  auto block = last == 0 ? std::string{} : path.substr(0, last - 1);
+  if (settings_of(block).empty()) // The name of a producer, say, stands between them.
+    block = settings_of(first).empty() ? std::string{} : first;
+  const auto& rows = settings_of(block);
   const auto found = std::ranges::find_if(rows, [&](const setting_text& r) {
     return r.key == key || (!key.empty() && r.alias == key);
   });
@@ -301,6 +321,11 @@ std::set<std::string> not_changed(
   changed(!common.sasl_password_file.empty(), "sasl.password_file");
   changed(!common.sasl_token_file.empty(), "sasl.token");
   changed(!common.sasl_token_file.empty(), "sasl.token_file");
+  changed(!common.oidc_url.empty(), "sasl.oidc.token_endpoint_url");
+  changed(!common.oidc_client_id.empty(), "sasl.oidc.client_id");
+  changed(!common.oidc_client_secret_file.empty(), "sasl.oidc.client_secret");
+  changed(!common.oidc_client_secret_file.empty(), "sasl.oidc.client_secret_file");
+  changed(!common.oidc_scope.empty(), "sasl.oidc.scope");
   changed(common.receive_message_max_bytes.has_value(), "receive_message_max_bytes");
   changed(common.timeout.has_value(), "request_timeout");
   changed(!common.kafka_version.empty(), "kafka_version");

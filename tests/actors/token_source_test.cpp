@@ -1,6 +1,6 @@
 #include "http_peer.hpp"
 #include "tls_peer.hpp"
-#include <cafka/actors/token_source.hpp>
+#include <cafka/actors/sasl/token_source.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -183,7 +183,7 @@ TEST_CASE("a secret that is replaced in its file is used by the next attempt", "
   REQUIRE_FALSE(none);
   CHECK(none.error().code == error_code::credentials_unavailable);
   CHECK(none.error().detail
-    == "oidc_options.client_secret_file = " + files.path("secret")
+    == "sasl.oidc.client_secret_file = " + files.path("secret")
       + ": cannot be read: no such file or directory");
   CHECK(p.count() == 0);
   files.write("secret", "old\n");

@@ -196,7 +196,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a key that does not do is refused with the reason", "[oidc]") {
-  const std::string says = "oidc_options.assertion_private_key_file = key.pem: ";
+  const std::string says = "sasl.oidc.assertion_private_key_file = key.pem: ";
   const auto rs256 = key_options(jwt_algorithm::rs256);
   const auto es256 = key_options(jwt_algorithm::es256);
   oidc_material with;
@@ -233,7 +233,7 @@ TEST_CASE("a template that does not do is refused with the reason", "[oidc]") {
     with.assertion_template = std::move(text);
     return why_no_assertion(o, with);
   };
-  const std::string says = "oidc_options.assertion_template_file = t.json: ";
+  const std::string says = "sasl.oidc.assertion_template_file = t.json: ";
   CHECK(why("{") == says + "holds no JSON object");
   CHECK(why("[]") == says + "holds no JSON object");
   CHECK(why(R"({"claims":{}})") == says + "only header and payload can stand in it");

@@ -300,7 +300,7 @@ TEST_CASE("a ready assertion proves the client, or is the grant", "[oidc]") {
   const auto wrong = token_request(o, with, noon);
   REQUIRE_FALSE(wrong);
   CHECK(wrong.error().detail
-    == "oidc_options.assertion_file = /run/assertion: holds something other than one "
+    == "sasl.oidc.assertion_file = /run/assertion: holds something other than one "
        "JWT");
 }
 
@@ -314,14 +314,14 @@ TEST_CASE("options that make no sense are refused by name", "[oidc]") {
   };
   CHECK(why([](auto&) {}).empty());
   CHECK(why([](auto& o) { o.token_endpoint_url = {}; })
-    == "oidc_options.token_endpoint_url is missing");
+    == "sasl.oidc.token_endpoint_url is missing");
   CHECK_THAT(why([](auto& o) { o.token_endpoint_url = "login"; }),
-    ContainsSubstring("oidc_options.token_endpoint_url = \"login\": a URL that begins"));
-  CHECK(why([](auto& o) { o.client_id = {}; }) == "oidc_options.client_id is missing");
+    ContainsSubstring("sasl.oidc.token_endpoint_url = \"login\": a URL that begins"));
+  CHECK(why([](auto& o) { o.client_id = {}; }) == "sasl.oidc.client_id is missing");
   CHECK_THAT(why([](auto& o) { o.client_secret = {}; }),
-    ContainsSubstring("oidc_options.client_secret is missing"));
+    ContainsSubstring("sasl.oidc.client_secret is missing"));
   CHECK_THAT(why([](auto& o) { o.client_secret_file = "/f"; }),
-    ContainsSubstring("oidc_options.client_secret is set twice"));
+    ContainsSubstring("sasl.oidc.client_secret is set twice"));
   CHECK_THAT(why([](auto& o) { o.assertion_file = "/f"; }),
     ContainsSubstring("client_secret and an assertion are both set"));
   CHECK_THAT(why([](auto& o) {
@@ -342,13 +342,13 @@ TEST_CASE("options that make no sense are refused by name", "[oidc]") {
     o.assertion_file = "/f";
   }).empty());
   CHECK(why([](auto& o) { o.refresh_window = 49; })
-    == "oidc_options.refresh_window = 49: must be 50 to 100 percent");
+    == "sasl.oidc.refresh_window = 49: must be from 50 to 100");
   CHECK(why([](auto& o) { o.refresh_jitter = 26; })
-    == "oidc_options.refresh_jitter = 26: must be 0 to 25 percent");
+    == "sasl.oidc.refresh_jitter = 26: must be from 0 to 25");
   CHECK(why([](auto& o) { o.request_timeout = 0ms; })
-    == "oidc_options.request_timeout = 0ms: must be 1ms to 600000ms");
+    == "sasl.oidc.request_timeout = 0ms: must be from 1 to 600000ms");
   CHECK(why([](auto& o) { o.retry_backoff = 11s; })
-    == "oidc_options.retry_backoff_max = 10000ms: must be 11000ms to 600000ms");
+    == "sasl.oidc.retry_backoff_max = 10000ms: must not be less than retry_backoff");
   CHECK(why([](auto& o) { o.refresh_buffer = 3'601s; })
-    == "oidc_options.refresh_buffer = 3601s: must be 0s to 3600s");
+    == "sasl.oidc.refresh_buffer = 3601s: must be from 0 to 3600000ms");
 }

@@ -1,4 +1,4 @@
-#include <cafka/actors/token_source.hpp>
+#include <cafka/actors/sasl/token_source.hpp>
 #include <cafka/actors/transport/asio_transport.hpp>
 
 #include <catch2/catch_test_macros.hpp>

@@ -37,7 +37,7 @@ constexpr int deepest_template = 16;
 
 error wrong(const std::string& member, const std::string& value, const std::string& why) {
   return {
-    error_code::invalid_argument, "oidc_options." + member + " = " + value + ": " + why};
+    error_code::invalid_argument, "sasl.oidc." + member + " = " + value + ": " + why};
 }
 
 /// What OpenSSL asks when a key is encrypted. Without it it would ask the terminal.

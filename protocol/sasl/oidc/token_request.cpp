@@ -37,7 +37,7 @@ result<secret> ready_assertion(const oidc_options& options, const oidc_material&
   const auto text = without_spaces_around(with.assertion.reveal());
   if (!may_be_token(text))
     return error{error_code::invalid_argument,
-      "oidc_options.assertion_file = " + options.assertion_file
+      "sasl.oidc.assertion_file = " + options.assertion_file
         + ": holds something other than one JWT"};
   return secret{text};
 }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../protocol/sasl/oidc/assertion.hpp"
+#include "../../protocol/sasl/oidc/assertion.hpp"
 
 namespace cafka::actors {
 

@@ -1,7 +1,7 @@
 #include "token_material.hpp"
 
-#include "../protocol/sasl/crypto.hpp"
-#include "transport/file_text.hpp"
+#include "../../protocol/sasl/crypto.hpp"
+#include "../transport/file_text.hpp"
 
 #include <cstdlib>
 
@@ -17,7 +17,7 @@ constexpr std::size_t largest_file = 1 << 20;
 
 error unusable(const char* option, const std::string& value, const std::string& why) {
   return {error_code::credentials_unavailable,
-    "oidc_options." + std::string{option} + " = " + value + ": " + why};
+    "sasl.oidc." + std::string{option} + " = " + value + ": " + why};
 }
 
 /// The file's text, where one is named.

@@ -1,10 +1,10 @@
 #pragma once
 
-#include "../protocol/sasl/oidc/oidc_options.hpp"
-#include "../protocol/sasl/oidc/token_client.hpp"
-#include "log_sink.hpp"
-#include "transport/io_services.hpp"
-#include "transport/tls_options.hpp"
+#include "../../protocol/sasl/oidc/oidc_options.hpp"
+#include "../../protocol/sasl/oidc/token_client.hpp"
+#include "../log_sink.hpp"
+#include "../transport/io_services.hpp"
+#include "../transport/tls_options.hpp"
 
 #include <functional>
 #include <memory>

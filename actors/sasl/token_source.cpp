@@ -1,9 +1,9 @@
 #include "token_source.hpp"
 
+#include "../transport/file_text.hpp"
+#include "../transport/resolver.hpp"
+#include "../transport/tls.hpp"
 #include "token_material.hpp"
-#include "transport/file_text.hpp"
-#include "transport/resolver.hpp"
-#include "transport/tls.hpp"
 
 #include <mutex>
 #include <random>
@@ -203,7 +203,7 @@ result<std::shared_ptr<token_source>> make_token_source(token_source_settings se
     auto path = path_of_file_url(url);
     if (path.empty())
       return error{error_code::invalid_argument,
-        "oidc_options.token_endpoint_url = " + std::string{url}
+        "sasl.oidc.token_endpoint_url = " + std::string{url}
           + ": a file is named as in file:///run/secrets/token"};
     return std::shared_ptr<token_source>{
       std::make_shared<file_tokens>(std::move(path), std::move(settings))};
@@ -215,7 +215,7 @@ result<std::shared_ptr<token_source>> make_token_source(token_source_settings se
   if (where.tls) {
     auto made = tls_context::make(settings.tls);
     if (!made)
-      return made.error();
+      return error{made.error().code, "sasl.oidc_" + made.error().detail};
     tls = *std::move(made);
   } else if (!is_this_machine(where.server.host) && settings.log != nullptr) {
     settings.log->write(protocol::log_level::warning, "token", {},

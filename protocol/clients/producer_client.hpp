@@ -68,7 +68,6 @@ public:
 
   void on_down(time_point now, connection_id id, const error& why);
   void on_time(time_point now);
-  void on_credentials(time_point now, connection_id id, result<sasl::login> with);
   [[nodiscard]] time_point next_time() const;
 
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }

@@ -344,7 +344,7 @@ struct logged_in_producer {
     REQUIRE(
       batches.append(*topic, {.value = protocol::as_bytes(value)}, {}, nullptr).status
       == error_code::none);
-    client.client().on_news(client.now());
+    client.client().on_changed(client.now());
     client.carry_out();
   }
 
@@ -411,7 +411,7 @@ TEST_CASE("a whole consumer reads on through sessions that end", "[clients][logi
       for (const auto& a : some->all) {
         for ([[maybe_unused]] const auto& record : a.content->records)
           ++read;
-        c.client().on_taken(0, 1, a.content->bytes);
+        c.client().on_taken(c.now(), 0, 1, a.content->bytes);
       }
     } else if (auto* report = std::get_if<protocol::consumer_machine::report>(&e)) {
       reports.push_back(report->why);

@@ -341,14 +341,16 @@ TEST_CASE("options that make no sense are refused by name", "[oidc]") {
     o.grant = oauth_grant::jwt_bearer;
     o.assertion_file = "/f";
   }).empty());
+  CHECK(why([](auto& o) { o.sub_claim_name = {}; })
+    == "oidc_options.sub_claim_name = \"\": must be a text that is not empty");
   CHECK(why([](auto& o) { o.refresh_window = 49; })
-    == "oidc_options.refresh_window = 49: must be 50 to 100 percent");
+    == "oidc_options.refresh_window = 49: must be from 50 to 100");
   CHECK(why([](auto& o) { o.refresh_jitter = 26; })
-    == "oidc_options.refresh_jitter = 26: must be 0 to 25 percent");
+    == "oidc_options.refresh_jitter = 26: must be from 0 to 25");
   CHECK(why([](auto& o) { o.request_timeout = 0ms; })
-    == "oidc_options.request_timeout = 0ms: must be 1ms to 600000ms");
+    == "oidc_options.request_timeout = 0ms: must be from 1 to 600000ms");
   CHECK(why([](auto& o) { o.retry_backoff = 11s; })
-    == "oidc_options.retry_backoff_max = 10000ms: must be 11000ms to 600000ms");
+    == "oidc_options.retry_backoff_max is shorter than retry_backoff");
   CHECK(why([](auto& o) { o.refresh_buffer = 3'601s; })
-    == "oidc_options.refresh_buffer = 3601s: must be 0s to 3600s");
+    == "oidc_options.refresh_buffer = 3601s: must be from 0 to 3600000ms");
 }

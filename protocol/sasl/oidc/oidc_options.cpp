@@ -1,6 +1,7 @@
 #include "oidc_options.hpp"
 
 #include "http_message.hpp"
+#include "oidc_settings.hpp"
 
 #include <initializer_list>
 
@@ -18,18 +19,6 @@ int how_many(std::initializer_list<bool> set) {
   for (const auto one : set)
     count += one ? 1 : 0;
   return count;
-}
-
-template <class Duration>
-error outside(std::string_view member, Duration value, Duration least, Duration most) {
-  if (value >= least && value <= most)
-    return {};
-  constexpr bool seconds = std::is_same_v<Duration, std::chrono::seconds>;
-  const auto* const unit = seconds ? "s" : "ms";
-  return wrong(member,
-    "= " + std::to_string(value.count()) + unit + ": must be "
-      + std::to_string(least.count()) + unit + " to " + std::to_string(most.count())
-      + unit);
 }
 
 error wrong_proof(const oidc_options& o) {
@@ -79,34 +68,16 @@ bool asserts(const oidc_options& options) {
 }
 
 error wrong_in(const oidc_options& o) {
-  using std::chrono::milliseconds;
-  using std::chrono::seconds;
   if (o.token_endpoint_url.empty())
     return wrong("token_endpoint_url", "is missing");
   if (const auto url = parse_http_url(o.token_endpoint_url); !url)
     return wrong("token_endpoint_url", "= " + url.error().detail);
   if (auto failed = wrong_proof(o))
     return failed;
-  if (o.sub_claim_name.empty())
-    return wrong("sub_claim_name", "is empty");
-  if (o.refresh_window < 50 || o.refresh_window > 100)
-    return wrong("refresh_window",
-      "= " + std::to_string(o.refresh_window) + ": must be 50 to 100 percent");
-  if (o.refresh_jitter < 0 || o.refresh_jitter > 25)
-    return wrong("refresh_jitter",
-      "= " + std::to_string(o.refresh_jitter) + ": must be 0 to 25 percent");
-  for (auto failed :
-    {outside("assertion_claim_exp", o.assertion_claim_exp, seconds{1}, seconds{86'400}),
-      outside("assertion_claim_nbf", o.assertion_claim_nbf, seconds{0}, seconds{86'400}),
-      outside(
-        "request_timeout", o.request_timeout, milliseconds{1}, milliseconds{600'000}),
-      outside("retry_backoff", o.retry_backoff, milliseconds{1}, milliseconds{600'000}),
-      outside(
-        "retry_backoff_max", o.retry_backoff_max, o.retry_backoff, milliseconds{600'000}),
-      outside("refresh_min_period", o.refresh_min_period, seconds{0}, seconds{900}),
-      outside("refresh_buffer", o.refresh_buffer, seconds{0}, seconds{3'600})})
-    if (failed)
-      return failed;
+  if (const auto failed = row::wrong_in(o))
+    return {failed.code, "oidc_options." + failed.detail};
+  if (o.retry_backoff_max < o.retry_backoff)
+    return wrong("retry_backoff_max", "is shorter than retry_backoff");
   return {};
 }
 

@@ -341,6 +341,8 @@ TEST_CASE("options that make no sense are refused by name", "[oidc]") {
     o.grant = oauth_grant::jwt_bearer;
     o.assertion_file = "/f";
   }).empty());
+  CHECK(why([](auto& o) { o.sub_claim_name = {}; })
+    == "sasl.oidc.sub_claim_name = \"\": must be a text that is not empty");
   CHECK(why([](auto& o) { o.refresh_window = 49; })
     == "sasl.oidc.refresh_window = 49: must be from 50 to 100");
   CHECK(why([](auto& o) { o.refresh_jitter = 26; })

@@ -1,3 +1,4 @@
+#include "variable.hpp"
 #include <cafka/actors/sasl/token_source.hpp>
 #include <cafka/actors/transport/asio_transport.hpp>
 
@@ -5,7 +6,6 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
-#include <cstdlib>
 #include <future>
 #include <string>
 
@@ -25,13 +25,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using outcome = cafka::protocol::result<token_source::token>;
-
-std::string variable(const char* name) {
-  const auto* value = std::getenv(name);
-  INFO(name << " is a line of `scripts/kafka sasl`, of a cluster that is up with --sasl");
-  REQUIRE(value != nullptr);
-  return value;
-}
 
 token_source_settings provider(const std::string& path) {
   token_source_settings s;

@@ -1,6 +1,6 @@
 #include "http_message.hpp"
 #include "oidc_settings.hpp"
-#include "sasl.oidc.hpp"
+#include "oidc_options.hpp"
 
 #include <initializer_list>
 

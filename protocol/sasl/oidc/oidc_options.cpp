@@ -1,6 +1,7 @@
+#include "oidc_options.hpp"
+
 #include "http_message.hpp"
 #include "oidc_settings.hpp"
-#include "oidc_options.hpp"
 
 #include <initializer_list>
 

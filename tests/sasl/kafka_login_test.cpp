@@ -48,7 +48,7 @@ sasl_options by_password(
   sasl_options o;
   o.mechanism = std::move(m);
   o.username = std::move(name);
-  o.password = password;
+  o.password = secret{password};
   return o;
 }
 
@@ -75,7 +75,7 @@ sasl_options unsigned_token() {
       + base64url(R"({"sub":"alice","iat":)" + std::to_string(now - 60) + R"(,"exp":)"
         + std::to_string(now + 60) + "}")
       + '.';
-    return sasl_token{.token = secret{token}};
+    return sasl_credentials{sasl_token{.token = secret{token}}};
   };
   return o;
 }
@@ -120,7 +120,7 @@ struct client {
   std::unique_ptr<application> app;
 };
 
-std::string new_topic(application& app) {
+std::string fresh_topic(application& app) {
   static std::atomic<int> number = 0;
   const auto name = "sasl-"
     + std::to_string(std::chrono::system_clock::now().time_since_epoch().count()) + '-'
@@ -197,7 +197,7 @@ TEST_CASE("each mechanism logs in, over TCP and TLS", "[sasl_kafka]") {
     const auto worker = c.app->create_worker("w", {}, test_timeout);
     INFO(to_string(worker.error()));
     REQUIRE(worker);
-    write_and_read(*c.app, new_topic(*c.app));
+    write_and_read(*c.app, fresh_topic(*c.app));
     for (const auto& one : status_of(*c.app).connections) {
       if (one.connected)
         CHECK(one.mechanism == w.mechanism);
@@ -208,7 +208,7 @@ TEST_CASE("each mechanism logs in, over TCP and TLS", "[sasl_kafka]") {
 TEST_CASE("a producer and a consumer log in as well", "[sasl_kafka]") {
   client c{"scram", alice(sasl_mechanism::scram_sha_512)};
   REQUIRE(c.app->create_worker("w", {}, test_timeout));
-  const auto topic = new_topic(*c.app);
+  const auto topic = fresh_topic(*c.app);
   auto producer = c.app->producer("p");
   REQUIRE(producer);
   for (int i = 0; i != 1'000; ++i) {
@@ -218,8 +218,11 @@ TEST_CASE("a producer and a consumer log in as well", "[sasl_kafka]") {
   REQUIRE(producer->flush(test_timeout));
   auto consumer = c.app->consumer("c");
   REQUIRE(consumer);
-  REQUIRE(
-    consumer->assign(std::vector<assigned_partition>{{topic, 0, start_at::earliest()}}));
+  assigned_partition whole;
+  whole.topic = topic;
+  whole.partition = 0;
+  whole.start = protocol::start_at::earliest();
+  REQUIRE(consumer->assign({whole}));
   int read = 0;
   for (const auto until = steady::now() + test_timeout;
        read != 1'000 && steady::now() < until;) {
@@ -286,8 +289,8 @@ TEST_CASE("a password that is right again heals by itself", "[sasl_kafka]") {
   login.mechanism = {sasl_mechanism::scram_sha_256};
   login.credentials = [&](const sasl_request&) -> result<sasl_credentials> {
     ++asked;
-    return sasl_password{
-      .username = "alice", .password = secret{right ? "alice-secret" : "not yet"}};
+    return sasl_credentials{sasl_password{
+      .username = "alice", .password = secret{right ? "alice-secret" : "not yet"}}};
   };
   client c{"scram", login};
   REQUIRE(c.app->create_worker("w", {.wait = false}, test_timeout));
@@ -308,7 +311,7 @@ TEST_CASE("a password that is right again heals by itself", "[sasl_kafka]") {
   REQUIRE(last);
   INFO(to_string(*last));
   CHECK_FALSE(*last);
-  write_and_read(*c.app, new_topic(*c.app));
+  write_and_read(*c.app, fresh_topic(*c.app));
   // After 1 s, 2 s and so on: no storm of logins.
   CHECK(asked < 30);
 }
@@ -318,7 +321,7 @@ TEST_CASE("sessions of five seconds are renewed in place under load", "[sasl_kaf
     sasl_mechanism::plain, sasl_mechanism::scram_sha_512, sasl_mechanism::oauthbearer);
   client c{"reauth", m == sasl_mechanism::oauthbearer ? by_provider() : alice(m)};
   REQUIRE(c.app->create_worker("w", {}, test_timeout));
-  const auto topic = new_topic(*c.app);
+  const auto topic = fresh_topic(*c.app);
   std::map<std::string, milliseconds> ends_in;
   int renewed = 0;
   int written = 0;

@@ -35,7 +35,11 @@ producer::producer(world& w, std::string name, producer_settings settings)
   });
 }
 
-producer::~producer() = default;
+producer::~producer() {
+  // What it reads from goes after it.
+  if (lives())
+    end_client();
+}
 
 void producer::begin() {
   restart();

@@ -10,8 +10,7 @@
 #include "isolated_workers.hpp"
 #include "log.hpp"
 #include "options.hpp"
-#include "starters/consumer_starter.hpp"
-#include "starters/producer_starter.hpp"
+#include "starters/client_starter.hpp"
 #include "starters/stream_starter.hpp"
 #include "worker_ref.hpp"
 

@@ -57,7 +57,7 @@ public:
 
   // -- iterations -----------------------------------------------------------------------
 
-  [[nodiscard]] result<actors::stream_settings> settings() {
+  [[nodiscard]] result<protocol::stream_client_options> settings() {
     auto all = starter_->settings(topic_, partition_, options_);
     const std::lock_guard guard{mutex_};
     if (all && start_)
@@ -65,8 +65,8 @@ public:
     return all;
   }
 
-  [[nodiscard]] result<stream_actor> read(
-    const actors::stream_settings& settings, const caf::strong_actor_ptr& reader) {
+  [[nodiscard]] result<stream_actor> read(const protocol::stream_client_options& settings,
+    const caf::strong_actor_ptr& reader) {
     {
       const std::lock_guard guard{mutex_};
       if (cancelled_)

@@ -20,7 +20,7 @@ namespace cafka::supervision {
 /// A child is sent an exit message with the reason `user_shutdown`, and after the time
 /// given, if it still runs, with `kill`. CAF cannot interrupt a running handler: a child
 /// that never returns from one outlives its kill, and the supervisor waits for it; for
-/// one on another node it waits `supervisor_options::kill_patience`.
+/// one on another node it waits `supervisor_options::kill_timeout`.
 class shutdown {
 public:
   /// Kills without asking.

@@ -18,7 +18,8 @@ namespace {
 using protocol::consumer_client;
 using protocol::consumer_machine;
 
-using consumer_impl = client_interface<consumer_actor, caf::result<void>(consumer_news)>;
+using consumer_impl =
+  client_interface<consumer_actor, caf::result<void>(consumer_changed)>;
 
 protocol::consumer_client_options settings_of(
   const consumer_core& core, const connection_options& connection) {
@@ -89,7 +90,7 @@ public:
         on_program();
       },
       [this](get_consumer_status) { return result<consumer_status>{status()}; },
-      [this](consumer_news) { on_program(); });
+      [this](consumer_changed) { on_program(); });
   }
 
   // -- what the client wants done -------------------------------------------------------
@@ -154,12 +155,12 @@ private:
   bool sync(bool wants_takings) {
     core_->collect(changes_, takings_, wants_takings);
     for (const auto& t : takings_)
-      client().on_taken(t.slot, t.generation, t.bytes);
+      client().on_taken(now(), t.slot, t.generation, t.bytes);
     for (const auto& c : changes_) {
       if (c.now)
         client().set(now(), c.slot, *c.now);
       else
-        client().remove(c.slot);
+        client().remove(now(), c.slot);
     }
     return !takings_.empty() || !changes_.empty();
   }

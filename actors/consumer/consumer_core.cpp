@@ -41,7 +41,7 @@ void consumer_core::wake() const {
     weak = actor_;
   }
   if (const auto self = caf::actor_cast<caf::strong_actor_ptr>(weak))
-    post(self, consumer_news{});
+    post(self, consumer_changed{});
 }
 
 consumer_actor consumer_core::current() const {
@@ -76,7 +76,7 @@ void consumer_core::attach(const consumer_actor& self) {
 void consumer_core::begin() {
   const std::lock_guard guard{mutex_};
   queue_.clear();
-  lying_.clear();
+  queued_.clear();
   queue_bytes_ = 0;
   takings_.clear();
   for (const auto& e : entries_) {
@@ -123,7 +123,7 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
       }
       const auto bytes = a.batch->bytes();
       queue_.push_back(*std::move(a.batch));
-      lying_.push_back({e, start_at::offset(a.next), bytes});
+      queued_.push_back({e, start_at::offset(a.next), bytes});
       queue_bytes_ += bytes;
       ++e->queued_batches;
     }
@@ -141,7 +141,7 @@ void consumer_core::advance(entry& e, start_at next) {
     return;
   }
   const auto last = std::find_if(
-    lying_.rbegin(), lying_.rend(), [&](const auto& l) { return l.of == &e; });
+    queued_.rbegin(), queued_.rend(), [&](const auto& l) { return l.of == &e; });
   last->next = next;
 }
 
@@ -210,7 +210,7 @@ void consumer_core::close() {
     if (std::exchange(closed_, true))
       return;
     queue_.clear();
-    lying_.clear();
+    queued_.clear();
     queue_bytes_ = 0;
     for (const auto& e : entries_)
       e->queued_batches = 0;
@@ -252,7 +252,7 @@ polled consumer_core::take(std::size_t most) {
   const auto count = std::min(most, queue_.size());
   std::size_t bytes = 0;
   for (std::size_t i = 0; i != count; ++i) {
-    const auto& l = lying_[i];
+    const auto& l = queued_[i];
     l.of->start = l.next;
     --l.of->queued_batches;
     bytes += l.bytes;
@@ -261,13 +261,13 @@ polled consumer_core::take(std::size_t most) {
   queue_bytes_ -= bytes;
   if (count == queue_.size()) {
     std::swap(got.batches, queue_);
-    lying_.clear();
+    queued_.clear();
   } else {
     const auto end = static_cast<std::ptrdiff_t>(count);
     got.batches.assign(std::make_move_iterator(queue_.begin()),
       std::make_move_iterator(queue_.begin() + end));
     queue_.erase(queue_.begin(), queue_.begin() + end);
-    lying_.erase(lying_.begin(), lying_.begin() + end);
+    queued_.erase(queued_.begin(), queued_.begin() + end);
   }
   if (count > 0) {
     metrics.handed_out(got.records(), bytes, count);
@@ -332,18 +332,18 @@ void consumer_core::change_entry(entry& e) {
   if (e.queued_batches > 0) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i != queue_.size(); ++i) {
-      if (lying_[i].of == &e) {
-        queue_bytes_ -= lying_[i].bytes;
+      if (queued_[i].of == &e) {
+        queue_bytes_ -= queued_[i].bytes;
         continue;
       }
       if (kept != i) {
         queue_[kept] = std::move(queue_[i]);
-        lying_[kept] = lying_[i];
+        queued_[kept] = queued_[i];
       }
       ++kept;
     }
     queue_.resize(kept);
-    lying_.resize(kept);
+    queued_.resize(kept);
     e.queued_batches = 0;
   }
   if (!std::exchange(e.changed, true))

@@ -64,7 +64,7 @@ public:
   void begin();
   void detach(const caf::actor_addr& self);
   /// What has happened since the last time. With `wants_takings`, and if it is nothing,
-  /// the next taking is told by `consumer_news`.
+  /// the next taking is told by `consumer_changed`.
   void collect(
     std::vector<change>& changes, std::vector<taking>& takings, bool wants_takings);
   void push(std::vector<arrival>& arrivals);
@@ -121,7 +121,7 @@ private:
     start_at start;
   };
   /// What is to be noted when a batch is handed out.
-  struct lying_batch {
+  struct queued_batch {
     entry* of = nullptr;
     start_at next;
     std::size_t bytes = 0;
@@ -150,7 +150,7 @@ private:
   std::vector<entry*> changed_;
   // One place for each batch in both.
   std::vector<consumed_batch> queue_;
-  std::vector<lying_batch> lying_;
+  std::vector<queued_batch> queued_;
   std::size_t queue_bytes_ = 0;
   std::vector<partition_error> errors_;
   std::vector<taking> takings_;

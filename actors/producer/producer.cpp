@@ -55,11 +55,14 @@ result<std::int32_t> producer::partitions(const topic& t, milliseconds deadline)
   if (t.buffers_->table.load(std::memory_order_acquire) == nullptr && known)
     return ended;
   if (!known) {
-    auto text = "no metadata of topic " + t.buffers_->name;
     const auto now = status(milliseconds{1'000});
-    if (now && !now->why_disconnected.empty())
-      text += ", no broker can be reached: " + now->why_disconnected;
-    return error{error_code::timed_out, std::move(text)};
+    if (now) {
+      for (const auto& w : now->waiting) {
+        if (w.topic == t.buffers_->name)
+          return error{error_code::timed_out, w.why};
+      }
+    }
+    return error{error_code::timed_out, "no metadata of topic " + t.buffers_->name};
   }
   return static_cast<std::int32_t>(t.buffers_->table.load()->count.load());
 }

@@ -144,17 +144,17 @@ struct close_producer {
 /// Asks how a producer is.
 struct get_producer_status {};
 
-/// A topic with records that wait.
+/// A topic with records that wait, or whose partitions are asked for.
 struct waiting_records {
   /// The topic's name.
   std::string topic = {};
   /// Of the oldest of them; -1: the topic's partitions are not known.
   partition_id partition = -1;
-  /// Records of the topic without an outcome.
+  /// Records of the topic without an outcome; zero: `producer::partitions` waits.
   std::uint64_t records = 0;
-  /// How long the oldest has waited.
+  /// How long the oldest has waited; zero without any.
   milliseconds waited{0};
-  /// What they wait for.
+  /// What they, or the callers of `producer::partitions`, wait for.
   std::string why = {};
 };
 
@@ -174,7 +174,7 @@ struct producer_status {
   std::uint64_t outstanding_batches = 0;
   /// Requests sent and not answered.
   std::uint64_t requests_in_flight = 0;
-  /// Topics with records that wait.
+  /// Topics that wait for something.
   std::vector<waiting_records> waiting = {};
 };
 

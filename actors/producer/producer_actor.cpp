@@ -19,7 +19,8 @@ namespace {
 
 using protocol::producer_client;
 
-using producer_impl = client_interface<producer_actor, caf::result<void>(producer_news)>;
+using producer_impl =
+  client_interface<producer_actor, caf::result<void>(producer_changed)>;
 
 protocol::producer_client_options settings_of(
   const producer_options& o, const connection_options& connection) {
@@ -113,16 +114,16 @@ public:
   producer_impl::behavior_type make_behavior() {
     client().start(now());
     core_->attach(caf::actor_cast<producer_actor>(self()));
-    // News before that was told to none.
-    client().on_news(now());
+    // What changed before that was told to nobody.
+    client().on_changed(now());
     after_event();
     return behavior(
       own_handlers,
       [this](flush_producer request) { return on_flush(request.deadline, false); },
       [this](close_producer request) { return on_flush(request.deadline, true); },
       [this](get_producer_status) { return result<producer_status>{status()}; },
-      [this](producer_news) {
-        client().on_news(now());
+      [this](producer_changed) {
+        client().on_changed(now());
         after_event();
       });
   }

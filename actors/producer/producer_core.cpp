@@ -206,7 +206,7 @@ void producer_core::wake() const {
     weak = actor_;
   }
   if (const auto self = caf::actor_cast<caf::strong_actor_ptr>(weak))
-    post(self, producer_news{});
+    post(self, producer_changed{});
 }
 
 producer_actor producer_core::current() const {

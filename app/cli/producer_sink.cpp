@@ -44,8 +44,8 @@ private:
 class producer_sink final : public record_sink {
 public:
   producer_sink(const produce_arguments& what, application& app, produce_tally& tally,
-    std::function<void()> on_news)
-    : what_(what), app_(app), tally_(tally), on_news_(std::move(on_news)) {}
+    std::function<void()> on_delivered)
+    : what_(what), app_(app), tally_(tally), on_delivered_(std::move(on_delivered)) {}
 
   bool add(const protocol::outgoing_record& r, std::uint64_t number) override {
     if (!producer_ && !worker_)
@@ -95,7 +95,7 @@ private:
       // Nothing was written. Brokers that are so old have the worker.
       static_cast<void>(producer_.close(grace));
       producer_ = {};
-      worker_ = make_worker_sink(what_, app_, tally_, on_news_);
+      worker_ = make_worker_sink(what_, app_, tally_, on_delivered_);
       return worker_->add(r, number);
     }
     if (first->partition.value() < 0) {
@@ -125,7 +125,7 @@ private:
       if (failed())
         return false;
       if (!worker_)
-        worker_ = make_worker_sink(what_, app_, tally_, on_news_);
+        worker_ = make_worker_sink(what_, app_, tally_, on_delivered_);
       return worker_->add(r, number) && worker_->idle();
     }
     case error_code::queue_full:
@@ -164,7 +164,7 @@ private:
     if (reports_->any()) {
       for (const auto& d : reports_->take())
         tally_.reported(d);
-      on_news_();
+      on_delivered_();
     }
     return tally_.first_failure().has_value();
   }
@@ -195,7 +195,7 @@ private:
   const produce_arguments& what_;
   application& app_;
   produce_tally& tally_;
-  const std::function<void()> on_news_;
+  const std::function<void()> on_delivered_;
   const std::shared_ptr<mailbox> reports_ = std::make_shared<mailbox>();
   producer producer_;
   producer::topic topic_;
@@ -205,8 +205,8 @@ private:
 } // namespace
 
 std::unique_ptr<record_sink> make_producer_sink(const produce_arguments& what,
-  application& app, produce_tally& tally, std::function<void()> on_news) {
-  return std::make_unique<producer_sink>(what, app, tally, std::move(on_news));
+  application& app, produce_tally& tally, std::function<void()> on_delivered) {
+  return std::make_unique<producer_sink>(what, app, tally, std::move(on_delivered));
 }
 
 } // namespace cafka::cli

@@ -27,19 +27,19 @@ public:
   virtual bool finish() = 0;
 };
 
-// Both give `tally` the delivery result of each record, and call `on_news` after that, in
-// the thread that calls them.
+// Both give `tally` the delivery result of each record, and call `on_delivered` after
+// that, in the thread that calls them.
 
 /// By the default worker, a batch after the other; for every Kafka.
 [[nodiscard]] std::unique_ptr<record_sink> make_worker_sink(const produce_arguments& what,
-  application& app, produce_tally& tally, std::function<void()> on_news);
+  application& app, produce_tally& tally, std::function<void()> on_delivered);
 
 /// By a producer; where brokers are too old for one, and for a record that is too large
 /// for one, by the worker. Whatever is wrong with the producer itself is the failure of
 /// the first record.
 [[nodiscard]] std::unique_ptr<record_sink> make_producer_sink(
   const produce_arguments& what, application& app, produce_tally& tally,
-  std::function<void()> on_news);
+  std::function<void()> on_delivered);
 
 /// Bytes of a record's key, value and headers.
 [[nodiscard]] inline std::size_t bytes_of(const protocol::outgoing_record& r) {

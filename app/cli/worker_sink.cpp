@@ -38,11 +38,11 @@ record copy_of(const protocol::outgoing_record& r) {
 class worker_sink final : public record_sink {
 public:
   worker_sink(const produce_arguments& what, application& app, produce_tally& tally,
-    std::function<void()> on_news)
+    std::function<void()> on_delivered)
     : what_(what),
       app_(app),
       tally_(tally),
-      on_news_(std::move(on_news)),
+      on_delivered_(std::move(on_delivered)),
       random_(std::random_device{}()) {}
 
   bool add(const protocol::outgoing_record& r, std::uint64_t number) override {
@@ -146,14 +146,14 @@ private:
     if (keyless_ == b.request.partition)
       keyless_.reset();
     b = {};
-    on_news_();
+    on_delivered_();
     return where.has_value();
   }
 
   const produce_arguments& what_;
   application& app_;
   produce_tally& tally_;
-  const std::function<void()> on_news_;
+  const std::function<void()> on_delivered_;
   std::minstd_rand random_;
   std::map<std::optional<partition_id>, batch> open_;
   std::map<partition_id, std::uint64_t> taken_;
@@ -164,8 +164,8 @@ private:
 } // namespace
 
 std::unique_ptr<record_sink> make_worker_sink(const produce_arguments& what,
-  application& app, produce_tally& tally, std::function<void()> on_news) {
-  return std::make_unique<worker_sink>(what, app, tally, std::move(on_news));
+  application& app, produce_tally& tally, std::function<void()> on_delivered) {
+  return std::make_unique<worker_sink>(what, app, tally, std::move(on_delivered));
 }
 
 } // namespace cafka::cli

@@ -68,11 +68,11 @@ stream_starter::stream_starter(caf::actor_system& sys, const application_options
     why_ended_(std::move(why_ended)) {
 }
 
-result<actors::stream_settings> stream_starter::settings(
+result<protocol::stream_client_options> stream_starter::settings(
   const std::string& topic, partition_id partition, const stream_options& options) const {
   if (auto e = check(topic, partition, options))
     return e;
-  actors::stream_settings all;
+  protocol::stream_client_options all;
   auto& fetch = all.records;
   fetch.topic = topic;
   fetch.partition = partition;
@@ -135,8 +135,9 @@ actors::worker_finder stream_starter::finder(const worker_ref& worker) const {
     };
 }
 
-result<stream_actor> stream_starter::start(const actors::stream_settings& settings,
-  const worker_ref& worker, const caf::strong_actor_ptr& consumer) {
+result<stream_actor> stream_starter::start(
+  const protocol::stream_client_options& settings, const worker_ref& worker,
+  const caf::strong_actor_ptr& consumer) {
   const auto closed = [this] {
     auto why = why_ended_();
     return why ? why : error{error_code::closed, "the application was stopped"};

@@ -28,12 +28,13 @@ public:
   [[nodiscard]] actors::log_sink& log() const { return *options_.log; }
 
   /// What the options mean. Errors: `invalid_argument`, `invalid_group_id`.
-  [[nodiscard]] result<actors::stream_settings> settings(const std::string& topic,
+  [[nodiscard]] result<protocol::stream_client_options> settings(const std::string& topic,
     partition_id partition, const stream_options& options) const;
 
   /// Starts a stream. Error `closed` when the application was stopped.
-  [[nodiscard]] result<stream_actor> start(const actors::stream_settings& settings,
-    const worker_ref& worker, const caf::strong_actor_ptr& consumer);
+  [[nodiscard]] result<stream_actor> start(
+    const protocol::stream_client_options& settings, const worker_ref& worker,
+    const caf::strong_actor_ptr& consumer);
 
 private:
   [[nodiscard]] actors::worker_finder finder(const worker_ref& worker) const;

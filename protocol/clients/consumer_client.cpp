@@ -1,6 +1,5 @@
 #include "consumer_client.hpp"
 
-#include "../machines/overloaded.hpp"
 #include "consumer_calls.hpp"
 
 #include <algorithm>
@@ -24,10 +23,10 @@ consumed_content::~consumed_content() {
 
 consumer_client::consumer_client(
   consumer_client_options options, std::shared_ptr<byte_budget> budget)
-  : options_(std::move(options)),
+  : dispatching_client(options.cluster),
+    options_(std::move(options)),
     budget_(std::move(budget)),
-    machine_(options_.machine, *budget_),
-    dispatcher_(options_.cluster) {
+    machine_(options_.machine, *budget_) {
 }
 
 // -- events -----------------------------------------------------------------------------
@@ -43,31 +42,17 @@ void consumer_client::set(
   machine_.set(now, slot, what);
 }
 
-void consumer_client::remove(std::uint32_t slot) {
-  machine_.remove(slot);
+void consumer_client::remove(time_point now, std::uint32_t slot) {
+  machine_.remove(now, slot);
 }
 
 void consumer_client::on_taken(
-  std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
-  machine_.on_taken(slot, generation, bytes);
+  time_point now, std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
+  machine_.on_taken(now, slot, generation, bytes);
 }
 
 void consumer_client::on_program(time_point now) {
   now_ = now;
-  after_event(now);
-}
-
-void consumer_client::on_up(time_point now, connection_id id) {
-  now_ = now;
-  dispatcher_.on_up(now, id);
-  after_event(now);
-}
-
-void consumer_client::on_frames(
-  time_point now, connection_id id, std::span<const shared_bytes> frames) {
-  now_ = now;
-  for (const auto& f : frames)
-    dispatcher_.on_frame(now, id, f);
   after_event(now);
 }
 
@@ -77,32 +62,6 @@ void consumer_client::on_progress(
   dispatcher_.on_progress(now, id, received, expected);
   if (received > 0)
     machine_.on_progress(now, dispatcher_.broker_at(id));
-  after_event(now);
-}
-
-void consumer_client::on_down(time_point now, connection_id id, const error& why) {
-  now_ = now;
-  dispatcher_.on_down(now, id, why);
-  after_event(now);
-}
-
-void consumer_client::on_refused(time_point now, const send_frame& what, bool closed) {
-  now_ = now;
-  dispatcher_.on_refused(now, what, closed);
-  after_event(now);
-}
-
-void consumer_client::on_carried_out(time_point now) {
-  if (!dispatcher_.waits_for_carrying_out())
-    return;
-  now_ = now;
-  dispatcher_.on_carried_out(now);
-  after_event(now);
-}
-
-void consumer_client::on_time(time_point now) {
-  now_ = now;
-  dispatcher_.on_time(now);
   after_event(now);
 }
 
@@ -127,24 +86,14 @@ void consumer_client::after_event(time_point now) {
   reads_on_ = false;
   take_from_dispatcher();
   read_on(now);
-  machine_.on_time(now);
+  machine_.on_time(now); // The budget may have room.
   while (machine_.has_effects()) {
     for (auto& e : machine_.take_effects())
       std::visit([&](auto& x) { act(now, x); }, e);
     take_from_dispatcher();
     read_on(now);
-    machine_.on_time(now);
   }
   tell_moves();
-}
-
-void consumer_client::take_from_dispatcher() {
-  while (dispatcher_.has_effects()) {
-    for (auto& e : dispatcher_.take_effects())
-      std::visit(overloaded{[](call_outcome& ended) { ended.finish(); },
-                   [this](auto& x) { effects_.emplace_back(std::move(x)); }},
-        e);
-  }
 }
 
 void consumer_client::tell_moves() {
@@ -260,7 +209,7 @@ run_reader::state consumer_client::read(time_point now, unread& u) {
   const auto next = in.next_offset();
   const auto unconsumed = records.empty() ? 0 : bytes;
   if (state != run_reader::state::done)
-    machine_.on_part_read(f, unconsumed);
+    machine_.on_part_read(now, f, unconsumed);
   else if (!machine_.on_read(now, f, next, unconsumed, in.outcome()))
     return state;
   if (next == before)

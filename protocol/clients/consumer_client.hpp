@@ -1,9 +1,9 @@
 #pragma once
 
 #include "../machines/consumer_machine.hpp"
-#include "../machines/dispatcher.hpp"
 #include "../records/run_reader.hpp"
 #include "consumed.hpp"
+#include "dispatching_client.hpp"
 
 #include <cstdint>
 #include <deque>
@@ -34,7 +34,7 @@ struct consumer_client_options {
 ///
 /// Events go in with the time, effects come out. What grows when it is decompressed waits
 /// while the program holds its memory's worth.
-class consumer_client {
+class consumer_client : public dispatching_client<consumer_client> {
 public:
   /// Records of a partition that can be handed out; without content there were none for
   /// the program.
@@ -58,8 +58,6 @@ public:
     consumer_machine::stray>;
 
   consumer_client(consumer_client_options options, std::shared_ptr<byte_budget> budget);
-  consumer_client(const consumer_client&) = delete;
-  consumer_client& operator=(const consumer_client&) = delete;
 
   /// Begins: connects and asks for metadata.
   void start(time_point now);
@@ -68,21 +66,16 @@ public:
 
   /// A partition is to be read, or in another way than before.
   void set(time_point now, std::uint32_t slot, const consumer_machine::assignment& what);
-  void remove(std::uint32_t slot);
+  void remove(time_point now, std::uint32_t slot);
   /// The program was handed so many bytes of a partition.
-  void on_taken(std::uint32_t slot, std::uint64_t generation, std::size_t bytes);
+  void on_taken(
+    time_point now, std::uint32_t slot, std::uint64_t generation, std::size_t bytes);
   void on_program(time_point now);
   /// Whether a partition waits for `on_taken`.
   [[nodiscard]] bool wants_taking() const { return machine_.wants_taking(); }
 
-  void on_up(time_point now, connection_id id);
-  void on_frames(time_point now, connection_id id, std::span<const shared_bytes> frames);
   void on_progress(
     time_point now, connection_id id, std::size_t received, std::size_t expected);
-  void on_down(time_point now, connection_id id, const error& why);
-  void on_refused(time_point now, const send_frame& what, bool closed);
-  void on_carried_out(time_point now);
-  void on_time(time_point now);
   [[nodiscard]] time_point next_time() const;
 
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
@@ -91,12 +84,13 @@ public:
   /// Closes every connection.
   void shut_down(time_point now);
 
-  [[nodiscard]] const dispatcher& connections() const { return dispatcher_; }
   [[nodiscard]] const consumer_machine& machine() const { return machine_; }
   /// How the partitions are, for people; why they wait names their connections.
   [[nodiscard]] std::vector<consumer_machine::partition_view> view(time_point now) const;
 
 private:
+  friend dispatching_client<consumer_client>;
+
   class fetch_call;
   class offsets_call;
   class topics_query;
@@ -112,7 +106,6 @@ private:
     return options_.reading.stop != nullptr && options_.reading.stop->load();
   }
   void after_event(time_point now);
-  void take_from_dispatcher();
   void take_answer(
     std::uint64_t request, fetch_response answer, const shared_bytes& frame);
   void took(api_key what, std::uint64_t request);
@@ -130,9 +123,6 @@ private:
   const consumer_client_options options_;
   const std::shared_ptr<byte_budget> budget_;
   consumer_machine machine_;
-  dispatcher dispatcher_;
-  // Of the event at hand, for what the calls tell.
-  time_point now_;
   std::unordered_map<std::uint64_t, time_point> sent_at_;
   std::deque<unread> unread_;
   std::size_t unread_bytes_ = 0;

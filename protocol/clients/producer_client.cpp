@@ -1,6 +1,5 @@
 #include "producer_client.hpp"
 
-#include "../machines/overloaded.hpp"
 #include "producer_calls.hpp"
 
 #include <algorithm>
@@ -9,9 +8,9 @@
 namespace cafka::protocol {
 
 producer_client::producer_client(producer_client_options options, accumulator& batches)
-  : options_(std::move(options)),
-    machine_(options_.machine, batches),
-    dispatcher_(options_.cluster) {
+  : dispatching_client(options.cluster),
+    options_(std::move(options)),
+    machine_(options_.machine, batches) {
 }
 
 // -- events -----------------------------------------------------------------------------
@@ -20,64 +19,29 @@ void producer_client::start(time_point now) {
   now_ = now;
   dispatcher_.start(now);
   machine_.start(now);
-  // News that came before there was a client was told to none.
-  machine_.on_news(now);
+  // What changed before there was a client was told to nobody.
+  machine_.on_changed(now);
   after_event(now);
 }
 
-void producer_client::on_news(time_point now) {
+void producer_client::on_changed(time_point now) {
   now_ = now;
-  machine_.on_news(now);
-  after_event(now);
-}
-
-void producer_client::on_up(time_point now, connection_id id) {
-  now_ = now;
-  dispatcher_.on_up(now, id);
-  after_event(now);
-}
-
-void producer_client::on_frames(
-  time_point now, connection_id id, std::span<const shared_bytes> frames) {
-  now_ = now;
-  for (const auto& f : frames)
-    dispatcher_.on_frame(now, id, f);
-  after_event(now);
-}
-
-void producer_client::on_progress(
-  time_point now, connection_id id, std::size_t received, std::size_t expected) {
-  now_ = now;
-  dispatcher_.on_progress(now, id, received, expected);
+  machine_.on_changed(now);
   after_event(now);
 }
 
 void producer_client::on_down(time_point now, connection_id id, const error& why) {
   now_ = now;
   dispatcher_.on_down(now, id, why);
-  take_from_dispatcher(now);
+  take_from_dispatcher();
   machine_.on_connection_lost(now);
-  after_event(now);
-}
-
-void producer_client::on_refused(time_point now, const send_frame& what, bool is_closed) {
-  now_ = now;
-  dispatcher_.on_refused(now, what, is_closed);
-  after_event(now);
-}
-
-void producer_client::on_carried_out(time_point now) {
-  if (!dispatcher_.waits_for_carrying_out())
-    return;
-  now_ = now;
-  dispatcher_.on_carried_out(now);
   after_event(now);
 }
 
 void producer_client::on_time(time_point now) {
   now_ = now;
   dispatcher_.on_time(now);
-  take_from_dispatcher(now);
+  take_from_dispatcher();
   if (machine_.next_reasons() <= now)
     machine_.on_reachability(reachability());
   machine_.on_time(now);
@@ -95,24 +59,15 @@ time_point producer_client::next_time() const {
 
 void producer_client::after_event(time_point now) {
   do {
-    take_from_dispatcher(now);
+    take_from_dispatcher();
     while (machine_.has_effects()) {
       for (auto& e : machine_.take_effects())
         std::visit([&](auto& x) { act(now, x); }, e);
-      take_from_dispatcher(now);
+      take_from_dispatcher();
     }
     answer_late_flushers(now);
   } while (machine_.has_effects());
   tell_moves();
-}
-
-void producer_client::take_from_dispatcher(time_point) {
-  while (dispatcher_.has_effects()) {
-    for (auto& e : dispatcher_.take_effects())
-      std::visit(overloaded{[](call_outcome& ended) { ended.finish(); },
-                   [this](auto& x) { effects_.emplace_back(std::move(x)); }},
-        e);
-  }
 }
 
 void producer_client::tell_moves() {

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "../machines/accumulator.hpp"
-#include "../machines/dispatcher.hpp"
 #include "../machines/producer_machine.hpp"
 #include "../records/compression.hpp"
+#include "dispatching_client.hpp"
 
 #include <cstdint>
 #include <span>
@@ -34,7 +34,7 @@ struct producer_client_options {
 ///
 /// Events go in with the time, effects come out. Each batch that the machine takes from
 /// the accumulator has one report.
-class producer_client {
+class producer_client : public dispatching_client<producer_client> {
 public:
   /// The answer to a request of this API took so long.
   struct request_took {
@@ -55,25 +55,17 @@ public:
     delivery_report, stall_report, request_took, topics_learned, flush_ended, closed>;
 
   producer_client(producer_client_options options, accumulator& batches);
-  producer_client(const producer_client&) = delete;
-  producer_client& operator=(const producer_client&) = delete;
 
   /// Begins, with what the accumulator holds already.
   void start(time_point now);
   /// The accumulator has changed.
-  void on_news(time_point now);
+  void on_changed(time_point now);
   /// Sends what was taken so far; `flush_ended` with the number that is returned follows
   /// by the deadline. With `closes` the client is `closed` afterwards, and what has no
   /// outcome by the deadline is given up and reported.
   std::uint64_t flush(time_point now, time_point deadline, bool closes);
 
-  void on_up(time_point now, connection_id id);
-  void on_frames(time_point now, connection_id id, std::span<const shared_bytes> frames);
-  void on_progress(
-    time_point now, connection_id id, std::size_t received, std::size_t expected);
   void on_down(time_point now, connection_id id, const error& why);
-  void on_refused(time_point now, const send_frame& what, bool is_closed);
-  void on_carried_out(time_point now);
   void on_time(time_point now);
   [[nodiscard]] time_point next_time() const;
 
@@ -87,12 +79,13 @@ public:
   /// the next client.
   void abandon_taken(const error& why);
 
-  [[nodiscard]] const dispatcher& connections() const { return dispatcher_; }
   [[nodiscard]] const producer_machine& machine() const { return machine_; }
   /// The topics with records that wait, each with its oldest, and why.
   [[nodiscard]] std::vector<producer_machine::waiting_topic> waiting(time_point now);
 
 private:
+  friend dispatching_client<producer_client>;
+
   class produce_call;
   class topics_query;
   class identity_call;
@@ -107,7 +100,6 @@ private:
   };
 
   void after_event(time_point now);
-  void take_from_dispatcher(time_point now);
   void act(time_point now, producer_machine::send_request& x);
   void act(time_point now, producer_machine::ask_metadata& x);
   void act(time_point now, producer_machine::ask_identity& x);
@@ -120,9 +112,6 @@ private:
 
   const producer_client_options options_;
   producer_machine machine_;
-  dispatcher dispatcher_;
-  // Of the event at hand, for what the calls tell.
-  time_point now_;
   std::unordered_map<std::uint64_t, time_point> sent_at_;
   std::vector<flusher> flushers_;
   // Why those have no outcome.

@@ -1,6 +1,5 @@
 #include "worker_client.hpp"
 
-#include "../machines/overloaded.hpp"
 #include "connections.hpp"
 
 #include <algorithm>
@@ -9,9 +8,9 @@
 namespace cafka::protocol {
 
 worker_client::worker_client(worker_client_options options)
-  : options_(std::move(options)),
+  : dispatching_client(options.cluster),
+    options_(std::move(options)),
     groups_(options_.defaults.group_idle),
-    dispatcher_(options_.cluster),
     random_(static_cast<std::minstd_rand::result_type>(options_.cluster.seed + 1)) {
 }
 
@@ -79,46 +78,6 @@ void worker_client::proceed(const std::shared_ptr<stepwise>& f, group_fetch::nex
 
 // -- events -----------------------------------------------------------------------------
 
-void worker_client::on_up(time_point now, connection_id id) {
-  dispatcher_.on_up(now, id);
-  after_event(now);
-}
-
-void worker_client::on_frames(
-  time_point now, connection_id id, std::span<const shared_bytes> frames) {
-  for (const auto& f : frames)
-    dispatcher_.on_frame(now, id, f);
-  after_event(now);
-}
-
-void worker_client::on_progress(
-  time_point now, connection_id id, std::size_t received, std::size_t expected) {
-  dispatcher_.on_progress(now, id, received, expected);
-  after_event(now);
-}
-
-void worker_client::on_down(time_point now, connection_id id, const error& why) {
-  dispatcher_.on_down(now, id, why);
-  after_event(now);
-}
-
-void worker_client::on_refused(time_point now, const send_frame& what, bool closed) {
-  dispatcher_.on_refused(now, what, closed);
-  after_event(now);
-}
-
-void worker_client::on_carried_out(time_point now) {
-  if (!dispatcher_.waits_for_carrying_out())
-    return;
-  dispatcher_.on_carried_out(now);
-  after_event(now);
-}
-
-void worker_client::on_time(time_point now) {
-  dispatcher_.on_time(now);
-  after_event(now);
-}
-
 time_point worker_client::next_time() const {
   auto next = dispatcher_.next_time();
   for (const auto& w : waiters_)
@@ -137,20 +96,6 @@ void worker_client::after_event(time_point now) {
   at_.now = now;
   take_from_dispatcher();
   answer_waiters(now);
-}
-
-void worker_client::take_from_dispatcher() {
-  // A step of a fetch that ends leads to the next one.
-  while (dispatcher_.has_effects()) {
-    for (auto& e : dispatcher_.take_effects()) {
-      if (auto* ended = std::get_if<call_outcome>(&e))
-        ended->finish();
-      else
-        std::visit(overloaded{[](call_outcome&) {},
-                     [this](auto& x) { effects_.emplace_back(std::move(x)); }},
-          e);
-    }
-  }
 }
 
 // -- how it is --------------------------------------------------------------------------

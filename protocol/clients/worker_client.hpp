@@ -3,8 +3,8 @@
 #include "../calls/context.hpp"
 #include "../calls/group_fetch.hpp"
 #include "../calls/operation.hpp"
-#include "../machines/dispatcher.hpp"
 #include "../machines/start_at.hpp"
+#include "dispatching_client.hpp"
 #include "status.hpp"
 
 #include <memory>
@@ -48,14 +48,12 @@ public:
 ///
 /// Events go in with the time, effects come out; each request is answered exactly once,
 /// by its deadline, with an effect.
-class worker_client {
+class worker_client : public dispatching_client<worker_client> {
 public:
   using effect = std::variant<open_connection, send_frame, close_connection, log_line,
     std::unique_ptr<ready_reply>>;
 
   explicit worker_client(worker_client_options options);
-  worker_client(const worker_client&) = delete;
-  worker_client& operator=(const worker_client&) = delete;
 
   /// Begins: connects and asks for metadata.
   void start(time_point now);
@@ -78,14 +76,6 @@ public:
   /// A call that is made already; null: it has been answered.
   void submit_call(time_point now, std::unique_ptr<call> what);
 
-  void on_up(time_point now, connection_id id);
-  void on_frames(time_point now, connection_id id, std::span<const shared_bytes> frames);
-  void on_progress(
-    time_point now, connection_id id, std::size_t received, std::size_t expected);
-  void on_down(time_point now, connection_id id, const error& why);
-  void on_refused(time_point now, const send_frame& what, bool closed);
-  void on_carried_out(time_point now);
-  void on_time(time_point now);
   [[nodiscard]] time_point next_time() const;
 
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
@@ -94,9 +84,9 @@ public:
   /// Answers every request with `closed`, and closes every connection.
   void shut_down();
 
-  [[nodiscard]] const dispatcher& connections() const { return dispatcher_; }
-
 private:
+  friend dispatching_client<worker_client>;
+
   template <class Reply>
   class held_reply final : public ready_reply {
   public:
@@ -135,14 +125,12 @@ private:
   void proceed(const std::shared_ptr<stepwise>& f, group_fetch::next next);
   [[nodiscard]] call_context context(const moment& at);
   void after_event(time_point now);
-  void take_from_dispatcher();
   void answer_waiters(time_point now);
   [[nodiscard]] worker_status status(time_point now) const;
   [[nodiscard]] error why_disconnected() const;
 
   worker_client_options options_;
   joined_groups groups_;
-  dispatcher dispatcher_;
   std::minstd_rand random_;
   std::vector<waiter> waiters_;
   // Of the event at hand.

@@ -185,8 +185,8 @@ filled_batch accumulator::fresh(codec compression) const {
 }
 
 void accumulator::starve() {
-  if (!starved_.exchange(true, std::memory_order_relaxed) && when_news_)
-    when_news_();
+  if (!starved_.exchange(true, std::memory_order_relaxed) && wake_)
+    wake_();
 }
 
 accumulator::appended accumulator::put(partition_buffers& p, const outgoing_record& r,
@@ -286,21 +286,21 @@ void accumulator::ask_for(topic_buffers& t) {
 }
 
 void accumulator::tell(partition_buffers& p) {
-  auto* head = news_.load(std::memory_order_relaxed);
+  auto* head = changed_.load(std::memory_order_relaxed);
   do {
     p.next_listed = head;
-  } while (!news_.compare_exchange_weak(
+  } while (!changed_.compare_exchange_weak(
     head, &p, std::memory_order_release, std::memory_order_relaxed));
   // The thread that finds the list empty wakes the machine, which takes all there is.
-  if (head == nullptr && when_news_)
-    when_news_();
+  if (head == nullptr && wake_)
+    wake_();
 }
 
 // -- the machine ------------------------------------------------------------------------
 
 std::vector<partition_buffers*> accumulator::take_changed() {
   std::vector<partition_buffers*> all;
-  auto* p = news_.exchange(nullptr, std::memory_order_acquire);
+  auto* p = changed_.exchange(nullptr, std::memory_order_acquire);
   while (p != nullptr) {
     auto* next = p->next_listed;
     {

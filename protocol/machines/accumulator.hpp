@@ -194,8 +194,8 @@ public:
 
   // -- any thread -----------------------------------------------------------------------
 
-  /// The topic by name, made when it is new, which is news; it is there as long as it is
-  /// held, and until it is released.
+  /// The topic by name, made when it is new, which counts as a change; it is there as
+  /// long as it is held, and until it is released.
   [[nodiscard]] std::shared_ptr<topic_buffers> hold(std::string_view name);
   /// The topic by name, made when it is new.
   topic_buffers& topic(std::string_view name) { return *hold(name); }
@@ -218,7 +218,7 @@ public:
 
   /// Called, in any thread, when the machine has something to look at that it has not
   /// been told of yet; to be set before the first record.
-  void on_wakeup(std::function<void()> f) { when_news_ = std::move(f); }
+  void on_wakeup(std::function<void()> f) { wake_ = std::move(f); }
 
   /// Called, in any thread, with what a partitioner has thrown; to be set before the
   /// first record.
@@ -336,9 +336,9 @@ private:
   const accumulator_options options_;
   const std::shared_ptr<buffer_pool> pool_;
   std::atomic<bool> closed_ = false;
-  std::function<void()> when_news_;
+  std::function<void()> wake_;
   std::function<void(const std::string&)> when_thrown_;
-  std::atomic<partition_buffers*> news_ = nullptr;
+  std::atomic<partition_buffers*> changed_ = nullptr;
   std::atomic<bool> starved_ = false;
   mutable std::atomic<std::uint64_t> random_;
 

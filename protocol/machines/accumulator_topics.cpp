@@ -117,8 +117,8 @@ std::shared_ptr<topic_buffers> accumulator::hold(std::string_view name) {
     }
     reclaim();
   }
-  if (when_news_)
-    when_news_();
+  if (wake_)
+    wake_();
   return made;
 }
 

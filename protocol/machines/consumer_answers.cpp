@@ -25,7 +25,7 @@ bool asks_who_leads(error_code e) {
 }
 
 /// Whether a request that failed so fails until somebody changes something.
-bool is_hopeless(error_code e) {
+bool lasts(error_code e) {
   return e == error_code::unsupported_api_version || e == error_code::malformed_response
     || e == error_code::invalid_argument || e == error_code::sasl_authentication_failed;
 }
@@ -46,6 +46,7 @@ std::size_t bytes_of(const fetch_response& answer) {
 
 std::vector<consumer_machine::fetched> consumer_machine::on_answer(
   time_point now, std::uint64_t request, fetch_response answer) {
+  happened(now);
   std::vector<fetched> out;
   const auto found = requests_.find(request);
   if (found == requests_.end())
@@ -257,15 +258,18 @@ bool consumer_machine::wants(const fetched& what) const {
   return p != nullptr && p->generation == what.generation && p->reading == what.request;
 }
 
-void consumer_machine::on_part_read(const fetched& what, std::size_t bytes) {
+void consumer_machine::on_part_read(
+  time_point now, const fetched& what, std::size_t bytes) {
+  happened(now);
   if (!wants(what))
     return;
   partitions_[what.slot]->buffered += bytes;
-  lying_ += bytes;
+  buffered_ += bytes;
 }
 
 bool consumer_machine::on_read(time_point now, const fetched& what, log_offset next,
   std::size_t bytes, const error& damage) {
+  happened(now);
   // Of what was asked before the topic was recreated nothing is wanted.
   if (!wants(what))
     return false;
@@ -279,7 +283,7 @@ bool consumer_machine::on_read(time_point now, const fetched& what, log_offset n
   if (!why) {
     p->next = next;
     p->buffered += bytes;
-    lying_ += bytes;
+    buffered_ += bytes;
     if (next == what.from) { // Nothing that was asked for: it would be the same again.
       pause(now, *p);
       return true;
@@ -338,6 +342,7 @@ void consumer_machine::tell_all(
 
 void consumer_machine::on_failure(
   time_point now, std::uint64_t request, const error& why) {
+  happened(now);
   const auto found = requests_.find(request);
   if (found == requests_.end())
     return;
@@ -363,7 +368,7 @@ void consumer_machine::on_failure(
     p->request = 0;
   }
   leave_replica(now, r.broker);
-  if (is_hopeless(why.code))
+  if (lasts(why.code))
     tell_all(b.partitions, why);
 }
 
@@ -395,6 +400,7 @@ void consumer_machine::on_lost_answer(
 
 std::optional<list_offsets_request> consumer_machine::fill_offsets(
   time_point now, std::uint64_t request) {
+  happened(now);
   const auto found = requests_.find(request);
   if (found == requests_.end())
     return std::nullopt;
@@ -426,6 +432,7 @@ std::optional<list_offsets_request> consumer_machine::fill_offsets(
 
 void consumer_machine::on_offsets(
   time_point now, std::uint64_t request, const list_offsets_response& answer) {
+  happened(now);
   const auto found = requests_.find(request);
   if (found == requests_.end())
     return;

@@ -10,10 +10,10 @@ using namespace std::chrono_literals;
 
 /// A request that waits for its connection for so long is a reason to ask who leads.
 /// One that has stalled is such a reason again and again.
-constexpr auto opening_patience = 250ms;
+constexpr auto opening_timeout = 250ms;
 /// A question about topics is given so long; where one fails again and again, every other
 /// one twice as long as before, as all brokers may be slow.
-constexpr std::chrono::milliseconds metadata_patience = 1s;
+constexpr std::chrono::milliseconds metadata_timeout = 1s;
 constexpr std::uint32_t most_doublings = 2;
 /// How long a broker may rest on a fetch while other partitions of it wait for the
 /// program: they must not wait for long once it has taken what lies there.
@@ -78,6 +78,7 @@ const consumer_machine::topic_state* consumer_machine::find_topic(
 }
 
 void consumer_machine::set(time_point now, std::uint32_t slot, const assignment& what) {
+  happened(now);
   if (partitions_.size() <= slot)
     partitions_.resize(slot + 1);
   auto& owned = partitions_[slot];
@@ -121,7 +122,8 @@ void consumer_machine::set(time_point now, std::uint32_t slot, const assignment&
   directory_.start(now);
 }
 
-void consumer_machine::remove(std::uint32_t slot) {
+void consumer_machine::remove(time_point now, std::uint32_t slot) {
+  happened(now);
   if (slot >= partitions_.size() || partitions_[slot] == nullptr)
     return;
   auto& p = *partitions_[slot];
@@ -144,15 +146,16 @@ void consumer_machine::remove(std::uint32_t slot) {
 void consumer_machine::count(std::ptrdiff_t more) {
   assigned_ += static_cast<std::size_t>(more);
   const auto share = budget_.limit() / (2 * std::max<std::size_t>(assigned_, 1));
-  lying_limit_ = std::max(2 * options_.max_partition_fetch_bytes, share);
+  buffer_limit_ = std::max(2 * options_.max_partition_fetch_bytes, share);
 }
 
 void consumer_machine::on_taken(
-  std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
+  time_point now, std::uint32_t slot, std::uint64_t generation, std::size_t bytes) {
+  happened(now);
   if (auto* p = find(slot, generation)) {
     const auto taken = std::min(bytes, p->buffered);
     p->buffered -= taken;
-    lying_ -= taken;
+    buffered_ -= taken;
   }
 }
 
@@ -205,6 +208,7 @@ void consumer_machine::set_leader(
 }
 
 void consumer_machine::on_metadata_failed(time_point now, const error& why) {
+  happened(now);
   if (!silent_since_)
     silent_since_ = now;
   if (now - *silent_since_ >= options_.unreachable) {
@@ -215,6 +219,7 @@ void consumer_machine::on_metadata_failed(time_point now, const error& why) {
 }
 
 void consumer_machine::on_metadata(time_point now, const metadata_response& answer) {
+  happened(now);
   silent_since_.reset();
   for (const auto& change : directory_.on_metadata(now, answer))
     adopt(now, change);
@@ -331,7 +336,7 @@ consumer_machine::readiness consumer_machine::is_ready(
     return readiness::not_now;
   if (p.reading != 0)
     return readiness::buffered;
-  if (p.buffered >= lying_limit_)
+  if (p.buffered >= buffer_limit_)
     return readiness::buffered;
   return p.not_before <= now ? readiness::ready : readiness::later;
 }
@@ -364,7 +369,8 @@ std::uint64_t consumer_machine::open_request(time_point now, broker_id id, bool 
   r.broker = id;
   r.fetch = fetch;
   r.opened_at = now;
-  r.watch_at = now + opening_patience;
+  r.watch_at = now + opening_timeout;
+  note_time(r.watch_at);
   return request;
 }
 
@@ -422,14 +428,20 @@ void consumer_machine::look_at(time_point now, broker_id id, broker_state& b) {
   effects_.emplace_back(send_fetch{id, b.fetch, by_id});
 }
 
-void consumer_machine::on_time(time_point now) {
+std::vector<consumer_machine::effect> consumer_machine::take_effects() {
+  if (std::exchange(undecided_, false))
+    decide(now_);
+  return std::exchange(effects_, {});
+}
+
+void consumer_machine::decide(time_point now) {
   next_time_ = time_point::max();
   wants_taking_ = false;
   look_for_stalled(now);
   directory_.on_time(now);
   for (auto& [id, r] : requests_) {
     if (r.watch_at <= now) {
-      r.watch_at = now + opening_patience;
+      r.watch_at = now + opening_timeout;
       if (r.filled || now - r.opened_at >= options_.stall)
         leave_replica(now, r.broker);
       if (!brokers_[r.broker].partitions.empty())
@@ -449,7 +461,7 @@ void consumer_machine::on_time(time_point now) {
   if (auto question = directory_.ask(now)) {
     ask_metadata ask;
     ask.in_turn = question->failures % 2 == 1;
-    ask.answer_timeout = metadata_patience;
+    ask.answer_timeout = metadata_timeout;
     if (!ask.in_turn)
       ask.answer_timeout *= 1 << std::min(question->failures / 2, most_doublings);
     ask.topics = std::move(question->topics);
@@ -460,6 +472,7 @@ void consumer_machine::on_time(time_point now) {
 
 std::optional<fetch_request> consumer_machine::fill(
   time_point now, std::uint64_t request, std::int16_t version) {
+  happened(now);
   const auto found = requests_.find(request);
   if (found == requests_.end())
     return std::nullopt;

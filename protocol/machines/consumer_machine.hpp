@@ -65,8 +65,9 @@ struct consumer_machine_options {
 /// Decides what a consumer of assigned partitions does next: where each begins, which of
 /// them are in the next fetch to which broker, and what follows from the answers.
 ///
-/// Events go in with the time; `take_effects` yields what is to be done. One fetch at a
-/// time is under way to a broker. A partition is in it while the program has not left too
+/// Events go in with the time; `take_effects` decides what is asked next, once for all
+/// events before it, and yields what is to be done. One fetch at a time is under way to a
+/// broker. A partition is in it while the program has not left too
 /// much of it unread, and as long as all that was fetched is within the budget.
 ///
 /// Partitions go by slots, small numbers that mean the same partition for good. What
@@ -184,17 +185,16 @@ public:
   ~consumer_machine();
 
   // -- events ---------------------------------------------------------------------------
-  //
-  // They note what has happened; `on_time` must follow, once for all that happened at a
-  // time, and decides what is to be asked next.
 
   /// A partition is to be read, or in another way than before.
   void set(time_point now, std::uint32_t slot, const assignment& what);
-  void remove(std::uint32_t slot);
+  void remove(time_point now, std::uint32_t slot);
   /// The program was handed so many bytes of what `on_read` counted.
-  void on_taken(std::uint32_t slot, std::uint64_t generation, std::size_t bytes);
+  void on_taken(
+    time_point now, std::uint32_t slot, std::uint64_t generation, std::size_t bytes);
 
-  void on_time(time_point now);
+  /// A time has come, or the budget may have room.
+  void on_time(time_point now) { happened(now); }
   void on_metadata(time_point now, const metadata_response& answer);
   void on_metadata_failed(time_point now, const error& why);
 
@@ -212,7 +212,7 @@ public:
   [[nodiscard]] bool wants(const fetched& what) const;
   /// A part of these records lies there for the program, of so many bytes; `on_read`
   /// follows, and counts the others.
-  void on_part_read(const fetched& what, std::size_t bytes);
+  void on_part_read(time_point now, const fetched& what, std::size_t bytes);
   /// How the reading of `fetched` went: where it goes on, how many bytes lie there for
   /// the program, and what has ended it if it brought nothing. False: nobody wants them
   /// any more, or they end before they begin, and they must not be handed out.
@@ -229,14 +229,15 @@ public:
 
   // -- what is to be done ---------------------------------------------------------------
 
-  [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
-  [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
+  [[nodiscard]] std::vector<effect> take_effects();
+  /// Whether `take_effects` may yield any.
+  [[nodiscard]] bool has_effects() const { return undecided_ || !effects_.empty(); }
   /// Which leaders have moved since the last time, for the log.
   [[nodiscard]] bool has_moves() const { return directory_.has_moves(); }
   [[nodiscard]] leader_moves take_moves() { return directory_.take_moves(); }
   /// When `on_time` must be called at the latest.
-  [[nodiscard]] time_point next_time() const { return next_time_; }
-  /// Whether a partition waits for `on_taken`.
+  [[nodiscard]] time_point next_time() const { return undecided_ ? now_ : next_time_; }
+  /// Whether a partition waits for `on_taken`, as last decided.
   [[nodiscard]] bool wants_taking() const { return wants_taking_; }
 
   [[nodiscard]] const counters& totals() const { return totals_; }
@@ -250,6 +251,13 @@ public:
   [[nodiscard]] std::int32_t session_of(broker_id id) const;
 
 private:
+  /// An event: what is asked next is to be decided anew.
+  void happened(time_point now) {
+    now_ = now;
+    undecided_ = true;
+  }
+  void decide(time_point now);
+
   struct topic_state;
   struct partition_state;
   struct broker_state;
@@ -325,8 +333,8 @@ private:
   std::map<uuid, topic_state*> topics_by_id_;
   std::vector<std::unique_ptr<partition_state>> partitions_; ///< By slot.
   std::size_t assigned_ = 0;
-  std::size_t lying_ = 0;       ///< Bytes that the program has not taken.
-  std::size_t lying_limit_ = 0; ///< Bytes of a partition at which it is not fetched.
+  std::size_t buffered_ = 0;     ///< Bytes that the program has not taken.
+  std::size_t buffer_limit_ = 0; ///< Bytes of a partition at which it is not fetched.
   std::map<broker_id, broker_state> brokers_;
   broker_id last_asked_ = -1;
   std::map<std::uint64_t, request_state> requests_;
@@ -340,6 +348,8 @@ private:
   std::size_t stalled_ = 0;
   time_point next_look_ = time_point::max(); ///< For stalled partitions.
 
+  time_point now_; ///< Of the last event.
+  bool undecided_ = false;
   time_point next_time_ = time_point::max();
 };
 

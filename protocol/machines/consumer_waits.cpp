@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 /// leader, to the next one, to a replica or another offset.
 constexpr std::uint32_t free_turns = 3;
 /// An answer that arrives counts as progress for so many times `stalled_after`.
-constexpr int arriving_patience = 6;
+constexpr int arriving_factor = 6;
 
 std::string in_ms(std::chrono::steady_clock::duration d) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count())
@@ -74,19 +74,20 @@ void consumer_machine::well(time_point now, partition_state& p) {
 
 // What was counted for it.
 void consumer_machine::forget(partition_state& p) {
-  lying_ -= std::exchange(p.buffered, 0);
+  buffered_ -= std::exchange(p.buffered, 0);
   if (std::exchange(p.stalled, false))
     --stalled_;
 }
 
 // A broker that sends something is not the reason for a search, however long it takes.
 void consumer_machine::on_progress(time_point now, broker_id from) {
+  happened(now);
   silent_since_.reset();
   for (auto& [id, r] : requests_) {
     if (r.broker != from || !r.filled)
       continue;
     r.watch_at = std::max(r.watch_at, now + options_.stall);
-    if (now - r.filled_at > arriving_patience * options_.stalled_after)
+    if (now - r.filled_at > arriving_factor * options_.stalled_after)
       continue;
     for (const auto slot : r.slots) {
       auto* p = slot < partitions_.size() ? partitions_[slot].get() : nullptr;
@@ -102,7 +103,7 @@ bool consumer_machine::waits_for_program(time_point now, const partition_state& 
     return true;
   const auto wants_room =
     p.reading != 0 || (is_ready(now, p) == readiness::ready && !has_room());
-  return (p.reading == 0 && p.buffered >= lying_limit_) || (wants_room && lying_ > 0);
+  return (p.reading == 0 && p.buffered >= buffer_limit_) || (wants_room && buffered_ > 0);
 }
 
 void consumer_machine::look_for_stalled(time_point now) {
@@ -241,7 +242,7 @@ std::vector<consumer_machine::partition_view> consumer_machine::view(
       v.why = to_string(p.reported);
     } else if (waits_for_program(now, p)) {
       v.is = condition::full;
-      v.why = std::to_string(lying_) + " bytes wait for the program to take them";
+      v.why = std::to_string(buffered_) + " bytes wait for the program to take them";
     } else if (!is_reading(now, p)) {
       v.is = condition::waiting;
       v.why = why_waiting(now, p, v.about);

@@ -146,7 +146,7 @@ void dispatcher::handle(time_point now, broker_connection& l,
                  // closes the connection, and must not be asked again at once for that.
                  seed_tried_ = 0;
                  seed_errors_.clear();
-                 if (news_.any())
+                 if (reports_.any())
                    tell_recovered(now, l);
                  if (!logins_.empty())
                    logins_.erase(l.address());

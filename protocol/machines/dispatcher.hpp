@@ -346,7 +346,7 @@ private:
   // How often in a row a broker there wanted a login.
   std::map<endpoint, std::uint32_t> logins_;
   std::size_t up_links_ = 0;
-  connection_reports news_;
+  connection_reports reports_;
 
   std::optional<error> refresh_outcome_;
   std::uint64_t refreshes_ = 0; // Begun.

@@ -84,7 +84,7 @@ void dispatcher::tell_lost(time_point now, const broker_connection& l, const err
   // A broker closes what is idle, and may hang up while its release is found out.
   const bool trouble =
     !l.in_doubt() && !(was_up && in_flight == 0 && why.code == error_code::disconnected);
-  const auto level = trouble && news_.failed(now, l.address(), l.lane(), reason)
+  const auto level = trouble && reports_.failed(now, l.address(), l.lane(), reason)
     ? log_level::warning
     : log_level::debug;
   if (!tells(level))
@@ -106,7 +106,7 @@ void dispatcher::tell_closing(const broker_connection& l, std::string_view why) 
 }
 
 void dispatcher::tell_recovered(time_point now, const broker_connection& l) {
-  if (const auto since = news_.answered(now, l.address(), l.lane()))
+  if (const auto since = reports_.answered(now, l.address(), l.lane()))
     tell(log_level::info, name_of(l) + " answers again, after " + text_of(now - *since));
 }
 
@@ -134,9 +134,9 @@ void dispatcher::tell_unanswered(time_point now, const pending_call& c) {
 
 void dispatcher::tell_pause(
   time_point now, const broker_connection& from, std::chrono::milliseconds time) {
-  if (!tells(log_level::info) || (time.count() == 0 && !news_.any_pause()))
+  if (!tells(log_level::info) || (time.count() == 0 && !reports_.any_pause()))
     return;
-  switch (news_.paused(now, from.address(), time)) {
+  switch (reports_.paused(now, from.address(), time)) {
   case connection_reports::quota_change::begins:
     return tell(log_level::warning,
       "a quota of " + name_of(from) + " holds requests back, now for " + text_of(time));

@@ -102,7 +102,7 @@ dispatcher::route dispatcher::route_to_leader(
     || view.state == cluster::leadership::topic_refused;
   use_topic(now, where.topic, where.create_topic && may_be_missing);
   const bool asked = asked_since(c);
-  const bool hoped_for = now - c.submitted < options_.unknown_topic_wait;
+  const bool may_appear = now - c.submitted < options_.unknown_topic_wait;
   switch (view.state) {
   case cluster::leadership::led: return route_to_broker(now, c, view.leader);
   case cluster::leadership::unknown:
@@ -120,7 +120,7 @@ dispatcher::route dispatcher::route_to_leader(
       return route_to_leader(now, c, where);
     }
     // A topic that has partitions is not new: the next answer decides.
-    if (asked && (!hoped_for || cluster_.partition_count(where.topic) > 0))
+    if (asked && (!may_appear || cluster_.partition_count(where.topic) > 0))
       return {error_code::unknown_topic_or_partition,
         "topic " + where.topic + " has no partition"
           + (where.partition.value() < 0
@@ -132,7 +132,7 @@ dispatcher::route dispatcher::route_to_leader(
   }
   if (asked && !is_retriable(view.why))
     return {view.why, "topic " + where.topic};
-  if (asked && !hoped_for && view.why == error_code::unknown_topic_or_partition)
+  if (asked && !may_appear && view.why == error_code::unknown_topic_or_partition)
     return {view.why, "topic " + where.topic};
   need_metadata();
   return wait_for(c, waits_for::topic);

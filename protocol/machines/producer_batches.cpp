@@ -253,7 +253,7 @@ void producer_machine::refuse_unassigned(topic_state& t, const error& why) {
     report.callbacks = std::move(content.callbacks);
     effects_.emplace_back(std::move(report));
   }
-  t.hoped_for = false;
+  t.awaited = false;
   end_flush_tokens(t);
 }
 
@@ -351,7 +351,7 @@ void producer_machine::expire(time_point now) {
 
 std::uint64_t producer_machine::flush(time_point now) {
   // Records that nobody has told of yet are in it as well.
-  on_news(now);
+  on_changed(now);
   const auto id = next_flush_++;
   flushes_.push_back({id, 0});
   std::size_t waiting_topics = 0;

@@ -79,7 +79,7 @@ void producer_machine::start(time_point now) {
     for (auto* p : accumulator::partitions_of(*t))
       note(now, *p);
   }
-  on_news(now);
+  on_changed(now);
 }
 
 void producer_machine::introduce(time_point now, topic_buffers& t) {
@@ -89,7 +89,7 @@ void producer_machine::introduce(time_point now, topic_buffers& t) {
   next_release_ = std::min(next_release_, now + options_.topic_idle);
 }
 
-void producer_machine::on_news(time_point now) {
+void producer_machine::on_changed(time_point now) {
   for (auto* t : batches_.take_new_topics()) {
     if (t->machine == nullptr)
       introduce(now, *t);
@@ -107,9 +107,9 @@ void producer_machine::on_news(time_point now) {
 }
 
 void producer_machine::retry_unknown(time_point now, topic_state& t) {
-  if (t.buffers->table.load() != nullptr || t.hoped_for)
+  if (t.buffers->table.load() != nullptr || t.awaited)
     return;
-  t.hoped_for = true;
+  t.awaited = true;
   t.wanted_since = t.used = now;
   directory_.want_anew(*t.known);
 }

@@ -118,14 +118,14 @@ public:
     std::map<broker_id, error> broken;
   };
 
-  /// Where records wait, and why.
+  /// A topic with records that wait, or that is asked about without any, and why.
   struct waiting_topic {
     std::string topic;
     /// -1: the topic's partitions are not known.
     partition_id partition = -1;
     /// Records of the topic without an outcome.
     std::uint64_t records = 0;
-    /// How long the oldest of them has waited.
+    /// How long the oldest of them has waited; zero without any.
     std::chrono::milliseconds waited{0};
     std::string why;
   };
@@ -159,7 +159,7 @@ public:
   /// Begins, with what the accumulator holds already.
   void start(time_point now);
   /// The accumulator has changed.
-  void on_news(time_point now);
+  void on_changed(time_point now);
   void on_metadata(time_point now, const metadata_response& answer);
   void on_metadata_failed(time_point now, const error& why);
   void on_identity(time_point now, std::int64_t id, std::int16_t epoch);

@@ -30,7 +30,7 @@ void producer_machine::release_idle(time_point now) {
   next_release_ = time_point::max();
   for (auto& [buffers, t] : topics_) {
     next_release_ = now + options_.topic_idle / 2;
-    if (now - t->used >= options_.topic_idle && !t->hoped_for && !t->known->wanted()
+    if (now - t->used >= options_.topic_idle && !t->awaited && !t->known->wanted()
       && !directory_.asking() && t->flush_tokens.empty() && !has_work(*t))
       idle.push_back(buffers);
   }
@@ -55,13 +55,13 @@ void producer_machine::release_idle(time_point now) {
 }
 
 bool producer_machine::is_wanted(time_point now, const topic_state& t) const {
-  return t.hoped_for || has_work(t) || (!t.missing && now - t.used < options_.topic_idle);
+  return t.awaited || has_work(t) || (!t.missing && now - t.used < options_.topic_idle);
 }
 
 void producer_machine::ask(time_point now) {
   for (auto& [buffers, t] : topics_) {
     // One that somebody has deleted stays so until there are records for it.
-    if (t->hoped_for || (t->missing && has_work(*t)))
+    if (t->awaited || (t->missing && has_work(*t)))
       topic_directory::may_create(*t->known);
   }
   const auto names = [&](const topic_directory::topic& known) {
@@ -97,7 +97,7 @@ void producer_machine::adopt(time_point now, const topic_directory::change& c) {
   auto& buffers = *known;
   auto& state = state_of(buffers);
   const auto ask_again = [&] {
-    if (state.hoped_for || has_work(state))
+    if (state.awaited || has_work(state))
       want_metadata(state);
   };
   switch (c.what) {
@@ -114,7 +114,7 @@ void producer_machine::adopt(time_point now, const topic_directory::change& c) {
   }
   const auto count = c.answer->partitions.size();
   state.last_error = {};
-  state.missing = state.hoped_for = false;
+  state.missing = state.awaited = false;
   const auto fresh = buffers.table.load() == nullptr;
   for (auto& refused :
     batches_.set_partitions(buffers, static_cast<std::int32_t>(count))) {

@@ -82,7 +82,7 @@ struct producer_machine::topic_state {
   /// Of those that records have come for.
   std::vector<std::unique_ptr<partition_state>> partitions;
   /// It is not known, and is asked for since then.
-  bool hoped_for = false;
+  bool awaited = false;
   time_point wanted_since;
   /// When records last came.
   time_point used;

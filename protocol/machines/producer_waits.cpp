@@ -158,11 +158,13 @@ std::vector<producer_machine::waiting_topic> producer_machine::waiting(
   std::vector<waiting_topic> all;
   for (const auto& [buffers, t] : topics_) {
     const auto oldest = oldest_of(*t);
-    if (oldest.opened == time_point::max())
+    const auto any = oldest.opened != time_point::max();
+    if (!any && !t->awaited)
       continue;
     auto& w = all.emplace_back();
     w.topic = buffers->name;
-    w.waited = duration_cast<milliseconds>(now - oldest.opened);
+    if (any)
+      w.waited = duration_cast<milliseconds>(now - oldest.opened);
     w.records = accumulator::records_in(buffers->unassigned);
     if (oldest.partition != nullptr) {
       w.partition = oldest.partition->buffers->id;

@@ -128,7 +128,7 @@ public:
   void on_stale(const std::string& name, partition_id p, broker_id leader);
   /// A leader has answered as the leader: what says otherwise is out of date.
   void on_led(const std::string& name, partition_id p, broker_id leader);
-  /// Whoever was asked last was wrong about something else.
+  /// The broker that was asked last was wrong about something else.
   void on_contradiction() { contradicted_ = true; }
   /// A broker that refused a request about a partition has named its leader (KIP-951).
   /// False: it is not newer than what is known.

@@ -21,7 +21,7 @@ void virtual_network::connect(time_point now, connection_id id, const endpoint& 
       return;
     }
     found->second.up = true;
-    news_.emplace_back(std::in_place_type<came_up>, id);
+    events_.emplace_back(std::in_place_type<came_up>, id);
   });
 }
 
@@ -65,7 +65,7 @@ void virtual_network::cut(time_point now, connection_id id) {
 
 void virtual_network::lose(connection_id id, error why) {
   if (lines_.erase(id) > 0)
-    news_.emplace_back(std::in_place_type<went_down>, id, std::move(why));
+    events_.emplace_back(std::in_place_type<went_down>, id, std::move(why));
 }
 
 void virtual_network::hand_back(time_point now) {
@@ -81,7 +81,7 @@ void virtual_network::hand_back(time_point now) {
       if (e.hangs_up())
         lose(e.connection, {error_code::disconnected, "the broker has hung up"});
       else
-        news_.emplace_back(std::in_place_type<came_frame>, e.connection, e.payload());
+        events_.emplace_back(std::in_place_type<came_frame>, e.connection, e.payload());
     });
   }
 }
@@ -94,7 +94,7 @@ time_point virtual_network::next_time() const {
   return std::min(here, cluster_.next_time());
 }
 
-std::vector<virtual_network::news> virtual_network::on_time(time_point now) {
+std::vector<virtual_network::event> virtual_network::on_time(time_point now) {
   cluster_.on_time(now);
   hand_back(now);
   while (!agenda_.empty() && agenda_.begin()->first <= now) {
@@ -102,7 +102,7 @@ std::vector<virtual_network::news> virtual_network::on_time(time_point now) {
     first.mapped()(now);
     hand_back(now);
   }
-  return std::exchange(news_, {});
+  return std::exchange(events_, {});
 }
 
 } // namespace cafka::testing

@@ -16,7 +16,7 @@ namespace cafka::testing {
 ///
 /// Bytes of a connection arrive in their order. A client's loop turns like this: do what
 /// the client's effects say; then let the time jump to the nearer `next_time` of both,
-/// and hand on the news.
+/// and hand on what comes out.
 class virtual_network {
 public:
   using connection_id = fake_cluster::connection_id;
@@ -32,7 +32,7 @@ public:
     connection_id connection = 0;
     protocol::error why;
   };
-  using news = std::variant<came_up, came_frame, went_down>;
+  using event = std::variant<came_up, came_frame, went_down>;
 
   explicit virtual_network(fake_cluster& cluster) : cluster_(cluster) {}
 
@@ -50,7 +50,7 @@ public:
   /// At the cluster as well.
   [[nodiscard]] time_point next_time() const;
   /// What has happened by now, in its order.
-  [[nodiscard]] std::vector<news> on_time(time_point now);
+  [[nodiscard]] std::vector<event> on_time(time_point now);
 
   /// The connection breaks, and what is on its way in both directions is lost.
   void cut(time_point now, connection_id id);
@@ -78,7 +78,7 @@ private:
   std::map<connection_id, line> lines_;
   std::set<connection_id> cut_;
   std::multimap<time_point, std::function<void(time_point)>> agenda_;
-  std::vector<news> news_;
+  std::vector<event> events_;
 };
 
 } // namespace cafka::testing

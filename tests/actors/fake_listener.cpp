@@ -57,7 +57,7 @@ void fake_listener::serve(std::size_t place, scripted_peer::session& s) {
   ready_.wait(false);
   ++requests_;
   std::unique_lock lock{mutex_};
-  // A connection stays with the address, whoever is there.
+  // A connection stays with the address, whichever broker is there.
   const auto connection = ++last_connection_;
   inboxes_[connection].fd = s.fd();
   while (!stopping_ && cluster_.listens(places_[place])) {

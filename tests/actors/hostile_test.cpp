@@ -17,7 +17,7 @@
 #include <set>
 #include <thread>
 
-// A broker that lies, a lie at a time. Whatever it says, whoever asks it is told of an
+// A broker that lies, a lie at a time. Whatever it says, the caller is told of an
 // error or goes on, does not ask in a hot loop, takes no more memory than it may, serves
 // the partitions that nobody lies about, hands out nothing twice or backwards, and ends
 // when it is told to.

@@ -386,6 +386,11 @@ TEST_CASE("a producer that reaches no broker says so, where and why") {
   CHECK(now->waiting[0].topic == "orders");
   CHECK(now->waiting[0].records == 1);
   CHECK(now->waiting[0].why.find(port) != std::string::npos);
+  const auto count = p.handle.partitions(p.handle.to("never-seen"), 50ms);
+  REQUIRE(count.error().code == error_code::timed_out);
+  INFO(count.error().detail);
+  CHECK(count.error().detail.find("no metadata of topic never-seen") == 0);
+  CHECK(count.error().detail.find(port) != std::string::npos);
   const auto flushed = p.handle.flush(50ms);
   REQUIRE(flushed.error().code == error_code::timed_out);
   INFO(flushed.error().detail);

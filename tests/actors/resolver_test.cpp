@@ -93,7 +93,7 @@ TEST_CASE("look-ups that hang do not keep the others waiting for ever") {
   for (int i = 0; i != 2; ++i)
     CHECK_FALSE(threads.look_up(
       "hangs" + std::to_string(i), resolve, clock_type::now() + 20s, hung.note()));
-  // Whoever asks is told by its own deadline meanwhile, and asks again.
+  // A caller is told by its own deadline meanwhile, and asks again.
   while (t.told.empty()) {
     CHECK_FALSE(threads.look_up("quick", resolve, clock_type::now() + 20s, t.note()));
     std::this_thread::sleep_for(2ms);

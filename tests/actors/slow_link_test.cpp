@@ -78,7 +78,7 @@ TEST_CASE("a fetch whose deadline passes meanwhile says how much had arrived") {
 
 TEST_CASE("a stream reads batches that take longer than its deadline") {
   slow_link s;
-  actors::stream_settings settings;
+  protocol::stream_client_options settings;
   settings.records = one_batch(0ms);
   settings.records.max_bytes = 120'000;
   settings.cursor.start = 0;

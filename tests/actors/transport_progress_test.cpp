@@ -78,7 +78,7 @@ TEST_CASE("while a request leaves its owner is told so, and no longer") {
   constexpr std::size_t size = 8u << 20;
   std::atomic<std::size_t> read{0};
   scripted_peer peer{[&](scripted_peer::session& s) {
-                       // As slow as the owner's news of it.
+                       // As slow as the owner hears of it.
                        bytes piece(1 << 20);
                        while (read < size + 4 && s.ready(POLLIN)) {
                          const auto count = ::recv(s.fd(), piece.data(), piece.size(), 0);

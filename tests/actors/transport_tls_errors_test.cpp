@@ -36,7 +36,7 @@ struct stage {
       how.tls = *made;
     }
     wired_owner l{f, peer, how};
-    // Whoever is told only after the handshake is told while it asks.
+    // A side that is told only after the handshake is told while it asks.
     if (l.box->wait_up_or_down())
       l.send(as_bytes("hello"));
     REQUIRE(l.box->wait_down());

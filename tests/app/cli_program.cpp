@@ -16,7 +16,7 @@
 
 namespace {
 
-constexpr int patience_ms = 90'000;
+constexpr int timeout_ms = 90'000;
 
 std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> result;
@@ -153,7 +153,7 @@ void running_cafka::close_output() {
 void running_cafka::read_more(int fd, std::string& to) {
   pollfd one{fd, POLLIN, 0};
   INFO("printed: " << printed_ << "\nerrors: " << errors_);
-  REQUIRE(::poll(&one, 1, patience_ms) == 1);
+  REQUIRE(::poll(&one, 1, timeout_ms) == 1);
   std::array<char, 4'096> buffer{};
   const auto got = ::read(fd, buffer.data(), buffer.size());
   // A terminal that nobody writes to any more is an error.
@@ -192,7 +192,7 @@ program_run running_cafka::wait() {
   // Both ends come when the program has.
   while (all[0].fd >= 0 || all[1].fd >= 0) {
     INFO("printed: " << printed_ << "\nerrors: " << errors_);
-    REQUIRE(::poll(all.data(), all.size(), patience_ms) > 0);
+    REQUIRE(::poll(all.data(), all.size(), timeout_ms) > 0);
     for (auto& one : all) {
       if (one.fd < 0 || one.revents == 0)
         continue;

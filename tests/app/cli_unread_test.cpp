@@ -1,6 +1,6 @@
 #include "cli_cluster.hpp"
 
-// Whoever reads what is printed may go at any time: nothing has failed then.
+// The reader of what is printed may go at any time: nothing has failed then.
 
 TEST_CASE("a command whose output nobody reads ends with 0 and without a message") {
   const cluster c;

@@ -12,7 +12,7 @@ class consumed {
 public:
   explicit consumed(consumer from) : from_(std::move(from)) {}
 
-  /// Polls until there are so many records in all, or the patience ends.
+  /// Polls until there are so many records in all, or the time is over.
   bool poll_until(std::size_t count, milliseconds within = test_timeout) {
     return eventually([&] { return poll() && records_ >= count; }, within);
   }

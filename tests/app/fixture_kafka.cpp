@@ -46,7 +46,7 @@ private:
   std::FILE* file_;
 };
 
-constexpr auto socket_patience = 60;
+constexpr auto socket_timeout_s = 60;
 
 } // namespace
 
@@ -96,7 +96,7 @@ raw_connection::raw_connection(const endpoint& broker) {
             broker.host.c_str(), std::to_string(broker.port).c_str(), &hints, &found)
     == 0);
   fd_ = ::socket(found->ai_family, found->ai_socktype | SOCK_CLOEXEC, 0);
-  const timeval time{socket_patience, 0};
+  const timeval time{socket_timeout_s, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
   const auto failed = ::connect(fd_, found->ai_addr, found->ai_addrlen);
   ::freeaddrinfo(found);

@@ -12,7 +12,7 @@ using namespace cafka::testing;
 
 namespace {
 
-/// A consumer of a topic on the cluster of three, and whoever writes to it.
+/// A consumer of a topic on the cluster of three, and a writer to it.
 struct kafka_consumer {
   kafka_cluster cluster;
   service local{cluster.brokers(), often_asking()};

@@ -317,7 +317,7 @@ TEST_CASE("a topic that nobody holds and that has no records can be released") {
     REQUIRE(f.add("x").status == error_code::none);
     CHECK(f.taken().size() == 1);
   }
-  SECTION("but not while records wait, nor while they are news") {
+  SECTION("but not while records wait, nor while nobody has seen them") {
     REQUIRE(f.add("x").status == error_code::none);
     CHECK_FALSE(release());
     CHECK(f.taken().size() == 1);

@@ -356,8 +356,7 @@ TEST_CASE(
   CHECK(l.machine.silent_until(10s) == std::nullopt);
 }
 
-TEST_CASE(
-  "a request that may rest at the broker gets its patience on top", "[machines]") {
+TEST_CASE("a request that may rest at the broker gets that time on top", "[machines]") {
   line l;
   l.make_up();
   const auto a = l.send(11, 500ms);

@@ -1,9 +1,7 @@
 // Whole clients, connections included, in virtual time and by seed.
-#include "driven_client.hpp"
-#include <cafka/protocol/calls/all.hpp>
+#include "driven_worker.hpp"
 #include <cafka/protocol/clients/consumer_client.hpp>
 #include <cafka/protocol/clients/producer_client.hpp>
-#include <cafka/protocol/clients/worker_client.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -21,44 +19,6 @@ using cafka::testing::fake_cluster;
 using protocol::api_key;
 
 namespace {
-
-protocol::dispatcher_options to(const fake_cluster& cluster, std::uint64_t seed) {
-  protocol::dispatcher_options options;
-  for (const auto broker : cluster.brokers())
-    options.brokers.push_back(cluster.address(broker));
-  options.seed = seed;
-  return options;
-}
-
-/// A worker's client, and what it has answered.
-struct driven_worker : driven_client<protocol::worker_client> {
-  explicit driven_worker(fake_cluster& cluster, std::uint64_t seed = 1,
-    std::optional<std::string> group = std::nullopt)
-    : driven_client(cluster, options_of(cluster, seed, std::move(group))) {
-    on_effect = [](effect& e) {
-      std::get<std::unique_ptr<protocol::ready_reply>>(e)->deliver();
-    };
-    client().start(now());
-  }
-
-  static protocol::worker_client_options options_of(
-    fake_cluster& cluster, std::uint64_t seed, std::optional<std::string> group) {
-    protocol::worker_client_options options;
-    options.name = "w";
-    options.cluster = to(cluster, seed);
-    options.defaults.consumer_group = std::move(group);
-    return options;
-  }
-
-  template <class Request>
-  result<reply_of<Request>> ask(Request request) {
-    std::optional<result<reply_of<Request>>> got;
-    client().submit({now(), timestamp{1s}}, std::move(request),
-      [&](result<reply_of<Request>> reply) { got = std::move(reply); });
-    REQUIRE(run(1h, [&] { return got.has_value(); }));
-    return *std::move(got);
-  }
-};
 
 protocol::time_point batches_opened_at;
 
@@ -191,7 +151,7 @@ TEST_CASE("a whole producer loses nothing while brokers come and go", "[clients]
         batches.append(*topic, {.value = protocol::as_bytes(value)}, {}, nullptr).status
         == error_code::none);
     }
-    p.client().on_news(p.now());
+    p.client().on_changed(p.now());
     if (random() % 3 == 0) {
       const auto broker = static_cast<std::int32_t>(1 + random() % 3);
       cluster.kill(broker);

@@ -9,18 +9,18 @@ using namespace std::chrono_literals;
 namespace {
 
 struct bed {
-  connection_reports news;
+  connection_reports reports;
   connection_reports::time_point now = connection_reports::time_point{} + 1h;
 
   bool failed(
     const std::string& why, const std::string& host = "b1", lane l = lane::normal) {
-    return news.failed(now, {host, 9092}, l, why);
+    return reports.failed(now, {host, 9092}, l, why);
   }
 
   /// How long trouble lasted that was told; nothing where nothing is to be told.
   std::optional<std::chrono::seconds> answered(
     const std::string& host = "b1", lane l = lane::normal) {
-    const auto since = news.answered(now, {host, 9092}, l);
+    const auto since = reports.answered(now, {host, 9092}, l);
     if (!since)
       return std::nullopt;
     return std::chrono::duration_cast<std::chrono::seconds>(now - *since);
@@ -33,15 +33,15 @@ TEST_CASE("trouble with an address is told once, and once that it is over") {
   bed b;
   CHECK_FALSE(b.answered());
   CHECK(b.failed("refused"));
-  CHECK(b.news.any());
+  CHECK(b.reports.any());
   for (int attempt = 0; attempt != 100; ++attempt) {
     b.now += 1s;
     CHECK_FALSE(b.failed("refused"));
   }
   CHECK(b.answered() == 100s);
-  CHECK_FALSE(b.news.any());
+  CHECK_FALSE(b.reports.any());
   CHECK_FALSE(b.answered());
-  // Long after it is news again.
+  // Long after it is told again.
   b.now += connection_reports::quiet;
   CHECK(b.failed("refused"));
   CHECK(b.answered() == 0s);
@@ -65,7 +65,7 @@ TEST_CASE("addresses have their troubles apart") {
   CHECK(b.failed("refused", "b2"));
   b.now += 5s;
   CHECK(b.answered("b2") == 5s);
-  CHECK(b.news.any());
+  CHECK(b.reports.any());
   CHECK(b.answered("b1") == 5s);
 }
 
@@ -97,7 +97,7 @@ TEST_CASE("trouble that comes and goes is told once in a while") {
     over += b.answered() ? 1 : 0;
     b.now += 1s;
   }
-  // Never quiet for long enough to be news.
+  // Never quiet for long enough to be reports.
   CHECK(told == 1);
   CHECK(over == 1);
 }
@@ -108,7 +108,7 @@ TEST_CASE("trouble that came back at once is told when it stays") {
   CHECK(b.answered());
   b.now += 1s;
   CHECK_FALSE(b.failed("lost"));
-  // A new reason is news at any time.
+  // A new reason is told at any time.
   CHECK(b.failed("refused"));
   CHECK(b.answered() == 0s);
   b.now += 1s;
@@ -140,12 +140,12 @@ TEST_CASE("a quota that makes the client pause is told when it begins and when i
   bed b;
   const auto paused = [&](
                         std::chrono::milliseconds time, const std::string& host = "b1") {
-    return b.news.paused(b.now, {host, 9092}, time);
+    return b.reports.paused(b.now, {host, 9092}, time);
   };
   CHECK(paused(0ms) == nothing);
-  CHECK_FALSE(b.news.any_pause());
+  CHECK_FALSE(b.reports.any_pause());
   CHECK(paused(500ms) == begins);
-  CHECK(b.news.any_pause());
+  CHECK(b.reports.any_pause());
   CHECK(paused(20s, "b2") == begins);
   // A quota is used up and is free again from one answer to the next.
   for (int second = 0; second != 60; ++second) {
@@ -156,7 +156,7 @@ TEST_CASE("a quota that makes the client pause is told when it begins and when i
   CHECK(paused(0ms) == ends);
   CHECK(paused(0ms) == nothing);
   CHECK(paused(0ms, "b2") == ends);
-  CHECK_FALSE(b.news.any_pause());
+  CHECK_FALSE(b.reports.any_pause());
   CHECK(paused(1ms) == begins);
 }
 

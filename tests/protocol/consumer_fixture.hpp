@@ -38,13 +38,15 @@ struct fixture {
   }
 
   void turn() {
-    m.on_time(now);
     for (auto& a : m.take_effects())
       actions.push_back(std::move(a));
   }
 
-  void later(std::chrono::milliseconds d) {
-    now += d;
+  void later(std::chrono::milliseconds d) { later_at(now + d); }
+
+  void later_at(time_point then) {
+    now = std::max(now, then);
+    m.on_time(now);
     turn();
   }
 

@@ -48,7 +48,7 @@ TEST_CASE("an answer about what was asked and is not wanted any more is no lie")
   REQUIRE(fetch);
   f.fill(*fetch);
   if (what == "taken away")
-    f.m.remove(1);
+    f.m.remove(f.now, 1);
   else if (what == "sought")
     f.assign(1, start_at::offset(9));
   else {

@@ -152,7 +152,7 @@ TEST_CASE("no answer makes a consumer ask without a pause") {
       REQUIRE(n < 200);
       REQUIRE(metadata_asked < 120);
       if (n + metadata_asked == before)
-        f.now = std::max(f.now, std::min(f.m.next_time(), end));
+        f.later_at(std::min(f.m.next_time(), end));
     }
     // It does not stop asking either, but for what is damaged.
     CHECK((n + metadata_asked > 10 || halted));

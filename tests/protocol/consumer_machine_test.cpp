@@ -63,7 +63,7 @@ TEST_CASE("what lies there for the program holds a partition back, and not the o
   CHECK(request.forgotten_topics_data[0].partitions[0] == partition_id{0});
   // The other may be wanted again soon: the broker must not rest on this for long.
   CHECK(request.max_wait_ms < 100);
-  f.m.on_taken(0, 1, 2'500);
+  f.m.on_taken(f.now, 0, 1, 2'500);
   static_cast<void>(f.answered(*fetch, f.answer()));
   f.turn();
   fetch = f.next<machine::send_fetch>();
@@ -85,8 +85,19 @@ TEST_CASE("memory that the program holds stops fetches until it is released") {
   CHECK(f.budget.room_wanted);
   f.budget.give_back(3'500);
   CHECK_FALSE(f.budget.room_wanted);
+  f.m.on_time(f.now);
   f.turn();
   CHECK(f.next<machine::send_fetch>());
+}
+
+TEST_CASE("a request that waits for its connection has a time to look at it again") {
+  fixture f;
+  f.assign(0, start_at::offset(5));
+  f.metadata(1);
+  f.turn();
+  REQUIRE(f.next<machine::send_fetch>());
+  CHECK(f.m.next_time() > f.now);
+  CHECK(f.m.next_time() <= f.now + 250ms);
 }
 
 TEST_CASE("requests to several brokers share the memory") {
@@ -218,7 +229,7 @@ TEST_CASE(
   f.turn();
   const auto fetch = f.next<machine::send_fetch>();
   REQUIRE(fetch);
-  f.m.remove(0);
+  f.m.remove(f.now, 0);
   CHECK_FALSE(f.m.fill(f.now, fetch->request, 17));
   f.m.on_failure(f.now, fetch->request, {error_code::not_found, ""});
   f.actions.clear();

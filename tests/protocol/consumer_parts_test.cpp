@@ -10,11 +10,11 @@ TEST_CASE("a share that is read in parts is not fetched again before its end") {
   const auto got = f.answered(f.fetch, r);
   REQUIRE(got.size() == 1);
   CHECK(f.m.wants(got[0]));
-  f.m.on_part_read(got[0], 100);
+  f.m.on_part_read(f.now, got[0], 100);
   f.turn();
   CHECK_FALSE(f.next<machine::send_fetch>());
   CHECK(f.m.wants_taking());
-  f.m.on_taken(0, f.generation, 100);
+  f.m.on_taken(f.now, 0, f.generation, 100);
   f.turn();
   CHECK_FALSE(f.next<machine::send_fetch>());
   f.read(got[0], 8);
@@ -31,11 +31,11 @@ TEST_CASE("what lies there of a share's parts keeps its partition out of fetches
   f.part(r, 0, "records");
   const auto got = f.answered(f.fetch, r);
   REQUIRE(got.size() == 1);
-  f.m.on_part_read(got[0], 3'000);
+  f.m.on_part_read(f.now, got[0], 3'000);
   f.read(got[0], 8, 3'000);
   f.turn();
   CHECK_FALSE(f.next<machine::send_fetch>());
-  f.m.on_taken(0, f.generation, 3'000);
+  f.m.on_taken(f.now, 0, f.generation, 3'000);
   f.turn();
   CHECK(f.next<machine::send_fetch>());
 }
@@ -49,7 +49,7 @@ TEST_CASE("what was fetched is not read any more once its partition goes on else
   REQUIRE(got.size() == 1);
   f.assign(0, start_at::offset(70)); // As `seek` does.
   CHECK_FALSE(f.m.wants(got[0]));
-  f.m.on_part_read(got[0], 100);
+  f.m.on_part_read(f.now, got[0], 100);
   f.read(got[0], 8);
   f.turn();
   const auto next = f.next<machine::send_fetch>();

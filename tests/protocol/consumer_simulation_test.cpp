@@ -264,7 +264,7 @@ struct simulation {
     auto& mine = readers[at(p)];
     mine.queue.clear();
     ++mine.generation;
-    m.remove(static_cast<std::uint32_t>(p));
+    m.remove(now, static_cast<std::uint32_t>(p));
   }
 
   void take() {
@@ -278,7 +278,7 @@ struct simulation {
           REQUIRE(moved.contains({p, l.from}));
         mine.position = l.next;
         mine.handed += l.next - l.from;
-        m.on_taken(static_cast<std::uint32_t>(p), mine.generation,
+        m.on_taken(now, static_cast<std::uint32_t>(p), mine.generation,
           static_cast<std::size_t>(l.next - l.from));
       }
     }
@@ -286,11 +286,11 @@ struct simulation {
   }
 
   void step() {
-    m.on_time(now);
+    if (m.next_time() <= now)
+      m.on_time(now);
     while (m.has_effects()) {
       for (auto& a : m.take_effects())
         std::visit([this](auto& x) { act(x); }, a);
-      m.on_time(now);
     }
     REQUIRE(!agenda.empty());
     if (m.next_time() < agenda.begin()->first) {

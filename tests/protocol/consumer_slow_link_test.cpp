@@ -189,7 +189,7 @@ struct slow_link {
       left -= size_of(p, mine++);
     REQUIRE(left == 0);
     m.on_read(now, f, mine, f.records.size(), {});
-    m.on_taken(f.slot, f.generation, f.records.size());
+    m.on_taken(now, f.slot, f.generation, f.records.size());
     last_read = now;
   }
 
@@ -201,11 +201,11 @@ struct slow_link {
   void run(std::chrono::milliseconds most) {
     const auto end = now + most;
     while (now < end) {
-      m.on_time(now);
+      if (m.next_time() <= now)
+        m.on_time(now);
       while (m.has_effects()) {
         for (auto& a : m.take_effects())
           std::visit([this](auto& x) { act(x); }, a);
-        m.on_time(now);
       }
       if (all_read())
         return;

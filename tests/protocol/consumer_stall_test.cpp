@@ -193,7 +193,7 @@ TEST_CASE("a program that holds all memory and wants more is told so") {
     CHECK(f.seen().is == machine::condition::full);
   }
   SECTION("once it has taken them") {
-    f.m.on_taken(0, f.generation, 4'000);
+    f.m.on_taken(f.now, 0, f.generation, 4'000);
     const auto told = f.wait(60s);
     check_told(told, "buffer_memory is spent: the program holds 4000 of 4000 bytes");
     CHECK_FALSE(told[0].about);
@@ -255,7 +255,7 @@ TEST_CASE(
     CHECK(f.wait(2s).size() == 1);
   }
   SECTION("taken away") {
-    f.m.remove(0);
+    f.m.remove(f.now, 0);
     CHECK(f.m.stalled() == 0);
     CHECK(f.m.view(f.now).empty());
     CHECK(f.wait(60s).empty());

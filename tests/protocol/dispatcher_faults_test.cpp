@@ -123,7 +123,7 @@ TEST_CASE("a broker that sends garbage is disconnected", "[dispatcher]") {
 }
 
 TEST_CASE(
-  "a silent broker is considered lost, after the patience asked for", "[dispatcher]") {
+  "a silent broker is considered lost, after the time asked for", "[dispatcher]") {
   for (const auto answer_timeout : {0ms, 500ms}) {
     ready_bed b;
     auto what = once(asking_leader("t"));

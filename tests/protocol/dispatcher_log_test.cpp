@@ -64,7 +64,7 @@ TEST_CASE("a broker that closes the connection after every first request is repo
     b.welcome(1);
     b.down(1, "b1:9092: closed by the peer");
   }
-  // The second time it is known what it wants, which is news.
+  // The second time it is known what it wants, which is told.
   CHECK(b.take_told()
     == lines{
       "warning connection to b1:9092 lost: DISCONNECTED: closed by the peer, with 1 "
@@ -89,7 +89,7 @@ TEST_CASE("a broker that goes while it is asked is told once for all its connect
     == lines{
       "warning connection to broker 2 at b2:9092 lost: DISCONNECTED: reset, with 1 "
       "request on it"});
-  // What follows has another reason, and that is news, once.
+  // What follows has another reason, and that is told, once.
   for (int attempt = 0; attempt != 10; ++attempt) {
     b.tick();
     while (

@@ -179,7 +179,7 @@ TEST_CASE("when it is back all of those that waited rest at once", "[dispatcher]
 }
 
 TEST_CASE(
-  "a broker may rest for the patience of the request, and no longer", "[dispatcher]") {
+  "a broker may rest as long as the request lets it, and no longer", "[dispatcher]") {
   ready_bed b;
   const auto f = b.submit(resting_at_leader(20s), 100s);
   b.welcome(2);

@@ -38,13 +38,15 @@ public:
   }
 
   /// Lets the time go on until `done`, for so long at most; whether it came to that.
-  bool run(std::chrono::milliseconds at_most, const std::function<bool()>& done) {
+  bool run(time_point::duration at_most, const std::function<bool()>& done) {
     const auto end = now_ + at_most;
     carry_out();
     while (!done()) {
       const auto next = std::min(client_.next_time(), network_.next_time());
-      if (next > end)
+      if (next > end) {
+        now_ = end;
         return false;
+      }
       now_ = std::max(now_, next);
       for (auto& n : network_.on_time(now_)) {
         std::visit([&](auto& x) { hand_on(x); }, n);

@@ -39,7 +39,7 @@ struct single {
     const auto taken = batches.append(
       batches.topic("t"), {.value = as_bytes("value")}, timestamp{}, nullptr);
     REQUIRE(taken.status == error_code::none);
-    machine.on_news(virtual_now);
+    machine.on_changed(virtual_now);
   }
 
   /// What there is to do of this kind, with the rest forgotten.

@@ -112,7 +112,7 @@ TEST_CASE("what an incarnation left behind is due when it was due before") {
     first.start(virtual_now);
     static_cast<void>(
       batches.append(batches.topic("t"), {.value = as_bytes("x")}, timestamp{}, nullptr));
-    first.on_news(virtual_now);
+    first.on_changed(virtual_now);
     virtual_now += 119s;
   }
   producer_machine next{{}, batches};
@@ -169,7 +169,7 @@ TEST_CASE("a topic that nobody uses is forgotten, and its numbers are never used
   single s;
   s.send();
   s.ready();
-  s.machine.on_news(virtual_now); // Of what was moved to its partition.
+  s.machine.on_changed(virtual_now); // Of what was moved to its partition.
   const auto sent = s.next_batch();
   REQUIRE(sent);
   CHECK(sent->sequence == 0);
@@ -203,7 +203,7 @@ TEST_CASE("a new topic is asked about alone, and the others in their turn") {
   std::size_t named = 0;
   for (int i = 0; i != topics; ++i) {
     static_cast<void>(s.batches.hold("t" + std::to_string(i)));
-    s.machine.on_news(virtual_now);
+    s.machine.on_changed(virtual_now);
     for (const auto& asked : s.next<producer_machine::ask_metadata>()) {
       named += asked.topics.size();
       answer(asked);

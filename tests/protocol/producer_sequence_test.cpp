@@ -13,7 +13,7 @@ struct sequence : single {
     id.bytes[0] = first_id;
     send();
     ready();
-    machine.on_news(virtual_now); // Of what was moved to its partition.
+    machine.on_changed(virtual_now); // Of what was moved to its partition.
     answer(sent().request, error_code::none);
     REQUIRE(reports() == outcomes{{0, error_code::none}});
   }

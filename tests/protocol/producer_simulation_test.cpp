@@ -278,7 +278,7 @@ struct simulation {
           const auto taken = batches.append(t, r, timestamp{1s}, nullptr);
           REQUIRE(taken.status == error_code::none);
           ++number;
-          machine->on_news(virtual_now);
+          machine->on_changed(virtual_now);
         });
       }
     }

@@ -127,6 +127,22 @@ TEST_CASE("why records wait can be asked") {
   says(s.machine.why_waiting(virtual_now), "no answer from broker 1");
 }
 
+TEST_CASE("why a topic without records is not known can be asked") {
+  single s;
+  const auto asked = s.batches.hold("asked");
+  s.batches.ask_for(*asked);
+  s.machine.on_changed(virtual_now);
+  s.machine.on_metadata_failed(
+    virtual_now, {error_code::malformed_response, "that is no metadata"});
+  const auto waiting = s.machine.waiting(virtual_now);
+  REQUIRE(waiting.size() == 1);
+  CHECK(waiting[0].topic == "asked");
+  CHECK(waiting[0].records == 0);
+  CHECK(waiting[0].waited == 0ms);
+  says(waiting[0].why, "no metadata of topic asked");
+  says(waiting[0].why, "that is no metadata");
+}
+
 // -- what is behind a batch that was refused
 // ----------------------------------------------
 

@@ -291,9 +291,10 @@ void consumer::move() {
     change(e);
     break;
   case 3: // All at once.
-    for (auto& x : entries_)
-      x->paused = false;
-    change(e);
+    for (auto& x : entries_) {
+      if (std::exchange(x->paused, false) && x->assigned)
+        change(*x);
+    }
     break;
   default: // The same place once more.
     if (e.assigned)
@@ -322,7 +323,9 @@ std::string consumer::waits_for() {
       + " of " + std::to_string(end);
     for (const auto& v : client().view(client_now())) {
       if (v.slot == e->slot)
-        text += ": " + v.why;
+        text += ": condition " + std::to_string(static_cast<int>(v.is)) + ", leader "
+          + std::to_string(v.leader.value()) + ", asked "
+          + std::to_string(v.asked.value()) + ' ' + v.why;
     }
     return text;
   }

@@ -27,10 +27,11 @@ void stream::start() {
   ++incarnation_;
   auto options = with_.options;
   options.cursor.seed = random_.next();
-  if (!options.cursor.committed && next_)
+  if (options.cursor.committed)
+    next_.reset(); // The group says.
+  else if (next_)
     options.cursor.start = start_at::offset(*next_);
   held_.clear();
-  next_.reset();
   client_.emplace(std::move(options));
   world_.story.tell(world_.now, name(), "starts");
   turn([this](client_type& c) {

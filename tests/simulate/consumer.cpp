@@ -144,10 +144,12 @@ void consumer::act(const machine::positioned& x) {
     return;
   world_.story.tell(world_.now, name(), "is told that", to_string(e->where), "goes on at",
     x.where.is_moment() ? "moment" : "offset", x.where.value());
-  const auto before = std::exchange(e->disturbances, world_.book.disturbances(e->where));
-  if (!e->awaits_position && !e->may_jump && before == e->disturbances)
-    throw broken_promise{name() + " goes on at " + to_string(e->where) + ' '
-      + std::to_string(x.where.value()) + " for no reason"};
+  if (!e->awaits_position && !e->may_jump) {
+    const auto now = world_.book.disturbances(e->where);
+    if (std::exchange(e->disturbances, now) == now)
+      throw broken_promise{name() + " goes on at " + to_string(e->where) + ' '
+        + std::to_string(x.where.value()) + " for no reason"};
+  }
   e->may_jump = false;
   e->awaits_position = x.where.is_moment();
   advance(*e, x.where);

@@ -129,8 +129,10 @@ network::number network::connect(std::uint32_t client, const std::string& name,
 
 network::sent network::send(number id, const frame& bytes) {
   const auto found = lines_.find(id);
-  if (found == lines_.end() || !found->second.tell || !found->second.up)
+  if (found == lines_.end() || !found->second.tell || !found->second.up) {
+    story_.tell(now_, "network does not send on", id, ", which is closed");
     return sent::closed;
+  }
   auto& mine = found->second;
   if (mine.waits > 0 && mine.waits + bytes.size > write_queue_limit)
     return sent::full;

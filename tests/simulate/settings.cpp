@@ -115,11 +115,14 @@ consumer_settings some_consumer(random_source& random, const chosen& all) {
   o.request_timeout = random.chance(200) ? some(random, 1s, 30s) : 30'000ms;
   auto& m = o.machine;
   m.fetch_max_wait = some(random, 0ms, 1'000ms);
-  m.fetch_min_bytes = static_cast<std::size_t>(random.chance(800) ? 1 : random.between(0, 5'000));
   if (random.chance(300))
     m.max_partition_fetch_bytes = static_cast<std::size_t>(random.between(100, 10'000));
   if (random.chance(200))
     m.fetch_max_bytes = static_cast<std::size_t>(random.between(1'000, 100'000));
+  // More than a partition may have would be waited for each time.
+  m.fetch_min_bytes = random.chance(800)
+    ? 1
+    : static_cast<std::size_t>(random.below(m.max_partition_fetch_bytes / 100 + 1));
   m.metadata_max_age = random.chance(200) ? some(random, 100ms, 30s) : 30'000ms;
   m.unreachable = s.client.cluster.socket_timeout;
   m.stalled_after = random.chance(500) ? 0ms : 10'000ms;
@@ -148,11 +151,15 @@ worker_settings some_worker(random_source& random, const chosen& all) {
   s.options.name = "worker";
   s.options.cluster = s.client.cluster;
   s.topics = names(all);
+  for (const auto& t : all.topics) {
+    if (t.max_message_bytes > 0) // Five records are one batch.
+      s.largest_value = std::min(s.largest_value, t.max_message_bytes / 8);
+  }
   s.longest_pause = random.between(10ms, 3s);
   return s;
 }
 
-stream_settings some_stream(random_source& random, const chosen& all, std::size_t n) {
+stream_settings some_stream(random_source& random, const chosen& all) {
   stream_settings s;
   const auto& t = random.pick(all.topics);
   auto& o = s.options;
@@ -167,7 +174,6 @@ stream_settings some_stream(random_source& random, const chosen& all, std::size_
   c.deadline = random.chance(300) ? some(random, 1s, 30s) : 30'000ms;
   c.reset = start_at::earliest();
   if (random.chance(600)) {
-    o.group = "group" + std::to_string(n);
     c.committed = c.commits = true;
     c.auto_commit_interval = some(random, 100ms, 10s);
     c.commit_threshold = static_cast<std::size_t>(random.between(1, 200));
@@ -211,7 +217,7 @@ chosen choose(random_source random) {
   for (auto n = 1 + random.below(2); n > 0; --n)
     all.workers.push_back(some_worker(random, all));
   for (auto n = random.below(4); n > 0; --n)
-    all.streams.emplace_back(some_stream(random, all, all.streams.size()),
+    all.streams.emplace_back(some_stream(random, all),
       static_cast<std::size_t>(random.below(all.workers.size())));
   all.troubles = some_troubles(random, all);
   all.length = random.between(1min, 5min);

@@ -39,7 +39,7 @@ public:
   }
   void jump(duration by) override {
     ahead_ += by;
-    resumed_at_ = client_now();
+    note_resumed();
     if (alarm_ != time_point::max())
       alarm_ = std::max(world_.now, alarm_ - by);
     world_.story.tell(world_.now, name(), "has a clock that jumps by",
@@ -47,13 +47,14 @@ public:
   }
   void stall(duration by) override {
     stalled_until_ = std::max(stalled_until_, world_.now + by);
-    resumed_at_ = stalled_until_ + ahead_;
+    note_resumed();
     if (alarm_ != time_point::max())
       alarm_ = std::max(alarm_, stalled_until_);
     world_.story.tell(world_.now, name(), "stands still for",
       std::chrono::duration_cast<std::chrono::milliseconds>(by).count(), "ms");
   }
   [[nodiscard]] time_point stalled_until() const override { return stalled_until_; }
+  void calm() override { crashes_in_.reset(); }
   void crash() override {
     if (client_)
       crashes_in_ = random_.below(4);
@@ -67,7 +68,7 @@ protected:
   void make(Args&&... args) {
     client_.emplace(std::forward<Args>(args)...);
     ++incarnation_;
-    resumed_at_ = client_now();
+    note_resumed();
   }
   [[nodiscard]] bool lives() const { return client_.has_value(); }
   [[nodiscard]] Client& client() { return *client_; }
@@ -141,6 +142,9 @@ protected:
 private:
   struct crashed {};
 
+  void note_resumed() {
+    resumed_at_ = std::max({resumed_at_, client_now(), stalled_until_ + ahead_});
+  }
   Derived& derived() { return static_cast<Derived&>(*this); }
 
   void end_of_crash() {

@@ -59,6 +59,8 @@ private:
   std::optional<std::int64_t> next_;
   /// The farthest that the consumer ever was done with.
   std::int64_t done_ = 0;
+  /// The first that this incarnation was handed.
+  std::int64_t began_ = 0;
   std::uint64_t disturbances_ = 0;
   time_point last_message_;
   bool busy_ = false;

@@ -44,6 +44,10 @@ void troubles::end() {
       c.resume(b);
   }
   c.move_controller(c.brokers().front());
+  for (const auto& a : world_.actors) {
+    a->calm();
+    c.move_coordinator(0, a->name(), some_broker());
+  }
   for (const auto& t : with_.topics) {
     if (c.partitions(t) == 0)
       continue;
@@ -264,11 +268,8 @@ void troubles::session() {
   case 1: c.set_session_limit(broker, random_.chance(500) ? 0 : 1'000); break;
   case 2: c.move_controller(random_.chance(300) ? -1 : broker); break;
   default:
+    // Groups are named after whose they are.
     c.move_coordinator(0, some_actor().name(), random_.chance(200) ? -1 : broker);
-    later(random_.between(1s, 5s), [this, broker] {
-      for (const auto& a : world_.actors)
-        world_.cluster.move_coordinator(0, a->name(), broker);
-    });
   }
   say("sessions or coordinators change");
 }

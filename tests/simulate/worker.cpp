@@ -198,6 +198,8 @@ void worker::ask_to_fetch(const place& where) {
   what.max_bytes = static_cast<std::int32_t>(random_.between(100, 100'000));
   what.auto_commit = false;
   const auto there = what.offset < log.end();
+  world_.story.tell(world_.now, name(), "fetches", to_string(where), what.offset->value(),
+    "of", log.start().value(), "to", log.end().value(), "max", what.max_bytes);
   const auto before = world_.book.disturbances(where);
   request_for<fetch>(std::move(what),
     [this, where, from = *what.offset, there, before](const result<fetched>& got) {

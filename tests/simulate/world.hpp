@@ -51,6 +51,8 @@ public:
   [[nodiscard]] virtual time_point stalled_until() const { return time_point{}; }
   /// It crashes at the next opportunity, and is started again.
   virtual void crash() {}
+  /// What was to happen to it does not.
+  virtual void calm() {}
 
 protected:
   world& world_;

@@ -5,6 +5,9 @@
 #include "../supervision/alarm.hpp"
 #include "../supervision/caf_compat.hpp"
 #include "log_sink.hpp"
+#include "sasl/credentials_came.hpp"
+#include "sasl/credentials_source.hpp"
+#include "sasl/login_metrics.hpp"
 #include "transport/transport.hpp"
 
 #include <caf/error.hpp>
@@ -13,6 +16,7 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -30,10 +34,10 @@ caf::error reason_of(const std::exception_ptr& thrown);
 /// The interface of a client's actor within: its own, and what its transports and its
 /// alarm tell it.
 template <class Interface, class... Own>
-using client_interface = trapping_exits<
-  typename Interface::template extend<Own..., caf::result<void>(transport_up),
-    caf::result<void>(transport_frames), caf::result<void>(transport_progress),
-    caf::result<void>(transport_down), caf::result<void>(supervision::alarm_rings)>>;
+using client_interface = trapping_exits<typename Interface::template extend<Own...,
+  caf::result<void>(transport_up), caf::result<void>(transport_frames),
+  caf::result<void>(transport_progress), caf::result<void>(transport_down),
+  caf::result<void>(credentials_came), caf::result<void>(supervision::alarm_rings)>>;
 
 /// Stands for no handler of an actor's own; `client_shell::behavior` begins with it.
 struct own_handlers_t {};
@@ -45,6 +49,8 @@ struct shell_settings {
   transport_options transport = {};
   /// Null: nothing is logged.
   std::shared_ptr<log_sink> log = {};
+  /// Null: there are no logins.
+  std::shared_ptr<credentials_source> credentials = {};
   /// Whose lines these are: a literal, and the client's name.
   std::string_view component;
   std::string name;
@@ -73,7 +79,10 @@ protected:
 
   template <class... Args>
   client_shell(self_pointer self, shell_settings settings, Args&&... args)
-    : self_(self), settings_(std::move(settings)), client_(std::forward<Args>(args)...) {}
+    : self_(self), settings_(std::move(settings)), client_(std::forward<Args>(args)...) {
+    if (settings_.credentials != nullptr)
+      logins_.emplace(self->home_system(), settings_.component);
+  }
 
   ~client_shell() = default;
 
@@ -105,6 +114,11 @@ protected:
         client_.on_down(now(), msg.id, msg.reason);
         after_event();
       },
+      [this](const credentials_came& msg) {
+        derived().before_event();
+        client_.on_credentials(now(), msg.id, std::move(*msg.what));
+        after_event();
+      },
       [this](supervision::alarm_rings msg) {
         if (!alarm_.rings(msg))
           return;
@@ -119,6 +133,8 @@ protected:
   void after_event() {
     carry_out();
     derived().after_event_done();
+    if (logins_)
+      logins_->update(client_.connections().logins_so_far());
     if (!ended_)
       alarm_.template set<Impl>(self_, now(), client_.next_time());
   }
@@ -197,6 +213,17 @@ private:
     connections_.erase(x.id);
   }
 
+  void carry_out(protocol::ask_credentials& x) {
+    // A client without a source has no mechanisms, and does not ask.
+    settings_.credentials->ask(x,
+      [self = caf::actor_cast<caf::weak_actor_ptr>(self_), id = x.id](
+        credentials_source::found what) {
+        post(self,
+          credentials_came{
+            id, std::make_shared<credentials_source::found>(std::move(what))});
+      });
+  }
+
   void carry_out(protocol::log_line& x) {
     if (settings_.log != nullptr)
       settings_.log->write(x.level, settings_.component, settings_.name, x.text);
@@ -212,6 +239,7 @@ private:
   std::unordered_map<connection_id, std::unique_ptr<transport>> connections_;
   Client client_;
   supervision::actor_alarm alarm_;
+  std::optional<login_metrics> logins_;
   std::vector<effect> doing_;
   std::size_t begun_ = 0;
   bool ended_ = false;

@@ -1,6 +1,7 @@
 #include "client_settings.hpp"
 
 #include "log_sink.hpp"
+#include "sasl/credentials_source.hpp"
 
 #include <random>
 #include <utility>
@@ -20,6 +21,10 @@ protocol::dispatcher_options dispatcher_options_of(
   result.reconnect_backoff.max = connection.reconnect_backoff_max;
   result.retry_backoff.initial = connection.retry_backoff;
   result.retry_backoff.max = connection.retry_backoff_max;
+  if (connection.sasl != nullptr) {
+    result.sasl_mechanisms = connection.sasl->mechanisms();
+    result.sasl_keys = connection.sasl->keys();
+  }
   result.seed = std::random_device{}();
   if (connection.log != nullptr)
     result.tell_from = connection.log->level_of(component);
@@ -29,8 +34,8 @@ protocol::dispatcher_options dispatcher_options_of(
 shell_settings shell_settings_of(const connection_options& connection,
   std::shared_ptr<transport_factory> transports, std::string_view component,
   std::string name) {
-  return {std::move(transports), connection.transport, connection.log, component,
-    std::move(name)};
+  return {std::move(transports), connection.transport, connection.log, connection.sasl,
+    component, std::move(name)};
 }
 
 } // namespace cafka::actors

@@ -3,6 +3,7 @@
 #include "../supervision/stays_here.hpp"
 #include "../supervision/type_ids.hpp"
 #include "operations.hpp"
+#include "sasl/credentials_came.hpp"
 #include "transport/transport.hpp"
 
 #include <caf/type_id.hpp>
@@ -42,6 +43,7 @@ CAFKA_STAYS_HERE(transport_up)
 CAFKA_STAYS_HERE(transport_frames)
 CAFKA_STAYS_HERE(transport_progress)
 CAFKA_STAYS_HERE(transport_down)
+CAFKA_STAYS_HERE(credentials_came)
 
 } // namespace actors
 
@@ -63,6 +65,8 @@ CAF_ADD_TYPE_ID(cafka, (cafka::stream_batch))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_end))
 CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_receiver_down))
+
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::credentials_came))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
 

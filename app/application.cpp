@@ -42,6 +42,17 @@ result<std::unique_ptr<application>> application::start(
       std::make_shared<actors::asio_transport_factory>(content->options.io_threads);
     content->transports = content->sockets;
   }
+  auto& set = content->options;
+  if (set.tokens == nullptr && !set.sasl.oidc.token_endpoint_url.empty()) {
+    std::shared_ptr<actors::io_services> io = content->sockets;
+    if (io == nullptr)
+      io = content->sockets = std::make_shared<actors::asio_transport_factory>();
+    auto tokens = actors::make_token_source(
+      {set.sasl.oidc, set.sasl.oidc_ssl_options, std::move(io), set.log});
+    if (!tokens)
+      return tokens.error();
+    set.tokens = *std::move(tokens);
+  }
   auto root = supervision::start_supervisor(sys, content->tree_options());
   if (!root)
     return error{error_code::invalid_argument, to_string(root.error())};

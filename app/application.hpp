@@ -84,12 +84,13 @@ public:
   /// With a `deadline` it waits that long for a broker that may come up. Without one it
   /// waits for `request_timeout` at most, and gives up earlier once each address has
   /// failed in a way that waiting does not help: the connection or its TLS was refused,
-  /// or the name cannot be resolved. It never waits for brokers that want a login.
+  /// or the name cannot be resolved. It never waits for brokers that want a login or
+  /// refuse it.
   ///
   /// Errors: `already_started` when the name is taken; `invalid_argument`, also for files
   /// that `ssl_options` names and that cannot be used; `disconnected` when no broker
-  /// answered, with the reason of each, or `illegal_sasl_state` when they want a login,
-  /// which cafka does not have; then there is no such worker.
+  /// answered, with the reason of each, or why their login failed, `illegal_sasl_state`
+  /// where one is missing; then there is no such worker.
   result<worker_actor> create_worker(
     const std::string& name, const worker_init& init = {}, milliseconds deadline = {});
 

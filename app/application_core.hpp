@@ -2,6 +2,7 @@
 
 // Of no concern to programs: what `application` and its actor share.
 
+#include "../actors/sasl/token_source.hpp"
 #include "../actors/transport/asio_transport.hpp"
 #include "../actors/transport/tls.hpp"
 #include "../base/thrown_by.hpp"

@@ -19,7 +19,8 @@ namespace cafka {
 namespace {
 
 bool names_a_secret(std::string_view key) {
-  constexpr std::array<std::string_view, 3> endings{"password", "passphrase", "secret"};
+  constexpr std::array<std::string_view, 4> endings{
+    "password", "passphrase", "secret", "token"};
   return std::ranges::any_of(endings, [&](auto ending) { return key.ends_with(ending); });
 }
 

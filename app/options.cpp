@@ -1,5 +1,6 @@
 #include "options.hpp"
 
+#include "../actors/sasl/credentials_source.hpp"
 #include "../actors/transport/tls.hpp"
 #include "../base/thrown_by.hpp"
 #include "../protocol/names.hpp"
@@ -108,6 +109,7 @@ result<worker_init> merged(
   use(result.receive_message_max_bytes, application.receive_message_max_bytes);
   use(result.use_ssl, application.use_ssl);
   use(result.ssl_options, application.ssl_options);
+  use(result.sasl, application.sasl);
   if (result.initial_topics.empty())
     result.initial_topics = application.initial_topics;
   if (!valid_consumer_group(result.consumer_group))
@@ -142,6 +144,16 @@ error check(const application_options& options) {
     wrong = row::wrong_in(options.ssl_options);
     if (wrong)
       wrong.detail = "ssl_options." + wrong.detail;
+  }
+  if (!wrong) {
+    wrong = row::wrong_in(options.sasl);
+    if (wrong)
+      wrong.detail = "sasl." + wrong.detail;
+  }
+  if (!wrong) {
+    wrong = row::wrong_in(options.sasl.oidc);
+    if (wrong)
+      wrong.detail = "sasl.oidc." + wrong.detail;
   }
   const auto look = [&](const auto& all, std::string_view of) {
     for (const auto& [name, each] : all) {
@@ -217,6 +229,18 @@ result<actors::connection_options> connection_options_from(
     if (!tls)
       return tls.error();
     result.transport.tls = *std::move(tls);
+  }
+  if (!all->sasl->mechanism.empty()) {
+    const auto& oidc = all->sasl->oidc;
+    const auto has_provider = !oidc.token_endpoint_url.empty();
+    if (has_provider && init.sasl && oidc != application.sasl.oidc)
+      return error{error_code::invalid_argument,
+        "sasl.oidc of a worker must be that of the application, whose tokens it has"};
+    auto source = actors::credentials_source::make(
+      *all->sasl, has_provider ? application.tokens : nullptr);
+    if (!source)
+      return source.error();
+    result.sasl = *std::move(source);
   }
   return result;
 }

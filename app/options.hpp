@@ -3,6 +3,7 @@
 #include "../actors/consumer/consumer.hpp"
 #include "../actors/log_sink.hpp"
 #include "../actors/producer/producer.hpp"
+#include "../actors/sasl/sasl_options.hpp"
 #include "../actors/transport/tls_options.hpp"
 #include "../actors/worker/worker.hpp"
 #include "../protocol/defaults.hpp"
@@ -18,6 +19,12 @@
 #include <string_view>
 #include <variant>
 #include <vector>
+
+namespace cafka::actors {
+
+class token_source;
+
+} // namespace cafka::actors
 
 namespace cafka {
 
@@ -145,6 +152,8 @@ struct worker_init {
   std::optional<bool> use_ssl = {};
   /// All of them together take the place of the application's.
   std::optional<cafka::ssl_options> ssl_options = {};
+  /// How brokers are logged in to, in place of the application's.
+  std::optional<sasl_options> sasl = {};
   /// Whether `create_worker` and `start_link_worker` wait until a broker has answered;
   /// otherwise they return as soon as the worker is started, which goes on connecting.
   bool wait = true;
@@ -226,6 +235,8 @@ struct application_options {
   bool use_ssl = false;
   /// How; of no effect without `use_ssl`.
   cafka::ssl_options ssl_options = {};
+  /// How brokers are logged in to; by default they are not.
+  sasl_options sasl = {};
   /// Crashes that are followed by a restart within `max_seconds`. One more ends all
   /// workers, which share the count, and the default worker is started again; the second
   /// time within `max_seconds` the application ends. Producers and consumers have a count
@@ -274,6 +285,9 @@ struct application_options {
   std::function<void(const supervision::supervision_event&)> on_event = {};
   /// Makes the connections; TCP by default. Tests put an in-memory one here.
   std::shared_ptr<actors::transport_factory> transports = {};
+  /// Where the tokens of `sasl.oidc` come from. Made by `application::start` as that
+  /// says, unless there is one here.
+  std::shared_ptr<actors::token_source> tokens = {};
   /// Where the lines of the log go. Made by `application::start` from the three settings
   /// above, unless there is one here.
   std::shared_ptr<actors::log_sink> log = {};

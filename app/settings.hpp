@@ -2,6 +2,7 @@
 
 #include "../actors/consumer/consumer_settings.hpp"
 #include "../actors/producer/producer_settings.hpp"
+#include "../actors/sasl/sasl_settings.hpp"
 #include "../actors/transport/tls_settings.hpp"
 #include "../protocol/settings.hpp"
 #include "options.hpp"
@@ -32,9 +33,9 @@ void each_setting(Options& options, Visitor& v) {
     socket_timeout, max_throttle, receive_message_max_bytes, unknown_topic_wait,
     reconnect_backoff, reconnect_backoff_max, retry_backoff, retry_backoff_max,
     allow_auto_topic_creation, max_decompressed_bytes, max_decompression_ratio,
-    kafka_version, use_ssl, ssl_options, max_restarts, max_seconds, restart_delay,
+    kafka_version, use_ssl, ssl_options, sasl, max_restarts, max_seconds, restart_delay,
     isolate_workers, io_threads, stop_timeout, log_level, log_levels, producers,
-    consumers, on_log, on_event, transports, log] = options;
+    consumers, on_log, on_event, transports, tokens, log] = options;
 
   v(CAFKA_SETTING(brokers), row::addresses{},
     {.says = "Brokers to ask first: they tell of all the others, and dead ones among "
@@ -132,6 +133,8 @@ void each_setting(Options& options, Visitor& v) {
     {.says = "Whether brokers are spoken to over TLS.", .flag = "--tls"});
   v(CAFKA_SETTING(ssl_options), row::block{},
     {"How; of no effect without use_ssl. See docs/tls.md."});
+  v(CAFKA_SETTING(sasl), row::block{},
+    {"How brokers are logged in to. See docs/sasl.md."});
   v(CAFKA_SETTING(max_restarts), row::whole{0, 1'000'000, "restarts"},
     {"How often crashed workers are restarted within max_seconds. One crash more ends "
      "all workers, and the default worker is started again; the second time within "
@@ -165,6 +168,8 @@ void each_setting(Options& options, Visitor& v) {
     {"Called with each supervision event, in the supervisor."});
   v(CAFKA_SETTING(transports), row::of_code{"an object"},
     {"Makes the connections; TCP unless it is set."});
+  v(CAFKA_SETTING(tokens), row::of_code{"an object"},
+    {"Where the tokens of sasl.oidc come from; made as that says unless it is set."});
   v(CAFKA_SETTING(log), row::of_code{"an object"},
     {"Where the lines of the log go; made from the settings above unless it is set."});
 }

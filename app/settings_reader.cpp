@@ -92,6 +92,25 @@ void settings_reader::read(
     out = *all;
 }
 
+void settings_reader::read(const std::string& key, const value& v,
+  std::vector<sasl_mechanism>& out, const row::mechanisms&) {
+  std::string joined;
+  if (const auto* one = caf::get_if<std::string>(&v)) {
+    joined = *one;
+  } else if (const auto list = caf::get_as<std::vector<std::string>>(v)) {
+    for (const auto& item : *list)
+      joined += (joined.empty() ? "" : ",") + item;
+  } else {
+    joined = to_string(v);
+  }
+  const auto all = parse_sasl_mechanisms(joined);
+  if (!all)
+    refuse(key, v,
+      "a mechanism, or a list as [\"SCRAM-SHA-512\", ...] (" + all.error().detail + ")");
+  else
+    out = *all;
+}
+
 void settings_reader::read(
   const std::string& key, const value& v, broker_list& out, const row::addresses&) {
   // A list, or one text with commas; asked for a list, CAF would read the text as one.

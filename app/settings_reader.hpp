@@ -73,6 +73,8 @@ private:
   void read(const std::string& key, const value& v, std::string& out, const row::text& t);
   void read(const std::string& key, const value& v, secret& out, const row::hidden_text&);
   void read(const std::string& key, const value& v, name_list& out, const row::names&);
+  void read(const std::string& key, const value& v, std::vector<sasl_mechanism>& out,
+    const row::mechanisms&);
   void read(
     const std::string& key, const value& v, broker_list& out, const row::addresses&);
   void read(const std::string& key, const value& v, consumer_group_setting& out,

@@ -142,6 +142,12 @@ private:
     t.allowed = "a list of names";
   }
 
+  void write(
+    setting_text& t, const std::vector<sasl_mechanism>&, const row::mechanisms&) {
+    t.value = "[]";
+    t.allowed = "a mechanism, or a list of them";
+  }
+
   void write(setting_text& t, const broker_list& brokers, const row::addresses&) {
     std::string all;
     std::string shown;
@@ -246,7 +252,8 @@ void write_rows(std::string& to, std::string_view block, const std::string& inde
       to += indent + "  }\n" + indent + "}\n";
     } else if (s.is_block) {
       to += indent + s.key + " {\n";
-      write_rows(to, s.key, indent + "  ");
+      write_rows(
+        to, block.empty() ? s.key : std::string{block} + '.' + s.key, indent + "  ");
       to += indent + "}\n";
     } else if (s.value.empty()) {
       to += indent + "# " + s.key + " is not set.\n";
@@ -261,6 +268,9 @@ void write_rows(std::string& to, std::string_view block, const std::string& inde
 const std::vector<setting_text>& settings_of(std::string_view block) {
   static const auto application = described<application_options>("");
   static const auto tls = described<ssl_options>("ssl_options");
+  static const auto sasl = described<sasl_options>("sasl");
+  static const auto oidc = described<oidc_options>("sasl.oidc");
+  static const auto oidc_tls = described<ssl_options>("sasl.oidc_ssl_options");
   static const auto producer = described<producer_options>("producers");
   static const auto consumer = described<consumer_options>("consumers");
   static const std::vector<setting_text> none;
@@ -268,6 +278,12 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
     return application;
   if (block == "ssl_options")
     return tls;
+  if (block == "sasl")
+    return sasl;
+  if (block == "sasl.oidc")
+    return oidc;
+  if (block == "sasl.oidc_ssl_options")
+    return oidc_tls;
   if (block == "producers")
     return producer;
   return block == "consumers" ? consumer : none;

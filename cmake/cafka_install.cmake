@@ -53,7 +53,7 @@ function(cafka_install_package)
 
   cafka_pkg_config(cafka-protocol
     DESCRIPTION "Kafka's protocol: messages, records, decisions; without CAF"
-    REQUIRES "zlib snappy liblz4 libzstd libisal" CFLAGS "-I\${includedir}"
+    REQUIRES "zlib snappy liblz4 libzstd libisal libcrypto" CFLAGS "-I\${includedir}"
     LIBS "-L\${libdir} -lcafka_protocol")
   set(type_ids "")
   if(NOT CAFKA_TYPE_ID_OFFSET STREQUAL "")

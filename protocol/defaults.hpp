@@ -23,6 +23,8 @@ inline constexpr milliseconds coordinator_query_interval{30'000};
 inline constexpr milliseconds unknown_topic_wait{2'000};
 inline constexpr milliseconds reconnect_backoff{50};
 inline constexpr milliseconds reconnect_backoff_max{1'000};
+inline constexpr milliseconds login_backoff{1'000};
+inline constexpr milliseconds login_backoff_max{10'000};
 inline constexpr milliseconds retry_backoff{20};
 inline constexpr milliseconds retry_backoff_max{1'000};
 /// Of both back-offs.

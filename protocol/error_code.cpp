@@ -8,6 +8,19 @@ namespace cafka::protocol {
 namespace {
 
 constexpr error_info table[] = {
+  {error_code::sasl_not_enabled, "SASL_NOT_ENABLED", false, remedy::fix_request,
+    "The client has a login, and the broker's listener wants none: connect to another "
+    "port, or without the login."},
+  {error_code::broker_not_authenticated, "BROKER_NOT_AUTHENTICATED", false,
+    remedy::give_up,
+    "The broker did not prove in the login that it knows the password: it may not be the "
+    "broker that it says it is."},
+  {error_code::bearer_token_refused, "BEARER_TOKEN_REFUSED", false, remedy::fix_request,
+    "The broker refuses the token: it has expired, or is for another audience or of "
+    "another issuer."},
+  {error_code::credentials_unavailable, "CREDENTIALS_UNAVAILABLE", true, remedy::retry,
+    "The file, the variable or the function that has the credentials for the login gave "
+    "none."},
   {error_code::batch_too_large, "BATCH_TOO_LARGE", false, remedy::fix_request,
     "A batch decompresses to more than its reader allows, by max_decompressed_bytes or "
     "max_decompression_ratio: raise that, or read on behind the batch."},

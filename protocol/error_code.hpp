@@ -166,6 +166,10 @@ enum class error_code : std::int16_t {
   tls_failed = -113,
   frame_too_large = -114,
   batch_too_large = -115,
+  credentials_unavailable = -116,
+  bearer_token_refused = -117,
+  broker_not_authenticated = -118,
+  sasl_not_enabled = -119,
 };
 
 /// What to do about an error.

@@ -91,6 +91,9 @@ choice(const std::array<word<Value>, N>&) -> choice<Value>;
 /// Texts.
 struct names {};
 
+/// SASL mechanisms.
+struct mechanisms {};
+
 /// Endpoints.
 struct addresses {};
 

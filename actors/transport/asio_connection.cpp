@@ -20,8 +20,8 @@ namespace cafka::actors {
 
 namespace {
 
-/// Least time that one of several addresses gets to answer.
-constexpr milliseconds least_attempt{250};
+/// Time for others to give memory back.
+constexpr milliseconds memory_pause{250};
 
 /// Of a large frame the kernel need not tell before so much more of it has come: it comes
 /// in bits, and waking up for each of them costs more than copying them.
@@ -29,13 +29,6 @@ constexpr std::size_t worth_waking = 256 * 1024;
 
 /// A frame that may need long to leave.
 constexpr std::size_t worth_watching = 16 * 1024;
-
-tcp::endpoint asio_endpoint(const socket_address& address) {
-  tcp::endpoint result;
-  std::memcpy(result.data(), &address.storage, address.size);
-  result.resize(address.size);
-  return result;
-}
 
 /// Writes what fits without blocking: the bytes written, or minus the error number.
 ssize_t write_some(int fd, std::span<iovec> vectors) {
@@ -213,111 +206,22 @@ void connection::stop() noexcept {
 }
 
 void connection::begin(name_service& names) noexcept {
-  run([&](connection& c) { c.find_addresses(names); });
-}
-
-void connection::find_addresses(name_service& names) {
-  loop_.open.insert(shared_from_this());
-  if (peer_.host.find('\0') != std::string::npos)
-    return fail(
-      protocol::error_code::invalid_argument, "a host name has no zero byte in it");
-  if (const auto numeric = numeric_address(peer_.host, peer_.port)) {
-    addresses_.push_back(asio_endpoint(*numeric));
-    return connect_next();
-  }
-  timer_.expires_at(deadline_);
-  timer_.async_wait([self = shared_from_this()](error_code ec) {
-    if (!ec && !self->ended_ && self->addresses_.empty())
-      self->run([](connection& c) {
-        c.fail(protocol::error_code::timed_out, "name not resolved in time");
+  run([&](connection& c) {
+    c.loop_.open.insert(c.shared_from_this());
+    c.dialer_ = std::make_shared<dialer>(c.loop_, c.peer_, c.deadline_,
+      [weak_self = c.weak_from_this()](const dialer::outcome& what) {
+        if (const auto self = weak_self.lock(); self != nullptr && !self->ended_)
+          self->run([&](connection& me) { me.dialed(what); });
       });
-  });
-  // The thread may outlive a stop that does not wait for it, so it owns nothing of
-  // ours.
-  const auto no_thread = names.lookups.look_up(peer_.host, names.resolve, deadline_,
-    [weak_self = weak_from_this(), weak_loop = loop_.weak_from_this()](
-      const lookup_threads::found& what) {
-      if (const auto loop = weak_loop.lock())
-        loop->post([weak_self, what] {
-          if (const auto self = weak_self.lock(); self != nullptr && !self->ended_)
-            self->run([&](connection& c) { c.resolved(what); });
-        });
-    });
-  if (no_thread)
-    fail(protocol::error_code::connection_failed, *no_thread);
-}
-
-void connection::resolved(const protocol::result<std::vector<std::string>>& found) {
-  if (!found)
-    return fail(protocol::error_code::connection_failed, found.error().detail);
-  for (const auto& text : *found)
-    if (const auto address = numeric_address(text, peer_.port))
-      addresses_.push_back(asio_endpoint(*address));
-  if (addresses_.empty())
-    return fail(protocol::error_code::connection_failed, "the name has no address");
-  connect_next();
-}
-
-void connection::connect_next() {
-  const auto now = clock::now();
-  if (next_ == addresses_.size() || now >= deadline_)
-    return fail(now >= deadline_ ? protocol::error_code::timed_out
-                                 : protocol::error_code::connection_failed,
-      attempts_.empty() ? "not connected in time" : attempts_);
-  // An address that swallows everything leaves time for those after it.
-  const auto left = deadline_ - now;
-  const auto share = left / static_cast<clock::rep>(addresses_.size() - next_);
-  const auto attempt_timeout =
-    std::min<clock::duration>(left, std::max<clock::duration>(share, least_attempt));
-  const auto address = addresses_[next_++];
-  const auto attempt = next_;
-  const auto fd = ::socket(
-    address.data()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-  if (fd < 0)
-    return try_other(address, reason_text(errno));
-  error_code ignored;
-  socket_.close(ignored);
-  socket_.assign(address.protocol(), fd, ignored);
-  socket_.non_blocking(true, ignored);
-  timer_.expires_after(attempt_timeout);
-  timer_.async_wait([=, self = shared_from_this()](error_code ec) {
-    if (ec || self->ended_ || self->connected_ || self->next_ != attempt)
-      return;
-    const auto ms = std::chrono::ceil<milliseconds>(attempt_timeout).count();
-    self->run([&](connection& c) {
-      c.try_other(address, "no answer within " + std::to_string(ms) + " ms");
-    });
-  });
-  socket_.async_connect(address, [=, self = shared_from_this()](error_code ec) {
-    if (self->ended_ || self->next_ != attempt || ec == asio::error::operation_aborted)
-      return;
-    self->run([&](connection& c) {
-      if (ec)
-        c.try_other(address, reason_text(ec.value()));
-      else
-        c.connected(address);
-    });
+    c.dialer_->begin(names);
   });
 }
 
-void connection::try_other(const tcp::endpoint& address, const std::string& why) {
-  const auto text = address.address().to_string();
-  if (!attempts_.empty())
-    attempts_ += ", ";
-  // The peer's name comes first in the report; a number need not be said twice.
-  attempts_ += addresses_.size() == 1 && peer_.host == text ? why : text + ": " + why;
-  connect_next();
-}
-
-void connection::connected(const tcp::endpoint& address) {
-  error_code ec;
-  // A free port of this host can connect to itself, and would seem to be a broker.
-  if (socket_.local_endpoint(ec) == address)
-    return try_other(address, reason_text(ECONNREFUSED));
-  connected_ = true;
-  timer_.cancel();
-  socket_.set_option(tcp::no_delay{true}, ec);
-  socket_.set_option(stream_socket::keep_alive{true}, ec);
+void connection::dialed(const dialer::outcome& what) {
+  if (what.failed)
+    return fail(what.failed.code, what.failed.detail);
+  socket_ = std::move(*what.socket);
+  dialer_ = nullptr;
   if (options_.tls != nullptr)
     return begin_tls();
   go_up();
@@ -670,6 +574,8 @@ void connection::end() {
   assembler_.drop();
   timer_.cancel();
   progress_timer_.cancel();
+  if (const auto dialing = std::exchange(dialer_, nullptr))
+    dialing->cancel();
   loop_.open.erase(shared_from_this());
 }
 
@@ -740,7 +646,7 @@ void connection::tell_broken(const std::string& why, protocol::error_code code) 
     tell_owner(down(code, why), true);
   } catch (const std::bad_alloc&) {
     // Again when others may have given some back.
-    timer_.expires_after(least_attempt);
+    timer_.expires_after(memory_pause);
     timer_.async_wait([=, self = shared_from_this()](error_code ec) {
       if (!ec)
         self->run([&](connection& c) { c.tell_broken(why, code); });

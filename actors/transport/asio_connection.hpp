@@ -3,65 +3,21 @@
 // One connection on Asio, for asio_transport.cpp alone: it is not installed, since no
 // public header includes Asio.
 
+#include "dialer.hpp"
 #include "frame_assembler.hpp"
-#include "resolver.hpp"
+#include "io_loop.hpp"
 #include "tls.hpp"
 #include "transport.hpp"
 #include "write_queue.hpp"
 
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-
-#include <chrono>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
 namespace cafka::actors {
-
-namespace asio = boost::asio;
-using asio::ip::tcp;
-using boost::system::error_code;
-using clock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-// Naming the executor spares the type-erased one that `tcp::socket` carries.
-using executor = asio::io_context::executor_type;
-using stream_socket = asio::basic_stream_socket<tcp, executor>;
-using timer = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, executor>;
-
-class connection;
-
-/// One I/O thread and the connections that belong to it.
-struct io_loop : std::enable_shared_from_this<io_loop> {
-  std::mutex mutex;
-  bool accepting = true;
-  asio::io_context io{1};
-  asio::executor_work_guard<executor> work{io.get_executor()};
-  const std::shared_ptr<frame_pool> frames = std::make_shared<frame_pool>();
-  /// Touched by the I/O thread only; keeps a connection until it has ended.
-  std::unordered_set<std::shared_ptr<connection>> open;
-
-  /// Runs `f` in the I/O thread; false, and `f` never runs, when the loop is stopping.
-  template <class F>
-  bool post(F f) {
-    const std::lock_guard lock{mutex};
-    if (accepting)
-      asio::post(io, std::move(f));
-    return accepting;
-  }
-};
-
-struct name_service {
-  resolver resolve;
-  lookup_threads lookups;
-};
 
 // Two kinds of thread meet here. The I/O thread connects, reads, and alone opens and
 // closes the descriptor. Any thread may send, grant and close.
@@ -70,7 +26,8 @@ struct name_service {
 // descriptor, and the I/O thread holds it while it closes it, so nobody writes to a
 // number that the kernel has given to another. `inbound_` guards what the owner sees.
 // They are never held together.
-class connection : public std::enable_shared_from_this<connection> {
+class connection final : public io_object,
+                         public std::enable_shared_from_this<connection> {
 public:
   connection(io_loop& loop, endpoint peer, const transport_options& options,
     caf::weak_actor_ptr owner, connection_id id);
@@ -85,7 +42,7 @@ public:
 
   // -- I/O thread: connecting -----------------------------------------------------------
 
-  void stop() noexcept;
+  void stop() noexcept override;
   void begin(name_service& names) noexcept;
 
 private:
@@ -97,11 +54,7 @@ private:
 
   enum class phase : std::uint8_t { connecting, up, broken, closed };
 
-  void find_addresses(name_service& names);
-  void resolved(const protocol::result<std::vector<std::string>>& found);
-  void connect_next();
-  void try_other(const tcp::endpoint& address, const std::string& why);
-  void connected(const tcp::endpoint& address);
+  void dialed(const dialer::outcome& what);
   // What goes wrong from here on is the peer's doing and not the address's: no other one
   // is tried.
   void begin_tls();
@@ -174,9 +127,7 @@ private:
 
   // The I/O thread's own.
   const clock::time_point deadline_;
-  std::vector<tcp::endpoint> addresses_;
-  std::size_t next_ = 0; ///< How many of `addresses_` have been tried.
-  std::string attempts_; ///< The result of each.
+  std::shared_ptr<dialer> dialer_; ///< Null once it is connected.
   stream_socket socket_;
   timer timer_;
   timer progress_timer_;
@@ -186,7 +137,6 @@ private:
   bool record_begun_ = false; ///< Something of a TLS record has come, and not all.
   frame_assembler assembler_;
   write_queue outgoing_;
-  bool connected_ = false;
   bool up_ = false;
   bool heard_ = false; ///< A frame has come.
   bool reading_ = false;

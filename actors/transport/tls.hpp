@@ -29,10 +29,15 @@ struct tls_free {
 
 } // namespace detail
 
+/// What a peer is, for words about it.
+enum class tls_peer_kind : std::uint8_t { broker, web_server };
+
 /// What is seen of a peer on the way, for the words if it comes to nothing.
 struct tls_findings {
   /// Whom it has to be.
   std::string host;
+  /// What it is to be.
+  tls_peer_kind kind = tls_peer_kind::broker;
   /// What is wrong with its certificate; empty while nothing is.
   std::string certificate;
   /// It has asked for a certificate of ours.
@@ -64,7 +69,7 @@ public:
   };
 
   tls_stream(std::unique_ptr<ssl_st, detail::tls_free> ssl, int fd, std::string host,
-    std::shared_ptr<const ssl_options> options);
+    tls_peer_kind kind, std::shared_ptr<const ssl_options> options);
   tls_stream(const tls_stream&) = delete;
   tls_stream& operator=(const tls_stream&) = delete;
   ~tls_stream();
@@ -130,7 +135,7 @@ public:
   ///
   /// Error `tls_failed`, in the words of `make`.
   [[nodiscard]] protocol::result<std::unique_ptr<tls_stream>> open(
-    int fd, const std::string& host);
+    int fd, const std::string& host, tls_peer_kind kind = tls_peer_kind::broker);
 
 private:
   explicit tls_context(ssl_options options)

@@ -1,3 +1,4 @@
+#include "file_text.hpp"
 #include "resolver.hpp"
 #include "tls.hpp"
 #include "tls_errors.hpp"
@@ -11,10 +12,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <dirent.h>
-#include <fcntl.h>
 #include <new>
 #include <sys/stat.h>
-#include <unistd.h>
 #include <utility>
 #include <vector>
 
@@ -82,33 +81,10 @@ std::string stamps_of(const ssl_options& options) {
 }
 
 result<std::string> text_of(const std::string& option, const std::string& path) {
-  constexpr off_t largest = 16 << 20;
-  const auto fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0)
-    return wrong(option, path, "cannot be read: " + reason_text(errno));
-  struct stat s {};
-  std::string text;
-  error failed;
-  if (::fstat(fd, &s) != 0)
-    failed = wrong(option, path, "cannot be read: " + reason_text(errno));
-  else if (!S_ISREG(s.st_mode))
-    failed = wrong(option, path, "is not a file");
-  else if (s.st_size > largest)
-    failed = wrong(option, path, "is larger than certificates are, over 16 MiB");
-  else
-    text.resize(static_cast<std::size_t>(s.st_size));
-  for (std::size_t have = 0; !failed && have != text.size();) {
-    const auto count = ::read(fd, text.data() + have, text.size() - have);
-    if (count > 0)
-      have += static_cast<std::size_t>(count);
-    else if (count == 0)
-      text.resize(have);
-    else if (errno != EINTR)
-      failed = wrong(option, path, "cannot be read: " + reason_text(errno));
-  }
-  ::close(fd);
-  if (failed)
-    return failed;
+  constexpr std::size_t largest = 16 << 20;
+  auto text = file_text(path, largest);
+  if (!text)
+    return wrong(option, path, text.error().detail);
   return text;
 }
 
@@ -193,18 +169,6 @@ error trust(ssl_ctx_st* context, const ssl_options& options) {
   return {};
 }
 
-/// The first line of the file that `password_file` names.
-result<secret> password_in(const std::string& path) {
-  auto text = text_of("password_file", path);
-  if (!text)
-    return text.error();
-  secret line{std::string_view{*text}.substr(0, text->find_first_of("\r\n"))};
-  protocol::wipe(*text);
-  if (line.empty())
-    return wrong("password_file", path, "its first line is empty");
-  return line;
-}
-
 /// Says where the password comes from if it comes from more than one place, and replaces
 /// `password_env` by what the variable holds.
 error find_password(ssl_options& options) {
@@ -282,9 +246,10 @@ error identify(ssl_ctx_st* context, const ssl_options& options) {
   const auto in = reader_of(*text);
   auto password = options.password;
   if (!options.password_file.empty()) {
-    auto read = password_in(options.password_file);
+    constexpr std::size_t largest = 1 << 20;
+    auto read = first_line_of(options.password_file, largest);
     if (!read)
-      return read.error();
+      return wrong("password_file", options.password_file, read.error().detail);
     password = *std::move(read);
   }
   password_source source{password};
@@ -314,7 +279,7 @@ int on_certificate(int fine, X509_STORE_CTX* what) {
   // OpenSSL knows no exceptions.
   try {
     if (findings.certificate.empty())
-      findings.certificate = certificate_words(what, findings.host);
+      findings.certificate = certificate_words(what, findings);
   } catch (const std::bad_alloc&) {
     findings.certificate.clear();
   }
@@ -383,7 +348,8 @@ error tls_context::refresh() {
   return {};
 }
 
-result<std::unique_ptr<tls_stream>> tls_context::open(int fd, const std::string& host) {
+result<std::unique_ptr<tls_stream>> tls_context::open(
+  int fd, const std::string& host, tls_peer_kind kind) {
   std::unique_ptr<ssl_st, detail::tls_free> ssl;
   {
     const std::lock_guard lock{mutex_};
@@ -413,7 +379,8 @@ result<std::unique_ptr<tls_stream>> tls_context::open(int fd, const std::string&
       return error{error_code::tls_failed,
         "\"" + name + "\" is no name that a certificate can be for"};
   }
-  return std::make_unique<tls_stream>(std::move(ssl), fd, std::move(name), options_);
+  return std::make_unique<tls_stream>(
+    std::move(ssl), fd, std::move(name), kind, options_);
 }
 
 } // namespace cafka::actors

@@ -116,13 +116,19 @@ std::string version_words(const ssl_options& options) {
     + " on: see its ssl.enabled.protocols, or lower min_version";
 }
 
-std::string without_certificate() {
-  return "the broker demands a client certificate, and there is none: set certfile and "
-         "keyfile";
+std::string whom(const tls_findings& findings) {
+  return findings.kind == tls_peer_kind::broker ? "the broker" : "the server";
 }
 
-std::string refused_certificate(const ssl_options& options, const std::string& why) {
-  return "the broker refuses the client certificate " + options.certfile + ": " + why;
+std::string without_certificate(const tls_findings& findings) {
+  return whom(findings)
+    + " demands a client certificate, and there is none: set certfile and keyfile";
+}
+
+std::string refused_certificate(
+  const tls_findings& findings, const ssl_options& options, const std::string& why) {
+  return whom(findings) + " refuses the client certificate " + options.certfile + ": "
+    + why;
 }
 
 /// What the peer has sent instead of going on; RFC 8446, 6.2.
@@ -134,12 +140,12 @@ std::string alert_words(
     case SSL_AD_CERTIFICATE_REQUIRED:
     case SSL_AD_HANDSHAKE_FAILURE:
     case SSL_AD_BAD_CERTIFICATE:
-    case SSL_AD_CERTIFICATE_UNKNOWN: return without_certificate();
+    case SSL_AD_CERTIFICATE_UNKNOWN: return without_certificate(findings);
     default: break;
     }
   }
   switch (alert) {
-  case SSL_AD_CERTIFICATE_REQUIRED: return without_certificate();
+  case SSL_AD_CERTIFICATE_REQUIRED: return without_certificate(findings);
   case SSL_AD_PROTOCOL_VERSION: return version_words(options);
   case SSL_AD_UNRECOGNIZED_NAME:
     return "the peer does not know the name that it was called by: set server_name";
@@ -148,18 +154,21 @@ std::string alert_words(
   if (findings.wants_certificate && !options.certfile.empty()) {
     switch (alert) {
     case SSL_AD_UNKNOWN_CA:
-      return refused_certificate(options, "it does not trust the CA that signed it");
+      return refused_certificate(
+        findings, options, "it does not trust the CA that signed it");
     case SSL_AD_CERTIFICATE_EXPIRED:
-      return refused_certificate(options, "it has expired, or is not valid yet");
+      return refused_certificate(
+        findings, options, "it has expired, or is not valid yet");
     case SSL_AD_CERTIFICATE_REVOKED:
-      return refused_certificate(options, "it has been revoked");
+      return refused_certificate(findings, options, "it has been revoked");
     case SSL_AD_UNSUPPORTED_CERTIFICATE:
-      return refused_certificate(options, "it is not of a kind that the broker takes");
+      return refused_certificate(
+        findings, options, "it is not of a kind that " + whom(findings) + " takes");
     case SSL_AD_BAD_CERTIFICATE:
     case SSL_AD_CERTIFICATE_UNKNOWN:
     case SSL_AD_ACCESS_DENIED:
-      return refused_certificate(
-        options, "alert \"" + text + "\", the broker's log may say more");
+      return refused_certificate(findings, options,
+        "alert \"" + text + "\", " + whom(findings) + "'s log may say more");
     default: break;
     }
   }
@@ -171,7 +180,8 @@ std::string alert_words(
 
 } // namespace
 
-std::string certificate_words(X509_STORE_CTX* refused, const std::string& host) {
+std::string certificate_words(X509_STORE_CTX* refused, const tls_findings& findings) {
+  const auto& host = findings.host;
   const auto* certificate = X509_STORE_CTX_get_current_cert(refused);
   const auto code = X509_STORE_CTX_get_error(refused);
   if (certificate == nullptr)
@@ -192,7 +202,7 @@ std::string certificate_words(X509_STORE_CTX* refused, const std::string& host) 
   case X509_V_ERR_CERT_REVOKED:
     return which + " was revoked by its CA (" + issuer + ") on "
       + revocation_time(X509_STORE_CTX_get0_current_crl(refused), certificate)
-      + ", as crlfile says: the broker needs a new one";
+      + ", as crlfile says: " + whom(findings) + " needs a new one";
   case X509_V_ERR_UNABLE_TO_GET_CRL:
     return "crlfile has no revocation list of the CA (" + issuer + ") of " + which
       + ": add that list";
@@ -217,7 +227,8 @@ std::string certificate_words(X509_STORE_CTX* refused, const std::string& host) 
     [[fallthrough]];
   case X509_V_ERR_HOSTNAME_MISMATCH:
     return "its certificate is for " + hosts_of(certificate) + " and not for "
-      + printable(host) + ": name the broker as the certificate does, or set server_name";
+      + printable(host) + ": name " + whom(findings)
+      + " as the certificate does, or set server_name";
   case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
     return which
       + " is signed by itself and not trusted: if it is the right one, put it into "
@@ -240,8 +251,11 @@ std::string failure_words(
   const auto error = ERR_peek_error();
   const auto reason = ERR_GET_REASON(error);
   if (findings.speaks_no_tls)
-    return "what answers there does not speak TLS: use the broker's TLS port, or set "
-           "use_ssl to false";
+    return findings.kind == tls_peer_kind::broker
+      ? "what answers there does not speak TLS: use the broker's TLS port, or set "
+        "use_ssl to false"
+      : "what answers there does not speak TLS: its URL begins with http://, or has "
+        "another port";
   // What OpenSSL noted before it, about a signature for instance, says less.
   if (!findings.certificate.empty())
     return findings.certificate;

@@ -10,7 +10,7 @@ namespace cafka::actors {
 
 /// What is wrong with the certificate that OpenSSL has just refused, and what to do.
 [[nodiscard]] std::string certificate_words(
-  x509_store_ctx_st* refused, const std::string& host);
+  x509_store_ctx_st* refused, const tls_findings& findings);
 
 /// Why the TLS operation of this thread failed that has just done so, and what to do.
 ///

@@ -88,9 +88,10 @@ struct socket_bio {
 };
 
 tls_stream::tls_stream(std::unique_ptr<ssl_st, detail::tls_free> ssl, int fd,
-  std::string host, std::shared_ptr<const ssl_options> options)
+  std::string host, tls_peer_kind kind, std::shared_ptr<const ssl_options> options)
   : options_(std::move(options)), fd_(fd), ssl_(std::move(ssl)) {
   findings_.host = std::move(host);
+  findings_.kind = kind;
   auto* bio = BIO_new(socket_bio::method());
   if (bio == nullptr)
     throw std::bad_alloc{};

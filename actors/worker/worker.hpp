@@ -16,6 +16,7 @@
 
 namespace cafka::actors {
 
+class credentials_source;
 class log_sink;
 
 using protocol::offset_reset;
@@ -76,6 +77,8 @@ struct connection_options {
   std::size_t max_decompression_ratio = protocol::defaults::max_decompression_ratio;
   /// How its connections behave.
   transport_options transport{};
+  /// What it logs in with. Null: it does not.
+  std::shared_ptr<credentials_source> sasl;
   /// Where it logs its connections and requests. Null: nowhere.
   std::shared_ptr<log_sink> log;
 };

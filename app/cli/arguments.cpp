@@ -211,6 +211,7 @@ void option_adder::common_but_output(common_arguments& to) {
   command_->add_flag("-v,--verbose", to.verbose,
     "Log to standard error what happens to connections; twice (-vv): each request, too");
   tls(to);
+  sasl(to);
 }
 
 void option_adder::tls(common_arguments& to) {
@@ -243,6 +244,39 @@ void option_adder::tls(common_arguments& to) {
     ->add_flag("--tls-no-verify", to.tls_no_verify,
       "Accept any certificate: an attacker in the network can read and change everything")
     ->excludes(chain);
+}
+
+void option_adder::sasl(common_arguments& to) {
+  command_
+    ->add_option("--sasl-mechanism", to.sasl_mechanism,
+      "Log in by SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; of several "
+      "with commas the first that the broker has")
+    ->type_name("NAMES")
+    ->check(checked("SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER",
+      [](const std::string& text) { return parse_sasl_mechanisms(text).has_value(); }));
+  command_->add_option("--sasl-username", to.sasl_username, "The user's name")
+    ->type_name("NAME");
+  command_
+    ->add_option("--sasl-password-file", to.sasl_password_file,
+      "A file whose first line is the user's password")
+    ->type_name("FILE");
+  command_
+    ->add_option(
+      "--sasl-token-file", to.sasl_token_file, "A file with the token for OAUTHBEARER")
+    ->type_name("FILE");
+  command_
+    ->add_option("--sasl-oidc-token-endpoint-url", to.oidc_url,
+      "Where a provider gives out tokens for OAUTHBEARER, https://...")
+    ->type_name("URL");
+  command_
+    ->add_option("--sasl-oidc-client-id", to.oidc_client_id, "The client's id there")
+    ->type_name("ID");
+  command_
+    ->add_option("--sasl-oidc-client-secret-file", to.oidc_client_secret_file,
+      "A file whose first line is the client's secret there")
+    ->type_name("FILE");
+  command_->add_option("--sasl-oidc-scope", to.oidc_scope, "What the token is to allow")
+    ->type_name("SCOPE");
 }
 
 void option_adder::topic(std::string& to) {

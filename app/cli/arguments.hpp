@@ -61,6 +61,15 @@ struct common_arguments {
   std::string server_name;
   bool tls_no_verify = false;
   bool tls_verify_chain = false;
+  /// Each empty: what the configuration file says.
+  std::string sasl_mechanism;
+  std::string sasl_username;
+  std::string sasl_password_file;
+  std::string sasl_token_file;
+  std::string oidc_url;
+  std::string oidc_client_id;
+  std::string oidc_client_secret_file;
+  std::string oidc_scope;
   /// Nothing: what the configuration file says, else as much as the protocol can express.
   std::optional<std::size_t> receive_message_max_bytes;
   /// Settings by their keys, as a configuration file has them: they go before its own.

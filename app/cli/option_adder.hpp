@@ -91,6 +91,7 @@ public:
 
 private:
   void tls(common_arguments& to);
+  void sasl(common_arguments& to);
 
   static std::optional<partition_id> parse_partition(std::string_view text);
   static std::optional<std::pair<std::string, std::string>> parse_setting(

@@ -72,7 +72,21 @@ std::string_view advice(error_code code) {
     return "see that a Kafka broker listens there, or name others with --brokers "
            "HOST:PORT";
   case error_code::illegal_sasl_state:
-    return "name a listener of the broker that wants no login, with --brokers HOST:PORT";
+    return "log in, with --sasl-mechanism, --sasl-username and --sasl-password-file, or "
+           "name a listener of the broker that wants no login, with --brokers HOST:PORT";
+  case error_code::sasl_not_enabled:
+    return "leave out --sasl-mechanism, or name the broker's SASL listener, with "
+           "--brokers "
+           "HOST:PORT";
+  case error_code::unsupported_sasl_mechanism:
+    return "name one that the broker has, with --sasl-mechanism";
+  case error_code::sasl_authentication_failed:
+    return "see that name and password are right: --sasl-username, --sasl-password-file";
+  case error_code::bearer_token_refused:
+    return "see that the token holds and is for this cluster: --sasl-token-file";
+  case error_code::credentials_unavailable:
+    return "see that the file is there and can be read: --sasl-password-file, "
+           "--sasl-token-file";
   case error_code::tls_failed:
     return "see what is said of TLS above; cafka metadata --help has the flags for it";
   case error_code::timed_out:
@@ -160,6 +174,44 @@ result<done> add_tls(const common_arguments& common, application_options& to) {
   return done{};
 }
 
+/// What the command line says of the login goes before the configuration file.
+result<done> add_sasl(const common_arguments& common, application_options& to) {
+  auto& sasl = to.sasl;
+  if (!common.sasl_mechanism.empty()) {
+    auto named = parse_sasl_mechanisms(common.sasl_mechanism);
+    if (!named)
+      return named.error();
+    sasl.mechanism = *std::move(named);
+  }
+  if (!common.sasl_username.empty())
+    sasl.username = common.sasl_username;
+  if (!common.sasl_password_file.empty()) {
+    sasl.password.clear();
+    sasl.password_env = {};
+    sasl.password_file = common.sasl_password_file;
+  }
+  if (!common.sasl_token_file.empty()) {
+    sasl.token.clear();
+    sasl.oidc.token_endpoint_url.clear();
+    sasl.token_file = common.sasl_token_file;
+  }
+  if (!common.oidc_url.empty()) {
+    sasl.token.clear();
+    sasl.token_file.clear();
+    sasl.oidc.token_endpoint_url = common.oidc_url;
+  }
+  if (!common.oidc_client_id.empty())
+    sasl.oidc.client_id = common.oidc_client_id;
+  if (!common.oidc_client_secret_file.empty()) {
+    sasl.oidc.client_secret.clear();
+    sasl.oidc.client_secret_env.clear();
+    sasl.oidc.client_secret_file = common.oidc_client_secret_file;
+  }
+  if (!common.oidc_scope.empty())
+    sasl.oidc.scope = common.oidc_scope;
+  return done{};
+}
+
 std::string environment(const char* name) {
   const auto* value = std::getenv(name);
   return value == nullptr ? std::string{} : std::string{value};
@@ -186,24 +238,29 @@ std::string file_for(const common_arguments& common) {
 /// The names of what the block `cafka` sets, as `ssl_options.verify`.
 std::set<std::string> set_in(const caf::settings& content) {
   std::set<std::string> result;
-  if (const auto* block = caf::get_if<caf::settings>(&content, "cafka")) {
-    for (const auto& [name, value] : *block) {
-      result.emplace(name);
-      if (const auto* inner = caf::get_if<caf::settings>(&value)) {
-        for (const auto& each : *inner)
-          result.insert(std::string{name} + '.' + std::string{each.first});
-      }
+  const auto walk = [&](const auto& self, const caf::settings& block,
+                      const std::string& before) -> void {
+    for (const auto& [name, value] : block) {
+      const auto path = before + std::string{name};
+      result.insert(path);
+      if (const auto* inner = caf::get_if<caf::settings>(&value))
+        self(self, *inner, path + '.');
     }
-  }
+  };
+  if (const auto* block = caf::get_if<caf::settings>(&content, "cafka"))
+    walk(walk, *block, {});
   return result;
 }
 
 /// The row of a setting, by its key or KafkaEx's name for it; null: there is none.
 const setting_text* row_of(const std::string& path) {
   const auto first = path.substr(0, path.find('.'));
-  const auto is_of_block = first != path && !settings_of(first).empty();
-  const auto key = path.substr(first == path ? 0 : path.rfind('.') + 1);
-  const auto& rows = settings_of(is_of_block ? first : std::string{});
+  const auto last = first == path ? 0 : path.rfind('.') + 1;
+  const auto key = path.substr(last);
+  auto block = last == 0 ? std::string{} : path.substr(0, last - 1);
+  if (settings_of(block).empty()) // The name of a producer, say, stands between them.
+    block = settings_of(first).empty() ? std::string{} : first;
+  const auto& rows = settings_of(block);
   const auto found = std::ranges::find_if(rows, [&](const setting_text& r) {
     return r.key == key || (!key.empty() && r.alias == key);
   });
@@ -258,6 +315,17 @@ std::set<std::string> not_changed(
   changed(!common.server_name.empty(), "ssl_options.server_name");
   changed(!common.key_password_file.empty(), "ssl_options.password");
   changed(common.tls_no_verify || common.tls_verify_chain, "ssl_options.verify");
+  changed(!common.sasl_mechanism.empty(), "sasl.mechanism");
+  changed(!common.sasl_username.empty(), "sasl.username");
+  changed(!common.sasl_password_file.empty(), "sasl.password");
+  changed(!common.sasl_password_file.empty(), "sasl.password_file");
+  changed(!common.sasl_token_file.empty(), "sasl.token");
+  changed(!common.sasl_token_file.empty(), "sasl.token_file");
+  changed(!common.oidc_url.empty(), "sasl.oidc.token_endpoint_url");
+  changed(!common.oidc_client_id.empty(), "sasl.oidc.client_id");
+  changed(!common.oidc_client_secret_file.empty(), "sasl.oidc.client_secret");
+  changed(!common.oidc_client_secret_file.empty(), "sasl.oidc.client_secret_file");
+  changed(!common.oidc_scope.empty(), "sasl.oidc.scope");
   changed(common.receive_message_max_bytes.has_value(), "receive_message_max_bytes");
   changed(common.timeout.has_value(), "request_timeout");
   changed(!common.kafka_version.empty(), "kafka_version");
@@ -338,6 +406,8 @@ result<settings> read_settings(const common_arguments& common) {
   if (common.receive_message_max_bytes)
     result.options.receive_message_max_bytes = *common.receive_message_max_bytes;
   if (const auto added = add_tls(common, result.options); !added)
+    return added.error();
+  if (const auto added = add_sasl(common, result.options); !added)
     return added.error();
   if (common.timeout)
     result.options.request_timeout = *common.timeout;

@@ -87,8 +87,9 @@ void consumer_client::after_event(time_point now) {
   take_from_dispatcher();
   read_on(now);
   machine_.on_time(now); // The budget may have room.
-  while (machine_.has_effects()) {
-    for (auto& e : machine_.take_effects())
+  for (auto todo = machine_.take_effects(); !todo.empty();
+       todo = machine_.take_effects()) {
+    for (auto& e : todo)
       std::visit([&](auto& x) { act(now, x); }, e);
     take_from_dispatcher();
     read_on(now);

@@ -53,9 +53,9 @@ public:
     time_point::duration time{};
   };
 
-  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
-    arrived, request_took, consumer_machine::positioned, consumer_machine::report,
-    consumer_machine::stray>;
+  using effect = std::variant<open_connection, send_frame, close_connection,
+    ask_credentials, log_line, arrived, request_took, consumer_machine::positioned,
+    consumer_machine::report, consumer_machine::stray>;
 
   consumer_client(consumer_client_options options, std::shared_ptr<byte_budget> budget);
 

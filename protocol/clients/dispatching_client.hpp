@@ -60,6 +60,12 @@ public:
     dispatcher_.on_carried_out(now);
     derived().after_event(now);
   }
+  /// Credentials came that were asked for, or why there are none.
+  void on_credentials(time_point now, connection_id id, result<sasl::login> with) {
+    now_ = now;
+    dispatcher_.on_credentials(now, id, std::move(with));
+    derived().after_event(now);
+  }
   /// The time that `next_time` named has come.
   void on_time(time_point now) {
     now_ = now;

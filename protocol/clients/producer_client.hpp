@@ -51,8 +51,9 @@ public:
   /// It was closed, and all is told: the client is to be stopped.
   struct closed {};
 
-  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
-    delivery_report, stall_report, request_took, topics_learned, flush_ended, closed>;
+  using effect =
+    std::variant<open_connection, send_frame, close_connection, ask_credentials, log_line,
+      delivery_report, stall_report, request_took, topics_learned, flush_ended, closed>;
 
   producer_client(producer_client_options options, accumulator& batches);
 

@@ -6,7 +6,9 @@ namespace cafka {
 
 /// Asks how the worker is; answered at once, or, with `wait_connected`, as soon as a
 /// broker has answered, at the latest by the deadline with `disconnected` and the
-/// reasons, and at once with `illegal_sasl_state` where the brokers want a login.
+/// reasons, and at once where the brokers want a login (`illegal_sasl_state`) or refuse
+/// it
+/// (`sasl_authentication_failed`, `unsupported_sasl_mechanism`, ...).
 struct get_status {
   /// Whether the answer waits until a broker has answered.
   bool wait_connected = false;
@@ -31,6 +33,10 @@ struct connection_status {
   std::string last_error = {};
   /// How long a quota of the broker still holds requests back; zero: none does.
   milliseconds throttled{0};
+  /// The SASL mechanism by which it has logged in; empty: it has not.
+  std::string mechanism = {};
+  /// How long the login still holds; it is renewed before. Zero: without end.
+  milliseconds session_ends_in{0};
 };
 
 /// The state of a worker.
@@ -56,8 +62,8 @@ struct operation<get_status> {
 };
 
 CAFKA_INSPECT(get_status, wait_connected, deadline, until_refused)
-CAFKA_INSPECT(
-  connection_status, broker, address, connected, in_flight, last_error, throttled)
+CAFKA_INSPECT(connection_status, broker, address, connected, in_flight, last_error,
+  throttled, mechanism, session_ends_in)
 CAFKA_INSPECT(
   worker_status, name, client_id, consumer_group, connected, pending, connections)
 

@@ -1,5 +1,6 @@
 #include "worker_client.hpp"
 
+#include "../sasl/failure.hpp"
 #include "connections.hpp"
 
 #include <algorithm>
@@ -126,11 +127,11 @@ void worker_client::submit(
 
 error worker_client::why_disconnected() const {
   const auto connections = dispatcher_.connections();
-  const auto wants_login = [](const auto& l) {
-    return l.last_error.code == error_code::illegal_sasl_state;
+  const auto by_login = [](const auto& l) {
+    return sasl::is_login_failure(l.last_error.code);
   };
-  const auto all = !connections.empty() && std::ranges::all_of(connections, wants_login);
-  return {all ? error_code::illegal_sasl_state : error_code::disconnected,
+  const auto all = !connections.empty() && std::ranges::all_of(connections, by_login);
+  return {all ? connections.front().last_error.code : error_code::disconnected,
     "no broker can be reached: " + dispatcher_.why_disconnected()};
 }
 
@@ -139,7 +140,7 @@ void worker_client::answer_waiters(time_point now) {
     return;
   const auto refused = dispatcher_.unreachable();
   // That does not pass, however long a caller is ready to wait.
-  const auto login = refused && why_disconnected().code == error_code::illegal_sasl_state;
+  const auto login = refused && sasl::is_login_failure(why_disconnected().code);
   std::erase_if(waiters_, [&](waiter& w) {
     if (dispatcher_.connected())
       w.reply(status(now));

@@ -50,8 +50,8 @@ public:
 /// by its deadline, with an effect.
 class worker_client : public dispatching_client<worker_client> {
 public:
-  using effect = std::variant<open_connection, send_frame, close_connection, log_line,
-    std::unique_ptr<ready_reply>>;
+  using effect = std::variant<open_connection, send_frame, close_connection,
+    ask_credentials, log_line, std::unique_ptr<ready_reply>>;
 
   explicit worker_client(worker_client_options options);
 

@@ -20,6 +20,8 @@ struct backoff_options {
 namespace defaults {
 
 inline constexpr backoff_options reconnect{reconnect_backoff, reconnect_backoff_max};
+/// After a login that failed: brokers take their time for each, and log it.
+inline constexpr backoff_options login{login_backoff, login_backoff_max};
 inline constexpr backoff_options retry{retry_backoff, retry_backoff_max};
 
 } // namespace defaults

@@ -41,6 +41,8 @@ kafka_version release_by(const heartbeat_response& answer) {
 void broker_connection::set_address(endpoint address) {
   if (address != address_)
     next_ = approach::ask;
+  if (login_)
+    login_->set_address(address);
   address_ = std::move(address);
 }
 
@@ -48,6 +50,8 @@ void broker_connection::move_to(time_point now, endpoint address) {
   if (state_ != state::down)
     static_cast<void>(closed({}));
   next_ = approach::ask;
+  if (login_)
+    login_->set_address(address);
   address_ = std::move(address);
   failures_ = 0;
   retry_at_ = now;
@@ -70,6 +74,8 @@ void broker_connection::connecting(
   heard_at_ = now;
   useful_ = false;
   wants_login_ = false;
+  if (login_)
+    login_->on_connecting();
   // What was seen long ago may have been another broker.
   if (now - retry_at_ > doubt_lasts)
     next_ = approach::ask;
@@ -82,34 +88,19 @@ void broker_connection::connecting(
 broker_connection::event broker_connection::connected(time_point now) {
   state_ = state::negotiating;
   if (told_)
-    return use(*told_);
+    return use(now, *told_);
   switch (approach_) {
   case approach::ask: break;
   case approach::try_heartbeat: return try_heartbeat(now);
   case approach::try_list_offsets: return try_list_offsets(now);
-  case approach::assume_old: return use(*old_);
+  case approach::assume_old: return use(now, *old_);
   }
   return ask(now, api_versions_request::versions.max);
 }
 
-broker_connection::event broker_connection::use(kafka_version release) {
+broker_connection::event broker_connection::use(time_point now, kafka_version release) {
   versions_ = versions_of(release);
-  state_ = state::up;
-  last_error_ = {};
-  return ready{};
-}
-
-template <class Request>
-broker_connection::event broker_connection::send(
-  time_point now, const Request& request, std::int16_t version, std::int32_t& id) {
-  id = next_correlation_id_++;
-  if (sent_.empty())
-    asked_at_ = now;
-  sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}, 0});
-  auto bytes = encode_request(request, version, id, client_id_);
-  if (!bytes)
-    return bytes.error();
-  return reply{*std::move(bytes)};
+  return versions_known(now);
 }
 
 broker_connection::event broker_connection::ask(time_point now, std::int16_t version) {
@@ -133,7 +124,10 @@ broker_connection::event broker_connection::try_list_offsets(time_point now) {
 }
 
 std::optional<time_point> broker_connection::next_time() const {
-  const bool unanswered = state_ == state::negotiating && asked_ != 0
+  if (const auto at = login_time())
+    return at;
+  // A broker that wants a login answers nothing else before it, and is 0.10 or later.
+  const bool unanswered = state_ == state::negotiating && asked_ != 0 && !login_
     && handshake_version_ == api_versions_request::versions.max;
   if (!unanswered || tried_ != 0)
     return std::nullopt;
@@ -144,6 +138,8 @@ broker_connection::event broker_connection::on_time(time_point now) {
   const auto next = next_time();
   if (!next || now < *next)
     return ignored{};
+  if (login_time())
+    return on_login_time(now);
   return try_heartbeat(now);
 }
 
@@ -160,14 +156,18 @@ void broker_connection::hung_up_when_up(error& why) {
         + " bytes again: that may be more than its socket.request.max.bytes, which is "
           "104857600 unless it is set)";
   } else {
-    wants_login_ = !useful_ && !told_ && !old_ && !arriving_
+    wants_login_ = !login_ && !useful_ && !told_ && !old_ && !arriving_
       && why.detail.find(cut_short) == std::string::npos;
   }
 }
 
 void broker_connection::hung_up(time_point now, error& why) {
-  if (state_ == state::up)
+  if (up())
     hung_up_when_up(why);
+  if (bare_exchange() && why.code == error_code::disconnected)
+    why = login_->hung_up();
+  else if (state_ == state::authenticating && why.code == error_code::disconnected)
+    why.detail += " (before the login was done)";
   // A broker that wants a login says so at once.
   if (wants_login_ && now - sent_.front().sent_at > silence)
     wants_login_ = false;
@@ -184,7 +184,7 @@ void broker_connection::hung_up(time_point now, error& why) {
   } else if (handshake_version_ == api_versions_request::versions.max) {
     if (old_)
       next_ = approach::assume_old;
-    else if (approach_ == approach::ask)
+    else if (approach_ == approach::ask && !login_)
       next_ = approach::try_heartbeat;
   }
 }
@@ -193,6 +193,7 @@ void broker_connection::on_sent(time_point now, call_id call, const call::traits
   std::int16_t version, std::size_t size) {
   const auto id = next_correlation_id_;
   next_correlation_id_ = id == INT32_MAX ? 1 : id + 1;
+  used_at_ = now;
   if (what.answered)
     sent_.push_back({id, call, version, now, what.answer_timeout, size});
 }
@@ -220,6 +221,12 @@ broker_connection::event broker_connection::received(
   time_point now, const shared_bytes& payload) {
   heard_at_ = now;
   arriving_.reset();
+  if (bare_exchange() && !sent_.empty()) {
+    sent_.clear();
+    sasl_authenticate_response said;
+    said.auth_bytes.value = payload;
+    return login_goes_on(now, said);
+  }
   const auto id = correlation_id_of(payload.view());
   const auto found = std::find_if(sent_.begin(), sent_.end(),
     [&](const sent_request& s) { return id && s.correlation_id == *id; });
@@ -239,11 +246,14 @@ broker_connection::event broker_connection::received(
   }
   const auto request = *found;
   sent_.erase(found);
+  if (login_id_ != 0 && request.correlation_id == login_id_)
+    return login_answer(now, payload);
   if (request.call == 0 && request.correlation_id == tried_)
     return trial_answer(now, payload);
   if (state_ == state::negotiating)
     return versions_answer(now, payload);
   useful_ = true;
+  used_at_ = now;
   if (request.size >= hung_up_on_)
     hung_up_on_ = 0;
   if (request.call == 0)
@@ -256,7 +266,7 @@ broker_connection::event broker_connection::trial_answer(
   const auto tried = std::exchange(tried_, 0);
   // The broker was merely slow to answer ApiVersions, and has done so meanwhile, if only
   // to be asked in another version.
-  if (state_ == state::up || asked_ > tried)
+  if (state_ != state::negotiating || asked_ > tried)
     return ignored{};
   auto release = kafka_version{0, 8, 1};
   error wrong;
@@ -282,7 +292,7 @@ broker_connection::event broker_connection::trial_answer(
   // It has passed over ApiVersions and will never answer that.
   std::erase_if(sent_, [&](const sent_request& s) { return s.correlation_id == asked_; });
   asked_ = 0;
-  return use(release);
+  return use(now, release);
 }
 
 broker_connection::event broker_connection::versions_answer(
@@ -311,9 +321,7 @@ broker_connection::event broker_connection::versions_answer(
   if (handshake_version_ >= api_versions_response::client_throttles_since)
     handshake_throttle_ = response->throttle_time_ms;
   versions_ = to_version_table(*response);
-  state_ = state::up;
-  last_error_ = {};
-  return ready{};
+  return versions_known(now);
 }
 
 void broker_connection::abandon(call_id call, std::int32_t correlation_id) {
@@ -333,7 +341,8 @@ void broker_connection::abandon(call_id call, std::int32_t correlation_id) {
 bool broker_connection::clogged() const {
   const auto waited_for = [](const sent_request& s) { return s.call != 0; };
   // Those sent last are given up last.
-  if (!up() || sent_.empty() || std::any_of(sent_.rbegin(), sent_.rend(), waited_for))
+  if (!takes_requests() || sent_.empty()
+    || std::any_of(sent_.rbegin(), sent_.rend(), waited_for))
     return false;
   return lane_ == lane::long_poll
     || (arriving_ && arriving_->missing() >= worth_reconnecting);
@@ -363,6 +372,10 @@ std::vector<broker_connection::sent_request> broker_connection::closed(error why
   connection_ = 0;
   asked_ = 0;
   tried_ = 0;
+  login_id_ = 0;
+  session_over_ = false;
+  if (login_)
+    login_->on_down();
   arriving_.reset();
   last_error_ = std::move(why);
   return orphans;

@@ -3,6 +3,7 @@
 #include "../schema/kafka_version.hpp"
 #include "backoff.hpp"
 #include "call.hpp"
+#include "connection_login.hpp"
 #include "time_point.hpp"
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace cafka::protocol {
 /// A call's number, unique within its dispatcher.
 using call_id = std::uint64_t;
 
-/// One connection's life: connecting, agreeing on versions, up, down and waiting to try
-/// again; and which requests are on it.
+/// One connection's life: connecting, agreeing on versions, logging in, up, down and
+/// waiting to try again; and which requests are on it.
 ///
 /// A broker is asked for its versions with ApiVersions, unless its release is told. Those
 /// before 0.10 do not know that request: 0.9 says nothing to it, older ones hang up. So
@@ -33,6 +34,9 @@ using call_id = std::uint64_t;
 /// with the versions of the release that the answer shows. A hang-up counts if it comes
 /// at once.
 ///
+/// A login that the broker limits in time is renewed in place: requests that are on the
+/// connection are answered first, and it takes no others until the login is done.
+///
 /// What was found out holds for a connection; the next one asks again, so that a broker
 /// that was replaced is noticed.
 ///
@@ -40,7 +44,14 @@ using call_id = std::uint64_t;
 /// `KafkaApis` of Kafka 0.8.1, 0.8.2 and 0.9.0.
 class broker_connection {
 public:
-  enum class state : std::uint8_t { down, connecting, negotiating, up };
+  enum class state : std::uint8_t {
+    down,
+    connecting,
+    negotiating,
+    authenticating,
+    up,
+    reauthenticating
+  };
 
   /// A request that was sent and not answered.
   struct sent_request {
@@ -74,25 +85,50 @@ public:
     frame bytes;
   };
 
+  /// The login goes on with credentials: `on_credentials`.
+  struct credentials_wanted {
+    sasl::mechanism mechanism{};
+    bool refused = false; ///< Those that came last were.
+  };
+
+  /// The login was renewed: it takes requests again.
+  struct renewed {};
+
+  /// The login is not renewed yet, for want of credentials, and is tried again.
+  struct renewal_put_off {
+    error why;
+  };
+
   /// The answer to a request.
   struct answer {
     call_id call = 0;
     std::int16_t version = 0;
   };
 
-  using event = std::variant<ignored, ready, reply, answer, error>;
+  using event = std::variant<ignored, ready, reply, credentials_wanted, renewed,
+    renewal_put_off, answer, error>;
 
-  /// With a `release` the broker is not asked for its versions.
+  /// With a `release` the broker is not asked for its versions. `all`, null for no
+  /// logins, must outlive the connection.
   broker_connection(endpoint address, broker_id broker, lane l, std::string client_id,
-    std::optional<kafka_version> release = {})
+    std::optional<kafka_version> release = {}, client_logins* all = nullptr)
     : address_(std::move(address)),
       broker_(broker),
       lane_(l),
       client_id_(std::move(client_id)),
-      told_(release) {}
+      told_(release) {
+    if (all != nullptr && !all->mechanisms.empty())
+      login_.emplace(address_, *all);
+  }
 
   [[nodiscard]] state current() const { return state_; }
-  [[nodiscard]] bool up() const { return state_ == state::up; }
+  [[nodiscard]] bool up() const {
+    return state_ == state::up || state_ == state::reauthenticating;
+  }
+  /// Whether it is up, and its login neither being renewed nor over.
+  [[nodiscard]] bool takes_requests() const {
+    return state_ == state::up && !session_over_;
+  }
   [[nodiscard]] const endpoint& address() const { return address_; }
   /// -1 while the broker at this address is not known by number.
   [[nodiscard]] broker_id broker() const { return broker_; }
@@ -104,7 +140,7 @@ public:
   [[nodiscard]] std::size_t in_flight() const { return sent_.size(); }
   /// Since when it is up with nothing on it.
   [[nodiscard]] std::optional<time_point> idle_since() const {
-    return up() && sent_.empty() ? std::optional{heard_at_} : std::nullopt;
+    return takes_requests() && sent_.empty() ? std::optional{used_at_} : std::nullopt;
   }
   /// When a link that is down may connect again.
   [[nodiscard]] time_point retry_at() const { return retry_at_; }
@@ -135,9 +171,11 @@ public:
   [[nodiscard]] std::optional<kafka_version> old_release() const {
     return up() ? old_ : std::nullopt;
   }
-  /// Whether the next connection goes on with finding out how old the broker is.
+  /// Whether the next connection goes on with what this one began: finding out how old
+  /// the broker is, or which login it takes.
   [[nodiscard]] bool in_doubt() const {
-    return state_ == state::down && next_ != approach::ask;
+    return state_ == state::down
+      && (next_ != approach::ask || (login_ && login_->goes_on()));
   }
 
   /// Lets a link that is down connect again at once.
@@ -151,10 +189,24 @@ public:
   /// The connection stands: the handshake begins, or is not needed.
   [[nodiscard]] event connected(time_point now);
 
+  /// Credentials came, or why there are none, after `credentials_wanted`. `share`: of the
+  /// session's life, after which the login is renewed.
+  [[nodiscard]] event on_credentials(
+    time_point now, result<sasl::login> with, double share);
+
+  /// The mechanism of the login that made it up; nothing without one.
+  [[nodiscard]] std::optional<sasl::mechanism> authenticated_by() const {
+    return up() && login_ ? std::optional{login_->mechanism()} : std::nullopt;
+  }
+  /// When the broker ends the session; nothing: never.
+  [[nodiscard]] std::optional<time_point> session_ends() const {
+    return up() && login_ ? login_->session_ends() : std::nullopt;
+  }
+
   /// When `on_time` must be called at the latest.
   [[nodiscard]] std::optional<time_point> next_time() const;
 
-  /// Goes on with the handshake if the time for that has come.
+  /// Goes on with the handshake, or renews the login, if the time for that has come.
   [[nodiscard]] event on_time(time_point now);
 
   /// Notes, before `down`, that it was the broker who ended the connection; adds to `why`
@@ -233,7 +285,18 @@ private:
   enum class approach : std::uint8_t { ask, try_heartbeat, try_list_offsets, assume_old };
 
   std::vector<sent_request> closed(error why);
-  [[nodiscard]] event use(kafka_version release);
+  [[nodiscard]] event versions_known(time_point now);
+  [[nodiscard]] event made_up();
+  [[nodiscard]] event renew(time_point now);
+  [[nodiscard]] event on_login_time(time_point now);
+  [[nodiscard]] event send_token(time_point now, const secret& token);
+  [[nodiscard]] event login_answer(time_point now, const shared_bytes& payload);
+  [[nodiscard]] event login_goes_on(
+    time_point now, const sasl_authenticate_response& said);
+  [[nodiscard]] std::optional<time_point> login_time() const;
+  [[nodiscard]] std::optional<time_point> renewal_at() const;
+  [[nodiscard]] bool bare_exchange() const;
+  [[nodiscard]] event use(time_point now, kafka_version release);
   // Sends a request of the handshake; its correlation id goes into `id`.
   template <class Request>
   [[nodiscard]] event send(
@@ -266,6 +329,10 @@ private:
   version_table versions_;
   std::deque<sent_request> sent_;
   time_point heard_at_;
+  time_point used_at_; // By a call.
+  std::optional<connection_login> login_;
+  std::int32_t login_id_ = 0; // The login's request on its way; 0 for none.
+  bool session_over_ = false;
   std::optional<arrival> arriving_;
   quotas::hold muted_{};
   std::int32_t handshake_throttle_ = 0;
@@ -280,5 +347,18 @@ private:
   std::uint32_t failures_ = 0;
   error last_error_;
 };
+
+template <class Request>
+broker_connection::event broker_connection::send(
+  time_point now, const Request& request, std::int16_t version, std::int32_t& id) {
+  id = next_correlation_id_++;
+  if (sent_.empty())
+    asked_at_ = now;
+  sent_.push_back({id, 0, version, now, std::chrono::milliseconds{0}, 0});
+  auto bytes = encode_request(request, version, id, client_id_);
+  if (!bytes)
+    return bytes.error();
+  return reply{*std::move(bytes)};
+}
 
 } // namespace cafka::protocol

@@ -1,3 +1,4 @@
+#include "../sasl/failure.hpp"
 #include "consumer_state.hpp"
 
 #include <algorithm>
@@ -27,7 +28,7 @@ bool asks_who_leads(error_code e) {
 /// Whether a request that failed so fails until somebody changes something.
 bool lasts(error_code e) {
   return e == error_code::unsupported_api_version || e == error_code::malformed_response
-    || e == error_code::invalid_argument || e == error_code::sasl_authentication_failed;
+    || e == error_code::invalid_argument || sasl::is_login_failure(e);
 }
 
 /// Of the records in an answer.
@@ -260,6 +261,8 @@ bool consumer_machine::wants(const fetched& what) const {
 
 void consumer_machine::on_part_read(
   time_point now, const fetched& what, std::size_t bytes) {
+  if (bytes == 0) // Nothing has changed: it waits for memory.
+    return;
   happened(now);
   if (!wants(what))
     return;

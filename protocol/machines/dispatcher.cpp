@@ -2,7 +2,6 @@
 
 #include "../names.hpp"
 #include "../text.hpp"
-#include "overloaded.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -45,6 +44,10 @@ dispatcher::dispatcher(dispatcher_options options)
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)) {
   if (options_.seed != 0 && !options_.brokers.empty())
     seed_at_ = random_() % options_.brokers.size();
+  logins_.mechanisms = options_.sasl_mechanisms;
+  logins_.keys = options_.sasl_keys;
+  if (!logins_.mechanisms.empty() && logins_.keys == nullptr)
+    logins_.keys = std::make_shared<sasl::scram_keys>();
 }
 
 dispatcher::~dispatcher() = default;
@@ -123,41 +126,6 @@ void dispatcher::on_frame(
     return;
   handle(now, *l, l->received(now, payload), payload);
   advance(now);
-}
-
-void dispatcher::handle(time_point now, broker_connection& l,
-  broker_connection::event event, const shared_bytes& payload) {
-  const auto connection = l.connection();
-  std::visit(overloaded{
-               [](const broker_connection::ignored&) {},
-               [&](const broker_connection::ready&) {
-                 ++up_links_;
-                 apply_throttle(now, l, api_key::api_versions,
-                   throttle_of(l.handshake_throttle(), options_.max_throttle, true));
-                 changed_ = true;
-                 tell_up(l);
-               },
-               [&](broker_connection::reply& r) {
-                 tell_handshake(l, r.bytes.size);
-                 effects_.emplace_back(send_frame{connection, std::move(r.bytes)});
-               },
-               [&](const broker_connection::answer& answer) {
-                 // Not before: a broker that wants a login agrees on versions and then
-                 // closes the connection, and must not be asked again at once for that.
-                 seed_tried_ = 0;
-                 seed_errors_.clear();
-                 if (reports_.any())
-                   tell_recovered(now, l);
-                 if (!logins_.empty())
-                   logins_.erase(l.address());
-                 deliver(now, l, answer, payload);
-               },
-               [&](const error& e) {
-                 effects_.emplace_back(close_connection{connection});
-                 lose(now, l, e);
-               },
-             },
-    event);
 }
 
 void dispatcher::on_progress(

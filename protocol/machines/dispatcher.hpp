@@ -51,6 +51,13 @@ struct dispatcher_options {
   std::chrono::milliseconds resting_idle{30'000};
   backoff_options reconnect_backoff = defaults::reconnect;
   backoff_options retry_backoff = defaults::retry;
+  /// With which mechanism to log in: the first that the broker has enabled. None: there
+  /// is no login.
+  std::vector<sasl::mechanism> sasl_mechanisms;
+  /// What was derived from passwords; null: a store of the dispatcher's own.
+  std::shared_ptr<sasl::scram_keys> sasl_keys;
+  /// After a login that failed.
+  backoff_options login_backoff = defaults::login;
   /// Most calls at a time; one more is refused with `queue_full`.
   std::size_t max_pending = defaults::max_pending;
   /// The lowest level that `log_line` is made for.
@@ -77,6 +84,17 @@ public:
     /// Until when a quota of the broker holds requests back, the longest of several; what
     /// is past counts as nothing.
     time_point held_until;
+    /// How it has logged in; nothing without a login.
+    std::optional<sasl::mechanism> mechanism;
+    /// When the broker ends the session, unless it is renewed; nothing: never.
+    std::optional<time_point> session_ends;
+  };
+
+  /// How many logins there were.
+  struct login_counts {
+    std::uint64_t authentications = 0;   ///< Of new connections.
+    std::uint64_t failures = 0;          ///< Of these and of renewals.
+    std::uint64_t reauthentications = 0; ///< Renewed in place.
   };
 
   explicit dispatcher(dispatcher_options options);
@@ -96,6 +114,8 @@ public:
     time_point now, std::uint64_t connection, std::size_t received, std::size_t expected);
   void on_down(time_point now, std::uint64_t connection, const error& why);
   void on_time(time_point now);
+  /// Credentials came that were asked for, or why there are none.
+  void on_credentials(time_point now, std::uint64_t connection, result<sasl::login> with);
 
   /// A frame that was to be sent could not: `closed`, its connection has ended, which is
   /// about to be told; otherwise too many bytes wait to be written there.
@@ -124,6 +144,7 @@ public:
   [[nodiscard]] std::vector<connection_info> connections() const;
   /// Whom a connection leads to; -1: that is not known.
   [[nodiscard]] broker_id broker_at(std::uint64_t connection) const;
+  [[nodiscard]] login_counts logins_so_far() const;
   /// Why no broker can be asked, each address with its reason.
   [[nodiscard]] std::string why_disconnected() const;
   /// Whether each address has failed in a way that waiting does not mend, and none has
@@ -263,7 +284,7 @@ private:
   broker_connection& resting_link_to(broker_id id, const endpoint& address);
   void close_idle_links(time_point now);
   std::unique_ptr<broker_connection> make_link(
-    const endpoint& address, broker_id broker, lane l) const;
+    const endpoint& address, broker_id broker, lane l);
   void connect(time_point now, broker_connection& l);
   void handle(time_point now, broker_connection& l, broker_connection::event event,
     const shared_bytes& payload);
@@ -273,6 +294,7 @@ private:
   void drop_connection(broker_connection& l, std::string_view why);
   [[nodiscard]] error judged(broker_connection& l, const error& why);
   void refuse_waiting(const broker_connection& l, const error& why);
+  [[nodiscard]] bool refused_everywhere(const error& why) const;
   void check_addresses(time_point now);
   void retire(
     time_point now, std::unique_ptr<broker_connection> l, const endpoint* address);
@@ -284,6 +306,8 @@ private:
   void tell_connecting(const broker_connection& l);
   void tell_handshake(const broker_connection& l, std::size_t bytes);
   void tell_up(const broker_connection& l);
+  void tell_renewed(const broker_connection& l);
+  void tell_put_off(time_point now, const broker_connection& l, const error& why);
   void tell_lost(time_point now, const broker_connection& l, const error& why,
     bool was_up, std::size_t in_flight);
   void tell_closing(const broker_connection& l, std::string_view why);
@@ -344,7 +368,8 @@ private:
   std::uint64_t places_as_of_ = 0;
   std::map<endpoint, error> seed_errors_;
   // How often in a row a broker there wanted a login.
-  std::map<endpoint, std::uint32_t> logins_;
+  std::map<endpoint, std::uint32_t> hang_ups_;
+  client_logins logins_;
   std::size_t up_links_ = 0;
   connection_reports reports_;
 

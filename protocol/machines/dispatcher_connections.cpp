@@ -1,5 +1,7 @@
+#include "../sasl/failure.hpp"
 #include "../text.hpp"
 #include "dispatcher.hpp"
+#include "overloaded.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -14,12 +16,18 @@ namespace {
 /// login.
 constexpr std::uint32_t logins_that_count = 2;
 
+/// No reason for the end of a connection is longer: both lists of mechanisms are in it.
+constexpr std::size_t longest_reason = 1'000;
+
+/// Of a session's life: when a login is renewed, as Kafka's own client does.
+constexpr double earliest_renewal = 0.85, latest_renewal = 0.95;
+
 } // namespace
 
 std::unique_ptr<broker_connection> dispatcher::make_link(
-  const endpoint& address, broker_id broker, lane l) const {
+  const endpoint& address, broker_id broker, lane l) {
   return std::make_unique<broker_connection>(
-    address, broker, l, options_.client_id, options_.kafka_version);
+    address, broker, l, options_.client_id, options_.kafka_version, &logins_);
 }
 
 broker_connection& dispatcher::link_to(broker_id id, const endpoint& address, lane l) {
@@ -87,6 +95,63 @@ void dispatcher::drop_connection(broker_connection& l, std::string_view why) {
   effects_.emplace_back(close_connection{l.connection()});
   connections_.erase(l.connection());
   up_links_ -= l.up() ? 1 : 0;
+}
+
+// -- what happens on them ---------------------------------------------------------------
+
+void dispatcher::handle(time_point now, broker_connection& l,
+  broker_connection::event event, const shared_bytes& payload) {
+  const auto connection = l.connection();
+  std::visit(
+    overloaded{
+      [](const broker_connection::ignored&) {},
+      [&](const broker_connection::ready&) {
+        ++up_links_;
+        apply_throttle(now, l, api_key::api_versions,
+          throttle_of(l.handshake_throttle(), options_.max_throttle, true));
+        changed_ = true;
+        tell_up(l);
+      },
+      [&](broker_connection::reply& r) {
+        tell_handshake(l, r.bytes.size);
+        effects_.emplace_back(send_frame{connection, std::move(r.bytes)});
+      },
+      [&](const broker_connection::credentials_wanted& w) {
+        effects_.emplace_back(
+          ask_credentials{connection, l.address(), w.mechanism, w.refused});
+      },
+      [&](const broker_connection::renewed&) {
+        changed_ = true;
+        tell_renewed(l);
+      },
+      [&](const broker_connection::renewal_put_off& p) { tell_put_off(now, l, p.why); },
+      [&](const broker_connection::answer& answer) {
+        // Not before: a broker that wants a login agrees on versions and then
+        // closes the connection, and must not be asked again at once for that.
+        seed_tried_ = 0;
+        seed_errors_.clear();
+        if (reports_.any())
+          tell_recovered(now, l);
+        if (!hang_ups_.empty())
+          hang_ups_.erase(l.address());
+        deliver(now, l, answer, payload);
+      },
+      [&](const error& e) {
+        effects_.emplace_back(close_connection{connection});
+        lose(now, l, e);
+      },
+    },
+    event);
+}
+
+void dispatcher::on_credentials(
+  time_point now, std::uint64_t connection, result<sasl::login> with) {
+  auto* l = by_connection(connection);
+  if (l == nullptr)
+    return;
+  std::uniform_real_distribution<double> share(earliest_renewal, latest_renewal);
+  handle(now, *l, l->on_credentials(now, std::move(with), share(random_)), {});
+  advance(now);
 }
 
 // -- where brokers are now --------------------------------------------------------------
@@ -187,7 +252,7 @@ const std::vector<endpoint>& dispatcher::places() {
   }
   // Why others could not be reached does not matter any more.
   std::erase_if(seed_errors_, [&](const auto& e) { return !seen.contains(e.first); });
-  std::erase_if(logins_, [&](const auto& e) { return !seen.contains(e.first); });
+  std::erase_if(hang_ups_, [&](const auto& e) { return !seen.contains(e.first); });
   return places_;
 }
 
@@ -207,20 +272,28 @@ void dispatcher::connect_seed(time_point now) {
 error dispatcher::judged(broker_connection& l, const error& why) {
   auto result = why;
   const bool served = !cluster_.brokers().empty();
-  if (l.wants_login() && !served && ++logins_[l.address()] >= logins_that_count) {
+  if (l.wants_login() && !served && ++hang_ups_[l.address()] >= logins_that_count) {
     result.code = error_code::illegal_sasl_state;
     result.detail += " (it agrees on versions and closes the connection after the next "
                      "request: it wants "
-                     "a login by SASL, which cafka does not have)";
+                     "a login by SASL: set sasl.mechanism)";
   }
   return result;
 }
 
-// Ends what waits for a broker that wants a login.
-void dispatcher::refuse_waiting(const broker_connection& l, const error& why) {
-  const auto all = up_links_ == 0 && unreachable()
-    && std::ranges::all_of(seed_errors_,
+// Whether no broker can be asked because of a login: a wrong password is wrong at each of
+// them. That one wants a login shows by chance, too: then each must.
+bool dispatcher::refused_everywhere(const error& why) const {
+  if (up_links_ > 0 || places_.empty() || seed_errors_.size() < places_.size())
+    return false;
+  return why.code != error_code::illegal_sasl_state
+    || std::ranges::all_of(seed_errors_,
       [](const auto& e) { return e.second.code == error_code::illegal_sasl_state; });
+}
+
+// Ends what waits for a broker that wants a login, or refuses it.
+void dispatcher::refuse_waiting(const broker_connection& l, const error& why) {
+  const auto all = refused_everywhere(why);
   for (const auto id : std::vector{waiting_}) {
     const auto at = calls_.find(id);
     if (at == calls_.end() || at->second.on != nullptr || at->second.own)
@@ -243,8 +316,10 @@ void dispatcher::lose(time_point now, broker_connection& l, const error& reason)
   connections_.erase(l.connection());
   if (was_up)
     --up_links_;
-  const auto orphans =
-    l.down(now, {why.code, shown(why.detail)}, options_.reconnect_backoff, random_);
+  // A renewal that fails says nothing yet: the next connection logs in anew.
+  const bool refused = sasl::is_login_failure(why.code) && (!was_up || l.wants_login());
+  const auto orphans = l.down(now, {why.code, shown(why.detail, longest_reason)},
+    refused && !was_up ? options_.login_backoff : options_.reconnect_backoff, random_);
   tell_lost(now, l, l.last_error(), was_up, in_flight);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.
@@ -273,12 +348,12 @@ void dispatcher::lose(time_point now, broker_connection& l, const error& reason)
       finish(at, why);
     else if (!at->second.what->repeatable())
       finish(at, {error_code::outcome_unknown, to_string(why)});
-    else if (why.code == error_code::illegal_sasl_state)
+    else if (refused)
       finish(at, why);
     else
       try_again(now, at, why);
   }
-  if (why.code == error_code::illegal_sasl_state)
+  if (refused && !l.in_doubt())
     refuse_waiting(l, why);
   changed_ = true;
 }
@@ -307,9 +382,13 @@ std::vector<dispatcher::connection_info> dispatcher::connections() const {
   std::vector<connection_info> all;
   each_connection([&](const broker_connection& l) {
     all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error(),
-      quotas_.held_until(l.address())});
+      quotas_.held_until(l.address()), l.authenticated_by(), l.session_ends()});
   });
   return all;
+}
+
+dispatcher::login_counts dispatcher::logins_so_far() const {
+  return {logins_.authentications, logins_.failures, logins_.reauthentications};
 }
 
 std::string dispatcher::why_disconnected() const {
@@ -333,7 +412,7 @@ std::string dispatcher::why_disconnected() const {
 bool dispatcher::unreachable() const {
   const auto lasts = [](const error& e) {
     return e.code == error_code::connection_failed || e.code == error_code::tls_failed
-      || e.code == error_code::illegal_sasl_state;
+      || sasl::is_login_failure(e.code);
   };
   return up_links_ == 0 && !places_.empty() && seed_errors_.size() >= places_.size()
     && std::ranges::all_of(seed_errors_, [&](const auto& e) { return lasts(e.second); });
@@ -345,8 +424,13 @@ std::string dispatcher::why_no_connection(const pending_call& c) const {
   auto text = "no connection to broker " + std::to_string(c.waiting_broker.value());
   const auto lane = c.what->what().lane;
   const auto l = broker_connections_.lower_bound({c.waiting_broker, lane, 0});
-  if (l != broker_connections_.end() && l->second->broker() == c.waiting_broker
-    && l->second->lane() == lane && l->second->last_error())
+  const bool known = l != broker_connections_.end()
+    && l->second->broker() == c.waiting_broker && l->second->lane() == lane;
+  if (known && l->second->up())
+    text += " that takes requests: its login is being renewed";
+  else if (known && l->second->current() == broker_connection::state::authenticating)
+    text += ": the login at " + to_string(l->second->address()) + " is under way";
+  else if (known && l->second->last_error())
     text += " (" + to_string(l->second->last_error()) + ')';
   return text;
 }

@@ -176,7 +176,8 @@ broker_connection* dispatcher::next_to_tell(time_point now) const {
       due && *due <= now, turn_ > 0 && l.turn() == turn_, l.in_flight(), l.turn()};
   };
   each_link([&](broker_connection& l) {
-    if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
+    if (l.takes_requests() && l.lane() == lane::normal
+      && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
   return best;

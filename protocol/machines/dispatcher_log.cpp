@@ -1,3 +1,4 @@
+#include "../sasl/failure.hpp"
 #include "dispatcher.hpp"
 
 #include <algorithm>
@@ -73,7 +74,26 @@ void dispatcher::tell_up(const broker_connection& l) {
   auto text = "connected to " + name_of(l) + std::string{name_of(l.lane())};
   if (const auto old = l.old_release())
     text += ", which is a Kafka " + to_string(*old);
+  if (const auto by = l.authenticated_by())
+    text += ", logged in by " + std::string{to_string(*by)};
   tell(log_level::debug, std::move(text));
+}
+
+void dispatcher::tell_renewed(const broker_connection& l) {
+  if (tells(log_level::debug))
+    tell(log_level::debug, "login at " + name_of(l) + " renewed");
+}
+
+void dispatcher::tell_put_off(
+  time_point now, const broker_connection& l, const error& why) {
+  if (!tells(log_level::warning))
+    return;
+  const auto reason = reason_of(why, l.address());
+  const auto level = reports_.failed(now, l.address(), l.lane(), reason)
+    ? log_level::warning
+    : log_level::debug;
+  if (tells(level))
+    tell(level, "cannot renew the login at " + name_of(l) + " yet: " + reason);
 }
 
 void dispatcher::tell_lost(time_point now, const broker_connection& l, const error& why,
@@ -90,7 +110,9 @@ void dispatcher::tell_lost(time_point now, const broker_connection& l, const err
   if (!tells(level))
     return;
   auto text = (was_up ? "connection to " + name_of(l) + " lost: "
-                      : "cannot connect to " + name_of(l) + ": ")
+                      : (sasl::is_login_failure(why.code) ? "cannot log in to "
+                                                          : "cannot connect to ")
+                    + name_of(l) + ": ")
     + reason;
   if (was_up && in_flight > 0)
     text += ", with " + std::to_string(in_flight)

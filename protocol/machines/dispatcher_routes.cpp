@@ -45,7 +45,8 @@ broker_connection* dispatcher::least_busy(time_point now, api_key key) const {
     return std::pair{held(now, l, key) != nullptr, l.in_flight()};
   };
   each_link([&](broker_connection& l) {
-    if (l.up() && l.lane() == lane::normal && (best == nullptr || rank(l) < rank(*best)))
+    if (l.takes_requests() && l.lane() == lane::normal
+      && (best == nullptr || rank(l) < rank(*best)))
       best = &l;
   });
   return best;
@@ -56,6 +57,13 @@ dispatcher::route dispatcher::route_to_any(time_point now, pending_call& c) {
   auto* best = c.what->what().elsewhere ? next_to_tell(now) : least_busy(now, key);
   if (best != nullptr && held(now, *best, key) == nullptr)
     return best;
+  // One whose login is being renewed takes requests again in a moment.
+  bool renews = false;
+  each_link([&](const broker_connection& l) {
+    renews = renews || (l.up() && l.lane() == lane::normal && !l.takes_requests());
+  });
+  if (best == nullptr && renews)
+    return wait_for(c, waits_for::connection);
   // Where only the connection is throttled, another one need not wait.
   if (best == nullptr || quotas_.held(now, best->address(), key) == nullptr)
     connect_seed(now);
@@ -70,7 +78,7 @@ dispatcher::route dispatcher::route_to_broker(
     return wait_for(c, waits_for::broker, id);
   }
   auto& l = link_to(id, *address, c.what->what().lane);
-  if (l.up())
+  if (l.takes_requests())
     return &l;
   connect(now, l);
   return wait_for(c, waits_for::connection, id);

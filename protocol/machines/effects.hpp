@@ -3,6 +3,7 @@
 #include "../endpoint.hpp"
 #include "../log_level.hpp"
 #include "../result.hpp"
+#include "../sasl/mechanism.hpp"
 #include "../wire/shared_bytes.hpp"
 #include "../wire/writer.hpp"
 #include "call.hpp"
@@ -42,6 +43,16 @@ struct close_connection {
   connection_id id = 0;
 };
 
+/// Credentials are to be found for a login; they, or why there are none, are told with
+/// `on_credentials`, at once or later.
+struct ask_credentials {
+  connection_id id = 0;
+  endpoint broker;
+  sasl::mechanism mechanism{};
+  /// The broker has refused those that came last: what is kept of them is of no use.
+  bool refused = false;
+};
+
 /// A line for a log: about a connection, a request, a leader.
 struct log_line {
   log_level level = log_level::off;
@@ -57,7 +68,7 @@ struct call_outcome {
   void finish() { std::exchange(what, nullptr)->finish(std::move(outcome)); }
 };
 
-using client_effect =
-  std::variant<open_connection, send_frame, close_connection, log_line, call_outcome>;
+using client_effect = std::variant<open_connection, send_frame, close_connection,
+  ask_credentials, log_line, call_outcome>;
 
 } // namespace cafka::protocol

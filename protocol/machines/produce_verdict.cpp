@@ -56,6 +56,14 @@ produce_verdict produce_verdict_for(error_code e) {
   case error_code::invalid_producer_id_mapping: return {new_identity, false};
   case error_code::producer_fenced: return {fence, false};
 
+  // There was no login to send anything by.
+  case error_code::credentials_unavailable: return {retry, false};
+  case error_code::unsupported_sasl_mechanism:
+  case error_code::sasl_authentication_failed:
+  case error_code::bearer_token_refused:
+  case error_code::broker_not_authenticated:
+  case error_code::sasl_not_enabled: return {fail, false};
+
   // The broker looks at these before it writes.
   case error_code::message_too_large:
   case error_code::record_list_too_large:

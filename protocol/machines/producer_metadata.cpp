@@ -1,6 +1,7 @@
 // The producer machine's part about topics: what is asked about them, who leads, and when
 // one is forgotten.
 
+#include "../sasl/failure.hpp"
 #include "producer_state.hpp"
 
 #include <algorithm>
@@ -82,9 +83,14 @@ void producer_machine::on_metadata(time_point now, const metadata_response& answ
 }
 
 void producer_machine::on_metadata_failed(time_point now, const error& why) {
+  // No later answer of the same cluster will be another one before somebody mends it.
+  const auto hopeless = sasl::is_login_failure(why.code) && !is_retriable(why.code);
   for (auto& [buffers, t] : topics_) {
-    if (topic_directory::asks_about(*t->known))
-      t->last_error = why;
+    if (!topic_directory::asks_about(*t->known))
+      continue;
+    t->last_error = why;
+    if (hopeless && buffers->table.load() == nullptr)
+      refuse_unassigned(*t, why);
   }
   directory_.on_failure(now, why);
   drain(now);

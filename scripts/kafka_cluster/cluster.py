@@ -10,76 +10,23 @@ import re
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import time
 import uuid
 from pathlib import Path
 
-from . import Failure, certificates, say
+from . import HOST, Failure, certificates, kerberos, sasl, say, settings, tokens
+from .asking import ask_zookeeper, listens, registered_brokers
 from .jars import BROKER_JVM, TOOL_JVM, ZOOKEEPER_JVM, class_archive, jars, java
-from .releases import LISTENERS, Release
+from .releases import Release
+from .settings import CONTROLLER
 
-HOST = "127.0.0.1"
 MAX_NODES = 3
-CONTROLLER = "CONTROLLER"
 # Its folder, and what stands for a node's number wherever processes are named.
 ZOOKEEPER = "zookeeper"
-
-
-# --- Asking a broker, and ZooKeeper --------------------------------------------------
-
-
-def read_exactly(sock, size):
-  data = b""
-  while len(data) < size:
-    part = sock.recv(size - len(data))
-    if not part:
-      raise ConnectionError("closed in the middle of a response")
-    data += part
-  return data
-
-
-def registered_brokers(port, version, timeout=2.0):
-  """The ids a broker's metadata lists, or None while it does not answer.
-
-  One Metadata request: version 1, for no topic, which every broker since 0.10 knows, or
-  version 0, which can only ask for all topics.
-  """
-  client = b"cafka-kafka"
-  body = struct.pack(">hhih", 3, version, 1, len(client)) + client + struct.pack(">i", 0)
-  try:
-    with socket.create_connection((HOST, port), timeout=timeout) as sock:
-      sock.settimeout(timeout)
-      sock.sendall(struct.pack(">i", len(body)) + body)
-      (size,) = struct.unpack(">i", read_exactly(sock, 4))
-      answer = read_exactly(sock, size)
-  except OSError:
-    return None
-  correlation, count = struct.unpack_from(">ii", answer)
-  at, ids = 8, set()
-  for _ in range(count):
-    (node, host) = struct.unpack_from(">ih", answer, at)
-    at += 6 + host + 4
-    if version >= 1:
-      (rack,) = struct.unpack_from(">h", answer, at)
-      at += 2 + max(rack, 0)
-    ids.add(node)
-  return ids
-
-
-def ask_zookeeper(port, word, timeout=2.0):
-  """ZooKeeper's answer to one of its four-letter words, or nothing."""
-  answer = b""
-  with contextlib.suppress(OSError):
-    with socket.create_connection((HOST, port), timeout=timeout) as sock:
-      sock.sendall(word)
-      while part := sock.recv(65536):
-        answer += part
-  return answer.decode(errors="replace")
-
-
-# --- The cluster --------------------------------------------------------------------
+KDC = "kdc"
+TOKENS = "tokens"
+TITLES = {ZOOKEEPER: "ZooKeeper", KDC: "the KDC", TOKENS: "the token provider"}
 
 
 def free_ports(count):
@@ -102,6 +49,12 @@ def free_ports(count):
   raise Failure("there are no free ports on this machine")
 
 
+def node_ports(release, names, ports):
+  """A port for each listener; those that are one to this Kafka share it."""
+  own = {name: next(ports) for name in dict.fromkeys(map(release.own_name, names))}
+  return {name: own[release.own_name(name)] for name in names}
+
+
 def process_state(pid):
   return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
@@ -115,7 +68,7 @@ def has_ended(pid):
 
 
 def title(name):
-  return "ZooKeeper" if name == ZOOKEEPER else f"node {name}"
+  return TITLES.get(name) or f"node {name}"
 
 
 class Cluster:
@@ -149,10 +102,29 @@ class Cluster:
   def tls(self):
     return self.dir / "tls"
 
+  @property
+  def logins(self):
+    """The ports of the KDC and the token provider; empty in a cluster without logins."""
+    return self.facts.get("logins", {})
+
+  @property
+  def sasl(self):
+    return self.dir / "sasl"
+
+  @property
+  def helpers(self):
+    """Those that a cluster with logins has beside its nodes."""
+    return [name for name in (KDC, TOKENS) if name in self.logins]
+
+  def token_address(self, tls=False):
+    return (f"https://{HOST}:{self.logins['tokens_tls']}" if tls else
+            f"http://{HOST}:{self.logins[TOKENS]}")
+
   def listeners(self, node):
     """The addresses of a node's client listeners, by their names."""
     ports = self.facts["nodes"][str(node)]
-    return {name: f"{HOST}:{port}" for name, port in ports.items() if name != CONTROLLER}
+    return {name: f"{sasl.host(name)}:{port}" for name, port in ports.items()
+            if name != CONTROLLER}
 
   def port(self, node, listener="PLAINTEXT"):
     return self.facts["nodes"][str(node)][listener]
@@ -168,15 +140,17 @@ class Cluster:
     return self.dir / str(name)
 
   def log(self, name):
-    return self.folder(name) / f"{ZOOKEEPER if name == ZOOKEEPER else 'kafka'}.log"
+    return self.folder(name) / f"{name if name in TITLES else 'kafka'}.log"
 
   def processes(self):
-    """Node id, or zookeeper, to (process id, frozen?), for every process that runs.
+    """Node id or another's name to (process id, frozen?), for every process that runs.
 
     Found by the mark in their command lines, so that nothing is lost when an
     earlier `up` died, and no number from an old file can name a stranger's process.
     """
     mark = f"-Dcafka.node={self.dir}/".encode()
+    # The KDC takes no argument that it does not know.
+    kdc = kerberos.mark(self).encode()
     found = {}
     for entry in os.scandir("/proc"):
       if not entry.name.isdigit():
@@ -184,132 +158,42 @@ class Cluster:
       with contextlib.suppress(OSError):
         arguments = Path(entry.path, "cmdline").read_bytes().split(b"\0")
         for argument in arguments:
-          if argument.startswith(mark):
+          if argument.startswith(mark) or argument == kdc:
             frozen = process_state(entry.name) in "Tt"
-            name = argument[len(mark):].decode()
+            name = KDC if argument == kdc else argument[len(mark):].decode()
             found[int(name) if name.isdigit() else name] = (int(entry.name), frozen)
     return found
 
   def running(self):
     """As `processes`, of the nodes alone."""
-    return {name: found for name, found in self.processes().items() if name != ZOOKEEPER}
+    return {name: found for name, found in self.processes().items() if name not in TITLES}
 
-  def settings(self, node):
-    """What server.properties of a node holds: what its Kafka knows, and nothing else."""
-    release = self.release
-    size = len(self.ids)
-    replicas, in_sync = min(size, 3), 2 if size == 3 else 1
-    settings = {
-      "log.dirs": self.folder(node) / "data",
-      # Every partition outlives the loss of one node of three.
-      "default.replication.factor": replicas,
-      "offsets.topic.replication.factor": replicas,
-      # Fifty partitions, the default, only cost time on a small cluster.
-      "offsets.topic.num.partitions": 4,
-      # A record of 1 MB, its overhead, and room beside it.
-      "message.max.bytes": 4 * 1024 * 1024,
-      "replica.fetch.max.bytes": 4 * 1024 * 1024,
-      # A hundred years: tests write records of long ago, and expect to find them.
-      "log.retention.hours": 876_000,
-      # The default of 128 MiB would be half of the heap.
-      "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
-    }
-    # As later Kafkas have it by default.
-    if not release.since(0, 9):
-      settings["log.cleaner.enable"] = "true"
-    if not release.since(1):
-      settings["delete.topic.enable"] = "true"
-    if release.since(0, 11):
-      settings |= {
-        "transaction.state.log.replication.factor": replicas,
-        "transaction.state.log.min.isr": in_sync,
-        "transaction.state.log.num.partitions": 4,
-        "group.initial.rebalance.delay.ms": 0,
-      }
-    if release.since(4):
-      settings |= {
-        "share.coordinator.state.topic.replication.factor": replicas,
-        "share.coordinator.state.topic.min.isr": in_sync,
-        "share.coordinator.state.topic.num.partitions": 4,
-      }
-    if release.since(2, 4):  # KIP-392
-      settings |= {
-        "broker.rack": f"rack-{node}",
-        "replica.selector.class":
-          "org.apache.kafka.common.replica.RackAwareReplicaSelector",
-      }
-    # A killed node's partitions move after 6 s in both.
-    if release.zookeeper:
-      settings |= {
-        "broker.id": node,
-        "zookeeper.connect": f"{HOST}:{self.zookeeper}",
-        "zookeeper.session.timeout.ms": 6000,
-        "zookeeper.connection.timeout.ms": 30000,
-      }
-    else:
-      settings |= {
-        "process.roles": "broker,controller",
-        "node.id": node,
-        "controller.quorum.voters": ",".join(
-          f"{other}@{HOST}:{self.port(other, CONTROLLER)}" for other in self.ids),
-        "controller.listener.names": CONTROLLER,
-        "broker.session.timeout.ms": 6000,
-        "broker.heartbeat.interval.ms": 1000,
-      }
-    return settings | self.listener_settings(node)
-
-  def listener_settings(self, node):
-    release = self.release
-    if not release.since(0, 9):
-      return {"host.name": HOST, "port": self.port(node)}
-    own = {name: release.own_name(name) for name in self.listeners(node)}
-    address = lambda name: f"{own.get(name, name)}://{HOST}:{self.port(node, name)}"
-    controller = [] if release.zookeeper else [CONTROLLER]
-    settings = {
-      "listeners": ",".join(address(name) for name in [*own, *controller]),
-      "advertised.listeners": ",".join(address(name) for name in own),
-      **certificates.stores(self.tls, "server"),
-    }
-    if release.since(0, 11):
-      protocols = {name: LISTENERS[name] for name in own}
-      protocols |= {name: "PLAINTEXT" for name in controller}
-      settings |= {
-        "listener.security.protocol.map": ",".join(
-          f"{name}:{protocol}" for name, protocol in protocols.items()),
-        "inter.broker.listener.name": "PLAINTEXT",
-        "listener.name.mtls.ssl.client.auth": "required",
-      }
-      for name in ("wrong_host", "expired"):
-        file = self.tls / f"{name.replace('_', '-')}.p12"
-        settings[f"listener.name.{name}.ssl.keystore.location"] = file
-    if release.since(3, 2):  # KIP-788
-      # Each of the three per listener would load the key stores once more.
-      for name in sorted(own.keys() - {"PLAINTEXT"}):
-        settings[f"listener.name.{name.lower()}.num.network.threads"] = 1
-    return settings
-
-  def create(self, size, release):
+  def create(self, size, release, logins=False):
     """Writes a fresh cluster's facts and settings, in place of an old one's."""
     if self.dir.exists() and not self.facts:
       strangers = [item.name for item in self.dir.iterdir() if item.name != "lock"]
       if strangers:
         raise Failure(f"{self.dir} holds something else than a cluster: {strangers[0]}")
     self.wipe(logs=True)
-    names = [*release.listeners, *([] if release.zookeeper else [CONTROLLER])]
-    ports = iter(free_ports(size * len(names) + 1))
+    names = [*release.listeners, *(release.sasl_listeners if logins else ()),
+             *([] if release.zookeeper else [CONTROLLER])]
+    ports = iter(free_ports(size * len(names) + 4))
     self.facts = {
       "version": release.name,
       "cluster_id": new_cluster_id(),
-      "nodes": {str(node): {name: next(ports) for name in names}
+      "nodes": {str(node): node_ports(release, names, ports)
                 for node in range(1, size + 1)},
     }
     if release.zookeeper:
       self.facts[ZOOKEEPER] = next(ports)
+    if logins:
+      provider = (TOKENS, "tokens_tls") if release.validates_tokens else ()
+      self.facts["logins"] = {name: next(ports) for name in (KDC, *provider)}
     self.file.write_text(json.dumps(self.facts, indent=2) + "\n")
     for node in self.ids:
       self.folder(node).mkdir()
       (self.folder(node) / "server.properties").write_text(
-        certificates.properties(self.settings(node)))
+        certificates.properties(settings.of_node(self, node)))
     if release.zookeeper:
       self.folder(ZOOKEEPER).mkdir()
       (self.folder(ZOOKEEPER) / "zookeeper.properties").write_text(
@@ -324,52 +208,83 @@ class Cluster:
         }))
     if release.since(0, 9):
       certificates.make(self.tls)
+    if logins:
+      self.create_logins()
+
+  def create_logins(self):
+    self.sasl.mkdir(mode=0o700)
+    kerberos.make(self, f"{HOST}:{self.logins[KDC]}")
+    if TOKENS in self.logins:
+      tokens.make(self, HOST, self.logins[TOKENS], self.logins["tokens_tls"])
+    sasl.make(self)
 
   def wipe(self, logs):
-    for name in (*range(1, MAX_NODES + 1), ZOOKEEPER):
+    for name in (*range(1, MAX_NODES + 1), *TITLES):
       shutil.rmtree(self.folder(name) if logs else self.folder(name) / "data",
                     ignore_errors=True)
     shutil.rmtree(self.tls, ignore_errors=True)
+    shutil.rmtree(self.sasl, ignore_errors=True)
 
   def format(self):
     """Formats the storage of all nodes at the same time."""
+    users = sasl.scram_in_storage(self.release) if self.logins else []
     work = {}
     for node in self.ids:
       with open(self.log(node), "ab") as log:
         work[node] = subprocess.Popen(
           java(self.release, TOOL_JVM, "kafka.tools.StorageTool", "format",
                "--cluster-id", self.facts["cluster_id"],
-               "--config", str(self.folder(node) / "server.properties")),
+               "--config", str(self.folder(node) / "server.properties"), *users),
           stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     failed = [node for node, process in work.items() if process.wait() != 0]
     if failed:
       raise Failure(f"the storage of node {failed[0]} could not be formatted:"
                     f"\n{self.tail(failed[0])}")
 
-  def start_process(self, name, jvm, main, settings):
+  def start_process(self, name, command, env=None):
     with open(self.log(name), "ab") as log:
       self.launched[name] = subprocess.Popen(
-        java(self.release, jvm, main, str(self.folder(name) / settings), talking=True,
-             properties=(f"-Dcafka.node={self.folder(name)}",)),
-        stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder(name),
-        start_new_session=True)
+        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder(name),
+        env=env, start_new_session=True)
+
+  def start_java(self, name, jvm, main, file):
+    self.start_process(name, java(
+      self.release, jvm, main, str(self.folder(name) / file), talking=True,
+      properties=(f"-Dcafka.node={self.folder(name)}",)))
 
   def launch(self, node, jvm=()):
-    self.start_process(node, [*BROKER_JVM, *jvm], "kafka.Kafka", "server.properties")
+    jvm = [*jvm, *(sasl.broker_jvm(self) if self.logins else ())]
+    self.start_java(node, [*BROKER_JVM, *jvm], "kafka.Kafka", "server.properties")
+
+  def launch_helper(self, name):
+    if name == KDC:
+      self.start_process(name, kerberos.kdc(self), kerberos.environment(self))
+    else:
+      self.start_process(name, tokens.provider(self))
+
+  def wait_for_helpers(self, names, deadline):
+    for name in names:
+      self.wait_for({name}, deadline, lambda: listens(self.logins[name]),
+                    "did not listen")
 
   def prepare_nodes(self, deadline):
-    """What the first node needs to start: formatted storage, or ZooKeeper."""
+    """What the first node needs to start: formatted storage, or ZooKeeper; and where
+    brokers let users log in, those that they ask."""
+    for name in self.helpers:
+      self.launch_helper(name)
     if self.release.zookeeper:
       self.ensure_zookeeper(deadline)
+      if self.logins:
+        sasl.scram_in_zookeeper(self)
     else:
       self.format()
+    self.wait_for_helpers(self.helpers, deadline)
 
   def ensure_zookeeper(self, deadline):
     if ZOOKEEPER not in self.processes():
       jvm = [*ZOOKEEPER_JVM, "-Dzookeeper.jmx.log4j.disable=true"]
-      self.start_process(ZOOKEEPER, jvm,
-                         "org.apache.zookeeper.server.quorum.QuorumPeerMain",
-                         "zookeeper.properties")
+      self.start_java(ZOOKEEPER, jvm, "org.apache.zookeeper.server.quorum.QuorumPeerMain",
+                      "zookeeper.properties")
     self.wait_for({ZOOKEEPER}, deadline, lambda: self.sessions() is not None,
                   "did not answer")
 
@@ -458,10 +373,10 @@ class Cluster:
       time.sleep(0.02)
 
   def signal(self, node, *numbers):
-    """Sends signals to a node; the id of the process that got them."""
-    running = self.running()
+    """Sends signals to a node, or a helper; the id of the process that got them."""
+    running = self.processes()
     if node not in running:
-      raise Failure(f"node {node} is not running")
+      raise Failure(f"{title(node)} is not running")
     pid = running[node][0]
     for number in numbers:
       os.kill(pid, number)

@@ -45,15 +45,16 @@ CLIENT_JAR = """<artifactItem><groupId>org.apache.kafka</groupId>\
 <outputDirectory>{folder}</outputDirectory></artifactItem>"""
 
 
-def program(name, home=None):
+def program(name, home=None, goal="kafka"):
   """The path of a program, from the environment's home for it or from PATH."""
   if home and os.environ.get(home):
     path = Path(os.environ[home]) / "bin" / name
     if path.is_file():
       return str(path)
-  path = shutil.which(name)
+  # Debian has servers where only root's PATH leads.
+  path = shutil.which(name) or shutil.which(name, path="/usr/local/sbin:/usr/sbin")
   if not path:
-    raise Failure(f"{name} is not installed; `scripts/bootstrap kafka` installs it")
+    raise Failure(f"{name} is not installed; `scripts/bootstrap {goal}` installs it")
   return path
 
 

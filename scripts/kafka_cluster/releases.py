@@ -20,6 +20,21 @@ CLIENTS = ("0.8.2.2", "0.9.0.1", "0.10.0.1", "0.10.1.1", "0.10.2.2", "0.11.0.3",
 LISTENERS = {"PLAINTEXT": "PLAINTEXT", "TLS": "SSL", "MTLS": "SSL", "WRONG_HOST": "SSL",
              "EXPIRED": "SSL"}
 
+# Those that want a login, for `up --sasl`: security protocol and mechanisms.
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+EVERY_MECHANISM = ("PLAIN", *SCRAM, "OAUTHBEARER", "GSSAPI")
+SASL_LISTENERS = {
+  "PLAIN": ("SASL_PLAINTEXT", ("PLAIN",)),
+  "SCRAM": ("SASL_PLAINTEXT", SCRAM),
+  "OAUTHU": ("SASL_PLAINTEXT", ("OAUTHBEARER",)),
+  "OAUTH": ("SASL_PLAINTEXT", ("OAUTHBEARER",)),
+  "KRB": ("SASL_PLAINTEXT", ("GSSAPI",)),
+  "REAUTH": ("SASL_PLAINTEXT", EVERY_MECHANISM),
+  "PLAIN_TLS": ("SASL_SSL", ("PLAIN",)),
+  "SCRAM_TLS": ("SASL_SSL", SCRAM),
+  "ALL_TLS": ("SASL_SSL", EVERY_MECHANISM),
+}
+
 # Each tool's classes, the newest first: they moved from package to package.
 TOOLS = {
   "kafka-acls": ("org.apache.kafka.tools.AclCommand", "kafka.admin.AclCommand"),
@@ -35,6 +50,8 @@ TOOLS = {
   "kafka-consumer-offset-checker": ("kafka.tools.ConsumerOffsetChecker",),
   "kafka-consumer-perf-test": ("org.apache.kafka.tools.ConsumerPerformance",
                                "kafka.tools.ConsumerPerformance"),
+  "kafka-delegation-tokens": ("org.apache.kafka.tools.DelegationTokenCommand",
+                              "kafka.admin.DelegationTokenCommand"),
   "kafka-delete-records": ("org.apache.kafka.tools.DeleteRecordsCommand",
                            "kafka.admin.DeleteRecordsCommand"),
   "kafka-dump-log": ("org.apache.kafka.tools.DumpLogSegments",
@@ -94,8 +111,41 @@ class Release:
       known = ("PLAINTEXT", "TLS") if self.since(0, 9) else ("PLAINTEXT",)
     return {name: LISTENERS[name] for name in known}
 
+  @property
+  def mechanisms(self):
+    """The SASL mechanisms that its brokers know, and can be given users for."""
+    since = {"GSSAPI": (0, 9), "PLAIN": (0, 10), "OAUTHBEARER": (2,)}
+    # KRaft got them in 3.5 (KIP-900).
+    since |= dict.fromkeys(SCRAM, (0, 10, 2) if self.zookeeper else (3, 5))
+    return [name for name in EVERY_MECHANISM if self.since(*since[name])]
+
+  @property
+  def validates_tokens(self):
+    """Whether it can check OAUTHBEARER tokens by a token provider's keys (KIP-768)."""
+    return self.since(3, 1)
+
+  @property
+  def sasl_listeners(self):
+    """Its listeners with a login: name to security protocol and mechanisms."""
+    absent = set() if self.validates_tokens else {"OAUTH"}
+    if not self.since(2, 2):  # KIP-368
+      absent.add("REAUTH")
+    found = {}
+    for name, (protocol, mechanisms) in SASL_LISTENERS.items():
+      known = [one for one in mechanisms if one in self.mechanisms]
+      if known and name not in absent:
+        found[name] = (protocol, known)
+    return found
+
+  @property
+  def sets_logins_apart(self):
+    """Whether each listener has users and mechanisms of its own (KIP-226)."""
+    return self.since(1, 1)
+
   def own_name(self, listener):
     """What this Kafka's settings call a listener."""
+    if listener in SASL_LISTENERS:
+      return listener if self.sets_logins_apart else SASL_LISTENERS[listener][0]
     return listener if self.since(0, 11) else LISTENERS[listener]
 
   @property

@@ -5,10 +5,28 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace cafka::testing {
+
+/// How the brokers of a cluster for tests want clients to log in. All of their listeners
+/// do.
+struct cluster_sasl {
+  /// Kafka: `sasl.enabled.mechanisms`; PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512 are there.
+  /// Empty: there are no logins.
+  std::vector<std::string> mechanisms = {};
+  /// Passwords by name.
+  std::map<std::string, std::string> users = {};
+  /// Kafka: `connections.max.reauth.ms`, how long a login holds; zero: without end.
+  std::chrono::milliseconds session_lifetime{0};
+  /// Kafka: `connection.failed.authentication.delay.ms`, when a refusal leaves.
+  std::chrono::milliseconds failure_delay{100};
+  /// How often SCRAM hashes a password.
+  std::int32_t scram_iterations = 4'096;
+};
 
 /// How a cluster for tests is set up. What is named after a setting of Kafka's has its
 /// meaning, and its default unless another is said.
@@ -36,6 +54,8 @@ struct cluster_options {
   /// Kafka: `group.initial.rebalance.delay.ms`, how long the first members of a group
   /// wait for more; Kafka's own default is 3 s.
   std::chrono::milliseconds group_initial_rebalance_delay{0};
+  /// How clients log in; by default they do not.
+  cluster_sasl sasl = {};
   /// What brokers call the cluster.
   std::string cluster_id = "fake-cluster-of-cafka0";
   /// The time of day when the cluster's clock is at zero. Nothing: the clock of a

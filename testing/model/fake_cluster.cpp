@@ -118,7 +118,9 @@ bool fake_cluster::settle(time_point now, connection_id id, connection& c) {
   if (c.pending && c.pending->at <= now) {
     const auto leaves = *std::exchange(c.pending, std::nullopt);
     effects_.push_back({id, leaves.bytes});
-    if (leaves.bytes.empty()) {
+    if (leaves.last && !leaves.bytes.empty())
+      effects_.push_back({id, {}});
+    if (leaves.last || leaves.bytes.empty()) {
       connections_.erase(id);
       return true;
     }
@@ -131,7 +133,7 @@ bool fake_cluster::settle(time_point now, connection_id id, connection& c) {
 
 void fake_cluster::end(connection& c, time_point at) {
   c.queue.clear();
-  c.pending = connection::leaving{at, {}};
+  c.pending = connection::leaving{at, {}, true};
 }
 
 // -- one request
@@ -144,6 +146,10 @@ void fake_cluster::work_on(time_point now, connection_id id, connection& c) {
   seen.connection = id;
   seen.payload = std::move(c.queue.front());
   c.queue.pop_front();
+  if (c.login.bare()) {
+    answer_bare(now, c, seen.payload);
+    return;
+  }
   reader in{seen.payload};
   seen.header = read_request_header(in);
   ++asked_;
@@ -151,7 +157,8 @@ void fake_cluster::work_on(time_point now, connection_id id, connection& c) {
   const auto known = state_.brokers.at(c.broker).versions.find(seen.header.key);
   if (!known || !known->contains(seen.header.version))
     answer_unknown(seen, c);
-  else if (!in.ok())
+  else if (!in.ok()
+    || c.login.on_request(state_, now, seen.header.key) == fake_login::door::closed)
     end(c, now);
   else
     work_on(seen, in, c);
@@ -174,6 +181,8 @@ void fake_cluster::work_on(const seen_request& seen, reader& body, connection& c
   case api_key::sync_group: serve<sync_group_request>(seen, body, c); break;
   case api_key::heartbeat: serve<heartbeat_request>(seen, body, c); break;
   case api_key::leave_group: serve<leave_group_request>(seen, body, c); break;
+  case api_key::sasl_handshake: serve<sasl_handshake_request>(seen, body, c); break;
+  case api_key::sasl_authenticate: serve<sasl_authenticate_request>(seen, body, c); break;
   default: end(c, seen.now);
   }
 }
@@ -199,6 +208,22 @@ void fake_cluster::answer_unknown(const seen_request& seen, connection& c) {
     end(c, seen.now);
 }
 
+/// A message of a login without a header, as it was before 1.0: its answer has none
+/// either.
+void fake_cluster::answer_bare(
+  time_point now, connection& c, const shared_bytes& message) {
+  const auto view = message.view();
+  const auto said = c.login.on_bare(
+    state_, now, {reinterpret_cast<const char*>(view.data()), view.size()});
+  if (!said)
+    return end(c, now + state_.options.sasl.failure_delay);
+  writer out;
+  out.i32(static_cast<std::int32_t>(said->size()));
+  out.raw(*said);
+  c.pending = connection::leaving{now + state_.brokers.at(c.broker).slow,
+    shared_bytes::from(flattened(out.finish())), false};
+}
+
 template <class Request>
 void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) {
   using response_type = typename Request::response;
@@ -214,7 +239,7 @@ void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) 
   }
   if (how.what == fate::cut)
     return end(c, seen.now + how.delay);
-  auto out = outcome_of(seen, *request, said);
+  auto out = outcome_of(seen, *request, said, &c.login);
   if (auto* ready = std::get_if<response_type>(&out)) {
     finish(seen, *request, std::move(*ready), c, said);
   } else if (auto* waits = std::get_if<waiting<response_type>>(&out)) {
@@ -276,7 +301,11 @@ void fake_cluster::leave(const seen_request& seen, std::vector<std::byte> bytes,
     c.muted_until = at + throttle;
   else
     at += throttle;
-  c.pending = connection::leaving{at, shared_bytes::from(std::move(bytes))};
+  // A login that was refused ends the connection, and its answer takes its time.
+  const auto refused = c.login.ends();
+  if (refused && seen.header.key == api_key::sasl_authenticate)
+    at += state_.options.sasl.failure_delay;
+  c.pending = connection::leaving{at, shared_bytes::from(std::move(bytes)), refused};
 }
 
 ruling fake_cluster::ruling_of(const seen_request& seen, const void* request) {

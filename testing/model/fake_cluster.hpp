@@ -166,6 +166,22 @@ public:
 
   // -- topics and logs ------------------------------------------------------------------
 
+  // -- logins
+
+  /// A user has this password from now on; logins that hold go on.
+  void set_password(const std::string& user, std::string password) {
+    state_.options.sasl.users[user] = std::move(password);
+  }
+  void remove_user(const std::string& user) { state_.options.sasl.users.erase(user); }
+  /// The mechanisms that brokers have enabled from now on.
+  void enable_mechanisms(std::vector<std::string> all) {
+    state_.options.sasl.mechanisms = std::move(all);
+  }
+  /// What brokers do wrong in logins from now on.
+  void lie_in_logins(login_lie how) { state_.lie = how; }
+  /// Who has logged in on a connection; empty: nobody.
+  [[nodiscard]] std::string user_of(connection_id connection) const;
+
   /// Zero: what the options say. Partition p's first replica is the p-th broker, who
   /// leads.
   void create_topic(const std::string& name, std::int32_t partitions = 0,
@@ -243,6 +259,8 @@ private:
     struct leaving {
       time_point at;
       protocol::shared_bytes bytes;
+      /// Whether the connection ends behind it.
+      bool last = false;
     };
     std::optional<leaving> pending;
     /// A request that waits; true once it does not.
@@ -251,6 +269,7 @@ private:
     /// What had changed when it was asked last.
     std::uint64_t seen_changes = 0;
     time_point muted_until = time_point::min();
+    fake_login login;
     /// Nothing comes any more.
     bool stuck = false;
 
@@ -283,13 +302,14 @@ private:
   void work_on(time_point now, connection_id id, connection& c);
   void work_on(const seen_request& seen, protocol::reader& body, connection& c);
   void answer_unknown(const seen_request& seen, connection& c);
+  void answer_bare(time_point now, connection& c, const protocol::shared_bytes& message);
   [[nodiscard]] treatment treatment_of(const seen_request& seen);
   [[nodiscard]] ruling ruling_of(const seen_request& seen, const void* request);
   template <class Request>
   void serve(const seen_request& seen, protocol::reader& body, connection& c);
   template <class Request>
-  outcome<typename Request::response> outcome_of(
-    const seen_request& seen, const Request& request, const ruling& said);
+  outcome<typename Request::response> outcome_of(const seen_request& seen,
+    const Request& request, const ruling& said, fake_login* login = nullptr);
   template <class Request>
   void finish(const seen_request& seen, const Request& request,
     typename Request::response response, connection& c, const ruling& said);
@@ -346,8 +366,8 @@ void fake_cluster::change(
 }
 
 template <class Request>
-outcome<typename Request::response> fake_cluster::outcome_of(
-  const seen_request& seen, const Request& request, const ruling& said) {
+outcome<typename Request::response> fake_cluster::outcome_of(const seen_request& seen,
+  const Request& request, const ruling& said, fake_login* login) {
   using response_type = typename Request::response;
   if (said.answer)
     return *static_cast<const response_type*>(said.answer.get());
@@ -362,7 +382,7 @@ outcome<typename Request::response> fake_cluster::outcome_of(
   if (const auto failing = due(failing_, Request::key))
     return refuse(request, seen.header.version, failing->code);
   return handle(request_context{state_, state_.brokers.at(seen.broker), seen.now,
-                  seen.header.version, seen.header.client_id.value_or("")},
+                  seen.header.version, seen.header.client_id.value_or(""), login},
     request);
 }
 

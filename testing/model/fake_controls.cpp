@@ -75,11 +75,13 @@ void fake_cluster::be_well() {
 // --------------------------------------------------------------------------------
 
 void fake_cluster::set_versions(fake_broker& b) {
-  b.versions = spoken<api_versions_request, metadata_request, produce_request,
-    fetch_request, list_offsets_request, init_producer_id_request,
-    find_coordinator_request, offset_commit_request, offset_fetch_request,
-    create_topics_request, delete_topics_request, join_group_request, sync_group_request,
-    heartbeat_request, leave_group_request>(b.release, limits_);
+  b.versions =
+    spoken<api_versions_request, metadata_request, produce_request, fetch_request,
+      list_offsets_request, init_producer_id_request, find_coordinator_request,
+      offset_commit_request, offset_fetch_request, create_topics_request,
+      delete_topics_request, join_group_request, sync_group_request, heartbeat_request,
+      leave_group_request, sasl_handshake_request, sasl_authenticate_request>(
+      b.release, limits_);
 }
 
 void fake_cluster::kill(std::int32_t broker) {
@@ -175,6 +177,11 @@ void fake_cluster::limit(api_key key, version_range versions) {
   limits_[key] = versions;
   for (auto& [id, b] : state_.brokers)
     set_versions(b);
+}
+
+std::string fake_cluster::user_of(connection_id id) const {
+  const auto found = connections_.find(id);
+  return found == connections_.end() ? std::string{} : found->second.login.user();
 }
 
 endpoint fake_cluster::address(std::int32_t broker) const {

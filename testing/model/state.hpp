@@ -5,6 +5,7 @@
 #include "classic_group.hpp"
 #include "cluster_options.hpp"
 #include "log.hpp"
+#include "login.hpp"
 #include "producers.hpp"
 #include "sessions.hpp"
 
@@ -76,6 +77,10 @@ struct fake_state {
   std::map<std::string, fake_topic> topics;
   std::map<protocol::uuid, std::string> names;
   std::int32_t controller = 0;
+  /// What brokers do wrong in logins.
+  login_lie lie = login_lie::none;
+  /// How many nonces brokers have given out.
+  std::uint64_t nonces = 0;
   /// Coordinators that were moved, by type and key.
   std::map<std::pair<std::int8_t, std::string>, std::int32_t> coordinators;
   using group_offsets = std::map<std::pair<std::string, std::int32_t>, committed_offset>;

@@ -56,6 +56,9 @@ public:
     /// at its end.
     std::optional<bytes> read_frame();
 
+    /// Reads so many bytes; false when the connection or the time is at its end.
+    bool read_exactly(std::span<std::byte> out);
+
     /// Sends all bytes as they are; false when the connection or the time is at its end.
     bool send(protocol::byte_view data);
 
@@ -92,8 +95,6 @@ public:
     friend class scripted_peer;
     session(scripted_peer& owner, std::size_t number, owned_fd fd)
       : owner_(owner), number_(number), fd_(std::move(fd)) {}
-
-    bool read_exactly(std::span<std::byte> out);
 
     scripted_peer& owner_;
     std::size_t number_;

@@ -45,6 +45,8 @@ public:
   /// Whether the client has said that nothing more comes.
   [[nodiscard]] bool told_of_end() const;
 
+  /// Reads so many bytes; false when the connection or the time is at its end.
+  bool read_exactly(std::span<std::byte> out);
   std::optional<bytes> read_frame();
   bool send(protocol::byte_view data);
   bool send_frame(protocol::byte_view payload);
@@ -57,7 +59,6 @@ public:
   bool wait_until_closed();
 
 private:
-  bool read_exactly(std::span<std::byte> out);
   /// Waits for what OpenSSL wants; false when there is nothing to wait for.
   bool wait(int returned);
 

@@ -180,13 +180,15 @@ TEST_CASE("the example of all settings leaves none out") {
     INFO(name);
     CHECK(block->contains(name));
   }
-  const auto* inner = caf::get_if<caf::settings>(&content, "cafka.ssl_options");
-  REQUIRE(inner != nullptr);
-  const auto of_ssl = known_settings("cafka { ssl_options { ", " } }");
-  CHECK(of_ssl.size() == inner->size());
-  for (const auto& name : of_ssl) {
-    INFO(name);
-    CHECK(inner->contains(name));
+  for (const std::string inside : {"ssl_options", "sasl"}) {
+    const auto* inner = caf::get_if<caf::settings>(&content, "cafka." + inside);
+    REQUIRE(inner != nullptr);
+    const auto of_block = known_settings("cafka { " + inside + " { ", " } }");
+    CHECK(of_block.size() == inner->size());
+    for (const auto& name : of_block) {
+      INFO(name);
+      CHECK(inner->contains(name));
+    }
   }
 }
 

@@ -203,15 +203,27 @@ TEST_CASE("each member of the options has one row") {
     const application_options o;
     const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16,
       a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33,
-      a34, a35, a36, a37, a38, a39, a40, a41, a42] = o;
+      a34, a35, a36, a37, a38, a39, a40, a41, a42, a43, a44] = o;
     check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16,
       a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28, a29, a30, a31, a32, a33,
-      a34, a35, a36, a37, a38, a39, a40, a41, a42);
+      a34, a35, a36, a37, a38, a39, a40, a41, a42, a43, a44);
   }
   SECTION("of TLS") {
     const ssl_options o;
     const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13] = o;
     check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13);
+  }
+  SECTION("of logins") {
+    const sasl_options o;
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13] = o;
+    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13);
+  }
+  SECTION("of tokens") {
+    const oidc_options o;
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16,
+      a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28] = o;
+    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16,
+      a17, a18, a19, a20, a21, a22, a23, a24, a25, a26, a27, a28);
   }
   SECTION("of a producer") {
     const producer_options o;
@@ -459,6 +471,7 @@ TEST_CASE("the documentation's tables are those of the settings", "[settings-doc
   expect_content(CAFKA_SOURCE "/configs/defaults.conf", settings_example());
   for (const auto& [page, block] : std::vector<std::pair<std::string, std::string>>{
          {"settings.md", "application"}, {"settings.md", "ssl_options"},
+         {"settings.md", "sasl"}, {"settings.md", "sasl.oidc"},
          {"producer.md", "producers"}, {"consumer.md", "consumers"}})
     expect_content(docs + page, with_table(content_of(docs + page), block));
 }

@@ -1,5 +1,5 @@
-// Writes what the fuzzers start from: fuzz_seeds <folder> fills <folder>/fuzz_records and
-// <folder>/fuzz_frames.
+// Writes what the fuzzers start from: fuzz_seeds <folder> fills <folder>/fuzz_records,
+// <folder>/fuzz_frames and <folder>/fuzz_sasl.
 #include "record_vectors.hpp"
 #include <cafka/protocol/messages/all.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
@@ -75,6 +75,27 @@ void write_frames(const std::filesystem::path& folder) {
   });
 }
 
+/// What brokers say in logins.
+void write_logins(const std::filesystem::path& folder) {
+  const auto write_one = [&](std::string_view name, int choice,
+                           std::initializer_list<std::string_view> messages) {
+    std::string text;
+    for (const auto m : messages)
+      text.append(1, static_cast<char>(m.size())).append(m);
+    write(folder / name, {choice}, std::as_bytes(std::span{text}));
+  };
+  constexpr std::string_view challenge =
+    "r=rOprNGfwEbeRWgbNEkqOrOpr%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+    "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+  constexpr std::string_view signature = "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=";
+  write_one("plain", 0, {""});
+  write_one("scram_256", 1, {challenge, signature});
+  write_one("scram_512", 2, {challenge, signature});
+  write_one("scram_refused", 1, {challenge, "e=invalid-proof"});
+  write_one("token", 3, {""});
+  write_one("token_refused", 3, {R"({"status":"invalid_token","scope":"kafka"})", ""});
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
@@ -87,4 +108,6 @@ int main(int argc, char** argv) {
   std::filesystem::create_directories(folder / "fuzz_frames");
   write_records(folder / "fuzz_records");
   write_frames(folder / "fuzz_frames");
+  std::filesystem::create_directories(folder / "fuzz_sasl");
+  write_logins(folder / "fuzz_sasl");
 }

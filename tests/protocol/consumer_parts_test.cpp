@@ -10,6 +10,9 @@ TEST_CASE("a share that is read in parts is not fetched again before its end") {
   const auto got = f.answered(f.fetch, r);
   REQUIRE(got.size() == 1);
   CHECK(f.m.wants(got[0]));
+  f.turn();
+  f.m.on_part_read(f.now, got[0], 0);
+  CHECK_FALSE(f.m.has_effects());
   f.m.on_part_read(f.now, got[0], 100);
   f.turn();
   CHECK_FALSE(f.next<machine::send_fetch>());

@@ -71,8 +71,8 @@ TEST_CASE("a broker that closes the connection after every first request is repo
       "request on it",
       "warning connection to b1:9092 lost: ILLEGAL_SASL_STATE: closed by the peer (it "
       "agrees on versions and closes the connection after the next request: it wants a "
-      "login by SASL, "
-      "which cafka does not have), with 1 request on it"});
+      "login by SASL: set sasl.mechanism), "
+      "with 1 request on it"});
 }
 
 TEST_CASE("a broker that goes while it is asked is told once for all its connections") {

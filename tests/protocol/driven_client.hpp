@@ -2,6 +2,7 @@
 
 #include <cafka/protocol/machines/effects.hpp>
 #include <cafka/protocol/machines/time_point.hpp>
+#include <cafka/protocol/sasl/credentials.hpp>
 #include <cafka/testing/model/virtual_network.hpp>
 
 #include <algorithm>
@@ -23,6 +24,10 @@ public:
 
   /// The client's own effects.
   std::function<void(effect&)> on_effect = [](effect&) {};
+  /// What it logs in with, asked for each time.
+  std::function<cafka::protocol::result<cafka::protocol::sasl::login>(
+    const cafka::protocol::ask_credentials&)>
+    credentials;
 
   [[nodiscard]] Client& client() { return client_; }
   [[nodiscard]] cafka::testing::virtual_network& network() { return network_; }
@@ -71,6 +76,9 @@ private:
     network_.disconnect(now_, x.id);
   }
   void act(effect&, cafka::protocol::log_line&) {}
+  void act(effect&, cafka::protocol::ask_credentials& x) {
+    client_.on_credentials(now_, x.id, credentials(x));
+  }
   template <class Own>
   void act(effect& e, Own&) {
     on_effect(e);

@@ -18,6 +18,7 @@ public:
     virtual send_status send(std::uint64_t connection, cafka::protocol::frame bytes) = 0;
     virtual void disconnect(std::uint64_t connection) = 0;
     virtual void happened(const cafka::protocol::log_line&) {}
+    virtual void asked(const cafka::protocol::ask_credentials&) {}
 
   protected:
     ~output() = default;
@@ -60,6 +61,11 @@ public:
     machine_.on_time(now);
     carry_out(now);
   }
+  void on_credentials(time_point now, std::uint64_t connection,
+    cafka::protocol::result<cafka::protocol::sasl::login> with) {
+    machine_.on_credentials(now, connection, std::move(with));
+    carry_out(now);
+  }
   void shut_down(const cafka::protocol::error& why) {
     machine_.shut_down(why);
     carry_out({});
@@ -74,6 +80,7 @@ public:
     return machine_.why_disconnected();
   }
   [[nodiscard]] bool unreachable() const { return machine_.unreachable(); }
+  [[nodiscard]] auto logins_so_far() const { return machine_.logins_so_far(); }
   [[nodiscard]] auto broker_at(std::uint64_t connection) const {
     return machine_.broker_at(connection);
   }
@@ -93,6 +100,8 @@ private:
           out_.disconnect(closed->id);
         } else if (auto* line = std::get_if<log_line>(&e)) {
           out_.happened(*line);
+        } else if (auto* ask = std::get_if<ask_credentials>(&e)) {
+          out_.asked(*ask);
         } else {
           std::get<call_outcome>(e).finish();
         }

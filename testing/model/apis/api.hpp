@@ -14,6 +14,8 @@
 #include "../../../protocol/messages/offset_commit.hpp"
 #include "../../../protocol/messages/offset_fetch.hpp"
 #include "../../../protocol/messages/produce.hpp"
+#include "../../../protocol/messages/sasl_authenticate.hpp"
+#include "../../../protocol/messages/sasl_handshake.hpp"
 #include "../../../protocol/messages/sync_group.hpp"
 #include "../state.hpp"
 
@@ -33,6 +35,8 @@ struct request_context {
   std::int16_t version = 0;
   /// Empty where the client does not say who it is.
   std::string client_id = {};
+  /// The connection's login; null without a connection.
+  fake_login* login = nullptr;
 };
 
 /// There is no answer, as to a Produce with acks of 0.
@@ -83,6 +87,10 @@ outcome<protocol::heartbeat_response> handle(
   const request_context& c, const protocol::heartbeat_request& asked);
 outcome<protocol::leave_group_response> handle(
   const request_context& c, const protocol::leave_group_request& asked);
+outcome<protocol::sasl_handshake_response> handle(
+  const request_context& c, const protocol::sasl_handshake_request& asked);
+outcome<protocol::sasl_authenticate_response> handle(
+  const request_context& c, const protocol::sasl_authenticate_request& asked);
 
 // The same refused as a whole: the error stands wherever the answer has a place for one
 // about something that was asked for.
@@ -119,6 +127,11 @@ protocol::heartbeat_response refuse(
   const protocol::heartbeat_request& asked, std::int16_t, protocol::error_code why);
 protocol::leave_group_response refuse(
   const protocol::leave_group_request& asked, std::int16_t, protocol::error_code why);
+protocol::sasl_handshake_response refuse(
+  const protocol::sasl_handshake_request& asked, std::int16_t, protocol::error_code why);
+protocol::sasl_authenticate_response refuse(
+  const protocol::sasl_authenticate_request& asked, std::int16_t,
+  protocol::error_code why);
 
 /// The type by which FindCoordinator asks about groups.
 inline constexpr std::int8_t group_key = 0;

@@ -1,0 +1,49 @@
+#pragma once
+
+#include "../secret.hpp"
+
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace cafka::protocol::sasl {
+
+/// A name and its password: for PLAIN and SCRAM.
+struct password_login {
+  /// The user's name, in UTF-8; of a delegation token, its id. Must not be empty.
+  std::string username = {};
+  /// The password; of a delegation token, its HMAC as Kafka's tools print it. Must not be
+  /// empty.
+  secret password = {};
+  /// Whether it is a delegation token (KIP-48), which needs SCRAM.
+  bool delegation_token = false;
+
+  friend bool operator==(const password_login&, const password_login&) = default;
+};
+
+/// A token that another server has issued: for OAUTHBEARER.
+struct bearer_token {
+  /// The token, as it travels. Must not be empty.
+  secret token = {};
+  /// Whom the client wants to act as; empty: the token's own subject.
+  std::string authorization_id = {};
+  /// SASL extensions (KIP-342): names of letters alone, other than `auth`.
+  std::vector<std::pair<std::string, std::string>> extensions = {};
+
+  friend bool operator==(const bearer_token&, const bearer_token&) = default;
+};
+
+/// What a client logs in with. It is not inspectable: no message and no file carries it.
+using credentials = std::variant<password_login, bearer_token>;
+
+/// What a login begins with.
+struct login {
+  /// Who logs in.
+  credentials who;
+  /// Text that nobody can guess, anew for each login: see `random_nonce`. PLAIN and
+  /// OAUTHBEARER do without.
+  std::string nonce = {};
+};
+
+} // namespace cafka::protocol::sasl

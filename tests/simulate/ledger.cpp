@@ -70,7 +70,7 @@ std::uint32_t ledger::add_source(std::string name, guarantees what) {
 
 record_id ledger::next(std::uint32_t number) {
   auto& from = sources_[number];
-  from.records.emplace_back();
+  from.records.emplace_back().sent_at = all_disturbances_;
   ++from.open;
   ++totals_.sent;
   return {number, static_cast<std::uint32_t>(from.records.size() - 1)};
@@ -106,6 +106,10 @@ void ledger::outcome(
   mine.what = fate::acknowledged;
   ++totals_.acknowledged;
   if (!sources_[id.source].what.acknowledged)
+    return;
+  // What was under way when a log lost its end may count as lost with it: a leader that
+  // has lost what it knew of a producer takes any number, and says so without an offset.
+  if (mine.written == 0 && offset.value() < 0 && last_disturbed_[where] > mine.sent_at)
     return;
   if (mine.written == 0 && !mine.taken_away)
     broken(id, "was acknowledged, and is not in the log of " + to_string(where));
@@ -183,12 +187,12 @@ void ledger::truncates(const place& where, log_offset end) {
   // What was not acknowledged may be written again, behind what is gone.
   mine.ordered = 0;
   mine.last.clear();
-  ++disturbed_[where];
+  disturb(where);
 }
 
 void ledger::trims(const place& where) {
   read(where);
-  ++disturbed_[where];
+  disturb(where);
 }
 
 void ledger::removes(const std::string& topic) {
@@ -197,6 +201,11 @@ void ledger::removes(const std::string& topic) {
     truncates(where, 0);
     logs_[where].topic = {};
   }
+}
+
+void ledger::disturb(const place& where) {
+  ++disturbed_[where];
+  last_disturbed_[where] = ++all_disturbances_;
 }
 
 std::uint64_t ledger::disturbances(const place& where) const {

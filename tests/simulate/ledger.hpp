@@ -95,6 +95,7 @@ private:
     fate what = fate::open;
     std::uint8_t written = 0; ///< How often in the logs that there are.
     bool taken_away = false;  ///< Some log had it.
+    std::uint64_t sent_at = 0; ///< How many disturbances there were before.
   };
   struct source {
     std::string name;
@@ -115,6 +116,7 @@ private:
   void read(const place& where);
   void write(const place& where, record_id id);
   void take_away(record_id id);
+  void disturb(const place& where);
   entry& at(record_id id);
   [[noreturn]] void broken(record_id id, const std::string& what) const;
 
@@ -122,6 +124,9 @@ private:
   std::vector<source> sources_;
   std::map<place, history> logs_;
   std::map<place, std::uint64_t> disturbed_;
+  /// The number of each place's last one, of all.
+  std::map<place, std::uint64_t> last_disturbed_;
+  std::uint64_t all_disturbances_ = 0;
   counts totals_;
 };
 

@@ -96,7 +96,12 @@ template <class Request>
 void stream::act(Request& request) {
   using reply = result<reply_of<Request>>;
   if constexpr (std::is_same_v<Request, offset_commit>) {
-    if (request.offsets.size() != 1 || request.offsets.front().offset.value() > std::max(done_, began_))
+    // Where retention has taken what came next, it goes on behind that, and says so.
+    auto most = std::max(done_, began_);
+    if (world_.cluster.partitions(where_.first) > 0)
+      most = std::max(
+        most, world_.cluster.log(where_.first, where_.second).start().value());
+    if (request.offsets.size() != 1 || request.offsets.front().offset.value() > most)
       throw broken_promise{name() + " commits what its consumer is not done with"};
   }
   asked_.ask<Request>(std::move(request), [this, now = incarnation_](reply got) {
@@ -112,7 +117,9 @@ void stream::act(stream_batch& x) {
     throw broken_promise{name() + " is handed a batch without records"};
   auto next = (*x.records.begin()).offset.value();
   const auto disturbances = world_.book.disturbances(where_);
-  if (next_ && *next_ != next && std::exchange(disturbances_, disturbances) == disturbances)
+  // It was fetched when the one before it was handed over, at the earliest.
+  const auto then = std::exchange(seen_, disturbances);
+  if (next_ && *next_ != next && std::exchange(disturbances_, then) == disturbances)
     throw broken_promise{name() + " is handed " + to_string(where_) + ' '
       + std::to_string(next) + " where " + std::to_string(*next_) + " is next"};
   if (!next_ && disturbances == 0 && next > done_)

@@ -51,8 +51,8 @@ TEST_CASE("an initial backoff above the maximum is cut to it", "[machines]") {
   CHECK(backoff(options, 1, random_source) == milliseconds{100});
 }
 
-TEST_CASE("a backoff follows from its generator alone, with any standard library",
-  "[machines]") {
+TEST_CASE(
+  "a backoff follows from its generator alone, with any standard library", "[machines]") {
   const backoff_options options{milliseconds{1'000}, milliseconds{1'000}, 0.2};
   std::minstd_rand generator{1};
   CHECK(backoff(options, 1, generator) == milliseconds{800});

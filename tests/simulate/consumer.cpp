@@ -127,8 +127,8 @@ void consumer::act(client_type::arrived& x) {
       continue;
     if (a.content == nullptr) {
       // Nothing in these logs is kept from the program.
-      throw broken_promise{name() + " leaves out what lies before "
-        + to_string(e->where) + ' ' + std::to_string(a.next.value())};
+      throw broken_promise{name() + " leaves out what lies before " + to_string(e->where)
+        + ' ' + std::to_string(a.next.value())};
     }
     a.content->records.when_damaged([who = name()](std::int32_t, const error& why) {
       throw broken_promise{who + " finds records damaged: " + protocol::to_string(why)};
@@ -177,11 +177,11 @@ void consumer::act(const machine::report& x) {
   if (!x.halted)
     return;
   if (x.why.code != error_code::offset_out_of_range)
-    throw broken_promise{name() + " halts " + to_string(e->where) + ": "
-      + protocol::to_string(x.why)};
+    throw broken_promise{
+      name() + " halts " + to_string(e->where) + ": " + protocol::to_string(x.why)};
   if (!e->may_jump && e->disturbances == world_.book.disturbances(e->where))
-    throw broken_promise{name() + " halts " + to_string(e->where) + " for no reason: "
-      + protocol::to_string(x.why)};
+    throw broken_promise{name() + " halts " + to_string(e->where)
+      + " for no reason: " + protocol::to_string(x.why)};
   e->disturbances = world_.book.disturbances(e->where);
   world_.later(random_.between(1ms, 100ms), [this, e, generation = e->generation] {
     if (stopped_ || e->generation != generation)
@@ -237,8 +237,8 @@ void consumer::walk(entry& e, const queued_batch& q) {
       + std::to_string(next - 1) + ", and would go on at "
       + std::to_string(q.end.value())};
   e.may_jump = false;
-  world_.story.tell(world_.now, name(), "is handed", to_string(e.where), e.start.value(),
-    "to", next - 1);
+  world_.story.tell(
+    world_.now, name(), "is handed", to_string(e.where), e.start.value(), "to", next - 1);
   e.start = start_at::offset(next);
 }
 
@@ -262,8 +262,7 @@ void consumer::work() {
     return;
   take(busy_ ? 1 + random_.below(10) : queue_.size());
   if (!held_.empty() && random_.chance(200))
-    held_.erase(held_.begin()
-      + static_cast<std::ptrdiff_t>(random_.below(held_.size())));
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(random_.below(held_.size())));
   if (busy_ && random_.chance(with_.moves))
     move();
   world_.later(
@@ -280,8 +279,9 @@ void consumer::move() {
     if (random_.chance(300))
       go_to(e, random_.chance(500) ? start_at::earliest() : start_at::latest());
     else
-      go_to(e, start_at::offset(random_.between(0,
-                 world_.cluster.log(e.where.first, e.where.second).end().value() + 1)));
+      go_to(e,
+        start_at::offset(random_.between(
+          0, world_.cluster.log(e.where.first, e.where.second).end().value() + 1)));
     break;
   case 1:
     e.paused = !e.paused;
@@ -321,7 +321,8 @@ std::string consumer::waits_for() {
     if (!e->start.is_moment() && e->start.value() == end)
       continue;
     auto text = to_string(e->where) + " is at "
-      + (e->start.is_moment() ? std::string{"a moment"} : std::to_string(e->start.value()))
+      + (e->start.is_moment() ? std::string{"a moment"}
+                              : std::to_string(e->start.value()))
       + " of " + std::to_string(end);
     for (const auto& v : client().view(client_now())) {
       if (v.slot == e->slot)
@@ -337,8 +338,8 @@ std::string consumer::waits_for() {
 void consumer::check() {
   // One answer of each broker may be larger than asked for, and one batch larger than
   // there is room when it is decompressed.
-  const auto most = budget_->limit()
-    + (world_.cluster.brokers().size() + 1) * with_.largest_batch;
+  const auto most =
+    budget_->limit() + (world_.cluster.brokers().size() + 1) * with_.largest_batch;
   if (budget_->used() > most)
     throw broken_promise{name() + " holds " + std::to_string(budget_->used())
       + " bytes, the limit is " + std::to_string(budget_->limit())};

@@ -50,8 +50,7 @@ record_id id_of(std::optional<byte_view> value) {
 }
 
 ledger::entry& ledger::at(record_id id) {
-  if (id.source >= sources_.size()
-    || id.number >= sources_[id.source].records.size())
+  if (id.source >= sources_.size() || id.number >= sources_[id.source].records.size())
     throw broken_promise{"record " + to_string(id) + " was sent by nobody"};
   return sources_[id.source].records[id.number];
 }
@@ -118,7 +117,8 @@ void ledger::outcome(
   const auto& log = logs_[where];
   const auto at = static_cast<std::size_t>(offset.value());
   if (at >= log.at.size() || log.at[at] != id)
-    broken(id, "is not at " + to_string(where) + ' ' + std::to_string(offset.value())
+    broken(id,
+      "is not at " + to_string(where) + ' ' + std::to_string(offset.value())
         + ", as was said");
 }
 
@@ -241,8 +241,8 @@ void ledger::check_order() {
         continue;
       auto& last = log.last[id.source];
       if (id.number + 1 <= last)
-        broken(id, "lies behind record " + std::to_string(last - 1) + " in "
-            + to_string(where));
+        broken(id,
+          "lies behind record " + std::to_string(last - 1) + " in " + to_string(where));
       last = id.number + 1;
     }
   }

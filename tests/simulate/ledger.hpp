@@ -93,8 +93,8 @@ private:
   enum class fate : std::uint8_t { open, not_taken, acknowledged, unknown, failed };
   struct entry {
     fate what = fate::open;
-    std::uint8_t written = 0; ///< How often in the logs that there are.
-    bool taken_away = false;  ///< Some log had it.
+    std::uint8_t written = 0;  ///< How often in the logs that there are.
+    bool taken_away = false;   ///< Some log had it.
     std::uint64_t sent_at = 0; ///< How many disturbances there were before.
   };
   struct source {
@@ -108,7 +108,7 @@ private:
   struct history {
     protocol::uuid topic;
     std::vector<record_id> at;
-    std::size_t ordered = 0; ///< So far the order was compared.
+    std::size_t ordered = 0;                     ///< So far the order was compared.
     std::map<std::uint32_t, std::uint32_t> last; ///< Number, by source.
     std::vector<std::pair<std::int64_t, record_id>> gone;
   };

@@ -12,7 +12,8 @@ using namespace cafka::simulate;
 
 namespace {
 
-constexpr auto usage = R"(usage: cafka-simulate [--seed N | --seeds FROM:COUNT] [--hours H] [--trace] [--wrong W]
+constexpr auto usage =
+  R"(usage: cafka-simulate [--seed N | --seeds FROM:COUNT] [--hours H] [--trace] [--wrong W]
 
 Lives of whole clients with a cluster that fails, in virtual time, by seed.
 
@@ -115,9 +116,9 @@ int main(int argc, char** argv) {
   }
   const auto took = std::chrono::steady_clock::now() - began;
   std::cout << a.count << " seeds, " << failed << " failed; " << hours(lasted)
-            << " virtual hours in "
-            << std::chrono::duration<double>(took).count() << " s, "
-            << hours(lasted) / hours(std::chrono::duration_cast<duration>(took)) << " to one\n"
+            << " virtual hours in " << std::chrono::duration<double>(took).count()
+            << " s, " << hours(lasted) / hours(std::chrono::duration_cast<duration>(took))
+            << " to one\n"
             << all.steps << " steps; records: " << all.records.sent << " sent, "
             << all.records.acknowledged << " acknowledged, " << all.records.unknown
             << " unknown, " << all.records.failed << " not written, "

@@ -99,12 +99,14 @@ network::number network::connect(std::uint32_t client, const std::string& name,
   } else {
     mine.broker = cluster_.broker_at(to).value_or(-1);
   }
-  story_.tell(now_, name, "connects", id, "to", mine.broker, cafka::protocol::to_string(to));
+  story_.tell(
+    now_, name, "connects", id, "to", mine.broker, cafka::protocol::to_string(to));
   at(now_ + latency(), id, [this, id, to](line& l) {
     if (l.broker < 0 || !cluster_.listens(l.broker)) {
       const auto why = cafka::protocol::to_string(to) + ": refused";
-      at(now_ + latency(), id,
-        [this, id, why](line& x) { go_down(id, x, {error_code::connection_failed, why}); });
+      at(now_ + latency(), id, [this, id, why](line& x) {
+        go_down(id, x, {error_code::connection_failed, why});
+      });
       return;
     }
     cluster_.on_connect(now_, l.broker, id);
@@ -122,7 +124,8 @@ network::number network::connect(std::uint32_t client, const std::string& name,
     if (found == lines_.end() || found->second.up || !found->second.tell)
       return;
     end_at_broker(id, found->second);
-    go_down(id, found->second, {error_code::connection_failed, "connecting took too long"});
+    go_down(
+      id, found->second, {error_code::connection_failed, "connecting took too long"});
   });
   return id;
 }
@@ -151,8 +154,9 @@ network::sent network::send(number id, const frame& bytes) {
     [this, id, payload, size = bytes.size](line& l) {
       l.waits -= size;
       if (!l.at_broker) { // That broker does not know the connection any more.
-        at(now_ + latency(), id,
-          [this, id](line& x) { go_down(id, x, {error_code::disconnected, "reset"}); });
+        at(now_ + latency(), id, [this, id](line& x) {
+          go_down(id, x, {error_code::disconnected, "reset"});
+        });
         return;
       }
       if (story_.listener)

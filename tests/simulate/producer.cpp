@@ -115,8 +115,8 @@ void producer::send_one() {
     r.key = as_bytes(key);
   const auto partitions = world_.cluster.partitions(topic);
   if (partitions > 0 && random_.chance(with_.placed))
-    r.partition = static_cast<std::int32_t>(
-      random_.below(static_cast<std::uint64_t>(partitions)));
+    r.partition =
+      static_cast<std::int32_t>(random_.below(static_cast<std::uint64_t>(partitions)));
   const auto taken_at = opening_at = client_now();
   record_callback done = [this, id, taken_at](const result<log_offset>& got) {
     if (client_now() > latest(taken_at + with_.options.machine.delivery_timeout))
@@ -125,8 +125,7 @@ void producer::send_one() {
     open_.erase(id.number);
     world_.book.outcome(id, reported_, got.error(), got ? *got : log_offset{-1});
   };
-  const auto status =
-    batches_->append(topic, r, world_.time_of_day(), &done).status;
+  const auto status = batches_->append(topic, r, world_.time_of_day(), &done).status;
   if (status == error_code::none)
     open_.emplace(id.number, taken_at);
   else
@@ -159,8 +158,8 @@ void producer::act(delivery_report& x) {
     throw broken_promise{name() + " reports " + std::to_string(x.count) + " records with "
       + std::to_string(x.callbacks.size()) + " callbacks"};
   if (world_.story.listener)
-    world_.story.tell(world_.now, name(), "reports", x.topic, x.partition.value(),
-      "at", x.base_offset.value(), "records", x.count,
+    world_.story.tell(world_.now, name(), "reports", x.topic, x.partition.value(), "at",
+      x.base_offset.value(), "records", x.count,
       x.error ? protocol::to_string(x.error) : std::string{});
   reported_ = {x.topic, x.partition.value()};
   for (const auto& [nth, done] : x.callbacks) {

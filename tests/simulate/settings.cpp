@@ -33,7 +33,8 @@ chosen::topic some_topic(random_source& random, std::int32_t brokers, std::size_
   chosen::topic t;
   t.name = "topic" + std::to_string(n);
   t.partitions = static_cast<std::int32_t>(1 + random.skewed(6));
-  t.replicas = static_cast<std::int16_t>(random.chance(700) ? brokers : random.between(1, brokers));
+  t.replicas =
+    static_cast<std::int16_t>(random.chance(700) ? brokers : random.between(1, brokers));
   if (random.chance(200))
     t.max_message_bytes = static_cast<std::size_t>(random.between(600, 20'000));
   return t;
@@ -43,7 +44,8 @@ chosen::topic some_topic(random_source& random, std::int32_t brokers, std::size_
 std::size_t largest_batch(const chosen& all) {
   std::size_t most = 0;
   for (const auto& t : all.topics)
-    most = std::max(most, t.max_message_bytes == 0 ? std::size_t{1'048'588} : t.max_message_bytes);
+    most = std::max(
+      most, t.max_message_bytes == 0 ? std::size_t{1'048'588} : t.max_message_bytes);
   return most;
 }
 
@@ -87,7 +89,8 @@ producer_settings some_producer(random_source& random, const chosen& all) {
   if (random.chance(100))
     m.topic_idle = some(random, 500ms, 30s);
   auto& b = s.batches;
-  b.batch_size = static_cast<std::size_t>(random.chance(500) ? random.between(100, 5'000) : 1'000'000);
+  b.batch_size =
+    static_cast<std::size_t>(random.chance(500) ? random.between(100, 5'000) : 1'000'000);
   if (random.chance(200))
     b.batch_records = static_cast<std::size_t>(random.between(1, 20));
   if (random.chance(300))
@@ -98,7 +101,8 @@ producer_settings some_producer(random_source& random, const chosen& all) {
   b.max_record_size = m.max_request_size;
   s.longest_pause = random.between(10ms, 2s);
   s.most_at_once = 1 + random.skewed(50);
-  s.largest_value = static_cast<std::size_t>(random.chance(100) ? 50'000 : random.between(0, 1'000));
+  s.largest_value =
+    static_cast<std::size_t>(random.chance(100) ? 50'000 : random.between(0, 1'000));
   s.keyed = static_cast<unsigned>(random.below(1'000));
   s.placed = static_cast<unsigned>(random.below(500));
   return s;
@@ -126,12 +130,14 @@ consumer_settings some_consumer(random_source& random, const chosen& all) {
   m.metadata_max_age = random.chance(200) ? some(random, 100ms, 30s) : 30'000ms;
   m.unreachable = s.client.cluster.socket_timeout;
   m.stalled_after = random.chance(500) ? 0ms : 10'000ms;
-  m.answer_time = std::clamp(std::min(o.request_timeout, s.client.cluster.socket_timeout) / 8,
-    milliseconds{50}, m.answer_time);
+  m.answer_time =
+    std::clamp(std::min(o.request_timeout, s.client.cluster.socket_timeout) / 8,
+      milliseconds{50}, m.answer_time);
   const auto reset = random.below(10);
   if (reset > 0)
     m.reset = reset > 2 ? start_at::earliest() : start_at::latest();
-  s.buffer_memory = static_cast<std::size_t>(random.chance(300) ? random.between(4'096, 200'000) : 64 * 1024 * 1024);
+  s.buffer_memory = static_cast<std::size_t>(
+    random.chance(300) ? random.between(4'096, 200'000) : 64 * 1024 * 1024);
   s.largest_batch = largest_batch(all);
   for (const auto& t : all.topics) {
     for (std::int32_t p = 0; p != t.partitions; ++p) {
@@ -170,7 +176,8 @@ stream_settings some_stream(random_source& random, const chosen& all) {
   auto& c = o.cursor;
   c.wait_time = some(random, 0ms, 500ms);
   o.records.wait_time = c.wait_time;
-  c.max_bytes = static_cast<std::int32_t>(random.chance(300) ? random.between(100, 10'000) : 1'000'000);
+  c.max_bytes = static_cast<std::int32_t>(
+    random.chance(300) ? random.between(100, 10'000) : 1'000'000);
   c.deadline = random.chance(300) ? some(random, 1s, 30s) : 30'000ms;
   c.reset = start_at::earliest();
   if (random.chance(600)) {
@@ -188,9 +195,11 @@ stream_settings some_stream(random_source& random, const chosen& all) {
 trouble_settings some_troubles(random_source& random, const chosen& all) {
   trouble_settings t;
   t.topics = names(all);
-  t.longest_pause = random.chance(200) ? random.between(5ms, 200ms) : random.between(200ms, 5s);
-  for (auto* weight : {&t.cut, &t.cut_within, &t.answer, &t.refuse, &t.throttle, &t.slow,
-         &t.kill, &t.pause, &t.partition, &t.lead, &t.session, &t.jump, &t.stall, &t.crash})
+  t.longest_pause =
+    random.chance(200) ? random.between(5ms, 200ms) : random.between(200ms, 5s);
+  for (auto* weight :
+    {&t.cut, &t.cut_within, &t.answer, &t.refuse, &t.throttle, &t.slow, &t.kill, &t.pause,
+      &t.partition, &t.lead, &t.session, &t.jump, &t.stall, &t.crash})
     *weight = static_cast<unsigned>(random.chance(300) ? 0 : random.skewed(20));
   if (all.cluster.kafka_version >= first_with_ids) {
     for (auto* weight : {&t.truncate, &t.trim, &t.remake})
@@ -203,10 +212,11 @@ trouble_settings some_troubles(random_source& random, const chosen& all) {
 } // namespace
 
 chosen choose(random_source random) {
-  static const std::vector<kafka_version> releases{{4, 3}, {4, 3}, {4, 3}, {4, 0}, {3, 7},
-    {2, 8}, {2, 4}, {1, 1}, {0, 11}};
+  static const std::vector<kafka_version> releases{
+    {4, 3}, {4, 3}, {4, 3}, {4, 0}, {3, 7}, {2, 8}, {2, 4}, {1, 1}, {0, 11}};
   chosen all;
-  all.cluster.brokers = static_cast<std::int32_t>(random.chance(700) ? 3 : random.between(1, 5));
+  all.cluster.brokers =
+    static_cast<std::int32_t>(random.chance(700) ? 3 : random.between(1, 5));
   all.cluster.kafka_version = random.pick(releases);
   for (auto n = 1 + random.skewed(3); n > 0; --n)
     all.topics.push_back(some_topic(random, all.cluster.brokers, all.topics.size()));

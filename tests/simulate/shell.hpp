@@ -84,14 +84,15 @@ protected:
   void post(std::function<void()> what) {
     last_post_ = std::max(
       {last_post_, stalled_until_, world_.now + random_.between({}, settings_.mailbox)});
-    world_.plan.at(last_post_, [this, now = incarnation_, what = std::move(what)]() mutable {
-      if (!client_ || now != incarnation_)
-        return;
-      if (world_.now < stalled_until_) // It stands still since.
-        post(std::move(what));
-      else
-        what();
-    });
+    world_.plan.at(
+      last_post_, [this, now = incarnation_, what = std::move(what)]() mutable {
+        if (!client_ || now != incarnation_)
+          return;
+        if (world_.now < stalled_until_) // It stands still since.
+          post(std::move(what));
+        else
+          what();
+      });
   }
 
   /// An event for the client, and what follows.
@@ -154,7 +155,8 @@ private:
       left.push_back(std::move(doing_[begun_]));
     derived().on_crash(left);
     end_client();
-    world_.later(random_.between(std::chrono::milliseconds{1}, std::chrono::milliseconds{50}),
+    world_.later(
+      random_.between(std::chrono::milliseconds{1}, std::chrono::milliseconds{50}),
       [this] { derived().restart(); });
   }
 
@@ -167,8 +169,8 @@ private:
       return;
     const auto due = next <= client_now() ? world_.now : next - ahead_;
     // The scheduler is never early, and sometimes late.
-    const auto late = random_.between(
-      std::chrono::microseconds{1}, std::chrono::microseconds{300});
+    const auto late =
+      random_.between(std::chrono::microseconds{1}, std::chrono::microseconds{300});
     alarm_ = std::max(due + late, stalled_until_);
   }
 
@@ -195,6 +197,9 @@ private:
       world_.net.close(found->second);
       lines_.erase(found);
     }
+  }
+  void carry_out(protocol::ask_credentials&) {
+    throw broken_promise{name() + " wants to log in where nobody asks for that"};
   }
   void carry_out(protocol::log_line& x) {
     world_.story.tell(world_.now, name(), "says:", x.text);

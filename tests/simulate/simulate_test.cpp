@@ -15,8 +15,8 @@ namespace {
 /// Seeds that have found a fault, each of which is mended.
 const std::vector<std::uint64_t> that_found_something{};
 
-void keeps_its_promises(std::uint64_t seed) {
-  const auto one = simulate({.seed = seed});
+void keeps_its_promises(std::uint64_t seed, duration length = {}) {
+  const auto one = simulate({.seed = seed, .length = length});
   INFO("cafka-simulate --seed " << seed << " --trace tells its story");
   if (one.broken)
     FAIL_CHECK("seed " << seed << ": " << *one.broken);
@@ -40,7 +40,7 @@ std::pair<int, std::string> noticed(defect wrong) {
 
 TEST_CASE("whole clients keep their promises, whatever happens to them", "[simulate]") {
   for (std::uint64_t seed = 1; seed <= 100; ++seed)
-    keeps_its_promises(seed);
+    keeps_its_promises(seed, 20s); // One time of faults, and one of recovery.
 }
 
 TEST_CASE("what seeds have found stays mended", "[simulate]") {
@@ -52,12 +52,14 @@ TEST_CASE("a seed has one story", "[simulate]") {
   for (const std::uint64_t seed : {7, 8, 9}) {
     std::vector<std::string> first;
     std::vector<std::string> second;
-    const auto one = simulate({.seed = seed,
-      .length = 2min,
-      .story = [&](const std::string& line) { first.push_back(line); }});
-    const auto other = simulate({.seed = seed,
-      .length = 2min,
-      .story = [&](const std::string& line) { second.push_back(line); }});
+    const auto one =
+      simulate({.seed = seed, .length = 2min, .story = [&](const std::string& line) {
+                  first.push_back(line);
+                }});
+    const auto other =
+      simulate({.seed = seed, .length = 2min, .story = [&](const std::string& line) {
+                  second.push_back(line);
+                }});
     CHECK(first.size() > 100);
     CHECK(first == second);
     // Whether it is told changes nothing.

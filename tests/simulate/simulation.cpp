@@ -17,7 +17,9 @@ constexpr auto patience = 10s;
 class life {
 public:
   life(const run_options& options, chosen all)
-    : all_(std::move(all)), world_(options.seed, all_.cluster), bad_(world_, all_.troubles) {
+    : all_(std::move(all)),
+      world_(options.seed, all_.cluster),
+      bad_(world_, all_.troubles) {
     world_.story.listener = options.story;
     for (const auto& t : all_.topics) {
       std::map<std::string, std::string> configs;
@@ -60,8 +62,8 @@ public:
 private:
   template <class Actor, class... Args>
   Actor& add(const std::string& kind, Args&&... args) {
-    auto made = std::make_unique<Actor>(world_,
-      kind + std::to_string(world_.actors.size()), std::forward<Args>(args)...);
+    auto made = std::make_unique<Actor>(
+      world_, kind + std::to_string(world_.actors.size()), std::forward<Args>(args)...);
     auto& it = *made;
     world_.actors.push_back(std::move(made));
     return it;

@@ -99,8 +99,8 @@ void stream::act(Request& request) {
     // Where retention has taken what came next, it goes on behind that, and says so.
     auto most = std::max(done_, began_);
     if (world_.cluster.partitions(where_.first) > 0)
-      most = std::max(
-        most, world_.cluster.log(where_.first, where_.second).start().value());
+      most =
+        std::max(most, world_.cluster.log(where_.first, where_.second).start().value());
     if (request.offsets.size() != 1 || request.offsets.front().offset.value() > most)
       throw broken_promise{name() + " commits what its consumer is not done with"};
   }
@@ -137,7 +137,8 @@ void stream::act(stream_batch& x) {
   }
   if (x.next().value() != next)
     throw broken_promise{name() + " would go on behind what it has handed over"};
-  world_.story.tell(world_.now, name(), "hands over", to_string(where_), "up to", next - 1);
+  world_.story.tell(
+    world_.now, name(), "hands over", to_string(where_), "up to", next - 1);
   next_ = next;
   held_.push_back(x.next());
 }
@@ -204,9 +205,9 @@ void stream::check() {
   // Where retention or an unclean election has taken what it was to read, it goes on
   // behind that, and may say so.
   if (kept && kept->value() > done_ && world_.book.disturbances(where_) == 0)
-    throw broken_promise{
-      name() + " has committed " + std::to_string(kept->value()) + " of "
-      + to_string(where_) + ", its consumer is done with " + std::to_string(done_)};
+    throw broken_promise{name() + " has committed " + std::to_string(kept->value())
+      + " of " + to_string(where_) + ", its consumer is done with "
+      + std::to_string(done_)};
 }
 
 void stream::gone() {

@@ -61,7 +61,8 @@ private:
   std::int64_t done_ = 0;
   /// The first that this incarnation was handed.
   std::int64_t began_ = 0;
-  /// Of the log: those that a jump has been explained by, and those at the last hand-over.
+  /// Of the log: those that a jump has been explained by, and those at the last
+  /// hand-over.
   std::uint64_t disturbances_ = 0;
   std::uint64_t seen_ = 0;
   time_point last_message_;

@@ -95,7 +95,8 @@ place troubles::some_place() {
   const auto count = world_.cluster.partitions(topic);
   if (count == 0)
     return {topic, -1};
-  return {topic, static_cast<std::int32_t>(random_.below(static_cast<std::uint64_t>(count)))};
+  return {
+    topic, static_cast<std::int32_t>(random_.below(static_cast<std::uint64_t>(count)))};
 }
 
 actor& troubles::some_actor() {
@@ -114,8 +115,8 @@ void troubles::cut() {
     return;
   const auto id = random_.pick(all);
   // Now and then one end learns late that the other is gone.
-  world_.net.cut(id, random_.chance(800) ? random_.between(0us, 2ms)
-                                         : random_.between(0us, 3s));
+  world_.net.cut(
+    id, random_.chance(800) ? random_.between(0us, 2ms) : random_.between(0us, 3s));
 }
 
 void troubles::cut_within() {
@@ -125,8 +126,8 @@ void troubles::cut_within() {
   const auto id = random_.pick(all);
   const auto bytes = random_.chance(700) ? random_.below(300) : random_.skewed(100'000);
   say("a cut is ahead on", static_cast<std::int64_t>(id));
-  world_.net.cut_after(id, random_.chance(500), static_cast<std::size_t>(bytes),
-    random_.between(0us, 2ms));
+  world_.net.cut_after(
+    id, random_.chance(500), static_cast<std::size_t>(bytes), random_.between(0us, 2ms));
 }
 
 void troubles::partition() {
@@ -149,13 +150,14 @@ void troubles::slow() {
     const auto broker = some_broker();
     say("answers are slow from broker", broker);
     world_.cluster.slow(broker, milliseconds{random_.between(1, 2'000)});
-    later(random_.between(100ms, 10s),
-      [this, broker] { world_.cluster.slow(broker, 0ms); });
+    later(
+      random_.between(100ms, 10s), [this, broker] { world_.cluster.slow(broker, 0ms); });
     return;
   }
   say("the network is slow");
   world_.net.speed = {100us, random_.between(1ms, 800ms),
-    static_cast<std::uint64_t>(random_.chance(500) ? random_.between(5'000, 1'000'000) : 0)};
+    static_cast<std::uint64_t>(
+      random_.chance(500) ? random_.between(5'000, 1'000'000) : 0)};
   later(random_.between(100ms, 10s), [this] {
     say("the network is fast again");
     world_.net.speed = well_;
@@ -165,15 +167,14 @@ void troubles::slow() {
 // -- requests ---------------------------------------------------------------------------
 
 void troubles::answer() {
-  static const std::vector<fate> fates{
-    fate::served, fate::cut, fate::answer_cut, fate::answer_cut, fate::lost, fate::answer_lost};
+  static const std::vector<fate> fates{fate::served, fate::cut, fate::answer_cut,
+    fate::answer_cut, fate::lost, fate::answer_lost};
   static const std::vector<api_key> keys{api_key::produce, api_key::fetch,
     api_key::metadata, api_key::list_offsets, api_key::init_producer_id,
     api_key::find_coordinator, api_key::offset_commit, api_key::offset_fetch,
     api_key::api_versions};
   const auto key = random_.pick(keys);
-  const testing::treatment how{
-    random_.pick(fates), milliseconds{random_.skewed(3'000)}};
+  const testing::treatment how{random_.pick(fates), milliseconds{random_.skewed(3'000)}};
   say("answers are lost or late of", static_cast<std::int64_t>(key));
   world_.cluster.treat(
     key,

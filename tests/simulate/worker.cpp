@@ -57,8 +57,8 @@ void worker::answered(std::uint64_t n, const error& why) {
   const auto deadline = found->second.deadline;
   open_.erase(found);
   if (deadline != time_point::max() && client_now() > latest(deadline))
-    throw broken_promise{name() + " answers a request after its deadline: "
-      + to_string(why)};
+    throw broken_promise{
+      name() + " answers a request after its deadline: " + to_string(why)};
 }
 
 void worker::fail(std::uint64_t n, error why) {
@@ -73,7 +73,8 @@ void worker::fail(std::uint64_t n, error why) {
 /// Those who asked learn it by a message.
 void worker::fail_all(const error& why) {
   for (const auto& [n, r] : open_)
-    world_.later(random_.between({}, settings_.mailbox), [this, n = n, why] { fail(n, why); });
+    world_.later(
+      random_.between({}, settings_.mailbox), [this, n = n, why] { fail(n, why); });
 }
 
 void worker::check() {
@@ -129,8 +130,9 @@ duration worker::some_deadline() {
 place worker::some_place() {
   const auto& topic = random_.pick(with_.topics);
   const auto count = world_.cluster.partitions(topic);
-  return {topic, static_cast<std::int32_t>(
-                   random_.below(static_cast<std::uint64_t>(std::max(count, 1))))};
+  return {topic,
+    static_cast<std::int32_t>(
+      random_.below(static_cast<std::uint64_t>(std::max(count, 1))))};
 }
 
 template <class Request>
@@ -142,8 +144,7 @@ void worker::request_for(
     [this, then = std::move(then), probes = probing_](result<reply_of<Request>> got) {
       --own_;
       if (got.error().code == error_code::malformed_response
-        || got.error().code == error_code::corrupt_message
-        || (probes && !got))
+        || got.error().code == error_code::corrupt_message || (probes && !got))
         throw broken_promise{name() + " is answered, "
           + (probes ? "although all is well: " : "") + to_string(got.error())};
       then(std::move(got));
@@ -170,8 +171,9 @@ void worker::ask_to_produce(const place& where) {
   std::vector<record_id> ids;
   for (auto left = random_.between(1, 5); left > 0; --left) {
     ids.push_back(world_.book.next(source_));
-    what.records.push_back({.value = value_of(ids.back(),
-                              static_cast<std::size_t>(random_.skewed(with_.largest_value)))});
+    what.records.push_back(
+      {.value = value_of(
+         ids.back(), static_cast<std::size_t>(random_.skewed(with_.largest_value)))});
   }
   request_for<produce>(std::move(what), [this, where, ids](const result<produced>& got) {
     auto why = got.error();
@@ -238,8 +240,8 @@ void worker::ask_for_offsets(const place& where) {
         return;
       if (!got->offset || *got->offset < end
         || *got->offset > world_.cluster.log(where.first, where.second).end())
-        throw broken_promise{name() + " is told an end of " + to_string(where)
-          + " that was not there"};
+        throw broken_promise{
+          name() + " is told an end of " + to_string(where) + " that was not there"};
     });
 }
 
@@ -296,8 +298,8 @@ void worker::ask_for_committed(const place& where) {
       const auto& all = got->offsets;
       if (all.size() != 1 || !all.front().offset
         || !now.may_be.contains(all.front().offset->value()))
-        throw broken_promise{name() + " does not find what its group has committed for "
-          + to_string(where)};
+        throw broken_promise{
+          name() + " does not find what its group has committed for " + to_string(where)};
     });
 }
 

@@ -43,13 +43,15 @@ public:
   /// As another actor asks it; `reply` is called once. A worker that is down answers so.
   template <class Request>
   void ask(Request request, reply_function<reply_of<Request>> reply) {
-    const auto asked = std::make_shared<reply_function<reply_of<Request>>>(std::move(reply));
+    const auto asked =
+      std::make_shared<reply_function<reply_of<Request>>>(std::move(reply));
     const auto n = ++last_request_;
     auto& mine = open_[n];
     mine.fail = [asked](error why) { (*asked)(std::move(why)); };
     if (!lives()) {
-      world_.later(random_.between({}, settings_.mailbox),
-        [this, n] { fail(n, {error_code::worker_down, "no worker"}); });
+      world_.later(random_.between({}, settings_.mailbox), [this, n] {
+        fail(n, {error_code::worker_down, "no worker"});
+      });
       return;
     }
     post([this, n, asked, request = std::move(request)] {
@@ -97,10 +99,11 @@ private:
     }
     turn([&](client_type& c) {
       c.submit({client_now(), world_.time_of_day()}, std::move(request),
-        reply_function<reply_of<Request>>{[this, n, reply](result<reply_of<Request>> got) {
-          answered(n, got.error());
-          (*reply)(std::move(got));
-        }});
+        reply_function<reply_of<Request>>{
+          [this, n, reply](result<reply_of<Request>> got) {
+            answered(n, got.error());
+            (*reply)(std::move(got));
+          }});
     });
   }
   void answered(std::uint64_t n, const error& why);

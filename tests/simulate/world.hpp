@@ -32,7 +32,8 @@ public:
 
   /// It begins, and its program with it.
   virtual void begin() = 0;
-  /// Its program asks for nothing new, and waits for what it has asked for; or it goes on.
+  /// Its program asks for nothing new, and waits for what it has asked for; or it goes
+  /// on.
   virtual void set_busy(bool busy) = 0;
   /// What it still waits for; empty: nothing.
   [[nodiscard]] virtual std::string waits_for() = 0;
@@ -95,7 +96,7 @@ public:
   }
   [[nodiscard]] timestamp time_of_day() const {
     return timestamp{std::chrono::milliseconds{1'700'000'000'000}}
-      + std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
+    + std::chrono::floor<std::chrono::milliseconds>(now.time_since_epoch());
   }
 
   /// Lets the time go on for so long at most, or until `done`; whether it came to that.

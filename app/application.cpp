@@ -35,24 +35,23 @@ result<std::unique_ptr<application>> application::start(
       return log.error();
     options.log = *std::move(log);
   }
-  auto content = std::make_shared<application_core>(sys, std::move(options));
-  content->transports = content->options.transports;
-  if (content->transports == nullptr) {
-    content->sockets =
-      std::make_shared<actors::asio_transport_factory>(content->options.io_threads);
-    content->transports = content->sockets;
-  }
-  auto& set = content->options;
-  if (set.tokens == nullptr && !set.sasl.oidc.token_endpoint_url.empty()) {
-    std::shared_ptr<actors::io_services> io = content->sockets;
-    if (io == nullptr)
-      io = content->sockets = std::make_shared<actors::asio_transport_factory>();
+  std::shared_ptr<actors::asio_transport_factory> sockets;
+  const auto has_provider =
+    options.tokens == nullptr && !options.sasl.oidc.token_endpoint_url.empty();
+  if (options.transports == nullptr || has_provider)
+    sockets = std::make_shared<actors::asio_transport_factory>(options.io_threads);
+  if (has_provider) {
     auto tokens = actors::make_token_source(
-      {set.sasl.oidc, set.sasl.oidc_ssl_options, std::move(io), set.log});
+      {options.sasl.oidc, options.sasl.oidc_ssl_options, sockets, options.log});
     if (!tokens)
       return tokens.error();
-    set.tokens = *std::move(tokens);
+    options.tokens = *std::move(tokens);
   }
+  auto content = std::make_shared<application_core>(sys, std::move(options));
+  content->sockets = std::move(sockets);
+  content->transports = content->options.transports;
+  if (content->transports == nullptr)
+    content->transports = content->sockets;
   auto root = supervision::start_supervisor(sys, content->tree_options());
   if (!root)
     return error{error_code::invalid_argument, to_string(root.error())};

@@ -86,7 +86,7 @@ result<secret> token_in(const std::string& path) {
   const auto begin = all.find_first_not_of(space);
   secret token;
   if (begin != std::string_view::npos)
-    token = all.substr(begin, all.find_last_not_of(space) + 1 - begin);
+    token = secret{all.substr(begin, all.find_last_not_of(space) + 1 - begin)};
   protocol::wipe(*text);
   if (token.empty())
     return unavailable(

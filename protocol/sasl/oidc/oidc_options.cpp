@@ -1,6 +1,7 @@
+#include "oidc_options.hpp"
+
 #include "http_message.hpp"
 #include "oidc_settings.hpp"
-#include "sasl.oidc.hpp"
 
 #include <initializer_list>
 

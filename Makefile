@@ -2,7 +2,9 @@
 JOBS ?= $(shell nproc)
 CAFKA := build/release/bin/cafka
 
-.PHONY: help demo check test soak bench docs settings format tidy clean
+SEEDS ?= 1:10000
+
+.PHONY: help demo check test simulate soak bench docs settings format tidy clean
 
 help: ## Show this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -19,6 +21,12 @@ check: ## The fast tests, without Kafka
 
 test: ## Every test: a real Kafka, the sanitizers, fuzzing
 	@scripts/test
+
+simulate: ## Lives of whole clients with a cluster that fails, by seed; SEEDS=FROM:COUNT
+	@scripts/bootstrap
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build --preset release -j $(JOBS) --target cafka_simulate
+	@nice build/release/bin/cafka-simulate --seeds $(SEEDS)
 
 soak: ## What takes long: a million records through brokers that fail
 	@scripts/test soak

@@ -209,9 +209,11 @@ run_reader::state consumer_client::read(time_point now, unread& u) {
   content->budget = budget_;
   const auto next = in.next_offset();
   const auto unconsumed = records.empty() ? 0 : bytes;
-  if (state != run_reader::state::done)
-    machine_.on_part_read(now, f, unconsumed);
-  else if (!machine_.on_read(now, f, next, unconsumed, in.outcome()))
+  if (state != run_reader::state::done) {
+    // Nothing was read: then nothing is to be decided either, again and again.
+    if (next != before)
+      machine_.on_part_read(now, f, unconsumed);
+  } else if (!machine_.on_read(now, f, next, unconsumed, in.outcome()))
     return state;
   if (next == before)
     return state;

@@ -230,7 +230,7 @@ public:
   [[nodiscard]] buffer_pool& pool() { return *pool_; }
   /// The options that it was made with.
   [[nodiscard]] const accumulator_options& options() const { return options_; }
-  /// All topics.
+  /// All topics, by name.
   [[nodiscard]] std::vector<topic_buffers*> topics() const;
   /// How many topics there are.
   [[nodiscard]] std::size_t topic_count() const;

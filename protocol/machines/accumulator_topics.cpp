@@ -133,6 +133,7 @@ std::vector<topic_buffers*> accumulator::topics() const {
   std::vector<topic_buffers*> all;
   for (const auto& [name, t] : topics_)
     all.push_back(t.get());
+  std::ranges::sort(all, {}, &topic_buffers::name);
   return all;
 }
 

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <random>
 
 namespace cafka::protocol {
 
@@ -36,8 +35,11 @@ template <class Generator>
   for (std::uint32_t i = 1; i < n && nominal < options.max; ++i)
     nominal *= 2;
   nominal = std::min(nominal, options.max);
-  std::uniform_real_distribution<double> factor(1 - options.jitter, 1 + options.jitter);
-  const auto wait = static_cast<double>(nominal.count()) * factor(random);
+  // The standard library's distributions differ from one to the other.
+  const auto share = static_cast<double>(random() - Generator::min())
+    / static_cast<double>(Generator::max() - Generator::min());
+  const auto factor = 1 - options.jitter + 2 * options.jitter * share;
+  const auto wait = static_cast<double>(nominal.count()) * factor;
   return std::chrono::milliseconds{std::max<std::int64_t>(std::llround(wait), 1)};
 }
 

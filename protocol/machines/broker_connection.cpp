@@ -73,6 +73,7 @@ void broker_connection::connecting(
   next_correlation_id_ = 1;
   heard_at_ = now;
   useful_ = false;
+  ending_ = false;
   wants_login_ = false;
   if (login_)
     login_->on_connecting();

@@ -125,10 +125,13 @@ public:
   [[nodiscard]] bool up() const {
     return state_ == state::up || state_ == state::reauthenticating;
   }
-  /// Whether it is up, and its login neither being renewed nor over.
+  /// Whether it is up, its login neither being renewed nor over, and it has not ended as
+  /// far as is known.
   [[nodiscard]] bool takes_requests() const {
-    return state_ == state::up && !session_over_;
+    return state_ == state::up && !session_over_ && !ending_;
   }
+  /// A request was refused, for the connection has ended: that is about to be told.
+  void note_ending() { ending_ = true; }
   [[nodiscard]] const endpoint& address() const { return address_; }
   /// -1 while the broker at this address is not known by number.
   [[nodiscard]] broker_id broker() const { return broker_; }
@@ -338,6 +341,7 @@ private:
   std::int32_t handshake_throttle_ = 0;
   time_point retry_at_;
   bool useful_ = false;
+  bool ending_ = false;
   bool wanted_ = false;
   bool retired_ = false;
   bool wants_login_ = false;

@@ -219,7 +219,8 @@ void dispatcher::on_refused(time_point now, const send_frame& what, bool closed)
   c.on = nullptr;
   std::erase_if(unanswered_, [&](const unanswered& u) { return u.call == what.call; });
   if (closed) {
-    // Its end is about to be told; then the call goes elsewhere.
+    // Its end is about to be told; then the call goes elsewhere, and not before.
+    l->note_ending();
     c.waiting = waits_for::connection;
     c.waiting_broker = l->broker();
     waiting_.push_back(at->first);

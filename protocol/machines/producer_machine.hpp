@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <random>
-#include <unordered_map>
 #include <variant>
 
 namespace cafka::protocol {
@@ -302,7 +301,14 @@ private:
   counters totals_;
   topic_directory directory_;
 
-  std::unordered_map<topic_buffers*, std::unique_ptr<topic_state>> topics_;
+  /// By name, and not by where they lie in the memory: what is done for each of them is
+  /// done in the same order every time.
+  struct by_name {
+    bool operator()(const topic_buffers* a, const topic_buffers* b) const {
+      return a->name < b->name;
+    }
+  };
+  std::map<topic_buffers*, std::unique_ptr<topic_state>, by_name> topics_;
   std::map<broker_id, broker_state> brokers_;
   std::map<std::uint64_t, request_state> requests_;
   std::uint64_t last_request_ = 0;

@@ -190,6 +190,8 @@ public:
   /// Deletes a topic and makes it anew, with another id, empty.
   void remake_topic(const std::string& name);
   [[nodiscard]] protocol::uuid topic_id(const std::string& name);
+  /// How many partitions a topic has; zero: there is none of that name.
+  [[nodiscard]] std::int32_t partitions(const std::string& name);
 
   /// In a new epoch; -1 for none. A broker that was no replica becomes one.
   void move_leader(const std::string& topic, std::int32_t partition, std::int32_t broker);

@@ -240,6 +240,11 @@ uuid fake_cluster::topic_id(const std::string& name) {
   return topic == nullptr ? uuid{} : topic->id;
 }
 
+std::int32_t fake_cluster::partitions(const std::string& name) {
+  const auto* topic = state_.find(name);
+  return topic == nullptr ? 0 : static_cast<std::int32_t>(topic->partitions.size());
+}
+
 fake_partition& fake_cluster::partition(
   const std::string& topic, std::int32_t partition) {
   auto* const p = fake_state::find(state_.find(topic), partition);

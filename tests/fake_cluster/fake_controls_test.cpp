@@ -124,3 +124,21 @@ TEST_CASE("a request is answered without a connection too") {
   CHECK_FALSE(f.cluster.ask(f.now, 1, producing(batch_of(numbered(1), {}), 0), 9));
   CHECK(values(*only(*f.cluster.ask(f.now, 1, request, 12)).records).size() == 1);
 }
+
+TEST_CASE("a log that is cut within its only batch is empty, and has no hole") {
+  fixture f;
+  f.cluster.create_topic("t");
+  CHECK(f.cluster.partitions("t") == 1);
+  CHECK(f.cluster.partitions("u") == 0);
+  const auto five = numbered(5);
+  f.cluster.append("t", 0, five);
+  f.cluster.truncate("t", 0, 3);
+  CHECK(f.cluster.log("t", 0).end() == log_offset{0});
+  CHECK(f.cluster.append("t", 0, five) == log_offset{0});
+  // Behind what retention has taken as well.
+  f.cluster.append("t", 0, five);
+  f.cluster.trim("t", 0, 5);
+  f.cluster.truncate("t", 0, 7);
+  CHECK(f.cluster.log("t", 0).start() == log_offset{5});
+  CHECK(f.cluster.log("t", 0).end() == log_offset{5});
+}

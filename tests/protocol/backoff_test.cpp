@@ -2,6 +2,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <random>
+
 using namespace cafka::protocol;
 using std::chrono::milliseconds;
 
@@ -47,4 +49,13 @@ TEST_CASE("a backoff is never nothing, even where it is set to zero", "[machines
 TEST_CASE("an initial backoff above the maximum is cut to it", "[machines]") {
   const backoff_options options{milliseconds{500}, milliseconds{100}, 0};
   CHECK(backoff(options, 1, random_source) == milliseconds{100});
+}
+
+TEST_CASE(
+  "a backoff follows from its generator alone, with any standard library", "[machines]") {
+  const backoff_options options{milliseconds{1'000}, milliseconds{1'000}, 0.2};
+  std::minstd_rand generator{1};
+  CHECK(backoff(options, 1, generator) == milliseconds{800});
+  CHECK(backoff(options, 1, generator) == milliseconds{834});
+  CHECK(backoff(options, 1, generator) == milliseconds{1'041});
 }

@@ -112,6 +112,40 @@ TEST_CASE(
   CHECK(got->error().code == error_code::queue_full);
 }
 
+TEST_CASE("a consumer rests while compressed records wait for memory", "[clients]") {
+  fake_cluster cluster;
+  cluster.create_topic("t");
+  constexpr std::size_t batches = 5;
+  const std::string much(100'000, 'a');
+  for (std::size_t i = 0; i != batches; ++i)
+    cluster.append("t", 0, {{.value = much}}, codec::lz4);
+  protocol::consumer_client_options options;
+  options.name = "c";
+  options.cluster = to(cluster, 1);
+  options.cluster.metadata_max_age = 0ms;
+  const auto budget = std::make_shared<protocol::byte_budget>(much.size());
+  driven_client<protocol::consumer_client> c{cluster, options, budget};
+  std::vector<std::shared_ptr<protocol::consumed_content>> held;
+  c.on_effect = [&](auto& e) {
+    if (auto* arrived = std::get_if<protocol::consumer_client::arrived>(&e))
+      for (auto& a : arrived->all)
+        held.push_back(std::move(a.content));
+  };
+  c.client().start(c.now());
+  c.client().set(c.now(), 0,
+    {1, std::make_shared<const std::string>("t"), 0, protocol::start_at::earliest(),
+      false});
+  c.client().on_program(c.now());
+  for (std::size_t i = 1; i <= batches; ++i) {
+    REQUIRE(c.run(10s, [&] { return held.size() == i; }));
+    // What it may hold is held: the next one comes when it is released, and not before.
+    CHECK_FALSE(c.run(10s, [&] { return held.size() > i; }));
+    held.back().reset();
+    c.client().on_program(c.now());
+  }
+  CHECK(cluster.asked(api_key::fetch) < 1'000);
+}
+
 TEST_CASE("a whole producer loses nothing while brokers come and go", "[clients]") {
   const auto seed = GENERATE(range(1, 21));
   std::minstd_rand random{static_cast<std::uint32_t>(seed)};

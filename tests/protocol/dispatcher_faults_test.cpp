@@ -105,6 +105,21 @@ TEST_CASE("when a send finds the connection closed the call goes once that is to
   CHECK(f->succeeded());
 }
 
+TEST_CASE("a connection that is found closed is tried once, however many calls wait",
+  "[dispatcher]") {
+  ready_bed b;
+  b.next_send = bed::send_status::closed;
+  constexpr int calls = 20;
+  for (int i = 0; i != calls; ++i)
+    static_cast<void>(b.submit(once(asking_leader("t"))));
+  CHECK(b.refused_sends == 1);
+  // Nor when anything else happens before its end is told.
+  b.next_send = bed::send_status::queued;
+  b.pass(1ms);
+  static_cast<void>(b.submit(once(asking_leader("t"))));
+  CHECK(b.count(api_key::list_offsets) == 0);
+}
+
 TEST_CASE("a call that a full connection does not take fails at once", "[dispatcher]") {
   ready_bed b;
   b.next_send = bed::send_status::full;

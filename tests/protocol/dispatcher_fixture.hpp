@@ -241,8 +241,10 @@ public:
 
   send_status send(std::uint64_t connection, frame bytes) override {
     REQUIRE(open.contains(connection));
-    if (next_send != send_status::queued)
+    if (next_send != send_status::queued) {
+      ++refused_sends;
       return next_send;
+    }
     request r;
     r.connection = connection;
     r.payload = payload_of(bytes);
@@ -404,6 +406,7 @@ public:
   std::map<std::uint64_t, endpoint> open;
   std::deque<request> requests;
   send_status next_send = send_status::queued;
+  int refused_sends = 0;
   driven_dispatcher machine;
 
 private:

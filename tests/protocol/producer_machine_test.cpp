@@ -234,3 +234,19 @@ TEST_CASE("a producer asks for metadata at every interval, however short") {
     s.metadata(error_code::none);
   }
 }
+
+TEST_CASE("what ends together is reported by the topics' names, not by where they lie",
+  "[producer]") {
+  single s;
+  for (const auto* name : {"m", "c", "x", "a", "z", "b"}) {
+    REQUIRE(s.batches.append(s.batches.topic(name), {.value = as_bytes("v")}, {}, nullptr)
+              .status
+      == error_code::none);
+    s.machine.on_changed(virtual_now);
+  }
+  s.machine.abandon({error_code::closed, "over"});
+  std::string names;
+  for (const auto& report : s.next<delivery_report>())
+    names += report.topic;
+  CHECK(names == "abcmxz");
+}

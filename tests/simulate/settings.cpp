@@ -1,0 +1,237 @@
+#include "settings.hpp"
+
+#include <algorithm>
+
+namespace cafka::simulate {
+
+using namespace protocol;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// From here on topics go by ids, and a reader notices that a log was cut short.
+constexpr kafka_version first_with_ids{2, 8};
+
+milliseconds some(random_source& random, milliseconds least, milliseconds most) {
+  return milliseconds{random.between(least.count(), most.count())};
+}
+
+client_settings some_client(random_source& random) {
+  client_settings s;
+  s.cluster.brokers = {network::bootstrap};
+  s.cluster.socket_timeout = random.chance(300) ? some(random, 1s, 10s) : 10'000ms;
+  if (random.chance(200))
+    s.cluster.metadata_max_age = some(random, 100ms, 30s);
+  if (random.chance(100))
+    s.cluster.topic_idle = some(random, 1s, 60s);
+  s.connect_timeout = random.between(1s, 10s);
+  s.mailbox = random.chance(100) ? random.between(1ms, 20ms) : duration{200us};
+  return s;
+}
+
+chosen::topic some_topic(random_source& random, std::int32_t brokers, std::size_t n) {
+  chosen::topic t;
+  t.name = "topic" + std::to_string(n);
+  t.partitions = static_cast<std::int32_t>(1 + random.skewed(6));
+  t.replicas =
+    static_cast<std::int16_t>(random.chance(700) ? brokers : random.between(1, brokers));
+  if (random.chance(200))
+    t.max_message_bytes = static_cast<std::size_t>(random.between(600, 20'000));
+  return t;
+}
+
+/// Most bytes of a batch that any topic takes, with what is around it.
+std::size_t largest_batch(const chosen& all) {
+  std::size_t most = 0;
+  for (const auto& t : all.topics)
+    most = std::max(
+      most, t.max_message_bytes == 0 ? std::size_t{1'048'588} : t.max_message_bytes);
+  return most;
+}
+
+std::vector<std::string> names(const chosen& all) {
+  std::vector<std::string> names;
+  for (const auto& t : all.topics)
+    names.push_back(t.name);
+  return names;
+}
+
+codec some_codec(random_source& random) {
+  static const std::vector<codec> all{codec::none, codec::none, codec::none, codec::lz4,
+    codec::snappy, codec::gzip, codec::zstd};
+  return random.pick(all);
+}
+
+producer_settings some_producer(random_source& random, const chosen& all) {
+  producer_settings s;
+  s.client = some_client(random);
+  s.topics = names(all);
+  auto& o = s.options;
+  o.name = "producer";
+  o.cluster = s.client.cluster;
+  o.cluster.metadata_max_age = 0ms;
+  o.cluster.max_pending = SIZE_MAX;
+  o.idempotence = random.chance(750);
+  if (!o.idempotence)
+    o.acks = static_cast<std::int16_t>(random.between(-1, 1));
+  o.compression = some_codec(random);
+  if (o.compression == codec::zstd && all.cluster.kafka_version < kafka_version{2, 1})
+    o.compression = codec::lz4;
+  o.request_timeout = random.chance(300) ? some(random, 500ms, 30s) : 30'000ms;
+  auto& m = o.machine;
+  m.idempotence = o.idempotence;
+  m.linger = some(random, 0ms, random.chance(100) ? 1'000ms : 20ms);
+  m.max_in_flight = static_cast<std::size_t>(random.between(1, 5));
+  m.delivery_timeout = random.chance(300) ? some(random, 2s, 30s) : 120'000ms;
+  m.metadata_max_age = random.chance(200) ? some(random, 100ms, 30s) : 30'000ms;
+  if (random.chance(200))
+    m.max_request_size = static_cast<std::size_t>(random.between(2'000, 100'000));
+  if (random.chance(100))
+    m.topic_idle = some(random, 500ms, 30s);
+  auto& b = s.batches;
+  b.batch_size =
+    static_cast<std::size_t>(random.chance(500) ? random.between(100, 5'000) : 1'000'000);
+  if (random.chance(200))
+    b.batch_records = static_cast<std::size_t>(random.between(1, 20));
+  if (random.chance(300))
+    b.sticky_size = static_cast<std::size_t>(random.between(1, 5'000));
+  if (random.chance(200))
+    b.buffer_memory = static_cast<std::size_t>(random.between(16'384, 300'000));
+  b.compression = o.compression;
+  b.max_record_size = m.max_request_size;
+  s.longest_pause = random.between(10ms, 2s);
+  s.most_at_once = 1 + random.skewed(50);
+  s.largest_value =
+    static_cast<std::size_t>(random.chance(100) ? 50'000 : random.between(0, 1'000));
+  s.keyed = static_cast<unsigned>(random.below(1'000));
+  s.placed = static_cast<unsigned>(random.below(500));
+  return s;
+}
+
+consumer_settings some_consumer(random_source& random, const chosen& all) {
+  consumer_settings s;
+  s.client = some_client(random);
+  auto& o = s.options;
+  o.name = "consumer";
+  o.cluster = s.client.cluster;
+  o.cluster.metadata_max_age = 0ms;
+  o.cluster.max_pending = SIZE_MAX;
+  o.request_timeout = random.chance(200) ? some(random, 1s, 30s) : 30'000ms;
+  auto& m = o.machine;
+  m.fetch_max_wait = some(random, 0ms, 1'000ms);
+  if (random.chance(300))
+    m.max_partition_fetch_bytes = static_cast<std::size_t>(random.between(100, 10'000));
+  if (random.chance(200))
+    m.fetch_max_bytes = static_cast<std::size_t>(random.between(1'000, 100'000));
+  // More than a partition may have would be waited for each time.
+  m.fetch_min_bytes = random.chance(800)
+    ? 1
+    : static_cast<std::size_t>(random.below(m.max_partition_fetch_bytes / 100 + 1));
+  m.metadata_max_age = random.chance(200) ? some(random, 100ms, 30s) : 30'000ms;
+  m.unreachable = s.client.cluster.socket_timeout;
+  m.stalled_after = random.chance(500) ? 0ms : 10'000ms;
+  m.answer_time =
+    std::clamp(std::min(o.request_timeout, s.client.cluster.socket_timeout) / 8,
+      milliseconds{50}, m.answer_time);
+  const auto reset = random.below(10);
+  if (reset > 0)
+    m.reset = reset > 2 ? start_at::earliest() : start_at::latest();
+  s.buffer_memory = static_cast<std::size_t>(
+    random.chance(300) ? random.between(4'096, 200'000) : 64 * 1024 * 1024);
+  s.largest_batch = largest_batch(all);
+  for (const auto& t : all.topics) {
+    for (std::int32_t p = 0; p != t.partitions; ++p) {
+      if (s.partitions.empty() || random.chance(800))
+        s.partitions.emplace_back(t.name, p);
+    }
+  }
+  s.longest_pause = random.between(1ms, random.chance(100) ? 5s : 200ms);
+  s.held = static_cast<unsigned>(random.chance(300) ? random.below(800) : 50);
+  s.moves = static_cast<unsigned>(random.chance(500) ? random.below(30) : 0);
+  return s;
+}
+
+worker_settings some_worker(random_source& random, const chosen& all) {
+  worker_settings s;
+  s.client = some_client(random);
+  s.options.name = "worker";
+  s.options.cluster = s.client.cluster;
+  s.topics = names(all);
+  for (const auto& t : all.topics) {
+    if (t.max_message_bytes > 0) // Five records are one batch.
+      s.largest_value = std::min(s.largest_value, t.max_message_bytes / 8);
+  }
+  s.longest_pause = random.between(10ms, 3s);
+  return s;
+}
+
+stream_settings some_stream(random_source& random, const chosen& all) {
+  stream_settings s;
+  const auto& t = random.pick(all.topics);
+  auto& o = s.options;
+  o.records.topic = t.name;
+  o.records.partition =
+    static_cast<std::int32_t>(random.below(static_cast<std::uint64_t>(t.partitions)));
+  o.records.auto_commit = false;
+  auto& c = o.cursor;
+  c.wait_time = some(random, 0ms, 500ms);
+  o.records.wait_time = c.wait_time;
+  c.max_bytes = static_cast<std::int32_t>(
+    random.chance(300) ? random.between(100, 10'000) : 1'000'000);
+  c.deadline = random.chance(300) ? some(random, 1s, 30s) : 30'000ms;
+  c.reset = start_at::earliest();
+  if (random.chance(600)) {
+    c.committed = c.commits = true;
+    c.auto_commit_interval = some(random, 100ms, 10s);
+    c.commit_threshold = static_cast<std::size_t>(random.between(1, 200));
+  } else {
+    c.start = start_at::earliest();
+  }
+  s.longest_pause = random.between(1ms, 500ms);
+  return s;
+}
+
+/// Each fault is left out of some worlds, and frequent in others.
+trouble_settings some_troubles(random_source& random, const chosen& all) {
+  trouble_settings t;
+  t.topics = names(all);
+  t.longest_pause =
+    random.chance(200) ? random.between(5ms, 200ms) : random.between(200ms, 5s);
+  for (auto* weight :
+    {&t.cut, &t.cut_within, &t.answer, &t.refuse, &t.throttle, &t.slow, &t.kill, &t.pause,
+      &t.partition, &t.lead, &t.session, &t.jump, &t.stall, &t.crash})
+    *weight = static_cast<unsigned>(random.chance(300) ? 0 : random.skewed(20));
+  if (all.cluster.kafka_version >= first_with_ids) {
+    for (auto* weight : {&t.truncate, &t.trim, &t.remake})
+      *weight = static_cast<unsigned>(random.chance(700) ? 0 : random.skewed(5));
+  }
+  ++t.cut;
+  return t;
+}
+
+} // namespace
+
+chosen choose(random_source random) {
+  static const std::vector<kafka_version> releases{
+    {4, 3}, {4, 3}, {4, 3}, {4, 0}, {3, 7}, {2, 8}, {2, 4}, {1, 1}, {0, 11}};
+  chosen all;
+  all.cluster.brokers =
+    static_cast<std::int32_t>(random.chance(700) ? 3 : random.between(1, 5));
+  all.cluster.kafka_version = random.pick(releases);
+  for (auto n = 1 + random.skewed(3); n > 0; --n)
+    all.topics.push_back(some_topic(random, all.cluster.brokers, all.topics.size()));
+  for (auto n = 1 + random.below(2); n > 0; --n)
+    all.producers.push_back(some_producer(random, all));
+  for (auto n = 1 + random.below(2); n > 0; --n)
+    all.consumers.push_back(some_consumer(random, all));
+  for (auto n = 1 + random.below(2); n > 0; --n)
+    all.workers.push_back(some_worker(random, all));
+  for (auto n = random.below(4); n > 0; --n)
+    all.streams.emplace_back(some_stream(random, all),
+      static_cast<std::size_t>(random.below(all.workers.size())));
+  all.troubles = some_troubles(random, all);
+  all.length = random.between(1min, 5min);
+  return all;
+}
+
+} // namespace cafka::simulate

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "consumer.hpp"
+#include "producer.hpp"
+#include "stream.hpp"
+#include "troubles.hpp"
+#include "worker.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cafka::simulate {
+
+/// What a seed has chosen for a world.
+struct chosen {
+  testing::cluster_options cluster;
+  struct topic {
+    std::string name;
+    std::int32_t partitions = 1;
+    std::int16_t replicas = 3;
+    std::size_t max_message_bytes = 0; ///< Zero: as it is by default.
+  };
+  std::vector<topic> topics;
+  std::vector<producer_settings> producers;
+  std::vector<consumer_settings> consumers;
+  std::vector<worker_settings> workers;
+  /// With the worker that each asks.
+  std::vector<std::pair<stream_settings, std::size_t>> streams;
+  trouble_settings troubles;
+  duration length;
+};
+
+[[nodiscard]] chosen choose(random_source random);
+
+} // namespace cafka::simulate

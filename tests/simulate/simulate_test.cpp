@@ -1,0 +1,80 @@
+// The short form of `make simulate`.
+#include "simulation.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+using namespace cafka::simulate;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Seeds that have found a fault, each of which is mended.
+const std::vector<std::uint64_t> that_found_something{};
+
+void keeps_its_promises(std::uint64_t seed, duration length = {}) {
+  const auto one = simulate({.seed = seed, .length = length});
+  INFO("cafka-simulate --seed " << seed << " --trace tells its story");
+  if (one.broken)
+    FAIL_CHECK("seed " << seed << ": " << *one.broken);
+}
+
+/// How many of some seeds notice it, and what the first said.
+std::pair<int, std::string> noticed(defect wrong) {
+  int all = 0;
+  std::string first;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto one = simulate({.seed = seed, .wrong = wrong});
+    if (!one.broken)
+      continue;
+    if (all++ == 0)
+      first = *one.broken;
+  }
+  return {all, first};
+}
+
+} // namespace
+
+TEST_CASE("whole clients keep their promises, whatever happens to them", "[simulate]") {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed)
+    keeps_its_promises(seed, 20s); // One time of faults, and one of recovery.
+}
+
+TEST_CASE("what seeds have found stays mended", "[simulate]") {
+  for (const auto seed : that_found_something)
+    keeps_its_promises(seed);
+}
+
+TEST_CASE("a seed has one story", "[simulate]") {
+  for (const std::uint64_t seed : {7, 8, 9}) {
+    std::vector<std::string> first;
+    std::vector<std::string> second;
+    const auto one =
+      simulate({.seed = seed, .length = 2min, .story = [&](const std::string& line) {
+                  first.push_back(line);
+                }});
+    const auto other =
+      simulate({.seed = seed, .length = 2min, .story = [&](const std::string& line) {
+                  second.push_back(line);
+                }});
+    CHECK(first.size() > 100);
+    CHECK(first == second);
+    // Whether it is told changes nothing.
+    CHECK(simulate({.seed = seed, .length = 2min}).steps == one.steps);
+    CHECK(other.lasted == one.lasted);
+  }
+}
+
+TEST_CASE("a batch that is not handed out, or twice, is noticed", "[simulate]") {
+  const auto [drops, why] = noticed(defect::drops);
+  INFO(why);
+  CHECK(drops >= 18);
+  CHECK(why.find(" is next") != std::string::npos);
+  const auto [doubles, words] = noticed(defect::doubles);
+  INFO(words);
+  CHECK(doubles >= 18);
+  CHECK(words.find(" is next") != std::string::npos);
+}

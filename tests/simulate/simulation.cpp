@@ -1,0 +1,180 @@
+#include "simulation.hpp"
+
+#include "settings.hpp"
+
+#include <algorithm>
+
+namespace cafka::simulate {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Once all is well, all have by then what they waited for.
+constexpr auto patience = 10s;
+
+/// Some clients of a cluster, and what is done to them.
+class life {
+public:
+  life(const run_options& options, chosen all)
+    : all_(std::move(all)),
+      world_(options.seed, all_.cluster),
+      bad_(world_, all_.troubles) {
+    world_.story.listener = options.story;
+    for (const auto& t : all_.topics) {
+      std::map<std::string, std::string> configs;
+      if (t.max_message_bytes > 0)
+        configs["max.message.bytes"] = std::to_string(t.max_message_bytes);
+      world_.cluster.create_topic(t.name, t.partitions, t.replicas, std::move(configs));
+    }
+    for (auto& p : all_.producers)
+      add<producer>("producer", p);
+    for (auto& c : all_.consumers) {
+      c.drops_one_in = options.wrong == defect::drops ? 50 : 0;
+      c.doubles_one_in = options.wrong == defect::doubles ? 50 : 0;
+      add<consumer>("consumer", c);
+    }
+    for (const auto& w : all_.workers)
+      workers_.push_back(&add<worker>("worker", w));
+    for (const auto& [s, asked] : all_.streams)
+      add<stream>("stream", s, *workers_[asked]);
+    if (options.length > duration{})
+      all_.length = options.length;
+  }
+
+  run_outcome live() {
+    run_outcome out;
+    try {
+      all_of_it(out);
+    } catch (const broken_promise& e) {
+      out.broken = e.what();
+    }
+    out.lasted = world_.now - begun_;
+    out.steps = world_.steps;
+    out.records = world_.book.totals();
+    for (const auto& f : world_.flows) {
+      out.most_requests = std::max(out.most_requests, f.most_requests);
+      out.most_connections = std::max(out.most_connections, f.most_connections);
+    }
+    return out;
+  }
+
+private:
+  template <class Actor, class... Args>
+  Actor& add(const std::string& kind, Args&&... args) {
+    auto made = std::make_unique<Actor>(
+      world_, kind + std::to_string(world_.actors.size()), std::forward<Args>(args)...);
+    auto& it = *made;
+    world_.actors.push_back(std::move(made));
+    return it;
+  }
+
+  void all_of_it(run_outcome& out) {
+    for (const auto& a : world_.actors)
+      a->begin();
+    auto random = world_.random.fork("rounds");
+    for (const auto end = begun_ + all_.length; world_.now < end;) {
+      if (random.chance(100)) // A long rest.
+        rest(random.between(1min, 20min));
+      run_checked(random.between(1s, 20s));
+      bad_.begin();
+      run_checked(random.between(1s, 60s));
+      bad_.end();
+      recover(out);
+    }
+    finish();
+  }
+
+  void rest(duration by) {
+    set_busy(false);
+    run_checked(by);
+    set_busy(true);
+  }
+
+  void run_checked(duration by) {
+    for (const auto end = world_.now + by; world_.now < end;) {
+      world_.run(std::min<duration>(1s, end - world_.now));
+      check();
+    }
+  }
+
+  void check() {
+    for (const auto& a : world_.actors)
+      a->check();
+  }
+
+  void set_busy(bool busy) {
+    for (const auto& a : world_.actors)
+      a->set_busy(busy);
+  }
+
+  [[nodiscard]] std::string waits() {
+    for (const auto& a : world_.actors) {
+      if (auto why = a->waits_for(); !why.empty())
+        return a->name() + ": " + why;
+    }
+    return "";
+  }
+
+  /// All is well: soon nobody waits for anything, and every promise is kept.
+  void recover(run_outcome& out) {
+    set_busy(false);
+    auto well = world_.now;
+    for (const auto& a : world_.actors)
+      well = std::max(well, a->stalled_until());
+    const auto until = well + patience;
+    while (!waits().empty()) {
+      if (world_.now >= until)
+        throw broken_promise{"10 s after all is well, " + waits()};
+      world_.run(100ms);
+    }
+    out.longest_recovery =
+      std::max(out.longest_recovery, std::max(world_.now, well) - well);
+    check();
+    world_.book.read_all();
+    world_.book.check_order();
+    world_.run(until - world_.now);
+    for (auto* w : workers_)
+      w->probe();
+    world_.run(patience);
+    if (const auto why = waits(); !why.empty())
+      throw broken_promise{"although all is well, " + why};
+    check();
+    set_busy(true);
+  }
+
+  void finish() {
+    set_busy(false);
+    world_.run(1s);
+    // Those who are asked end last.
+    for (auto at = world_.actors.rbegin(); at != world_.actors.rend(); ++at) {
+      (*at)->stop();
+      const auto until = world_.now + patience;
+      while (!(*at)->waits_for().empty()) {
+        if (world_.now >= until)
+          throw broken_promise{"10 s after it was stopped, " + (*at)->name() + " waits "
+            + (*at)->waits_for()};
+        world_.run(100ms);
+      }
+    }
+    world_.run(30s); // What is on its way arrives.
+    world_.book.read_all();
+    world_.book.check_order();
+    for (const auto& a : world_.actors)
+      a->gone();
+  }
+
+  chosen all_;
+  world world_;
+  troubles bad_;
+  std::vector<worker*> workers_;
+  const time_point begun_ = world_.now;
+};
+
+} // namespace
+
+run_outcome simulate(const run_options& options) {
+  return life{options, choose(random_source{options.seed}.fork("choice"))}.live();
+}
+
+} // namespace cafka::simulate

@@ -1,0 +1,103 @@
+#include "world.hpp"
+
+#include <algorithm>
+
+namespace cafka::simulate {
+
+namespace {
+
+/// Bounds far above what a well client needs: a client asks each broker for one thing at
+/// a time, or five, and an answer takes a fraction of a millisecond at the least.
+constexpr std::uint32_t most_requests_in_a_second = 2'000;
+constexpr std::uint32_t most_connections_in_a_second = 150;
+/// So much happening within the same microsecond never ends.
+constexpr std::uint64_t most_steps_at_once = 100'000;
+
+testing::cluster_options with_seed(testing::cluster_options o, std::uint64_t seed) {
+  o.seed = static_cast<std::uint32_t>(seed);
+  o.auto_create_topics = false;
+  return o;
+}
+
+} // namespace
+
+actor::actor(world& w, std::string name)
+  : world_(w),
+    random_(w.random.fork(name)),
+    name_(std::move(name)),
+    number_(static_cast<std::uint32_t>(w.flows.size())) {
+  w.flows.emplace_back();
+}
+
+world::world(std::uint64_t s, testing::cluster_options options)
+  : seed(s),
+    random(random_source{s}.fork("world")),
+    cluster(with_seed(std::move(options), s)),
+    net(cluster, plan, story, now, random.fork("network")),
+    book(cluster) {
+}
+
+bool world::run(duration at_most, const std::function<bool()>& done) {
+  const auto end = now + at_most;
+  while (!done()) {
+    // What a control has just done is on its way at once.
+    net.hand_back();
+    auto next = std::min(plan.next(), cluster.next_time());
+    actor* wakes = nullptr;
+    for (const auto& a : actors) {
+      if (const auto t = a->next_alarm(); t < next) {
+        next = t;
+        wakes = a.get();
+      }
+    }
+    if (next > end) {
+      now = end;
+      return done();
+    }
+    ++steps;
+    if (next > now)
+      steps_at_once_ = 0;
+    else if (++steps_at_once_ > most_steps_at_once)
+      throw broken_promise{
+        "it spins: " + (wakes == nullptr ? std::string{"the network"} : wakes->name())};
+    now = std::max(now, next);
+    if (wakes != nullptr) {
+      wakes->on_alarm();
+    } else if (plan.next() <= now) {
+      plan.take()();
+    } else {
+      cluster.on_time(now);
+      net.hand_back();
+    }
+  }
+  return true;
+}
+
+traffic& world::flow_of(const actor& of) {
+  auto& flow = flows[of.number()];
+  const auto second =
+    std::chrono::floor<std::chrono::seconds>(now.time_since_epoch()).count();
+  if (flow.second != second) {
+    flow.second = second;
+    flow.requests = flow.connections = 0;
+  }
+  return flow;
+}
+
+void world::count_request(const actor& of) {
+  auto& flow = flow_of(of);
+  flow.most_requests = std::max(flow.most_requests, ++flow.requests);
+  if (flow.requests > most_requests_in_a_second)
+    throw broken_promise{of.name() + " sends " + std::to_string(flow.requests)
+      + " requests within a second"};
+}
+
+void world::count_connection(const actor& of) {
+  auto& flow = flow_of(of);
+  flow.most_connections = std::max(flow.most_connections, ++flow.connections);
+  if (flow.connections > most_connections_in_a_second)
+    throw broken_promise{of.name() + " connects " + std::to_string(flow.connections)
+      + " times within a second"};
+}
+
+} // namespace cafka::simulate

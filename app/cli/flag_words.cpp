@@ -36,6 +36,10 @@ std::vector<words> from_table() {
         continue;
       }
       all.push_back({path, path + " =", s.flag});
+      if (s.block.starts_with("sasl")) { // Texts about logins name the whole path.
+        all.push_back({path, path, s.flag});
+        continue;
+      }
       all.push_back({path, "set " + s.key, "use " + s.flag});
       if (!s.everyday)
         all.push_back({path, s.key, s.flag});

@@ -284,8 +284,10 @@ std::vector<producer_machine::item> producer_machine::fill(
         to.ring.push_back(&p);
     }
   }
+  // By name, and not by where topics lie in the memory: the same order every time.
   std::ranges::sort(r.partitions, [](const partition_state* a, const partition_state* b) {
-    return std::pair{a->topic, a->buffers->id} < std::pair{b->topic, b->buffers->id};
+    return a->topic == b->topic ? a->buffers->id < b->buffers->id
+                                : a->buffers->topic.name < b->buffers->topic.name;
   });
   std::vector<item> items;
   items.reserve(r.partitions.size());

@@ -23,7 +23,7 @@ struct run_options {
   duration length{};
   defect wrong = defect::none;
   /// Is told the story, line by line.
-  std::function<void(const std::string&)> story;
+  std::function<void(const std::string&)> story = {};
 };
 
 struct run_outcome {

@@ -115,9 +115,6 @@ void fake_cluster::restart(std::int32_t broker) {
       const auto mine = p.producers.find(broker);
       if (mine == p.producers.end())
         continue;
-      // It has copied from the leader what it missed.
-      if (p.leader >= 0 && p.leader != broker)
-        mine->second = p.producers[p.leader];
       mine->second.keep_last();
       if (p.leader < 0)
         state_.lead(p, broker);
@@ -258,9 +255,10 @@ void fake_cluster::move_leader(
   const std::string& topic, std::int32_t p, std::int32_t broker) {
   auto& mine = partition(topic, p);
   if (broker >= 0 && !mine.producers.contains(broker)) {
+    const auto& known = mine.leader >= 0 ? mine.producers[mine.leader]
+                                         : mine.producers[mine.replicas.front()];
     mine.replicas.push_back(broker);
-    mine.producers[broker] =
-      mine.leader >= 0 ? mine.producers[mine.leader] : producer_table{};
+    mine.producers[broker] = known;
   }
   state_.lead(mine, broker);
 }

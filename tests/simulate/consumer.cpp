@@ -145,10 +145,10 @@ void consumer::act(const machine::positioned& x) {
   world_.story.tell(world_.now, name(), "is told that", to_string(e->where), "goes on at",
     x.where.is_moment() ? "moment" : "offset", x.where.value());
   if (!e->awaits_position && !e->may_jump) {
-    const auto now = world_.book.disturbances(e->where);
-    if (std::exchange(e->disturbances, now) == now)
+    if (e->disturbances == world_.book.disturbances(e->where))
       throw broken_promise{name() + " goes on at " + to_string(e->where) + ' '
         + std::to_string(x.where.value()) + " for no reason"};
+    ++e->disturbances;
   }
   e->may_jump = false;
   e->awaits_position = x.where.is_moment();
@@ -182,7 +182,7 @@ void consumer::act(const machine::report& x) {
   if (!e->may_jump && e->disturbances == world_.book.disturbances(e->where))
     throw broken_promise{name() + " halts " + to_string(e->where)
       + " for no reason: " + protocol::to_string(x.why)};
-  e->disturbances = world_.book.disturbances(e->where);
+  e->disturbances = std::min(e->disturbances + 1, world_.book.disturbances(e->where));
   world_.later(random_.between(1ms, 100ms), [this, e, generation = e->generation] {
     if (stopped_ || e->generation != generation)
       return;

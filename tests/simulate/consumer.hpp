@@ -65,7 +65,7 @@ private:
     bool awaits_position = false;
     /// Its offset may have been out of range from the start.
     bool may_jump = false;
-    /// Of the log, when reading went on elsewhere last.
+    /// Of the log, those that reading went on elsewhere for.
     std::uint64_t disturbances = 0;
   };
   struct queued_batch {

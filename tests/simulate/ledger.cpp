@@ -200,6 +200,9 @@ void ledger::removes(const std::string& topic) {
     const place where{topic, p};
     truncates(where, 0);
     logs_[where].topic = {};
+    // A reader by name may see first that the log is shorter, and then that it is
+    // another.
+    disturb(where);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "network.hpp"
 
+#include <cafka/protocol/messages/produce.hpp>
+#include <cafka/protocol/records/record_batch.hpp>
 #include <cafka/protocol/schema/header.hpp>
 #include <cafka/protocol/wire/reader.hpp>
 
@@ -15,11 +17,31 @@ namespace {
 /// How often those who wait are told that bytes come, as with the transport.
 constexpr duration progress_interval = 500ms;
 
+/// What a request is, and of a Produce each batch: whose, and its numbers.
 std::string api_of(const shared_bytes& payload) {
   reader in{payload};
   const auto header = read_request_header(in);
-  return name(header.key) + 'v' + std::to_string(header.version) + " #"
+  auto text = name(header.key) + 'v' + std::to_string(header.version) + " #"
     + std::to_string(header.correlation_id);
+  if (header.key != api_key::produce)
+    return text;
+  produce_request asked;
+  decode(in, asked, header.version);
+  for (const auto& t : asked.topic_data) {
+    for (const auto& p : t.partition_data) {
+      batch_reader batches{p.records.value_or(shared_bytes{})};
+      record_batch batch;
+      if (!batches.find(batch))
+        continue;
+      const auto& info = batch.info();
+      text += " [" + t.name + '/' + std::to_string(p.index.value()) + " of "
+        + std::to_string(info.producer_id) + " epoch "
+        + std::to_string(info.producer_epoch) + " number "
+        + std::to_string(info.base_sequence) + " records "
+        + std::to_string(info.record_count) + ']';
+    }
+  }
+  return text;
 }
 
 } // namespace

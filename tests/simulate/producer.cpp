@@ -161,6 +161,8 @@ void producer::act(delivery_report& x) {
     world_.story.tell(world_.now, name(), "reports", x.topic, x.partition.value(), "at",
       x.base_offset.value(), "records", x.count,
       x.error ? protocol::to_string(x.error) : std::string{});
+  if (!x.error)
+    world_.count_success(*this);
   reported_ = {x.topic, x.partition.value()};
   for (const auto& [nth, done] : x.callbacks) {
     if (x.error)

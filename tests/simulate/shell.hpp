@@ -4,6 +4,7 @@
 #include <cafka/protocol/machines/dispatcher.hpp>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <utility>
@@ -80,19 +81,12 @@ protected:
     return std::max(due, resumed_at_) + slack;
   }
 
-  /// A message to this incarnation.
+  /// A message to this incarnation; messages are taken in their order.
   void post(std::function<void()> what) {
-    last_post_ = std::max(
-      {last_post_, stalled_until_, world_.now + random_.between({}, settings_.mailbox)});
-    world_.plan.at(
-      last_post_, [this, now = incarnation_, what = std::move(what)]() mutable {
-        if (!client_ || now != incarnation_)
-          return;
-        if (world_.now < stalled_until_) // It stands still since.
-          post(std::move(what));
-        else
-          what();
-      });
+    mailbox_.push_back({incarnation_, std::move(what)});
+    last_post_ =
+      std::max(last_post_, world_.now + random_.between({}, settings_.mailbox));
+    plan_next(last_post_);
   }
 
   /// An event for the client, and what follows.
@@ -158,6 +152,18 @@ private:
     world_.later(
       random_.between(std::chrono::milliseconds{1}, std::chrono::milliseconds{50}),
       [this] { derived().restart(); });
+  }
+
+  /// Takes one message at that time, or when it stands still no more.
+  void plan_next(time_point when) {
+    world_.plan.at(when, [this] {
+      if (world_.now < stalled_until_)
+        return plan_next(stalled_until_);
+      auto first = std::move(mailbox_.front());
+      mailbox_.pop_front();
+      if (client_ && first.to == incarnation_)
+        first.what();
+    });
   }
 
   void set_alarm() {
@@ -230,6 +236,11 @@ private:
   duration ahead_{};
   time_point resumed_at_ = time_point{};
   time_point stalled_until_ = time_point{};
+  struct message {
+    std::uint64_t to = 0;
+    std::function<void()> what;
+  };
+  std::deque<message> mailbox_;
   time_point last_post_ = time_point{};
   time_point alarm_ = time_point::max();
   std::vector<effect> doing_;

@@ -40,6 +40,7 @@ void worker::stop() {
   client().shut_down();
   carry_out();
   end_client();
+  fail_all({error_code::closed, name() + " was stopped"}); // What was in its mailbox.
 }
 
 void worker::gone() {

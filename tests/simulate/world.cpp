@@ -6,10 +6,9 @@ namespace cafka::simulate {
 
 namespace {
 
-/// Bounds far above what a well client needs: a client asks each broker for one thing at
-/// a time, or five, and an answer takes a fraction of a millisecond at the least.
-constexpr std::uint32_t most_requests_in_a_second = 2'000;
-constexpr std::uint32_t most_connections_in_a_second = 150;
+/// Bounds far above what clients need: a tenth of that is rare.
+constexpr std::uint32_t most_requests_in_a_second = 1'000;
+constexpr std::uint32_t most_connections_in_a_second = 60;
 /// So much happening within the same microsecond never ends.
 constexpr std::uint64_t most_steps_at_once = 100'000;
 
@@ -90,6 +89,11 @@ void world::count_request(const actor& of) {
   if (flow.requests > most_requests_in_a_second)
     throw broken_promise{of.name() + " sends " + std::to_string(flow.requests)
       + " requests within a second"};
+}
+
+void world::count_success(const actor& of) {
+  auto& flow = flow_of(of);
+  flow.requests -= std::min(flow.requests, 1U);
 }
 
 void world::count_connection(const actor& of) {

@@ -106,6 +106,8 @@ public:
   }
 
   void count_request(const actor& of);
+  /// One of them has brought what it was for: those that have not are what makes a storm.
+  void count_success(const actor& of);
   void count_connection(const actor& of);
 
 private:

@@ -238,10 +238,9 @@ private:
     if (stamp)
       x.log_append_time_ms = stamp->time_since_epoch().count();
     if (idempotent) {
-      for (auto& [broker, table] : p.producers) {
-        if (c_.cluster.alive(broker))
-          table.note(info, x.base_offset, stamp.value_or(info.max_timestamp));
-      }
+      // Also those that are down: they have the same log, once they are back.
+      for (auto& [broker, table] : p.producers)
+        table.note(info, x.base_offset, stamp.value_or(info.max_timestamp));
     }
     ++c_.cluster.changes;
     return x;

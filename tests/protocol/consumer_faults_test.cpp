@@ -1,9 +1,9 @@
 #include "consumer_fixture.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <algorithm>
 #include <variant>
-
-#include <catch2/generators/catch_generators.hpp>
 
 using namespace consumer_fixture;
 

@@ -240,7 +240,10 @@ void ledger::check_order() {
     for (; log.ordered != log.at.size(); ++log.ordered) {
       const auto id = log.at[log.ordered];
       const auto& from = sources_[id.source];
-      if (!from.what.ordered || from.records[id.number].what != fate::acknowledged)
+      const auto& mine = from.records[id.number];
+      // A log that lost what it knew of a producer takes any number first.
+      if (!from.what.ordered || mine.what != fate::acknowledged
+        || mine.sent_at < last_disturbed_[where])
         continue;
       auto& last = log.last[id.source];
       if (id.number + 1 <= last)

@@ -158,7 +158,7 @@ void dialer::end(const outcome& what) {
 
 template <class F>
 void dialer::run(F f) noexcept {
-  const auto self = shared_from_this(); // Whoever is told may let go of this.
+  const auto self = shared_from_this(); // The one that is told may let go of this.
   const auto broken = [&](const char* why) {
     if (done_)
       fail(protocol::error_code::disconnected, why);

@@ -4,7 +4,7 @@
 
 namespace cafka::protocol::sasl {
 
-/// Whether the code says why a login failed, or that one is missing: whoever waits for
+/// Whether the code says why a login failed, or that one is missing: what waits for
 /// that broker is told so at once.
 [[nodiscard]] constexpr bool is_login_failure(error_code e) {
   switch (e) {

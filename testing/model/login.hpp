@@ -28,7 +28,7 @@ class fake_login {
 public:
   using time_point = std::chrono::steady_clock::time_point;
 
-  /// What becomes of a request before it is looked into.
+  /// What is done about a request before it is looked into.
   enum class door : std::uint8_t {
     open,   ///< It is served.
     closed, ///< The connection ends without a word.

@@ -64,7 +64,7 @@ TEST_CASE("a wrong password is told at once, and tried again with growing pauses
   CHECK_FALSE(f->says("wrong"));
   CHECK(b.tells("warning cannot log in to b1:9092: SASL_AUTHENTICATION_FAILED"));
   CHECK(b.machine.unreachable());
-  // Whoever asks meanwhile is told at the next attempt.
+  // A call that comes meanwhile is told at the next attempt.
   std::vector<milliseconds> pauses;
   for (int i = 0; i != 6; ++i) {
     const auto next = b.submit(asking(any_broker{}), 300s);

@@ -17,7 +17,7 @@
 
 namespace cafka::protocol::sasl {
 
-/// A token that whoever asked is given.
+/// A token, for those that asked.
 struct oauth_token {
   /// The token.
   secret value;

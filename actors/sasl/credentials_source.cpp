@@ -20,8 +20,6 @@ using protocol::error_code;
 using protocol::result;
 using found = credentials_source::found;
 
-/// No file with a password or a token is larger.
-constexpr std::size_t largest_file = 1024 * 1024;
 constexpr std::chrono::milliseconds grace{500};
 
 error wrong(const std::string& option, const std::string& value, const std::string& why) {
@@ -70,7 +68,7 @@ error unavailable(const std::string& path, const error& why) {
 }
 
 result<secret> password_in(const std::string& path) {
-  auto line = first_line_of(path, largest_file);
+  auto line = first_line_of(path);
   if (!line)
     return unavailable(path, line.error());
   return *std::move(line);
@@ -78,7 +76,7 @@ result<secret> password_in(const std::string& path) {
 
 /// All of it, without white space around.
 result<secret> token_in(const std::string& path) {
-  auto text = file_text(path, largest_file);
+  auto text = file_text(path, largest_secret);
   if (!text)
     return unavailable(path, text.error());
   constexpr std::string_view space = " \t\r\n";
@@ -152,7 +150,7 @@ result<std::shared_ptr<credentials_source>> credentials_source::make(
            std::pair{"token_file", &options.token_file}}) {
       if (path->empty())
         continue;
-      auto there = file_text(*path, largest_file);
+      auto there = file_text(*path, largest_secret);
       if (!there)
         return wrong(option, *path, there.error().detail);
       protocol::wipe(*there);

@@ -13,8 +13,6 @@ using protocol::error;
 using protocol::error_code;
 using protocol::secret;
 
-constexpr std::size_t largest_file = 1 << 20;
-
 error unusable(const char* option, const std::string& value, const std::string& why) {
   return {error_code::credentials_unavailable,
     "sasl.oidc." + std::string{option} + " = " + value + ": " + why};
@@ -24,7 +22,7 @@ error unusable(const char* option, const std::string& value, const std::string& 
 error take_text(secret& to, const char* option, const std::string& path) {
   if (path.empty())
     return {};
-  auto text = file_text(path, largest_file);
+  auto text = file_text(path, largest_secret);
   if (!text)
     return unusable(option, path, text.error().detail);
   to = secret{*std::move(text)};
@@ -34,7 +32,7 @@ error take_text(secret& to, const char* option, const std::string& path) {
 error take_line(secret& to, const char* option, const std::string& path) {
   if (path.empty())
     return {};
-  auto line = first_line_of(path, largest_file);
+  auto line = first_line_of(path);
   if (!line)
     return unusable(option, path, line.error().detail);
   to = *std::move(line);

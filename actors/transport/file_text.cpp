@@ -42,9 +42,8 @@ protocol::result<std::string> file_text(const std::string& path, std::size_t lar
   return text;
 }
 
-protocol::result<protocol::secret> first_line_of(
-  const std::string& path, std::size_t largest) {
-  auto text = file_text(path, largest);
+protocol::result<protocol::secret> first_line_of(const std::string& path) {
+  auto text = file_text(path, largest_secret);
   if (!text)
     return text.error();
   protocol::secret line{std::string_view{*text}.substr(0, text->find_first_of("\r\n"))};

@@ -246,8 +246,7 @@ error identify(ssl_ctx_st* context, const ssl_options& options) {
   const auto in = reader_of(*text);
   auto password = options.password;
   if (!options.password_file.empty()) {
-    constexpr std::size_t largest = 1 << 20;
-    auto read = first_line_of(options.password_file, largest);
+    auto read = first_line_of(options.password_file);
     if (!read)
       return wrong("password_file", options.password_file, read.error().detail);
     password = *std::move(read);

@@ -1,16 +1,15 @@
 // A service with an actor system of its own embeds cafka.
 //
 // The service has its own configuration and its own message types. It starts and stops
-// workers by name while it runs, and an actor of its own talks to them by typed messages.
+// workers by name while it runs, and an actor of its own, in clerk.hpp, talks to them by typed
+// messages. embed_test.cpp tests that actor without a cluster, and with one in memory.
 //
 //   example_embed --brokers localhost:9092 --topic example-embed
 
-#include <cafka/cafka.hpp>
-#include <cafka/supervision/caf_compat.hpp>
+#include "clerk.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/event_based_actor.hpp>
 #include <caf/init_global_meta_objects.hpp>
 #include <caf/scoped_actor.hpp>
 
@@ -18,26 +17,6 @@
 #include <iostream>
 
 using namespace std::chrono_literals;
-
-// -- the service's own messages ---------------------------------------------------------
-//
-// They keep their numbers; cafka's begin 500 later.
-
-/// Asks the service to write an order down in Kafka and to read it back.
-struct place_order {
-  std::string customer;
-  std::string article;
-};
-
-template <class Inspector>
-bool inspect(Inspector& f, place_order& x) {
-  return f.object(x).fields(
-    f.field("customer", x.customer), f.field("article", x.article));
-}
-
-CAF_BEGIN_TYPE_ID_BLOCK(shop, first_custom_type_id)
-CAF_ADD_TYPE_ID(shop, (place_order))
-CAF_END_TYPE_ID_BLOCK(shop)
 
 // -- the service's own configuration ----------------------------------------------------
 
@@ -61,50 +40,6 @@ struct shop_config : caf::actor_system_config {
     return cafka::redacted(actor_system_config::dump_content());
   }
 };
-
-// -- an actor of the service ------------------------------------------------------------
-
-/// Answers `place_order` with the order as Kafka has it.
-caf::behavior clerk(
-  caf::event_based_actor* self, cafka::worker_actor worker, std::string topic) {
-  return {[self, worker, topic](const place_order& order) {
-    auto answer = self->make_response_promise<std::string>();
-    // An error that cafka reports becomes an error of ours.
-    auto fail = [answer](const cafka::error& e) mutable {
-      answer.deliver(caf::make_error(caf::sec::runtime_error, to_string(e)));
-    };
-    auto lost = [answer](const caf::error& e) mutable { answer.deliver(e); };
-
-    cafka::produce write{.topic = topic,
-      .partition = 0,
-      .records = {{.key = order.customer, .value = order.article}},
-      .deadline = 10s};
-    cafka::ask(self, worker, caf::infinite, std::move(write))
-      .then(
-        [=](const cafka::result<cafka::produced>& written) mutable {
-          if (!written)
-            return fail(written.error());
-          cafka::fetch read{.topic = topic,
-            .partition = 0,
-            .offset = *written->base_offset,
-            .wait_time = 1s,
-            .deadline = 10s};
-          cafka::ask(self, worker, caf::infinite, read)
-            .then(
-              [=](const cafka::result<cafka::fetched>& found) mutable {
-                if (!found)
-                  return fail(found.error());
-                if (found->records.empty())
-                  return fail({cafka::error_code::not_found, "the order is not there"});
-                const auto record = to_record(*found->records.begin());
-                answer.deliver(*record.key + " ordered " + *record.value);
-              },
-              lost);
-        },
-        lost);
-    return answer;
-  }};
-}
 
 // -- the service ------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 #include "cluster.hpp"
 
+#include "clock.hpp"
 #include "cluster_core.hpp"
 #include "listener.hpp"
 #include "memory_transports.hpp"
@@ -22,6 +23,7 @@ struct cluster::doors {
   std::shared_ptr<actors::transport_factory> transports;
   std::mutex mutex;
   std::unique_ptr<listener> ports;
+  std::unique_ptr<testing::clock> time;
 };
 
 cluster::cluster(cluster_options options)
@@ -46,6 +48,13 @@ std::string cluster::bootstrap() const {
 
 std::shared_ptr<actors::transport_factory> cluster::transports() const {
   return doors_->transports;
+}
+
+clock& cluster::clock() {
+  const std::lock_guard lock{doors_->mutex};
+  if (doors_->time == nullptr)
+    doors_->time = std::make_unique<testing::clock>();
+  return *doors_->time;
 }
 
 std::string cluster::listen(const listen_options& how) {
@@ -78,6 +87,10 @@ void cluster::treat(api_key key, treatment how, int times) {
 
 void cluster::throttle(api_key key, std::chrono::milliseconds time, int times) {
   core_->control([=](fake_cluster& model) { model.throttle(key, time, times); });
+}
+
+void cluster::lie(answer_lie how, int times) {
+  core_->control([=](fake_cluster& model) { model.lie(how, times); });
 }
 
 void cluster::be_well() {
@@ -145,6 +158,23 @@ void cluster::move_coordinator(const std::string& group, std::int32_t broker) {
   control_of(broker, [group, broker](fake_cluster& model) {
     model.move_coordinator(groups_type, group, broker);
   });
+}
+
+void cluster::rehash_coordinators() {
+  core_->control([](fake_cluster& model) { model.rehash_coordinators(); });
+}
+
+void cluster::partition(
+  const std::vector<std::int32_t>& one, const std::vector<std::int32_t>& other) {
+  for (const auto* side : {&one, &other}) {
+    for (const auto broker : *side)
+      static_cast<void>(address(broker));
+  }
+  core_->control([one, other](fake_cluster& model) { model.partition(one, other); });
+}
+
+void cluster::heal() {
+  core_->control([](fake_cluster& model) { model.heal(); });
 }
 
 void cluster::control_of(

@@ -25,6 +25,7 @@ class transport_factory;
 namespace cafka::testing {
 
 struct cluster_core;
+class clock;
 class fake_cluster;
 
 /// How a cluster listens on ports.
@@ -62,6 +63,10 @@ public:
   /// long as the cluster, take no time, and have no TLS: with it they end with
   /// `tls_failed`. The cluster's clock is then that of the actor system.
   [[nodiscard]] std::shared_ptr<actors::transport_factory> transports() const;
+
+  /// Time by hand, for actor systems whose configuration it was set in (`clock::set_in`):
+  /// with connections of `transports` the cluster has that time, too.
+  [[nodiscard]] testing::clock& clock();
 
   /// Listens on ports from now on, for any client; a thread of its own serves them, and
   /// the cluster's clock is the steady one. Returns `bootstrap()`. A second call listens
@@ -108,7 +113,9 @@ public:
   /// So many requests of an API are throttled as by a quota: the answer says so, and the
   /// connection is not read from for that time (KIP-219).
   void throttle(protocol::api_key key, std::chrono::milliseconds time, int times = 1);
-  /// No hook, error, quota or delay is left.
+  /// So many answers are lies.
+  void lie(answer_lie how, int times = 1);
+  /// No hook, error, quota, lie or delay is left.
   void be_well();
 
   /// How many requests of an API came so far.
@@ -146,6 +153,22 @@ public:
   [[nodiscard]] std::int32_t coordinator(const std::string& group) const;
   /// Another broker coordinates a consumer group; -1: none.
   void move_coordinator(const std::string& group, std::int32_t broker);
+  /// Groups and transactions get other coordinators, as where the topics of their offsets
+  /// have other leaders: each that can have another one, if several brokers are up.
+  void rehash_coordinators();
+  /// The network between brokers breaks: those of one side do not reach those of the
+  /// other. Programs reach both.
+  ///
+  /// The larger side goes on, with brokers that are not named; of two that are equal the
+  /// one with the controller does. On the other side, until `heal`, brokers know what they
+  /// knew: they answer with metadata of old, lead what they led, take records that no
+  /// replica of the larger side needs, let others run into their timeouts, and make and
+  /// remove no topics. What was written there for `acks` 1 alone is lost in the end, and
+  /// groups find COORDINATOR_NOT_AVAILABLE.
+  void partition(
+    const std::vector<std::int32_t>& one, const std::vector<std::int32_t>& other);
+  /// All brokers reach each other again.
+  void heal();
 
   // -- topics and logs ------------------------------------------------------------------
   //

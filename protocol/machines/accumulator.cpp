@@ -191,13 +191,14 @@ void accumulator::starve() {
 
 accumulator::appended accumulator::put(partition_buffers& p, const outgoing_record& r,
   timestamp now, record_callback* done, std::size_t bound, bool& long_enough,
-  bool forced) {
+  const filled_batch* moved) {
   // The unassigned records of a topic are locked by the caller.
   std::unique_lock guard{p.lock, std::defer_lock};
   if (p.id.value() >= 0)
     guard.lock();
   appended outcome{error_code::none, p.id, p.next_number};
-  // What was taken before the end goes on to its partition.
+  // What was taken before the end goes on to its partition, and has its memory.
+  const auto forced = moved != nullptr;
   if (is_closed() && !forced)
     return {error_code::closed};
   if (p.released)
@@ -217,7 +218,9 @@ accumulator::appended accumulator::put(partition_buffers& p, const outgoing_reco
   if (outcome.status == error_code::none) {
     const auto before = builder.size();
     if (before == 0)
-      p.open.opened = options_.clock();
+      p.open.opened = moved == nullptr ? options_.clock() : moved->opened;
+    else if (moved != nullptr)
+      p.open.opened = std::min(p.open.opened, moved->opened);
     if (done != nullptr)
       p.open.callbacks.emplace_back(builder.count(), std::move(*done));
     static_cast<void>(builder.append(r.key, r.value, r.time.value_or(now), r.headers));
@@ -419,7 +422,8 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
       const auto number = choose(t, now, r, wrong);
       if (wrong == error_code::none) {
         bool long_enough = false;
-        put(make(t, now, number), r, record.time, done, bound_of(r), long_enough, true);
+        put(make(t, now, number), r, record.time, done, bound_of(r), long_enough,
+          &filled);
         if (long_enough)
           next_sticky(t, now);
       } else {

@@ -312,8 +312,10 @@ private:
   [[nodiscard]] bool release(
     topic_buffers& t, const std::shared_ptr<topic_buffers>& held);
   void reclaim();
+  /// `moved`: the batch that the record was in, whose time goes on.
   appended put(partition_buffers& p, const outgoing_record& r, timestamp now,
-    record_callback* done, std::size_t bound, bool& long_enough, bool forced = false);
+    record_callback* done, std::size_t bound, bool& long_enough,
+    const filled_batch* moved = nullptr);
   void starve();
   [[nodiscard]] bool has_place(const batch_builder& b) const {
     return static_cast<std::size_t>(b.count()) < options_.batch_records;

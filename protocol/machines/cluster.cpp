@@ -53,7 +53,7 @@ void cluster::update_brokers(const metadata_response& answer) {
 
 void cluster::update(const metadata_response& answer, bool complete) {
   update_brokers(answer);
-  static_cast<void>(topics_.learn(answer, complete));
+  static_cast<void>(topics_.learn(now_, answer, complete));
 }
 
 cluster::leader_view cluster::leader_of(const std::string& name, partition_id p) const {

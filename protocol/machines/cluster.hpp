@@ -51,6 +51,8 @@ public:
 
   /// Takes in an answer about all topics (`complete`) or some.
   void update(const metadata_response& answer, bool complete);
+  /// What comes from now on comes at this time.
+  void set_time(time_point now) { now_ = now; }
 
   /// Takes in of such an answer where the brokers listen and who controls, and nothing
   /// about topics.
@@ -138,6 +140,7 @@ public:
 private:
   void forget_unlisted(broker_id id);
 
+  time_point now_;
   std::map<broker_id, endpoint> brokers_;
   // In the metadata, with an address that cannot be one.
   std::map<broker_id, std::string> refused_;

@@ -228,6 +228,10 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
     want_metadata(leader_pause);
     return;
   }
+  // The one that is said to lead names an epoch before its own, or does not know that.
+  if (why.code == error_code::unknown_leader_epoch
+    || (leader.leader_epoch.value() >= 0 && leader.leader_epoch < p.epoch))
+    directory_.on_disowned(*p.topic->name, p.id, from);
   switch (why.code) {
   case error_code::offset_out_of_range:
     again(now, p);
@@ -497,6 +501,8 @@ void consumer_machine::on_offset(
     unknown(now, p, why);
     return;
   }
+  if (x.error_code == error_code::unknown_leader_epoch)
+    directory_.on_disowned(*p.topic->name, p.id, p.leader);
   if (asks_who_leads(x.error_code))
     want_metadata(leader_pause);
   if (is_retriable(x.error_code)) {

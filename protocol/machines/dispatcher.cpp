@@ -240,6 +240,7 @@ void dispatcher::deliver(time_point now, broker_connection& from,
   c.on = nullptr;
   if (c.own && c.what->what().key == api_key::metadata)
     metadata_from_ = from.connection();
+  cluster_.set_time(now);
   auto outcome = c.what->receive(a.version, payload, cluster_);
   apply_throttle(now, from, c.what->what().key, c.what->throttled());
   tell_answered(now, from, c, payload.size(), outcome);

@@ -45,16 +45,36 @@ private:
   std::vector<const metadata_response_partition*> sorted_;
 };
 
+known_partition nothing_of(partition_id id) {
+  known_partition p;
+  p.id = id;
+  return p;
+}
+
+/// Counts an answer that goes back; whether there have been enough of them for so long.
+bool goes_back(time_point now, std::uint8_t& answers, time_point& since,
+  std::chrono::seconds least = known_partition::time_to_go_back) {
+  if (answers == 0)
+    since = now;
+  answers = static_cast<std::uint8_t>(
+    std::min(answers + 1, int{known_partition::answers_to_go_back}));
+  return answers == known_partition::answers_to_go_back
+    && now - since >= least;
+}
+
 } // namespace
 
 // -- a partition ------------------------------------------------------------------------
 
-bool known_partition::learn(broker_id who, leader_epoch e) {
+bool known_partition::learn(
+  time_point now, broker_id who, leader_epoch e, bool same) {
   // A leader without an epoch comes from a broker that does not know epochs, or not
   // reliably. There is nothing to compare: such brokers must be believed, or nobody who
   // has heard an epoch could ever be led back to them (during an upgrade, for example).
   const bool comparable = e.value() >= 0 || who.value() < 0;
-  if (comparable && e < epoch && ++earlier < answers_to_go_back)
+  // Without an epoch there is no leader either, and so nobody to be led astray by.
+  const auto least = same && e.value() >= 0 ? time_to_go_back : std::chrono::seconds{0};
+  if (comparable && e < epoch && !goes_back(now, earlier, earlier_since, least))
     return false;
   earlier = 0;
   leader = who;
@@ -87,7 +107,7 @@ const known_partition* known_topic::find(partition_id p) const {
 void known_topic::watch(partition_id p) {
   const auto at = std::ranges::lower_bound(partitions_, p, {}, &known_partition::id);
   if (at == partitions_.end() || at->id != p)
-    partitions_.insert(at, {.id = p});
+    partitions_.insert(at, nothing_of(p));
 }
 
 void known_topic::unwatch(partition_id p) {
@@ -106,7 +126,7 @@ void known_topic::forget() {
   partitions_.clear();
 }
 
-known_topic::update known_topic::learn(
+known_topic::update known_topic::learn(time_point now,
   const metadata_response_topic& t, scope kept, leader_moves& moves) {
   if (t.error_code != error_code::none && t.partitions.empty()) {
     refuse(t.error_code, kept, moves, *t.name);
@@ -115,8 +135,7 @@ known_topic::update known_topic::learn(
   if (kept == scope::dense && !is_dense(t))
     return update::malformed;
   const bool other = !id_.is_zero() && !t.topic_id.is_zero() && id_ != t.topic_id;
-  if (other && t.topic_id == former_
-    && ++former_again_ < known_partition::answers_to_go_back)
+  if (other && t.topic_id == former_ && !goes_back(now, former_again_, former_since_))
     return update::outdated;
   former_again_ = 0;
   doubted_ = false;
@@ -125,14 +144,14 @@ known_topic::update known_topic::learn(
   if (other) {
     former_ = id_;
     for (auto& p : partitions_)
-      p = {.id = p.id};
+      p = nothing_of(p.id);
   }
   if (!t.topic_id.is_zero())
     id_ = t.topic_id;
   if (kept == scope::watched)
-    learn_watched(t, moves);
+    learn_watched(now, t, moves);
   else
-    learn_all(t, moves);
+    learn_all(now, t, moves);
   return other ? update::recreated : update::known;
 }
 
@@ -162,23 +181,26 @@ void known_topic::lose_leader(
   moves.note(p.logged, p.leader, name, p.id);
 }
 
-void known_topic::take(known_partition& p, broker_id leader, leader_epoch epoch,
+void known_topic::take(time_point now, known_partition& p, broker_id leader, leader_epoch epoch,
   leader_moves& moves, const std::string& name) {
-  const bool counts = p.learn(leader, epoch);
+  const bool counts = p.learn(now, leader, epoch, !id_.is_zero());
   p.last = counts ? known_partition::outcome::counted : known_partition::outcome::earlier;
   if (counts)
     moves.note(p.logged, p.leader, name, p.id);
   doubted_ = doubted_ || p.earlier > 0;
 }
 
-void known_topic::learn_all(const metadata_response_topic& t, leader_moves& moves) {
+void known_topic::learn_all(
+  time_point now, const metadata_response_topic& t, leader_moves& moves) {
   std::vector<known_partition> fresh;
   fresh.reserve(t.partitions.size());
   for (const auto& x : t.partitions) {
     if (x.partition_index.value() < 0)
       continue;
-    fresh.push_back(
-      {.id = x.partition_index, .leader = x.leader_id, .epoch = x.leader_epoch});
+    auto& p = fresh.emplace_back();
+    p.id = x.partition_index;
+    p.leader = x.leader_id;
+    p.epoch = x.leader_epoch;
   }
   std::ranges::stable_sort(fresh, {}, &known_partition::id);
   // One that is told twice counts once.
@@ -193,14 +215,15 @@ void known_topic::learn_all(const metadata_response_topic& t, leader_moves& move
       ++before;
     auto known = before != partitions_.end() && before->id == p.id
       ? *before
-      : known_partition{.id = p.id};
-    take(known, p.leader, p.epoch, moves, *t.name);
+      : nothing_of(p.id);
+    take(now, known, p.leader, p.epoch, moves, *t.name);
     p = known;
   }
   partitions_ = std::move(fresh);
 }
 
-void known_topic::learn_watched(const metadata_response_topic& t, leader_moves& moves) {
+void known_topic::learn_watched(
+  time_point now, const metadata_response_topic& t, leader_moves& moves) {
   index_of told{t};
   for (auto& p : partitions_) {
     const auto* x = told.find(p.id);
@@ -208,7 +231,7 @@ void known_topic::learn_watched(const metadata_response_topic& t, leader_moves& 
       lose_leader(p, moves, *t.name);
       continue;
     }
-    take(p, x->leader_id, x->leader_epoch, moves, *t.name);
+    take(now, p, x->leader_id, x->leader_epoch, moves, *t.name);
   }
 }
 

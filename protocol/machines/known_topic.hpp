@@ -3,7 +3,10 @@
 #include "../messages/metadata.hpp"
 #include "../types.hpp"
 #include "leader_moves.hpp"
+#include "time_point.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -17,9 +20,13 @@ namespace cafka::protocol {
 /// where a cluster was restored from a backup, where an unclean election has ended badly,
 /// and where a topic was recreated by brokers that have no topic ids. So an earlier epoch
 /// counts once `answers_to_go_back` answers in a row have told one, and the known leader
-/// has not done its work in between.
+/// has not done its work in between. Where ids tell that it is the same topic,
+/// `time_to_go_back` must have passed as well: a broker that reaches no controller tells
+/// what it knew for as long as that lasts. It need not if the known leader itself does not
+/// know the epoch.
 struct known_partition {
   static constexpr std::uint8_t answers_to_go_back = 5;
+  static constexpr std::chrono::seconds time_to_go_back{60};
 
   partition_id id = 0;
   broker_id leader = -1; ///< -1: nobody leads, or it is not known who does.
@@ -28,6 +35,7 @@ struct known_partition {
   /// The leader that the log was told last.
   broker_id logged = leader_moves::never;
   std::uint8_t earlier = 0; ///< Answers in a row that told an earlier epoch.
+  time_point earlier_since; ///< When the first of them came.
 
   /// What the last metadata of its topic meant for it.
   enum class outcome : std::uint8_t {
@@ -37,8 +45,9 @@ struct known_partition {
   };
   outcome last = outcome::left_out;
 
-  /// Metadata says so. False: it is earlier, and what is known stays for now.
-  bool learn(broker_id who, leader_epoch e);
+  /// Metadata says so, of the topic that is known if it is the `same`, perhaps of another.
+  /// False: it is earlier, and what is known stays for now.
+  bool learn(time_point now, broker_id who, leader_epoch e, bool same);
 
   /// A broker that refused a request names the leader (KIP-951). False: it is not newer.
   bool learn_newer(broker_id who, leader_epoch e);
@@ -46,6 +55,12 @@ struct known_partition {
   /// The known leader has answered as the leader: a broker that names another one is
   /// behind.
   void on_led() { earlier = 0; }
+  /// The known leader does not know its own epoch: that is as good as an answer that has
+  /// told an earlier one long ago.
+  void on_disowned() {
+    earlier = std::max<std::uint8_t>(earlier, 1);
+    earlier_since = time_point{};
+  }
 };
 
 /// What a client knows of one topic: its id, its partitions, who leads them.
@@ -69,7 +84,8 @@ public:
   };
 
   /// Takes in metadata of the topic.
-  update learn(const metadata_response_topic& t, scope kept, leader_moves& moves);
+  update learn(time_point now, const metadata_response_topic& t, scope kept,
+    leader_moves& moves);
 
   /// Takes in what an answer says of this partition.
   void watch(partition_id p);
@@ -87,6 +103,11 @@ public:
       return;
     if (auto* found = find(p); found != nullptr && found->leader == leader)
       found->on_led();
+  }
+  /// A broker that is asked as the leader does not know the epoch.
+  void on_disowned(partition_id p, broker_id leader) {
+    if (auto* found = find(p); found != nullptr && found->leader == leader)
+      found->on_disowned();
   }
   /// Whether the last metadata told earlier epochs of some partitions.
   [[nodiscard]] bool doubted() const { return doubted_; }
@@ -115,10 +136,12 @@ public:
 
 private:
   void refuse(error_code why, scope kept, leader_moves& moves, const std::string& name);
-  void take(known_partition& p, broker_id leader, leader_epoch epoch, leader_moves& moves,
-    const std::string& name);
-  void learn_all(const metadata_response_topic& t, leader_moves& moves);
-  void learn_watched(const metadata_response_topic& t, leader_moves& moves);
+  void take(time_point now, known_partition& p, broker_id leader, leader_epoch epoch,
+    leader_moves& moves, const std::string& name);
+  void learn_all(
+    time_point now, const metadata_response_topic& t, leader_moves& moves);
+  void learn_watched(
+    time_point now, const metadata_response_topic& t, leader_moves& moves);
   void lose_leader(known_partition& p, leader_moves& moves, const std::string& name);
 
   bool known_ = false;
@@ -126,6 +149,7 @@ private:
   uuid id_;
   uuid former_; // The id before: a broker that still tells it is behind.
   std::uint8_t former_again_ = 0; // Answers in a row that told it.
+  time_point former_since_;       // When the first of them came.
   bool doubted_ = false;          // Earlier epochs were told of some partitions.
   // What is kept is in proportion to what the broker sent, whatever numbers it claims.
   std::vector<known_partition> partitions_;

@@ -118,6 +118,9 @@ void producer_machine::note(time_point now, partition_buffers& buffers) {
   auto& p = state_of(buffers);
   p.topic->used = now;
   p.waiting = accumulator::peek(buffers);
+  // What waited for its topic is older than the partition.
+  if (p.waiting.since)
+    next_expiry_ = std::min(next_expiry_, *p.waiting.since + options_.delivery_timeout);
   if (fatal_) {
     fail_all(fatal_);
     return;

@@ -142,7 +142,7 @@ void topic_directory::on_time(time_point now) {
 }
 
 std::vector<topic_directory::change> topic_directory::learn(
-  const metadata_response& answer, bool complete) {
+  time_point now, const metadata_response& answer, bool complete) {
   std::vector<change> changes;
   for (auto& [name, t] : topics_)
     t.named_ = false;
@@ -161,7 +161,7 @@ std::vector<topic_directory::change> topic_directory::learn(
     c.about = &t;
     c.former = t.id();
     c.answer = &told;
-    c.what = t.learn(told, options_.kept, moves_);
+    c.what = t.learn(now, told, options_.kept, moves_);
   }
   for (auto at = topics_.begin(); complete && at != topics_.end();) {
     auto& t = at->second;
@@ -189,7 +189,7 @@ void topic_directory::on_answered(time_point now) {
 std::vector<topic_directory::change> topic_directory::on_metadata(
   time_point now, const metadata_response& answer) {
   on_answered(now);
-  auto changes = learn(answer);
+  auto changes = learn(now, answer);
   for (auto& [name, t] : topics_) {
     if (std::exchange(t.asking_, false) && !t.named_)
       changes.push_back({&t, known_topic::update::left_out, t.id(), nullptr});
@@ -215,6 +215,12 @@ void topic_directory::on_stale(
     return;
   t->forget_leader(p);
   contradicted_ = true;
+}
+
+void topic_directory::on_disowned(
+  const std::string& name, partition_id p, broker_id leader) {
+  if (auto* t = find(name))
+    t->on_disowned(p, leader);
 }
 
 void topic_directory::on_led(const std::string& name, partition_id p, broker_id leader) {

@@ -126,6 +126,8 @@ public:
   /// A leader says that it is none. What is known may be out of date, and so may be the
   /// broker that told it.
   void on_stale(const std::string& name, partition_id p, broker_id leader);
+  /// A leader does not know the epoch that it is said to lead in.
+  void on_disowned(const std::string& name, partition_id p, broker_id leader);
   /// A leader has answered as the leader: what says otherwise is out of date.
   void on_led(const std::string& name, partition_id p, broker_id leader);
   /// The broker that was asked last was wrong about something else.
@@ -136,7 +138,8 @@ public:
 
   /// The two parts of `on_metadata`, for clients that learn of topics from answers to
   /// other questions as well. `complete`: there are no others.
-  std::vector<change> learn(const metadata_response& answer, bool complete = false);
+  std::vector<change> learn(
+    time_point now, const metadata_response& answer, bool complete = false);
   void on_answered(time_point now);
 
   // -- what is to be done ---------------------------------------------------------------

@@ -20,7 +20,8 @@ struct cluster_sasl {
   std::vector<std::string> mechanisms = {};
   /// Passwords by name.
   std::map<std::string, std::string> users = {};
-  /// Kafka: `connections.max.reauth.ms`, how long a login holds; zero: without end.
+  /// Kafka: `connections.max.reauth.ms`, how long a login holds; zero, or before 2.2:
+  /// without end.
   std::chrono::milliseconds session_lifetime{0};
   /// Kafka: `connection.failed.authentication.delay.ms`, when a refusal leaves.
   std::chrono::milliseconds failure_delay{100};

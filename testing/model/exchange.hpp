@@ -49,6 +49,16 @@ struct treatment {
   std::chrono::milliseconds delay{0};
 };
 
+/// How brokers lie in their answers, when a test wants them to.
+enum class answer_lie : std::uint8_t {
+  other_number,    ///< Any API: the answer is said to be to another request.
+  cut_short,       ///< Any API: half of the answer is missing.
+  left_out,        ///< Produce, Fetch, ListOffsets: there is nothing about any topic.
+  other_leader,    ///< Fetch: another broker leads, in an epoch that is to come.
+  closer_replica,  ///< Fetch: another broker is better read from.
+  wrong_addresses, ///< Metadata: each broker is where another one is.
+};
+
 /// All that hooks have said about a request; `exchange` writes it.
 struct ruling {
   /// What happens, and when.

@@ -1,5 +1,7 @@
 #include "fake_cluster.hpp"
 
+#include "lies.hpp"
+
 #include <algorithm>
 
 namespace cafka::testing {
@@ -77,12 +79,13 @@ time_point fake_cluster::next_time() const {
     return now_;
   auto next = state_.next_time();
   for (const auto& [id, c] : connections_) {
-    if (state_.brokers.at(c.broker).paused || c.stuck)
+    if (at(c.broker).paused || c.stuck)
       continue;
     if (c.pending)
       next = std::min(next, c.pending->at);
     else if (c.again)
-      next = std::min(next, state_.changes != c.seen_changes ? now_ : c.until);
+      next = std::min(
+        next, state_of(c.broker).changes != c.seen_changes ? now_ : c.until);
     else if (!c.queue.empty())
       next = std::min(next, std::max(c.muted_until, now_));
   }
@@ -94,7 +97,10 @@ void fake_cluster::settle(time_point now) {
   // What one connection does may be what another one waits for.
   for (bool more = true; more;) {
     more = false;
-    const auto changes = state_.changes;
+    const auto all_changes = [this] {
+      return state_.changes + (apart_ ? apart_->changes : 0);
+    };
+    const auto changes = all_changes();
     state_.on_time(now_);
     for (auto at = connections_.begin(); at != connections_.end();) {
       const auto id = at->first;
@@ -102,16 +108,17 @@ void fake_cluster::settle(time_point now) {
       ++at;
       more = settle(now_, id, c) || more;
     }
-    more = more || changes != state_.changes;
+    more = more || changes != all_changes();
   }
 }
 
 bool fake_cluster::settle(time_point now, connection_id id, connection& c) {
-  if (state_.brokers.at(c.broker).paused || c.stuck)
+  if (at(c.broker).paused || c.stuck)
     return false;
-  if (c.again && (c.seen_changes != state_.changes || c.until <= now)) {
+  const auto changes = state_of(c.broker).changes;
+  if (c.again && (c.seen_changes != changes || c.until <= now)) {
     const auto again = std::exchange(c.again, nullptr);
-    c.seen_changes = state_.changes;
+    c.seen_changes = changes;
     if (!again(now))
       c.again = again;
   }
@@ -154,7 +161,7 @@ void fake_cluster::work_on(time_point now, connection_id id, connection& c) {
   seen.header = read_request_header(in);
   ++asked_;
   ++asked_by_key_[seen.header.key];
-  const auto known = state_.brokers.at(c.broker).versions.find(seen.header.key);
+  const auto known = at(c.broker).versions.find(seen.header.key);
   if (!known || !known->contains(seen.header.version))
     answer_unknown(seen, c);
   else if (!in.ok()
@@ -190,7 +197,7 @@ void fake_cluster::work_on(const seen_request& seen, reader& body, connection& c
 /// ApiVersions of an unknown version has an answer that every client can read (KIP-511);
 /// otherwise the connection ends, but for brokers of 0.9, which say nothing.
 void fake_cluster::answer_unknown(const seen_request& seen, connection& c) {
-  const auto& b = state_.brokers.at(seen.broker);
+  const auto& b = at(seen.broker);
   const auto known = b.versions.find(api_key::api_versions);
   if (seen.header.key == api_key::api_versions && known) {
     api_versions_response refusal;
@@ -220,7 +227,7 @@ void fake_cluster::answer_bare(
   writer out;
   out.i32(static_cast<std::int32_t>(said->size()));
   out.raw(*said);
-  c.pending = connection::leaving{now + state_.brokers.at(c.broker).slow,
+  c.pending = connection::leaving{now + at(c.broker).slow,
     shared_bytes::from(flattened(out.finish())), false};
 }
 
@@ -244,7 +251,8 @@ void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) 
     finish(seen, *request, std::move(*ready), c, said);
   } else if (auto* waits = std::get_if<waiting<response_type>>(&out)) {
     c.until = waits->until;
-    c.seen_changes = state_.changes;
+    c.waits = seen;
+    c.seen_changes = state_of(c.broker).changes;
     c.again = [this, seen, request, &c, said, again = std::move(waits->again)](
                 time_point now) {
       auto response = again(now);
@@ -268,8 +276,12 @@ void fake_cluster::finish(const seen_request& seen, const Request& request,
   if (said.change)
     said.change(&response);
   const auto [first, last] = changes_.equal_range(Request::key);
-  for (auto at = first; at != last; ++at)
-    at->second(seen, &request, &response);
+  for (auto one = first; one != last; ++one)
+    one->second(seen, &request, &response);
+  for (auto& [lie, times] : lies_) {
+    if (times > 0 && tell(lie, state_of(seen.broker), seen, response))
+      count_lie(times);
+  }
   if (how.what == fate::answer_lost) {
     c.stuck = true;
     return;
@@ -296,16 +308,26 @@ void fake_cluster::leave(const seen_request& seen, std::vector<std::byte> bytes,
   connection& c, treatment how, std::chrono::milliseconds throttle, bool mute) {
   for (const auto& change : bytes_)
     change(seen, bytes);
-  auto at = seen.now + how.delay + state_.brokers.at(seen.broker).slow;
+  for (auto& [lie, times] : lies_) {
+    if (times > 0 && tell(lie, seen, bytes))
+      count_lie(times);
+  }
+  auto when = seen.now + how.delay + at(seen.broker).slow;
   if (mute)
-    c.muted_until = at + throttle;
+    c.muted_until = when + throttle;
   else
-    at += throttle;
+    when += throttle;
   // A login that was refused ends the connection, and its answer takes its time.
   const auto refused = c.login.ends();
   if (refused && seen.header.key == api_key::sasl_authenticate)
-    at += state_.options.sasl.failure_delay;
-  c.pending = connection::leaving{at, shared_bytes::from(std::move(bytes)), refused};
+    when += state_.options.sasl.failure_delay;
+  c.pending = connection::leaving{when, shared_bytes::from(std::move(bytes)), refused};
+}
+
+void fake_cluster::count_lie(int& times) {
+  ++lies_told_;
+  if (times != always)
+    --times;
 }
 
 ruling fake_cluster::ruling_of(const seen_request& seen, const void* request) {

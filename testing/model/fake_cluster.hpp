@@ -48,7 +48,9 @@ public:
   // -- events ---------------------------------------------------------------------------
 
   /// Whether somebody listens at a broker's address.
-  [[nodiscard]] bool listens(std::int32_t broker) const { return state_.alive(broker); }
+  [[nodiscard]] bool listens(std::int32_t broker) const {
+    return state_of(broker).alive(broker);
+  }
 
   /// A connection is open, whose number the caller chooses; its first frame tells that
   /// as well.
@@ -125,6 +127,11 @@ public:
   /// much later (KIP-219).
   void throttle(protocol::api_key key, std::chrono::milliseconds time, int times = 1);
 
+  /// So many answers, of those that it can be told in, are this lie.
+  void lie(answer_lie how, int times = 1) { lies_[how] = times; }
+  /// How many lies were told.
+  [[nodiscard]] std::size_t lies_told() const { return lies_told_; }
+
   /// No request is treated specially any more.
   void be_well();
 
@@ -146,12 +153,10 @@ public:
   void set_rack(
     std::int32_t broker, std::optional<std::string> rack, std::int64_t behind = 0);
   /// Whether the broker waits for the bytes that a Fetch asks for; all do at first.
-  void set_waits(std::int32_t broker, bool waits) {
-    state_.brokers.at(broker).waits = waits;
-  }
+  void set_waits(std::int32_t broker, bool waits) { at(broker).waits = waits; }
   /// How many fetch sessions a broker keeps; 1,000 at first, zero: none.
   void set_session_limit(std::int32_t broker, std::size_t limit) {
-    state_.brokers.at(broker).sessions.limit = limit;
+    at(broker).sessions.limit = limit;
   }
   void set_release(std::int32_t broker, protocol::kafka_version release);
   /// Of an API all brokers know only these versions; an empty range: none.
@@ -163,6 +168,16 @@ public:
     state_.coordinators[{type, key}] = broker;
     ++state_.changes;
   }
+  /// All keys have other coordinators, those that were moved too.
+  void rehash_coordinators();
+  /// The network between brokers breaks, and the smaller side, or of two that are equal
+  /// that without the controller, goes on with what it knew; a broker that is not named
+  /// belongs to the other. The controls of topics, logs and coordinators are those of the
+  /// larger side, which cannot make a broker of the smaller one a leader.
+  void partition(
+    const std::vector<std::int32_t>& one, const std::vector<std::int32_t>& other);
+  /// All brokers reach each other again, and know what the larger side knows.
+  void heal();
 
   // -- topics and logs ------------------------------------------------------------------
 
@@ -265,6 +280,7 @@ private:
     std::optional<leaving> pending;
     /// A request that waits; true once it does not.
     std::function<bool(time_point now)> again;
+    seen_request waits;
     time_point until = time_point::max();
     /// What had changed when it was asked last.
     std::uint64_t seen_changes = 0;
@@ -315,14 +331,34 @@ private:
     typename Request::response response, connection& c, const ruling& said);
   void leave(const seen_request& seen, std::vector<std::byte> bytes, connection& c,
     treatment how, std::chrono::milliseconds throttle, bool mute);
+  void count_lie(int& times);
   void end(connection& c, time_point at);
   std::optional<counted> due(
     std::map<protocol::api_key, counted>& all, protocol::api_key key);
   void set_versions(fake_broker& b);
-  fake_partition& partition(const std::string& topic, std::int32_t partition);
+  [[nodiscard]] const fake_state& state_of(std::int32_t broker) const {
+    return apart_ && apart_->cut_off.contains(broker) ? *apart_ : state_;
+  }
+  fake_state& state_of(std::int32_t broker) {
+    return apart_ && apart_->cut_off.contains(broker) ? *apart_ : state_;
+  }
+  fake_broker& at(std::int32_t broker) { return state_of(broker).brokers.at(broker); }
+  [[nodiscard]] const fake_broker& at(std::int32_t broker) const {
+    return state_of(broker).brokers.at(broker);
+  }
+  [[nodiscard]] bool is_apart(std::int32_t broker) const {
+    return &state_of(broker) != &state_;
+  }
+  [[nodiscard]] bool leads_apart(const fake_topic& topic, std::size_t partition) const;
+  void lose(std::int32_t broker);
+  void regain(std::int32_t broker);
+  void work_anew(const std::set<std::int32_t>& brokers);
+  fake_partition& find_partition(const std::string& topic, std::int32_t partition);
   protocol::log_offset append_to(fake_partition& p, const protocol::shared_bytes& batch);
 
   fake_state state_;
+  /// The side of a broken network that goes on with what it knew.
+  std::optional<fake_state> apart_;
   time_point now_ = time_point::min();
   std::map<connection_id, connection> connections_;
   std::vector<effect> effects_;
@@ -333,6 +369,8 @@ private:
   std::vector<std::function<void(const seen_request&, std::vector<std::byte>&)>> bytes_;
   std::map<protocol::api_key, counted> failing_;
   std::map<protocol::api_key, counted> throttled_;
+  std::map<answer_lie, int> lies_;
+  std::size_t lies_told_ = 0;
   std::map<protocol::api_key, protocol::version_range> limits_;
   std::map<protocol::api_key, std::size_t> asked_by_key_;
   std::size_t asked_ = 0;
@@ -381,7 +419,7 @@ outcome<typename Request::response> fake_cluster::outcome_of(const seen_request&
   }
   if (const auto failing = due(failing_, Request::key))
     return refuse(request, seen.header.version, failing->code);
-  return handle(request_context{state_, state_.brokers.at(seen.broker), seen.now,
+  return handle(request_context{state_of(seen.broker), at(seen.broker), seen.now,
                   seen.header.version, seen.header.client_id.value_or(""), login},
     request);
 }

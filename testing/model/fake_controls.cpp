@@ -67,8 +67,9 @@ void fake_cluster::be_well() {
   bytes_.clear();
   failing_.clear();
   throttled_.clear();
-  for (auto& [id, b] : state_.brokers)
-    b.slow = std::chrono::milliseconds{0};
+  lies_.clear();
+  for (const auto broker : brokers())
+    at(broker).slow = std::chrono::milliseconds{0};
 }
 
 // -- brokers
@@ -85,10 +86,17 @@ void fake_cluster::set_versions(fake_broker& b) {
 }
 
 void fake_cluster::kill(std::int32_t broker) {
-  auto& b = state_.brokers.at(broker);
+  auto& b = at(broker);
   b.alive = b.paused = false;
   b.sessions.clear();
   cut_all(broker);
+  if (!is_apart(broker))
+    lose(broker);
+}
+
+/// A broker is not there any more, for the others.
+void fake_cluster::lose(std::int32_t broker) {
+  state_.brokers.at(broker).alive = false;
   for (auto& [name, topic] : state_.topics) {
     for (auto& p : topic.partitions) {
       if (p.leader != broker)
@@ -105,18 +113,27 @@ void fake_cluster::kill(std::int32_t broker) {
 }
 
 void fake_cluster::restart(std::int32_t broker) {
-  auto& b = state_.brokers.at(broker);
+  auto& b = at(broker);
   cut_all(broker);
   b.alive = true;
   b.paused = false;
   b.sessions.clear();
-  for (auto& [name, topic] : state_.topics) {
+  for (auto& [name, topic] : state_of(broker).topics) {
     for (auto& p : topic.partitions) {
-      const auto mine = p.producers.find(broker);
-      if (mine == p.producers.end())
-        continue;
-      mine->second.keep_last();
-      if (p.leader < 0)
+      if (const auto mine = p.producers.find(broker); mine != p.producers.end())
+        mine->second.keep_last();
+    }
+  }
+  if (!is_apart(broker))
+    regain(broker);
+}
+
+/// A broker is there again: it leads what nobody else leads.
+void fake_cluster::regain(std::int32_t broker) {
+  for (auto& [name, topic] : state_.topics) {
+    for (std::size_t i = 0; i != topic.partitions.size(); ++i) {
+      auto& p = topic.partitions[i];
+      if (p.leader < 0 && p.producers.contains(broker) && !leads_apart(topic, i))
         state_.lead(p, broker);
     }
   }
@@ -125,17 +142,100 @@ void fake_cluster::restart(std::int32_t broker) {
   ++state_.changes;
 }
 
-void fake_cluster::pause(std::int32_t broker) {
-  state_.brokers.at(broker).paused = true;
+/// Whether a broker that is apart goes on with a partition, which needs no other.
+bool fake_cluster::leads_apart(const fake_topic& topic, std::size_t partition) const {
+  if (!apart_)
+    return false;
+  const auto found = apart_->topics.find(topic.name);
+  if (found == apart_->topics.end() || found->second.id != topic.id
+    || partition >= found->second.partitions.size())
+    return false;
+  const auto& theirs = found->second.partitions[partition];
+  return apart_->cut_off.contains(theirs.leader) && !apart_->misses_replicas(theirs);
 }
 
-void fake_cluster::resume(std::int32_t broker) {
-  state_.brokers.at(broker).paused = false;
+void fake_cluster::partition(
+  const std::vector<std::int32_t>& one, const std::vector<std::int32_t>& other) {
+  heal();
+  const auto one_goes_on = one.size() != other.size()
+    ? one.size() > other.size()
+    : std::ranges::find(one, state_.controller) != one.end();
+  const auto& small = one_goes_on ? other : one;
+  if (small.empty())
+    return;
+  const std::set<std::int32_t> away{small.begin(), small.end()};
+  work_anew(away);
+  apart_.emplace(state_);
+  apart_->cut_off = away;
+  // Coordinators cannot do without the others; ids of producers come by the thousand.
+  apart_->members.clear();
+  apart_->groups.clear();
+  constexpr std::int64_t block = 1'000'000;
+  apart_->next_producer_id += block;
+  for (auto& [name, topic] : apart_->topics) {
+    for (auto& p : topic.partitions) {
+      if (apart_->misses_replicas(p))
+        p.high_watermark = p.log.end();
+    }
+  }
+  for (const auto broker : away)
+    lose(broker);
+}
+
+void fake_cluster::heal() {
+  if (!apart_)
+    return;
+  work_anew(apart_->cut_off);
+  for (auto& [name, topic] : state_.topics) {
+    for (std::size_t i = 0; i != topic.partitions.size(); ++i) {
+      auto& p = topic.partitions[i];
+      if (p.leader >= 0 || !leads_apart(topic, i))
+        continue;
+      auto& theirs = apart_->topics.at(name).partitions[i];
+      p.log = std::move(theirs.log);
+      p.producers = std::move(theirs.producers);
+    }
+  }
+  const auto were_apart = *std::exchange(apart_, std::nullopt);
+  state_.next_producer_id =
+    std::max(state_.next_producer_id, were_apart.next_producer_id);
+  for (const auto broker : were_apart.cut_off) {
+    state_.brokers.at(broker) = were_apart.brokers.at(broker);
+    if (state_.alive(broker))
+      regain(broker);
+  }
   ++state_.changes;
 }
 
+/// What waits at these brokers is asked anew, of what they know by then.
+void fake_cluster::work_anew(const std::set<std::int32_t>& brokers) {
+  for (auto& [id, c] : connections_) {
+    if (c.again == nullptr || !brokers.contains(c.broker))
+      continue;
+    c.again = nullptr;
+    c.queue.push_front(std::move(c.waits.payload));
+    --asked_;
+    --asked_by_key_[c.waits.header.key];
+  }
+}
+
+void fake_cluster::rehash_coordinators() {
+  ++state_.hashing;
+  state_.coordinators.clear();
+  ++state_.changes;
+}
+
+void fake_cluster::pause(std::int32_t broker) {
+  at(broker).paused = true;
+}
+
+void fake_cluster::resume(std::int32_t broker) {
+  at(broker).paused = false;
+  ++state_of(broker).changes;
+}
+
 void fake_cluster::slow(std::int32_t broker, std::chrono::milliseconds by) {
-  state_.brokers.at(broker).slow = by;
+  at(broker).slow = by;
 }
 
 void fake_cluster::cut(connection_id id) {
@@ -154,26 +254,28 @@ void fake_cluster::cut_all(std::int32_t broker) {
 }
 
 void fake_cluster::set_address(std::int32_t broker, endpoint where) {
-  state_.brokers.at(broker).address = std::move(where);
+  if (is_apart(broker)) // They are told its address, and know it.
+    state_.brokers.at(broker).address = where;
+  at(broker).address = std::move(where);
 }
 
 void fake_cluster::set_rack(
   std::int32_t broker, std::optional<std::string> rack, std::int64_t behind) {
-  auto& b = state_.brokers.at(broker);
+  auto& b = at(broker);
   b.rack = std::move(rack);
   b.behind = behind;
 }
 
 void fake_cluster::set_release(std::int32_t broker, kafka_version release) {
-  auto& b = state_.brokers.at(broker);
+  auto& b = at(broker);
   b.release = release;
   set_versions(b);
 }
 
 void fake_cluster::limit(api_key key, version_range versions) {
   limits_[key] = versions;
-  for (auto& [id, b] : state_.brokers)
-    set_versions(b);
+  for (const auto broker : brokers())
+    set_versions(at(broker));
 }
 
 std::string fake_cluster::user_of(connection_id id) const {
@@ -182,7 +284,7 @@ std::string fake_cluster::user_of(connection_id id) const {
 }
 
 endpoint fake_cluster::address(std::int32_t broker) const {
-  return state_.brokers.at(broker).address;
+  return at(broker).address;
 }
 
 std::vector<std::int32_t> fake_cluster::brokers() const {
@@ -193,19 +295,19 @@ std::vector<std::int32_t> fake_cluster::brokers() const {
 }
 
 std::optional<std::int32_t> fake_cluster::broker_at(const endpoint& where) const {
-  for (const auto& [id, b] : state_.brokers) {
-    if (b.address == where)
+  for (const auto id : brokers()) {
+    if (at(id).address == where)
       return id;
   }
   return std::nullopt;
 }
 
 std::size_t fake_cluster::sessions(std::int32_t broker) const {
-  return state_.brokers.at(broker).sessions.size();
+  return at(broker).sessions.size();
 }
 
 void fake_cluster::forget_sessions(std::int32_t broker) {
-  state_.brokers.at(broker).sessions.clear();
+  at(broker).sessions.clear();
 }
 
 // -- topics and logs
@@ -242,18 +344,23 @@ std::int32_t fake_cluster::partitions(const std::string& name) {
   return topic == nullptr ? 0 : static_cast<std::int32_t>(topic->partitions.size());
 }
 
-fake_partition& fake_cluster::partition(
+/// Where a broker that is apart goes on with a partition, that is the partition.
+fake_partition& fake_cluster::find_partition(
   const std::string& topic, std::int32_t partition) {
-  auto* const p = fake_state::find(state_.find(topic), partition);
+  auto* const known = state_.find(topic);
+  auto* const p = fake_state::find(known, partition);
   if (p == nullptr)
     throw std::invalid_argument{
       "there is no partition " + topic + '/' + std::to_string(partition)};
-  return *p;
+  const auto nth = static_cast<std::size_t>(partition);
+  return leads_apart(*known, nth) ? apart_->topics.at(topic).partitions[nth] : *p;
 }
 
 void fake_cluster::move_leader(
   const std::string& topic, std::int32_t p, std::int32_t broker) {
-  auto& mine = partition(topic, p);
+  auto& mine = find_partition(topic, p);
+  if ((broker >= 0 && is_apart(broker)) || is_apart(mine.leader))
+    return;
   if (broker >= 0 && !mine.producers.contains(broker)) {
     const auto& known = mine.leader >= 0 ? mine.producers[mine.leader]
                                          : mine.producers[mine.replicas.front()];
@@ -264,21 +371,21 @@ void fake_cluster::move_leader(
 }
 
 std::int32_t fake_cluster::leader(const std::string& topic, std::int32_t p) {
-  return partition(topic, p).leader;
+  return find_partition(topic, p).leader;
 }
 
 std::int32_t fake_cluster::epoch(const std::string& topic, std::int32_t p) {
-  return partition(topic, p).epoch;
+  return find_partition(topic, p).epoch;
 }
 
 void fake_cluster::set_epoch(
   const std::string& topic, std::int32_t p, std::int32_t epoch) {
-  partition(topic, p).epoch = epoch;
+  find_partition(topic, p).epoch = epoch;
   ++state_.changes;
 }
 
 const fake_log& fake_cluster::log(const std::string& topic, std::int32_t p) {
-  return partition(topic, p).log;
+  return find_partition(topic, p).log;
 }
 
 log_offset fake_cluster::append_to(fake_partition& p, const shared_bytes& bytes) {
@@ -300,16 +407,16 @@ log_offset fake_cluster::append(const std::string& topic, std::int32_t p,
   const std::vector<record>& records, codec compression) {
   const auto now = now_ == time_point::min() ? time_point{} : now_;
   return append_to(
-    partition(topic, p), batch_of(records, state_.time_of_day(now), compression));
+    find_partition(topic, p), batch_of(records, state_.time_of_day(now), compression));
 }
 
 log_offset fake_cluster::append_batch(
   const std::string& topic, std::int32_t p, const shared_bytes& batch) {
-  return append_to(partition(topic, p), batch);
+  return append_to(find_partition(topic, p), batch);
 }
 
 void fake_cluster::truncate(const std::string& topic, std::int32_t p, log_offset end) {
-  auto& mine = partition(topic, p);
+  auto& mine = find_partition(topic, p);
   mine.log.truncate(end);
   for (auto& [broker, table] : mine.producers)
     table.truncate(mine.log.end());
@@ -317,12 +424,12 @@ void fake_cluster::truncate(const std::string& topic, std::int32_t p, log_offset
 }
 
 void fake_cluster::trim(const std::string& topic, std::int32_t p, log_offset start) {
-  partition(topic, p).log.trim(start);
+  find_partition(topic, p).log.trim(start);
   ++state_.changes;
 }
 
 void fake_cluster::skip(const std::string& topic, std::int32_t p, log_offset offset) {
-  partition(topic, p).log.skip(offset);
+  find_partition(topic, p).log.skip(offset);
   ++state_.changes;
 }
 

@@ -42,6 +42,15 @@ std::string unescaped(std::string text) {
   return text;
 }
 
+/// Brokers before this release end no sessions (KIP-368).
+constexpr kafka_version first_with_sessions{2, 2};
+
+std::chrono::milliseconds lifetime(const fake_state& cluster) {
+  return cluster.options.kafka_version < first_with_sessions
+    ? std::chrono::milliseconds{0}
+    : cluster.options.sasl.session_lifetime;
+}
+
 } // namespace
 
 fake_login::door fake_login::on_request(
@@ -106,7 +115,7 @@ sasl_authenticate_response fake_login::on_authenticate(
   response.error_message = std::nullopt;
   response.auth_bytes.value = shared_bytes::copy_of(told.bytes);
   if (told.done)
-    response.session_lifetime_ms = cluster.options.sasl.session_lifetime.count();
+    response.session_lifetime_ms = lifetime(cluster).count();
   return response;
 }
 
@@ -130,7 +139,7 @@ fake_login::said fake_login::finish(
   } else if (what.done) {
     phase_ = phase::done;
     user_ = asks_to_be_;
-    const auto life = cluster.options.sasl.session_lifetime;
+    const auto life = lifetime(cluster);
     session_ends_.reset();
     if (life.count() > 0)
       session_ends_ = now + life;
@@ -189,8 +198,12 @@ fake_login::said fake_login::on_scram(fake_state& cluster, std::string_view mess
   if (found == options.users.end() || proof_at == std::string_view::npos
     || attribute(message, "r") != nonce_ || attribute(message, "c") != "biws")
     return refused;
-  const auto salted = sasl::pbkdf2(d, found->second, "salt of " + asks_to_be_,
-    static_cast<std::uint32_t>(options.scram_iterations));
+  const auto salt = "salt of " + asks_to_be_;
+  auto& salted = cluster.salted[mechanism_ + '\0' + std::to_string(options.scram_iterations)
+    + '\0' + salt + '\0' + found->second];
+  if (salted.empty())
+    salted = sasl::pbkdf2(d, found->second, salt,
+      static_cast<std::uint32_t>(options.scram_iterations));
   const auto client = sasl::hmac(d, salted.reveal(), "Client Key");
   const auto server = sasl::hmac(d, salted.reveal(), "Server Key");
   const auto stored = sasl::hash(d, client.reveal());

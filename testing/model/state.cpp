@@ -78,7 +78,14 @@ std::int32_t fake_state::coordinator(std::int8_t type, const std::string& key) c
   std::uint64_t sum = static_cast<std::uint64_t>(type);
   for (const auto c : key)
     sum = spread(sum ^ static_cast<std::uint8_t>(c));
-  return all[sum % all.size()];
+  // Another number makes it the next broker.
+  return all[(sum + hashing) % all.size()];
+}
+
+bool fake_state::misses_replicas(const fake_partition& p) const {
+  return apart() && std::ranges::any_of(p.replicas, [this](std::int32_t b) {
+    return !cut_off.contains(b) && alive(b);
+  });
 }
 
 classic_group* fake_state::group(const std::string& id) {

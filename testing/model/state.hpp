@@ -2,6 +2,7 @@
 
 #include "../../protocol/endpoint.hpp"
 #include "../../protocol/schema/kafka_version.hpp"
+#include "../../protocol/secret.hpp"
 #include "classic_group.hpp"
 #include "cluster_options.hpp"
 #include "log.hpp"
@@ -9,6 +10,7 @@
 #include "producers.hpp"
 #include "sessions.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -30,6 +32,12 @@ struct fake_partition {
   std::int32_t epoch = 0;
   fake_log log;
   std::map<std::int32_t, producer_table> producers;
+  /// Up to where it can be read, where the leader does not reach the other replicas.
+  std::optional<protocol::log_offset> high_watermark = {};
+
+  [[nodiscard]] protocol::log_offset readable_end() const {
+    return high_watermark ? std::min(*high_watermark, log.end()) : log.end();
+  }
 };
 
 struct fake_topic {
@@ -70,7 +78,7 @@ struct committed_offset {
   std::optional<std::string> metadata;
 };
 
-/// What all brokers of a cluster know.
+/// What all brokers of a cluster know, or those of one side of a network that is broken.
 struct fake_state {
   cluster_options options;
   std::map<std::int32_t, fake_broker> brokers;
@@ -81,6 +89,8 @@ struct fake_state {
   login_lie lie = login_lie::none;
   /// How many nonces brokers have given out.
   std::uint64_t nonces = 0;
+  /// What SCRAM derives from passwords, by all that it follows from.
+  std::map<std::string, protocol::secret> salted = {};
   /// Coordinators that were moved, by type and key.
   std::map<std::pair<std::int8_t, std::string>, std::int32_t> coordinators;
   using group_offsets = std::map<std::pair<std::string, std::int32_t>, committed_offset>;
@@ -96,6 +106,16 @@ struct fake_state {
   std::uint64_t ids = 0;
   /// Grows with whatever a waiting Fetch may wait for.
   std::uint64_t changes = 0;
+  /// With another number keys have other coordinators.
+  std::uint64_t hashing = 0;
+  /// The brokers here, if this is a side without the cluster's controller.
+  std::set<std::int32_t> cut_off;
+
+  /// Whether these brokers reach no controller: they know what they knew, and nothing
+  /// becomes known.
+  [[nodiscard]] bool apart() const { return !cut_off.empty(); }
+  /// Whether a partition's leader waits for replicas that it does not reach.
+  [[nodiscard]] bool misses_replicas(const fake_partition& p) const;
 
   [[nodiscard]] fake_topic* find(const std::string& topic);
   [[nodiscard]] fake_topic* find(const protocol::uuid& id);

@@ -385,3 +385,36 @@ TEST_CASE("threads that name topics find them while others are released and made
   CHECK(got == taken);
   CHECK(taken == 60'000);
 }
+
+namespace {
+
+std::chrono::steady_clock::time_point present;
+
+} // namespace
+
+TEST_CASE("a record's time begins when it is taken, and not when its topic is known") {
+  using namespace std::chrono_literals;
+  present = std::chrono::steady_clock::time_point{1h};
+  accumulator batches{{.clock = [] { return present; }}};
+  auto& t = batches.topic("t");
+  const auto add = [&](std::int32_t partition) {
+    outgoing_record r;
+    r.partition = partition;
+    REQUIRE(batches.append(t, r, timestamp{}, nullptr).status == error_code::none);
+  };
+  const auto first = present;
+  add(0);
+  present += 1min;
+  add(1);
+  present += 1min;
+  REQUIRE(batches.set_partitions(t, 2).empty());
+  const auto since = [&](std::int32_t p) {
+    return accumulator::peek(*accumulator::partition_of(t, p)).since;
+  };
+  // They were in one batch; no record may be given more time than it had.
+  CHECK(since(0) == first);
+  CHECK(since(1) == first);
+  present += 1min;
+  add(1);
+  CHECK(since(1) == first);
+}

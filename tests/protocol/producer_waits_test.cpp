@@ -335,3 +335,20 @@ TEST_CASE("a batch that the answer leaves out is sent again, with the same numbe
   REQUIRE(reports.size() == 1);
   CHECK(reports[0].error.code == error_code::outcome_unknown);
 }
+
+TEST_CASE("a record that waited for its topic is given up when its own time is over") {
+  producer_machine_options o;
+  o.delivery_timeout = 10s;
+  single p{o};
+  const auto began = virtual_now;
+  p.send();
+  REQUIRE(p.wait_for<producer_machine::ask_metadata>(1s));
+  virtual_now += 8s;
+  p.machine.on_time(virtual_now);
+  p.metadata(error_code::none); // And a producer id does not come.
+  p.machine.on_changed(virtual_now);
+  const auto report = p.wait_for<delivery_report>(1min);
+  REQUIRE(report);
+  CHECK(report->error.code == error_code::timed_out);
+  CHECK(virtual_now - began == 10s);
+}

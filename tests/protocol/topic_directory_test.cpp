@@ -58,7 +58,8 @@ metadata_response answer(std::vector<metadata_response_topic> topics) {
 struct hearer {
   update hear(const metadata_response_topic& t) {
     leader_moves moves;
-    return topic.learn(t, scope, moves);
+    now += pause;
+    return topic.learn(now, t, scope, moves);
   }
   update hear(part p, std::uint8_t id = 1) { return hear(about("t", {p}, id)); }
   [[nodiscard]] const known_partition& at(std::int32_t p = 0) const {
@@ -70,6 +71,10 @@ struct hearer {
 
   known_topic topic;
   known_topic::scope scope = known_topic::scope::all;
+  time_point now = time_point{} + 1h;
+  /// Between what it is told: so that five answers take as long as they must.
+  std::chrono::seconds pause =
+    known_partition::time_to_go_back / (known_partition::answers_to_go_back - 1);
 };
 
 using names = std::vector<std::string>;
@@ -141,6 +146,51 @@ TEST_CASE("an earlier epoch counts once five answers in a row have told it") {
   CHECK(h.at().last == outcome::counted);
   CHECK(h.leader() == 1);
   CHECK(h.at().epoch == leader_epoch{3});
+}
+
+TEST_CASE("a broker that is apart may tell an earlier epoch often, for less than a minute") {
+  hearer h;
+  h.pause = 1s;
+  h.hear({2, 5});
+  for (int i = 0; i != 60; ++i) {
+    h.hear({1, 3});
+    CHECK(h.leader() == 2);
+  }
+  h.hear({1, 3});
+  CHECK(h.leader() == 1);
+  // Without ids it may be another topic, whose epochs are its own.
+  hearer old;
+  old.pause = 1s;
+  old.hear({2, 5}, 0);
+  for (int i = 1; i != known_partition::answers_to_go_back; ++i)
+    old.hear({1, 3}, 0);
+  CHECK(old.leader() == 2);
+  old.hear({1, 3}, 0);
+  CHECK(old.leader() == 1);
+}
+
+TEST_CASE("an epoch that its own leader does not know is soon given up") {
+  hearer h;
+  h.pause = 1s;
+  h.hear({2, 5});
+  h.topic.on_disowned(0, 2);
+  CHECK(h.leader() == 2);
+  // It counts as one of the answers.
+  for (int i = 2; i != known_partition::answers_to_go_back; ++i) {
+    h.hear({1, 3});
+    CHECK(h.leader() == 2);
+  }
+  h.hear({1, 3});
+  CHECK(h.leader() == 1);
+  // Another broker may be behind.
+  hearer other;
+  other.pause = 1s;
+  other.hear({2, 5});
+  for (int i = 0; i != 20; ++i) {
+    other.topic.on_disowned(0, 3);
+    other.hear({1, 3});
+  }
+  CHECK(other.leader() == 2);
 }
 
 TEST_CASE("earlier epochs need not agree with each other to be many") {
@@ -228,7 +278,7 @@ TEST_CASE("each partition counts for itself") {
 
 TEST_CASE("a leader that another broker names counts if it is newer") {
   known_partition p;
-  p.learn(2, 5);
+  p.learn(time_point{}, 2, 5, true);
   CHECK_FALSE(p.learn_newer(3, 5));
   CHECK_FALSE(p.learn_newer(3, 4));
   CHECK_FALSE(p.learn_newer(-1, 9));
@@ -592,12 +642,14 @@ TEST_CASE("whoever asks long enough knows who leads, wherever the cluster has go
       else
         b.tell({about("t", {view}, seen)});
     }
-    // All brokers have learnt the same: after a few more answers so has the client.
+    // All brokers have learnt the same: after a few more answers, and some time, so has
+    // the client.
     for (int i = 0; i != 2 * known_partition::answers_to_go_back; ++i) {
       b.directory.want(t);
       if (!b.directory.asking())
         b.wait({"t"});
       b.tell({about("t", {truth}, id)});
+      b.now += known_partition::time_to_go_back / known_partition::answers_to_go_back;
     }
     REQUIRE(t.find(0) != nullptr);
     CHECK(t.find(0)->leader == broker_id{truth.leader});

@@ -27,13 +27,21 @@ metadata_response says(std::int32_t leader, std::int32_t epoch, std::uint8_t id 
   return answer;
 }
 
+/// Nobody waits longer.
+constexpr auto longest = 100s;
+
+/// Whether that many answers are those of a minute, with pauses as there are between them.
+bool after_a_minute(int answers) {
+  return answers >= 5 && answers < 700;
+}
+
 // -- the three of them ------------------------------------------------------------------
 
 /// Each can be told metadata, and says after how many answers it asks broker `wanted`.
 struct worker : dispatcher_fixture::bed {
   worker() : bed(with_topic()) {
     start(says(2, 5));
-    call = submit(dispatcher_fixture::asking_leader("t"), 25s);
+    call = submit(dispatcher_fixture::asking_leader("t"), longest);
     welcome(2);
     for (const auto& [id, place] : open)
       up.insert(id);
@@ -94,7 +102,7 @@ struct producer : cafka::testing::single {
 
   int answers_until(broker_id wanted, const metadata_response& answer, int most) {
     using cafka::testing::virtual_now;
-    const auto end = virtual_now + 25s;
+    const auto end = virtual_now + longest;
     int answers = 0;
     while (answers < most && virtual_now < end) {
       for (const auto& a : machine.take_effects()) {
@@ -137,7 +145,7 @@ struct consumer : consumer_fixture::fixture {
   }
 
   int answers_until(broker_id wanted, const metadata_response& answer, int most) {
-    const auto end = now + 25s;
+    const auto end = now + longest;
     int answers = 0;
     while (answers < most && now < end) {
       for (const auto& a : std::exchange(actions, {})) {
@@ -178,18 +186,18 @@ struct consumer : consumer_fixture::fixture {
 
 TEST_CASE("a worker follows a leader whose epoch has gone back for good") {
   worker w;
-  CHECK(w.answers_until(1, says(1, 3), 20) == 5);
+  CHECK(after_a_minute(w.answers_until(1, says(1, 3), 700)));
   CHECK(w.call->succeeded());
 }
 
 TEST_CASE("a producer follows a leader whose epoch has gone back for good") {
   producer p;
-  CHECK(p.answers_until(1, says(1, 3), 20) == 5);
+  CHECK(after_a_minute(p.answers_until(1, says(1, 3), 700)));
 }
 
 TEST_CASE("a consumer follows a leader whose epoch has gone back for good") {
   consumer c;
-  CHECK(c.answers_until(1, says(1, 3), 20) == 5);
+  CHECK(after_a_minute(c.answers_until(1, says(1, 3), 700)));
 }
 
 // The topic was recreated, and then the cluster is restored from before that.
@@ -197,8 +205,8 @@ TEST_CASE("a consumer follows a leader whose epoch has gone back for good") {
 TEST_CASE("a worker follows a topic that is the one before again") {
   worker w;
   CHECK(w.answers_until(3, says(3, 0, 2), 20) == 1);
-  w.call = w.submit(dispatcher_fixture::asking_leader("t"), 25s);
-  CHECK(w.answers_until(1, says(1, 3, 1), 20) == 5);
+  w.call = w.submit(dispatcher_fixture::asking_leader("t"), longest);
+  CHECK(after_a_minute(w.answers_until(1, says(1, 3, 1), 700)));
   CHECK(w.call->succeeded());
 }
 
@@ -206,13 +214,13 @@ TEST_CASE("a producer follows a topic that is the one before again") {
   producer p;
   CHECK(p.answers_until(3, says(3, 0, 2), 20) == 1);
   p.send();
-  CHECK(p.answers_until(1, says(1, 3, 1), 20) == 5);
+  CHECK(after_a_minute(p.answers_until(1, says(1, 3, 1), 700)));
 }
 
 TEST_CASE("a consumer follows a topic that is the one before again") {
   consumer c;
   CHECK(c.answers_until(3, says(3, 0, 2), 20) == 1);
-  CHECK(c.answers_until(1, says(1, 3, 1), 20) == 5);
+  CHECK(after_a_minute(c.answers_until(1, says(1, 3, 1), 700)));
 }
 
 // -- a leader that does its work, while brokers are behind ------------------------------

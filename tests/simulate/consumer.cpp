@@ -90,6 +90,8 @@ void consumer::restart() {
     e->queued = 0;
     if (e->assigned) {
       e->awaits_position = e->start.is_moment();
+      // It has lost the epoch of what it has read, and cannot tell a leader of old.
+      e->may_jump = e->may_jump || world_.is_split();
       change(*e);
     }
   }
@@ -162,8 +164,11 @@ void consumer::act(const machine::report& x) {
   world_.story.tell(world_.now, name(), "is told of", to_string(e->where),
     x.halted ? "halted:" : "going on:", protocol::to_string(x.why));
   switch (x.why.code) {
-  case error_code::corrupt_message:
   case error_code::malformed_response:
+    if (world_.cluster.lies_told() > 0)
+      break;
+    [[fallthrough]];
+  case error_code::corrupt_message:
   case error_code::invalid_record:
   case error_code::batch_too_large:
   case error_code::frame_too_large:
@@ -192,6 +197,8 @@ void consumer::act(const machine::report& x) {
 }
 
 void consumer::act(const machine::stray& x) {
+  if (world_.cluster.lies_told() > 0)
+    return;
   throw broken_promise{
     name() + " was answered what it had not asked: " + protocol::to_string(x.why)};
 }
@@ -339,10 +346,12 @@ void consumer::check() {
   // One answer of each broker may be larger than asked for, and one batch larger than
   // there is room when it is decompressed.
   const auto most =
-    budget_->limit() + (world_.cluster.brokers().size() + 1) * with_.largest_batch;
+    budget_->limit() + world_.cluster.brokers().size() * with_.largest_batch
+    + std::max(with_.largest_batch, with_.largest_content);
   if (budget_->used() > most)
     throw broken_promise{name() + " holds " + std::to_string(budget_->used())
-      + " bytes, the limit is " + std::to_string(budget_->limit())};
+      + " bytes, the limit is " + std::to_string(budget_->limit()) + " and "
+      + std::to_string(most - budget_->limit()) + " for what cannot be foreseen"};
 }
 
 } // namespace cafka::simulate

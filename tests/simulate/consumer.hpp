@@ -19,8 +19,9 @@ struct consumer_settings {
   duration longest_pause = std::chrono::milliseconds{300};
   /// Of a thousand batches, how many the program holds for a while.
   unsigned held = 100;
-  /// The largest that a batch may be, as it is stored and decompressed.
+  /// The largest that a batch may be as it is stored, and decompressed.
   std::size_t largest_batch = 1024 * 1024;
+  std::size_t largest_content = 0;
   /// Between polls, how often of a thousand the program seeks, pauses and so on.
   unsigned moves = 10;
   /// A fault of the checker's own, to see that it is noticed: of so many batches one is

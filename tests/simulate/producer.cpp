@@ -121,7 +121,11 @@ void producer::send_one() {
   record_callback done = [this, id, taken_at](const result<log_offset>& got) {
     if (client_now() > latest(taken_at + with_.options.machine.delivery_timeout))
       throw broken_promise{"record " + to_string(id) + " of " + name()
-        + " has an outcome after its time: " + protocol::to_string(got.error())};
+        + " has an outcome "
+        + std::to_string(std::chrono::duration_cast<milliseconds>(
+            client_now() - taken_at - with_.options.machine.delivery_timeout)
+                           .count())
+        + " ms after its time: " + protocol::to_string(got.error())};
     open_.erase(id.number);
     world_.book.outcome(id, reported_, got.error(), got ? *got : log_offset{-1});
   };
@@ -207,7 +211,7 @@ void producer::check() {
     && client_now()
       > latest(open_.begin()->second + with_.options.machine.delivery_timeout))
     throw broken_promise{name() + ": record " + std::to_string(open_.begin()->first)
-      + " has no outcome after its time"};
+      + " has no outcome after its time: " + waits_for()};
 }
 
 void producer::gone() {

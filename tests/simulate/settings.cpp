@@ -16,9 +16,11 @@ milliseconds some(random_source& random, milliseconds least, milliseconds most) 
   return milliseconds{random.between(least.count(), most.count())};
 }
 
-client_settings some_client(random_source& random) {
+client_settings some_client(random_source& random, const chosen& all) {
   client_settings s;
   s.cluster.brokers = {network::bootstrap};
+  s.cluster.sasl_mechanisms = all.mechanisms;
+  s.cluster.sasl_keys = all.keys;
   s.cluster.socket_timeout = random.chance(300) ? some(random, 1s, 10s) : 10'000ms;
   if (random.chance(200))
     s.cluster.metadata_max_age = some(random, 100ms, 30s);
@@ -64,7 +66,7 @@ codec some_codec(random_source& random) {
 
 producer_settings some_producer(random_source& random, const chosen& all) {
   producer_settings s;
-  s.client = some_client(random);
+  s.client = some_client(random, all);
   s.topics = names(all);
   auto& o = s.options;
   o.name = "producer";
@@ -110,7 +112,7 @@ producer_settings some_producer(random_source& random, const chosen& all) {
 
 consumer_settings some_consumer(random_source& random, const chosen& all) {
   consumer_settings s;
-  s.client = some_client(random);
+  s.client = some_client(random, all);
   auto& o = s.options;
   o.name = "consumer";
   o.cluster = s.client.cluster;
@@ -139,6 +141,8 @@ consumer_settings some_consumer(random_source& random, const chosen& all) {
   s.buffer_memory = static_cast<std::size_t>(
     random.chance(300) ? random.between(4'096, 200'000) : 64 * 1024 * 1024);
   s.largest_batch = largest_batch(all);
+  for (const auto& p : all.producers)
+    s.largest_content = std::max(s.largest_content, p.batches.batch_size + p.largest_value);
   for (const auto& t : all.topics) {
     for (std::int32_t p = 0; p != t.partitions; ++p) {
       if (s.partitions.empty() || random.chance(800))
@@ -153,7 +157,7 @@ consumer_settings some_consumer(random_source& random, const chosen& all) {
 
 worker_settings some_worker(random_source& random, const chosen& all) {
   worker_settings s;
-  s.client = some_client(random);
+  s.client = some_client(random, all);
   s.options.name = "worker";
   s.options.cluster = s.client.cluster;
   s.topics = names(all);
@@ -205,8 +209,33 @@ trouble_settings some_troubles(random_source& random, const chosen& all) {
     for (auto* weight : {&t.truncate, &t.trim, &t.remake})
       *weight = static_cast<unsigned>(random.chance(700) ? 0 : random.skewed(5));
   }
+  auto more = random.fork("more");
+  for (auto* weight : {&t.lie, &t.login})
+    *weight = static_cast<unsigned>(more.chance(500) ? 0 : more.skewed(10));
+  if (all.mechanisms.empty())
+    t.login = 0;
+  // Readers of old follow a leader that is over.
+  if (all.cluster.kafka_version >= first_with_ids && more.chance(400))
+    t.split = static_cast<unsigned>(more.skewed(10));
   ++t.cut;
   return t;
+}
+
+/// Half of the worlds want no logins.
+void choose_logins(random_source random, chosen& all) {
+  if (random.chance(500))
+    return;
+  auto& o = all.cluster.sasl;
+  o.mechanisms = {"PLAIN", "SCRAM-SHA-256"};
+  o.users = {{"user", "password"}};
+  if (random.chance(700))
+    o.session_lifetime = some(random, 3s, 60s);
+  all.mechanisms = {sasl::mechanism::scram_sha_256};
+  all.keys = std::make_shared<sasl::scram_keys>();
+  if (random.chance(500))
+    all.mechanisms.front() = sasl::mechanism::plain;
+  else if (random.chance(300)) // Not the first that brokers have.
+    all.mechanisms.insert(all.mechanisms.begin(), sasl::mechanism::scram_sha_512);
 }
 
 } // namespace
@@ -218,6 +247,7 @@ chosen choose(random_source random) {
   all.cluster.brokers =
     static_cast<std::int32_t>(random.chance(700) ? 3 : random.between(1, 5));
   all.cluster.kafka_version = random.pick(releases);
+  choose_logins(random.fork("logins"), all);
   for (auto n = 1 + random.skewed(3); n > 0; --n)
     all.topics.push_back(some_topic(random, all.cluster.brokers, all.topics.size()));
   for (auto n = 1 + random.below(2); n > 0; --n)
@@ -230,6 +260,15 @@ chosen choose(random_source random) {
     all.streams.emplace_back(some_stream(random, all),
       static_cast<std::size_t>(random.below(all.workers.size())));
   all.troubles = some_troubles(random, all);
+  if (all.troubles.split > 0) {
+    // What only a leader has that is over is lost.
+    for (auto& p : all.producers) {
+      if (p.options.acks == 1)
+        p.options.acks = -1;
+    }
+    for (auto& w : all.workers)
+      w.of_leader_alone = 0;
+  }
   all.length = random.between(1min, 5min);
   return all;
 }

@@ -5,8 +5,10 @@
 #include "stream.hpp"
 #include "troubles.hpp"
 #include "worker.hpp"
+#include <cafka/protocol/sasl/scram_keys.hpp>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,9 @@ namespace cafka::simulate {
 /// What a seed has chosen for a world.
 struct chosen {
   testing::cluster_options cluster;
+  /// With which clients log in; none: they do not.
+  std::vector<protocol::sasl::mechanism> mechanisms;
+  std::shared_ptr<protocol::sasl::scram_keys> keys;
   struct topic {
     std::string name;
     std::int32_t partitions = 1;

@@ -204,8 +204,16 @@ private:
       lines_.erase(found);
     }
   }
-  void carry_out(protocol::ask_credentials&) {
-    throw broken_promise{name() + " wants to log in where nobody asks for that"};
+  void carry_out(protocol::ask_credentials& x) {
+    constexpr auto longest = std::chrono::milliseconds{50};
+    world_.later(random_.between({}, longest), [this, id = x.id, to = incarnation_] {
+      if (to == incarnation_)
+        post([this, id] {
+          turn([&](Client& c) {
+            c.on_credentials(client_now(), id, world_.credentials());
+          });
+        });
+    });
   }
   void carry_out(protocol::log_line& x) {
     world_.story.tell(world_.now, name(), "says:", x.text);

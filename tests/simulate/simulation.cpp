@@ -12,6 +12,8 @@ namespace {
 
 /// Once all is well, all have by then what they waited for.
 constexpr auto patience = 10s;
+/// The same where a login that was refused is tried again after 10 s at most.
+constexpr auto patience_with_logins = 25s;
 
 /// Some clients of a cluster, and what is done to them.
 class life {
@@ -40,6 +42,8 @@ public:
       add<stream>("stream", s, *workers_[asked]);
     if (options.length > duration{})
       all_.length = options.length;
+    if (!all_.mechanisms.empty())
+      patience_ = patience_with_logins;
   }
 
   run_outcome live() {
@@ -122,10 +126,10 @@ private:
     auto well = world_.now;
     for (const auto& a : world_.actors)
       well = std::max(well, a->stalled_until());
-    const auto until = well + patience;
+    const auto until = well + patience_;
     while (!waits().empty()) {
       if (world_.now >= until)
-        throw broken_promise{"10 s after all is well, " + waits()};
+        throw broken_promise{std::to_string(patience_.count()) + " s after all is well, " + waits()};
       world_.run(100ms);
     }
     out.longest_recovery =
@@ -136,7 +140,7 @@ private:
     world_.run(until - world_.now);
     for (auto* w : workers_)
       w->probe();
-    world_.run(patience);
+    world_.run(patience_);
     if (const auto why = waits(); !why.empty())
       throw broken_promise{"although all is well, " + why};
     check();
@@ -149,10 +153,10 @@ private:
     // Those who are asked end last.
     for (auto at = world_.actors.rbegin(); at != world_.actors.rend(); ++at) {
       (*at)->stop();
-      const auto until = world_.now + patience;
+      const auto until = world_.now + patience_;
       while (!(*at)->waits_for().empty()) {
         if (world_.now >= until)
-          throw broken_promise{"10 s after it was stopped, " + (*at)->name() + " waits "
+          throw broken_promise{std::to_string(patience_.count()) + " s after it was stopped, " + (*at)->name() + " waits "
             + (*at)->waits_for()};
         world_.run(100ms);
       }
@@ -168,6 +172,7 @@ private:
   world world_;
   troubles bad_;
   std::vector<worker*> workers_;
+  std::chrono::seconds patience_ = patience;
   const time_point begun_ = world_.now;
 };
 

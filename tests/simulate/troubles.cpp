@@ -14,13 +14,15 @@ troubles::troubles(world& w, trouble_settings settings)
     {with_.answer, &troubles::answer}, {with_.refuse, &troubles::refuse},
     {with_.throttle, &troubles::throttle}, {with_.slow, &troubles::slow},
     {with_.kill, &troubles::kill}, {with_.pause, &troubles::pause},
-    {with_.partition, &troubles::partition}, {with_.lead, &troubles::lead},
+    {with_.partition, &troubles::partition}, {with_.split, &troubles::split},
+    {with_.lie, &troubles::lie}, {with_.login, &troubles::login}, {with_.lead, &troubles::lead},
     {with_.session, &troubles::session}, {with_.truncate, &troubles::truncate},
     {with_.trim, &troubles::trim}, {with_.remake, &troubles::remake},
     {with_.jump, &troubles::jump}, {with_.stall, &troubles::stall},
     {with_.crash, &troubles::crash}};
   for (const auto& k : kinds_)
     weights_ += k.weight;
+  password_ = world_.password;
 }
 
 void troubles::begin() {
@@ -35,6 +37,10 @@ void troubles::end() {
   say("all is well");
   auto& c = world_.cluster;
   c.be_well();
+  heal();
+  c.lie_in_logins(testing::login_lie::none);
+  world_.password = password_;
+  world_.has_credentials = true;
   world_.net.speed = well_;
   world_.net.unblock_all();
   for (const auto b : c.brokers()) {
@@ -205,6 +211,16 @@ void troubles::refuse() {
   world_.cluster.fail(key, why, static_cast<int>(random_.between(1, 5)));
 }
 
+void troubles::lie() {
+  using testing::answer_lie;
+  static const std::vector<answer_lie> all{answer_lie::other_number,
+    answer_lie::cut_short, answer_lie::left_out, answer_lie::other_leader,
+    answer_lie::closer_replica, answer_lie::wrong_addresses};
+  const auto how = random_.pick(all);
+  say("answers are lies of kind", static_cast<std::int64_t>(how));
+  world_.cluster.lie(how, static_cast<int>(random_.between(1, 5)));
+}
+
 void troubles::throttle() {
   const auto key = random_.chance(500) ? api_key::produce : api_key::fetch;
   say("requests are throttled of", static_cast<std::int64_t>(key));
@@ -275,6 +291,61 @@ void troubles::session() {
   say("sessions or coordinators change");
 }
 
+void troubles::split() {
+  auto& c = world_.cluster;
+  std::vector<std::int32_t> one;
+  std::vector<std::int32_t> other;
+  for (const auto b : c.brokers())
+    (random_.chance(500) ? one : other).push_back(b);
+  if (one.empty() || other.empty())
+    return;
+  say("brokers do not reach each other");
+  world_.note_split(true);
+  c.partition(one, other);
+  world_.net.hand_back();
+  later(random_.between(10ms, 20s), [this] { heal(); });
+}
+
+void troubles::heal() {
+  if (!world_.is_split())
+    return;
+  say("brokers reach each other again");
+  world_.note_split(false);
+  world_.cluster.heal();
+  world_.net.hand_back();
+}
+
+// -- logins -----------------------------------------------------------------------------
+
+void troubles::login() {
+  auto& c = world_.cluster;
+  switch (random_.below(3)) {
+  case 0:
+    password_ = "password " + std::to_string(++passwords_);
+    say("there is another password");
+    c.set_password(world_.user, password_);
+    later(random_.between(1ms, 10s), [this, known = password_] {
+      say("clients know the password");
+      world_.password = known;
+    });
+    break;
+  case 1:
+    say("nobody has credentials");
+    world_.has_credentials = false;
+    later(random_.between(1ms, 10s), [this] { world_.has_credentials = true; });
+    break;
+  default: {
+    static const std::vector<testing::login_lie> all{testing::login_lie::few_iterations,
+      testing::login_lie::wrong_signature, testing::login_lie::endless_challenge,
+      testing::login_lie::huge_challenge};
+    say("logins are lied in");
+    c.lie_in_logins(random_.pick(all));
+    later(random_.between(1ms, 10s),
+      [this] { world_.cluster.lie_in_logins(testing::login_lie::none); });
+  }
+  }
+}
+
 // -- logs -------------------------------------------------------------------------------
 
 void troubles::truncate() {
@@ -312,7 +383,8 @@ void troubles::remake() {
   const auto& topic = random_.pick(with_.topics);
   auto& c = world_.cluster;
   const auto partitions = c.partitions(topic);
-  if (partitions == 0)
+  // Brokers that are apart would take records of one that is gone.
+  if (partitions == 0 || world_.is_split())
     return;
   say("a topic is made anew");
   world_.book.removes(topic);

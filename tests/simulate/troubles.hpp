@@ -21,6 +21,9 @@ struct trouble_settings {
   unsigned kill = 5;        ///< Brokers die, and come back, perhaps elsewhere.
   unsigned pause = 5;       ///< Brokers stand still.
   unsigned partition = 5;   ///< Clients do not reach some brokers.
+  unsigned split = 0;       ///< Brokers do not reach each other.
+  unsigned lie = 0;         ///< Answers are lies.
+  unsigned login = 0;       ///< Passwords change, or are not there.
   unsigned lead = 10;       ///< Leaders move.
   unsigned session = 3;     ///< Fetch sessions, coordinators, controllers.
   unsigned truncate = 0;    ///< Unclean elections: what was acknowledged is lost.
@@ -64,6 +67,10 @@ private:
   void kill();
   void pause();
   void partition();
+  void split();
+  void heal();
+  void lie();
+  void login();
   void lead();
   void session();
   void truncate();
@@ -83,6 +90,9 @@ private:
   /// Connections on which a broker says nothing any more.
   std::vector<network::number> hanging_;
   network::pace well_;
+  /// What brokers take.
+  std::string password_;
+  std::uint64_t passwords_ = 0;
 };
 
 } // namespace cafka::simulate

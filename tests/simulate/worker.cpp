@@ -142,9 +142,11 @@ void worker::request_for(
   what.deadline = std::chrono::duration_cast<milliseconds>(some_deadline());
   ++own_;
   ask<Request>(std::move(what),
-    [this, then = std::move(then), probes = probing_](result<reply_of<Request>> got) {
+    [this, then = std::move(then), probes = probing_,
+      truth = world_.truth_now()](result<reply_of<Request>> got) {
       --own_;
-      if (got.error().code == error_code::malformed_response
+      if ((got.error().code == error_code::malformed_response
+            && world_.all_true_since(truth))
         || got.error().code == error_code::corrupt_message || (probes && !got))
         throw broken_promise{name() + " is answered, "
           + (probes ? "although all is well: " : "") + to_string(got.error())};
@@ -167,7 +169,7 @@ void worker::ask_to_produce(const place& where) {
   produce what;
   what.topic = where.first;
   what.partition = where.second;
-  what.required_acks = random_.chance(200) ? 1 : -1;
+  what.required_acks = random_.chance(with_.of_leader_alone) ? 1 : -1;
   what.compression = random_.chance(300) ? codec::lz4 : codec::none;
   std::vector<record_id> ids;
   for (auto left = random_.between(1, 5); left > 0; --left) {
@@ -205,10 +207,11 @@ void worker::ask_to_fetch(const place& where) {
     "of", log.start().value(), "to", log.end().value(), "max", what.max_bytes);
   const auto before = world_.book.disturbances(where);
   request_for<fetch>(std::move(what),
-    [this, where, from = *what.offset, there, before](const result<fetched>& got) {
+    [this, where, from = *what.offset, there, before, truth = world_.truth_now()](
+      const result<fetched>& got) {
       if (!got || before != world_.book.disturbances(where))
         return;
-      if (there && got->records.empty())
+      if (there && got->records.empty() && world_.all_true_since(truth))
         throw broken_promise{name() + " fetches nothing from " + to_string(where) + ' '
           + std::to_string(from.value())};
       look_at(*got, where, from);
@@ -236,8 +239,10 @@ void worker::ask_for_offsets(const place& where) {
   const auto end = world_.cluster.log(where.first, where.second).end();
   const auto before = world_.book.disturbances(where);
   request_for<list_offsets>(
-    std::move(what), [this, where, end, before](const result<listed_offset>& got) {
-      if (!got || before != world_.book.disturbances(where))
+    std::move(what), [this, where, end, before, truth = world_.truth_now()](
+                       const result<listed_offset>& got) {
+      if (!got || before != world_.book.disturbances(where)
+        || !world_.all_true_since(truth))
         return;
       if (!got->offset || *got->offset < end
         || *got->offset > world_.cluster.log(where.first, where.second).end())

@@ -21,6 +21,8 @@ struct worker_settings {
   std::vector<std::string> topics;
   duration longest_pause = std::chrono::seconds{1};
   std::size_t largest_value = 1'000;
+  /// Of a thousand batches, how many want to be acknowledged by the leader alone.
+  unsigned of_leader_alone = 200;
 };
 
 /// A worker's client, a program that asks it for all kinds of things, and streams that

@@ -4,6 +4,8 @@
 
 namespace cafka::simulate {
 
+using namespace protocol;
+
 namespace {
 
 /// Bounds above what clients need: a worker whose program has stood still sends what has
@@ -35,6 +37,15 @@ world::world(std::uint64_t s, testing::cluster_options options)
     cluster(with_seed(std::move(options), s)),
     net(cluster, plan, story, now, random.fork("network")),
     book(cluster) {
+}
+
+result<sasl::login> world::credentials() {
+  if (!has_credentials)
+    return error{error_code::credentials_unavailable, "there are none"};
+  // SCRAM wants 24 characters.
+  auto nonce = std::to_string(++nonces_);
+  nonce.insert(0, 24 - nonce.size(), '0');
+  return sasl::login{sasl::password_login{user, secret{password}}, nonce};
 }
 
 bool world::run(duration at_most, const std::function<bool()>& done) {

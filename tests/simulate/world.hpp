@@ -4,6 +4,8 @@
 #include "ledger.hpp"
 #include "network.hpp"
 #include "trace.hpp"
+#include <cafka/protocol/result.hpp>
+#include <cafka/protocol/sasl/credentials.hpp>
 
 #include <cstdint>
 #include <functional>
@@ -91,6 +93,37 @@ public:
   std::vector<traffic> flows;
   std::uint64_t steps = 0;
 
+  // -- logins, where the cluster wants them
+
+  const std::string user = "user";
+  /// What programs know.
+  std::string password = "password";
+  bool has_credentials = true;
+  protocol::result<protocol::sasl::login> credentials();
+
+  // -- what answers may be wrong because of
+
+  /// Brokers do not reach each other, or do again.
+  void note_split(bool broken) {
+    is_split_ = broken;
+    ++splits_;
+  }
+  [[nodiscard]] bool is_split() const { return is_split_; }
+  /// Changes with whatever makes answers wrong.
+  struct truth {
+    std::uint64_t splits = 0;
+    bool is_split = false;
+    std::size_t lies = 0;
+    friend bool operator==(const truth&, const truth&) = default;
+  };
+  [[nodiscard]] truth truth_now() const {
+    return {splits_, is_split_, cluster.lies_told()};
+  }
+  /// Whether all that was answered since then must be true.
+  [[nodiscard]] bool all_true_since(const truth& then) const {
+    return !is_split_ && then == truth_now();
+  }
+
   void later(duration by, std::function<void()> what) {
     plan.at(now + by, std::move(what));
   }
@@ -114,6 +147,9 @@ private:
   traffic& flow_of(const actor& of);
 
   std::uint64_t steps_at_once_ = 0;
+  bool is_split_ = false;
+  std::uint64_t splits_ = 0;
+  std::uint64_t nonces_ = 0;
 };
 
 } // namespace cafka::simulate

@@ -137,14 +137,33 @@ protocol::sasl_authenticate_response refuse(
 inline constexpr std::int8_t group_key = 0;
 
 /// Whether the broker answers for a group: INVALID_GROUP_ID for one without a name,
-/// NOT_COORDINATOR where another broker coordinates it.
+/// COORDINATOR_NOT_AVAILABLE where the broker reaches no others, NOT_COORDINATOR where
+/// another one coordinates it.
 [[nodiscard]] inline protocol::error_code may_coordinate(
   const request_context& c, const std::string& group) {
   if (group.empty())
     return protocol::error_code::invalid_group_id;
+  if (c.cluster.apart())
+    return protocol::error_code::coordinator_not_available;
   return c.cluster.coordinator(group_key, group) == c.broker.id
     ? protocol::error_code::none
     : protocol::error_code::not_coordinator;
+}
+
+/// What a broker answers that cannot hand a request on to the controller: nothing until the
+/// request's own time is over, and then REQUEST_TIMED_OUT.
+template <class Request>
+outcome<typename Request::response> answer_late(
+  const request_context& c, const Request& asked, std::int32_t timeout_ms) {
+  waiting<typename Request::response> later;
+  later.until = c.now + std::chrono::milliseconds{timeout_ms};
+  later.again = [asked, version = c.version, until = later.until](
+                  time_point now) -> std::optional<typename Request::response> {
+    if (now < until)
+      return std::nullopt;
+    return refuse(asked, version, protocol::error_code::request_timed_out);
+  };
+  return later;
 }
 
 /// An answer that is an error alone.

@@ -119,6 +119,8 @@ creatable_topic_result make(
 
 outcome<create_topics_response> handle(
   const request_context& c, const create_topics_request& asked) {
+  if (c.cluster.apart())
+    return answer_late(c, asked, asked.timeout_ms);
   if (!c.cluster.knows_kraft() && c.cluster.controller != c.broker.id)
     return refuse(asked, c.version, error_code::not_controller);
   create_topics_response response;

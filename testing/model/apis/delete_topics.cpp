@@ -45,6 +45,8 @@ deletable_topic_result remove(fake_state& cluster, const delete_topic_state& t) 
 
 outcome<delete_topics_response> handle(
   const request_context& c, const delete_topics_request& asked) {
+  if (c.cluster.apart())
+    return answer_late(c, asked, asked.timeout_ms);
   if (!c.cluster.knows_kraft() && c.cluster.controller != c.broker.id)
     return refuse(asked, c.version, error_code::not_controller);
   delete_topics_response response;

@@ -118,7 +118,7 @@ private:
   fetch_partition_data one(const request_context& c, const fetch_partition& asked,
     const fake_log& log, const fake_partition& p) {
     const auto follows = p.leader != c.broker.id;
-    auto end = log.end();
+    auto end = p.readable_end();
     if (follows)
       end = std::max(log.start(), log_offset{end.value() - c.broker.behind});
     if (asked.last_fetched_epoch.value() >= 0 && version_ >= epochs_since) {
@@ -220,7 +220,7 @@ private:
     for (const auto b : c.cluster.alive_of(p.replicas)) {
       const auto& replica = c.cluster.brokers.at(b);
       if (replica.rack == asked_.rack_id
-        && from.value() <= p.log.end().value() - replica.behind)
+        && from.value() <= p.readable_end().value() - replica.behind)
         return b;
     }
     return std::nullopt;

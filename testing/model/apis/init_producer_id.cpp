@@ -39,6 +39,8 @@ outcome<init_producer_id_response> handle(
   const auto& id = *asked.transactional_id;
   if (id.empty())
     return failed(error_code::invalid_request);
+  if (c.cluster.apart())
+    return failed(error_code::coordinator_not_available);
   if (c.cluster.coordinator(transaction, id) != c.broker.id)
     return failed(error_code::not_coordinator);
   if (asked.transaction_timeout_ms <= 0 || asked.transaction_timeout_ms > longest)

@@ -51,7 +51,8 @@ list_offsets_partition_response failed(partition_id index, error_code why) {
 void fill(list_offsets_partition_response& x, const request_context& c,
   const fake_partition& p, const list_offsets_partition& asked, bool committed) {
   const auto& log = p.log;
-  const auto end = committed ? log.last_stable() : log.end();
+  const auto end =
+    committed ? std::min(log.last_stable(), p.readable_end()) : p.readable_end();
   const auto at = [&](log_offset offset, leader_epoch epoch) {
     x.offset = offset;
     if (c.version >= epochs_since)
@@ -79,17 +80,19 @@ void fill(list_offsets_partition_response& x, const request_context& c,
   }
 }
 
-void fill_old(list_offsets_partition_response& x, const fake_log& log,
+void fill_old(list_offsets_partition_response& x, const fake_partition& p,
   const list_offsets_partition& asked) {
+  const auto start = p.log.start();
+  const auto end = p.readable_end();
   const auto add = [&](log_offset offset) {
     if (x.old_style_offsets.size()
       < static_cast<std::size_t>(std::max(asked.max_num_offsets, 0)))
       x.old_style_offsets.push_back(offset);
   };
   if (asked.timestamp == latest)
-    add(log.end());
-  if (asked.timestamp != latest || log.start() != log.end())
-    add(log.start());
+    add(end);
+  if (asked.timestamp != latest || start != end)
+    add(start);
 }
 
 } // namespace
@@ -122,7 +125,7 @@ outcome<list_offsets_response> handle(
       auto& x = out.partitions.emplace_back();
       x.partition_index = q.partition_index;
       if (c.version == 0)
-        fill_old(x, p->log, q);
+        fill_old(x, *p, q);
       else
         fill(x, c, *p, q, asked.isolation_level == 1);
     }

@@ -86,7 +86,7 @@ outcome<metadata_response> handle(
       response.topics.push_back(described(c, topic, asked));
     return response;
   }
-  const auto may_create = cluster.options.auto_create_topics
+  const auto may_create = cluster.options.auto_create_topics && !cluster.apart()
     && (c.version < 4 || asked.allow_auto_topic_creation);
   std::set<std::string> answered;
   for (const auto& t : *asked.topics) {

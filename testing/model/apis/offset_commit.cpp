@@ -38,6 +38,8 @@ error_code may_commit(const request_context& c, const offset_commit_request& ask
 
 outcome<offset_commit_response> handle(
   const request_context& c, const offset_commit_request& asked) {
+  if (c.cluster.apart())
+    return refuse(asked, c.version, error_code::coordinator_not_available);
   if (c.version > 0 && c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
     return refuse(asked, c.version, error_code::not_coordinator);
   if (const auto why = c.version > 0 ? may_commit(c, asked) : error_code::none;

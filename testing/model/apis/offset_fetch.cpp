@@ -64,8 +64,10 @@ offset_fetch_response_group answer(
   const request_context& c, const offset_fetch_request_group& asked) {
   offset_fetch_response_group out;
   out.group_id = asked.group_id;
-  if (c.cluster.coordinator(group_key, asked.group_id) != c.broker.id) {
-    out.error_code = error_code::not_coordinator;
+  if (c.cluster.apart()
+    || c.cluster.coordinator(group_key, asked.group_id) != c.broker.id) {
+    out.error_code = c.cluster.apart() ? error_code::coordinator_not_available
+                                       : error_code::not_coordinator;
     return out;
   }
   const auto& offsets = offsets_of(c.cluster, asked.group_id);
@@ -100,6 +102,8 @@ outcome<offset_fetch_response> handle(
       response.groups.push_back(answer(c, g));
     return response;
   }
+  if (c.cluster.apart())
+    return refuse(asked, c.version, error_code::coordinator_not_available);
   if (c.version > 0 && c.cluster.coordinator(group_key, asked.group_id) != c.broker.id)
     return refuse(asked, c.version, error_code::not_coordinator);
   const auto& offsets = offsets_of(c.cluster, asked.group_id);

@@ -144,6 +144,8 @@ public:
     }
     return std::move(response_);
   }
+  /// Whether the answer comes when the request's time is over, and not before.
+  [[nodiscard]] bool late() const { return late_; }
 
 private:
   partition_produce_response append(
@@ -209,6 +211,10 @@ private:
         return x;
       }
     }
+    if (asked_.acks == -1 && c_.cluster.misses_replicas(p)) {
+      late_ = true;
+      return refused(index, error_code::request_timed_out);
+    }
     return write(topic, p, index, records, batch.info);
   }
 
@@ -249,6 +255,7 @@ private:
   const request_context& c_;
   const produce_request& asked_;
   produce_response response_;
+  bool late_ = false;
 };
 
 bool has_error(const produce_response& response) {
@@ -264,9 +271,18 @@ bool has_error(const produce_response& response) {
 } // namespace
 
 outcome<produce_response> handle(const request_context& c, const produce_request& asked) {
+  appending work{c, asked};
   auto response = !asked.transactional_id && has_transactions(asked)
     ? refuse(asked, c.version, error_code::transactional_id_authorization_failed)
-    : appending{c, asked}.run();
+    : work.run();
+  if (work.late()) {
+    waiting<produce_response> later;
+    later.until = c.now + std::chrono::milliseconds{asked.timeout_ms};
+    later.again = [response = std::move(response), until = later.until](time_point now) {
+      return now < until ? std::nullopt : std::optional{response};
+    };
+    return later;
+  }
   if (asked.acks != 0)
     return response;
   if (has_error(response))

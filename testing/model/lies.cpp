@@ -1,0 +1,119 @@
+#include "lies.hpp"
+
+#include <algorithm>
+
+namespace cafka::testing {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::size_t length_size = 4;
+constexpr std::size_t number_size = 4;
+
+/// A broker that is not the one that answers, in turn; -1: there is no other.
+std::int32_t another(const fake_state& cluster, std::int32_t broker) {
+  auto next = cluster.brokers.upper_bound(broker);
+  if (next == cluster.brokers.end())
+    next = cluster.brokers.begin();
+  return next->first == broker ? -1 : next->first;
+}
+
+void put_big_endian(std::vector<std::byte>& bytes, std::size_t at, std::uint32_t x) {
+  for (std::size_t i = 0; i != 4; ++i)
+    bytes[at + i] = static_cast<std::byte>(x >> (24 - 8 * i));
+}
+
+/// What the fetch's answer says about each partition that came without an error.
+template <class Change>
+bool change_each(fetch_response& answer, Change change) {
+  auto changed = false;
+  for (auto& t : answer.responses) {
+    for (auto& p : t.partitions) {
+      if (p.error_code != error_code::none)
+        continue;
+      p.records = shared_bytes{};
+      change(p);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+} // namespace
+
+bool tell(
+  answer_lie how, const fake_state&, const seen_request&, produce_response& answer) {
+  if (how != answer_lie::left_out || answer.responses.empty())
+    return false;
+  answer.responses.clear();
+  return true;
+}
+
+bool tell(answer_lie how, const fake_state& cluster, const seen_request& asked,
+  fetch_response& answer) {
+  const auto other = another(cluster, asked.broker);
+  switch (how) {
+  case answer_lie::left_out:
+    if (answer.responses.empty())
+      return false;
+    answer.responses.clear();
+    return true;
+  case answer_lie::other_leader: {
+    constexpr std::int32_t to_come = 1'000;
+    return other >= 0 && change_each(answer, [&](fetch_partition_data& p) {
+      p.error_code = error_code::not_leader_or_follower;
+      p.high_watermark = -1;
+      p.current_leader = {other, to_come};
+    });
+  }
+  case answer_lie::closer_replica:
+    return other >= 0 && change_each(answer, [&](fetch_partition_data& p) {
+      p.preferred_read_replica = other;
+    });
+  default: return false;
+  }
+}
+
+bool tell(
+  answer_lie how, const fake_state&, const seen_request&, list_offsets_response& answer) {
+  if (how != answer_lie::left_out || answer.topics.empty())
+    return false;
+  answer.topics.clear();
+  return true;
+}
+
+bool tell(
+  answer_lie how, const fake_state&, const seen_request&, metadata_response& answer) {
+  if (how != answer_lie::wrong_addresses || answer.brokers.size() < 2)
+    return false;
+  const auto first = answer.brokers.front();
+  for (std::size_t i = 0; i + 1 != answer.brokers.size(); ++i) {
+    answer.brokers[i].host = answer.brokers[i + 1].host;
+    answer.brokers[i].port = answer.brokers[i + 1].port;
+  }
+  answer.brokers.back().host = first.host;
+  answer.brokers.back().port = first.port;
+  return true;
+}
+
+bool tell(answer_lie how, const seen_request& asked, std::vector<std::byte>& answer) {
+  // Of those a client could not tell that they are no broker's.
+  if (asked.header.key == api_key::api_versions)
+    return false;
+  switch (how) {
+  case answer_lie::other_number:
+    put_big_endian(answer, length_size,
+      static_cast<std::uint32_t>(asked.header.correlation_id) ^ 0x4000'0000U);
+    return true;
+  case answer_lie::cut_short: {
+    constexpr auto least = length_size + number_size;
+    answer.resize(least + (answer.size() - least) / 2);
+    put_big_endian(answer, 0, static_cast<std::uint32_t>(answer.size() - length_size));
+    return true;
+  }
+  default: return false;
+  }
+}
+
+} // namespace cafka::testing

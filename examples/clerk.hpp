@@ -1,5 +1,5 @@
-// A service's own messages, and an actor of it that uses cafka: see embed.cpp. It is apart
-// so that embed_test.cpp can test it.
+// A service's own messages, and an actor of it that uses cafka: see embed.cpp. It is
+// apart so that embed_test.cpp can test it.
 #pragma once
 
 #include <cafka/cafka.hpp>

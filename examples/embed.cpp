@@ -1,8 +1,9 @@
 // A service with an actor system of its own embeds cafka.
 //
 // The service has its own configuration and its own message types. It starts and stops
-// workers by name while it runs, and an actor of its own, in clerk.hpp, talks to them by typed
-// messages. embed_test.cpp tests that actor without a cluster, and with one in memory.
+// workers by name while it runs, and an actor of its own, in clerk.hpp, talks to them by
+// typed messages. embed_test.cpp tests that actor without a cluster, and with one in
+// memory.
 //
 //   example_embed --brokers localhost:9092 --topic example-embed
 

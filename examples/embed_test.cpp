@@ -1,7 +1,9 @@
-// The unit tests of the service in embed.cpp: its clerk with a worker that says what the test
-// wants, and with a cluster in memory that fails. Neither needs a Kafka, a port or a pause.
+// The unit tests of the service in embed.cpp: its clerk with a worker that says what the
+// test wants, and with a cluster in memory that fails. Neither needs a Kafka, a port or a
+// pause.
 
 #include "clerk.hpp"
+#include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/testing/cluster.hpp>
 #include <cafka/testing/fake_worker.hpp>
 
@@ -41,7 +43,8 @@ TEST_CASE("a clerk tells why an order cannot be written") {
     CHECK(asked.topic == "orders");
     return cafka::error{cafka::error_code::not_enough_replicas, "one of three"};
   });
-  const auto said = said_by(system.spawn(clerk, worker.handle(), "orders"), system);
+  const auto said =
+    said_by(system.spawn(clerk, worker.handle(), std::string{"orders"}), system);
   INFO(said);
   CHECK(has(said, "NOT_ENOUGH_REPLICAS: one of three"));
   CHECK(worker.asked<cafka::fetch>().empty());
@@ -57,7 +60,7 @@ TEST_CASE("a clerk confirms what Kafka has, when its leader has moved meanwhile"
                      .value();
   kafka.once<cafka::protocol::fetch_request>(
     [&](auto& asked) { kafka.move_leader("orders", 0, 1 + asked.broker() % 3); });
-  CHECK(said_by(system.spawn(clerk, app->worker(), "orders"), system)
+  CHECK(said_by(system.spawn(clerk, app->worker().value(), std::string{"orders"}), system)
     == "ada ordered a book");
   CHECK(kafka.log("orders").size() == 1);
 }

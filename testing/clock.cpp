@@ -6,6 +6,7 @@
 #include <caf/actor_clock.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/execution_unit.hpp>
+#include <caf/logger.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
 #else
@@ -174,6 +175,7 @@ public:
 
   /// True: it wants to go on.
   bool resume(caf::resumable* what) {
+    const of_system here{system()};
     switch (what->resume(&unit_, max_throughput())) {
     case caf::resumable::resume_later: return true;
     case caf::resumable::awaiting_message:
@@ -183,7 +185,21 @@ public:
     return false;
   }
 
+  caf::action::transition ring(caf::action& what) {
+    const of_system here{system()};
+    return what.run();
+  }
+
 private:
+  /// What CAF keeps of a system for the thread; the system's end waits for it to go.
+  struct of_system {
+    explicit of_system(caf::actor_system& sys) {
+      caf::logger::set_current_actor_system(&sys);
+    }
+    of_system(const of_system&) = delete;
+    of_system& operator=(const of_system&) = delete;
+    ~of_system() { caf::logger::set_current_actor_system(nullptr); }
+  };
   struct unit final : caf::execution_unit {
     explicit unit(scheduler& to) : execution_unit(&to.system()), to_(to) {}
     void exec_later(caf::resumable* what) override { to_.enqueue(what); }
@@ -245,7 +261,8 @@ void clock_core::ring(std::unique_lock<std::mutex>& lock) {
     now = std::max(now.load(), when);
   busy_with = what->owner;
   lock.unlock();
-  if (what->what.run() == caf::action::transition::success && what->period.count() > 0)
+  if (what->owner->ring(what->what) == caf::action::transition::success
+    && what->period.count() > 0)
     schedule(what->owner, when + what->period, what->what, what->period);
   what.reset();
   lock.lock();
@@ -272,7 +289,8 @@ struct clock_core {
 };
 
 void clock::set_in(caf::actor_system_config&) {
-  throw std::logic_error{"a clock by hand needs CAF 0.18, whose scheduler can be replaced"};
+  throw std::logic_error{
+    "a clock by hand needs CAF 0.18, whose scheduler can be replaced"};
 }
 
 #endif

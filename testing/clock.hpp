@@ -13,10 +13,10 @@ struct clock_core;
 /// Time by hand for a test's actor system: deadlines, pauses and heartbeats of minutes
 /// pass at once, in their order, the same way each time.
 ///
-/// Time stands until it is told to go on: by `advance`, by `run_until`, or by itself while
-/// a `flow` lasts. All actors of the system take turns on one thread; what detached actors
-/// and other threads wait for on their own, such as `consumer.poll`, is in real time.
-/// Needs CAF 0.18, whose scheduler can be replaced.
+/// Time stands until it is told to go on: by `advance`, by `run_until`, or by itself
+/// while a `flow` lasts. All actors of the system take turns on one thread; what detached
+/// actors and other threads wait for on their own, such as `consumer.poll`, is in real
+/// time. Needs CAF 0.18, whose scheduler can be replaced.
 class clock {
 public:
   /// As actors have it.
@@ -40,8 +40,8 @@ public:
 
   /// Waits until no actor has anything to do at the present time.
   void settle();
-  /// Time goes on by so much: whatever is due meanwhile happens, and what follows from it.
-  /// Returns when all actors are at rest.
+  /// Time goes on by so much: whatever is due meanwhile happens, and what follows from
+  /// it. Returns when all actors are at rest.
   void advance(duration by);
   /// Time jumps from one alarm to the next until `done`, which is asked whenever all
   /// actors are at rest. False: after `at_most`, or when no alarm is left, it is not.

@@ -160,11 +160,11 @@ public:
   /// other. Programs reach both.
   ///
   /// The larger side goes on, with brokers that are not named; of two that are equal the
-  /// one with the controller does. On the other side, until `heal`, brokers know what they
-  /// knew: they answer with metadata of old, lead what they led, take records that no
-  /// replica of the larger side needs, let others run into their timeouts, and make and
-  /// remove no topics. What was written there for `acks` 1 alone is lost in the end, and
-  /// groups find COORDINATOR_NOT_AVAILABLE.
+  /// one with the controller does. On the other side, until `heal`, brokers know what
+  /// they knew: they answer with metadata of old, lead what they led, take records that
+  /// no replica of the larger side needs, let others run into their timeouts, and make
+  /// and remove no topics. What was written there for `acks` 1 alone is lost in the end,
+  /// and groups find COORDINATOR_NOT_AVAILABLE.
   void partition(
     const std::vector<std::int32_t>& one, const std::vector<std::int32_t>& other);
   /// All brokers reach each other again.

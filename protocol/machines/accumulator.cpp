@@ -422,8 +422,8 @@ std::vector<accumulator::refusal> accumulator::set_partitions(
       const auto number = choose(t, now, r, wrong);
       if (wrong == error_code::none) {
         bool long_enough = false;
-        put(make(t, now, number), r, record.time, done, bound_of(r), long_enough,
-          &filled);
+        put(
+          make(t, now, number), r, record.time, done, bound_of(r), long_enough, &filled);
         if (long_enough)
           next_sticky(t, now);
       } else {

@@ -58,16 +58,14 @@ bool goes_back(time_point now, std::uint8_t& answers, time_point& since,
     since = now;
   answers = static_cast<std::uint8_t>(
     std::min(answers + 1, int{known_partition::answers_to_go_back}));
-  return answers == known_partition::answers_to_go_back
-    && now - since >= least;
+  return answers == known_partition::answers_to_go_back && now - since >= least;
 }
 
 } // namespace
 
 // -- a partition ------------------------------------------------------------------------
 
-bool known_partition::learn(
-  time_point now, broker_id who, leader_epoch e, bool same) {
+bool known_partition::learn(time_point now, broker_id who, leader_epoch e, bool same) {
   // A leader without an epoch comes from a broker that does not know epochs, or not
   // reliably. There is nothing to compare: such brokers must be believed, or nobody who
   // has heard an epoch could ever be led back to them (during an upgrade, for example).
@@ -126,8 +124,8 @@ void known_topic::forget() {
   partitions_.clear();
 }
 
-known_topic::update known_topic::learn(time_point now,
-  const metadata_response_topic& t, scope kept, leader_moves& moves) {
+known_topic::update known_topic::learn(
+  time_point now, const metadata_response_topic& t, scope kept, leader_moves& moves) {
   if (t.error_code != error_code::none && t.partitions.empty()) {
     refuse(t.error_code, kept, moves, *t.name);
     return update::refused;
@@ -181,8 +179,8 @@ void known_topic::lose_leader(
   moves.note(p.logged, p.leader, name, p.id);
 }
 
-void known_topic::take(time_point now, known_partition& p, broker_id leader, leader_epoch epoch,
-  leader_moves& moves, const std::string& name) {
+void known_topic::take(time_point now, known_partition& p, broker_id leader,
+  leader_epoch epoch, leader_moves& moves, const std::string& name) {
   const bool counts = p.learn(now, leader, epoch, !id_.is_zero());
   p.last = counts ? known_partition::outcome::counted : known_partition::outcome::earlier;
   if (counts)
@@ -213,9 +211,8 @@ void known_topic::learn_all(
   for (auto& p : fresh) {
     while (before != partitions_.end() && before->id < p.id)
       ++before;
-    auto known = before != partitions_.end() && before->id == p.id
-      ? *before
-      : nothing_of(p.id);
+    auto known =
+      before != partitions_.end() && before->id == p.id ? *before : nothing_of(p.id);
     take(now, known, p.leader, p.epoch, moves, *t.name);
     p = known;
   }

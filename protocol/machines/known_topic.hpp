@@ -22,8 +22,8 @@ namespace cafka::protocol {
 /// counts once `answers_to_go_back` answers in a row have told one, and the known leader
 /// has not done its work in between. Where ids tell that it is the same topic,
 /// `time_to_go_back` must have passed as well: a broker that reaches no controller tells
-/// what it knew for as long as that lasts. It need not if the known leader itself does not
-/// know the epoch.
+/// what it knew for as long as that lasts. It need not if the known leader itself does
+/// not know the epoch.
 struct known_partition {
   static constexpr std::uint8_t answers_to_go_back = 5;
   static constexpr std::chrono::seconds time_to_go_back{60};
@@ -45,8 +45,8 @@ struct known_partition {
   };
   outcome last = outcome::left_out;
 
-  /// Metadata says so, of the topic that is known if it is the `same`, perhaps of another.
-  /// False: it is earlier, and what is known stays for now.
+  /// Metadata says so, of the topic that is known if it is the `same`, perhaps of
+  /// another. False: it is earlier, and what is known stays for now.
   bool learn(time_point now, broker_id who, leader_epoch e, bool same);
 
   /// A broker that refused a request names the leader (KIP-951). False: it is not newer.
@@ -84,8 +84,8 @@ public:
   };
 
   /// Takes in metadata of the topic.
-  update learn(time_point now, const metadata_response_topic& t, scope kept,
-    leader_moves& moves);
+  update learn(
+    time_point now, const metadata_response_topic& t, scope kept, leader_moves& moves);
 
   /// Takes in what an answer says of this partition.
   void watch(partition_id p);
@@ -138,8 +138,7 @@ private:
   void refuse(error_code why, scope kept, leader_moves& moves, const std::string& name);
   void take(time_point now, known_partition& p, broker_id leader, leader_epoch epoch,
     leader_moves& moves, const std::string& name);
-  void learn_all(
-    time_point now, const metadata_response_topic& t, leader_moves& moves);
+  void learn_all(time_point now, const metadata_response_topic& t, leader_moves& moves);
   void learn_watched(
     time_point now, const metadata_response_topic& t, leader_moves& moves);
   void lose_leader(known_partition& p, leader_moves& moves, const std::string& name);

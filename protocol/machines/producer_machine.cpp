@@ -58,7 +58,7 @@ producer_machine::partition_state& producer_machine::state_of(partition_buffers&
     state.buffers = &p;
     state.topic = &t;
     if (const auto* known = t.known->find(p.id))
-      state.leader = known->leader;
+      state.leader = state.last_leader = known->leader;
     p.machine = &state;
   }
   return *static_cast<partition_state*>(p.machine);

@@ -199,6 +199,10 @@ void producer_machine::set_leader(time_point now, partition_state& p, broker_id 
     leave(now, p);
     p.leader = leader;
   }
+  // A new leader that has lost what it should know of the producer takes any number
+  // first: were that not the first one, what lies before it would seem to be written.
+  if (leader.value() >= 0 && std::exchange(p.last_leader, leader) != leader)
+    p.confirmed = false;
   activate(p);
 }
 
@@ -207,9 +211,6 @@ void producer_machine::leave(time_point now, partition_state& p) {
   if (std::exchange(p.active, false))
     std::erase(broker(p.leader).ring, &p);
   p.leader = -1;
-  // One that has lost what it knew of the producer takes any number first: were it not
-  // the first, what lies before it would seem to be written.
-  p.confirmed = false;
   // A broker that hangs may never answer. With a sequence, sending what it has
   // once more does no harm; without one, its answer or its end decides.
   for (auto& b : options_.idempotence ? std::exchange(p.in_flight_batches, {})

@@ -43,6 +43,7 @@ struct producer_machine::batch {
 struct producer_machine::partition_state {
   partition_buffers* buffers = nullptr;
   topic_state* topic = nullptr;
+  broker_id last_leader = -1; ///< The last that was told of.
   broker_id leader = -1; ///< To whom it is sent; -1: he has refused, or there is none.
   /// What to send next, in order: what came back, then what a flush took early.
   batch_queue queue;

@@ -84,8 +84,8 @@ time_point fake_cluster::next_time() const {
     if (c.pending)
       next = std::min(next, c.pending->at);
     else if (c.again)
-      next = std::min(
-        next, state_of(c.broker).changes != c.seen_changes ? now_ : c.until);
+      next =
+        std::min(next, state_of(c.broker).changes != c.seen_changes ? now_ : c.until);
     else if (!c.queue.empty())
       next = std::min(next, std::max(c.muted_until, now_));
   }
@@ -227,8 +227,8 @@ void fake_cluster::answer_bare(
   writer out;
   out.i32(static_cast<std::int32_t>(said->size()));
   out.raw(*said);
-  c.pending = connection::leaving{now + at(c.broker).slow,
-    shared_bytes::from(flattened(out.finish())), false};
+  c.pending = connection::leaving{
+    now + at(c.broker).slow, shared_bytes::from(flattened(out.finish())), false};
 }
 
 template <class Request>

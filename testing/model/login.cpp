@@ -199,11 +199,11 @@ fake_login::said fake_login::on_scram(fake_state& cluster, std::string_view mess
     || attribute(message, "r") != nonce_ || attribute(message, "c") != "biws")
     return refused;
   const auto salt = "salt of " + asks_to_be_;
-  auto& salted = cluster.salted[mechanism_ + '\0' + std::to_string(options.scram_iterations)
-    + '\0' + salt + '\0' + found->second];
+  auto& salted = cluster.salted[mechanism_ + '\0'
+    + std::to_string(options.scram_iterations) + '\0' + salt + '\0' + found->second];
   if (salted.empty())
-    salted = sasl::pbkdf2(d, found->second, salt,
-      static_cast<std::uint32_t>(options.scram_iterations));
+    salted = sasl::pbkdf2(
+      d, found->second, salt, static_cast<std::uint32_t>(options.scram_iterations));
   const auto client = sasl::hmac(d, salted.reveal(), "Client Key");
   const auto server = sasl::hmac(d, salted.reveal(), "Server Key");
   const auto stored = sasl::hash(d, client.reveal());

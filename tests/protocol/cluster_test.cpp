@@ -114,8 +114,8 @@ TEST_CASE("a topic that was recreated begins with a lower epoch", "[machines]") 
   CHECK(known.topic_id("t") == id_of(2));
 }
 
-TEST_CASE(
-  "an older epoch that five answers in a row have told for a minute is the truth", "[machines]") {
+TEST_CASE("an older epoch that five answers in a row have told for a minute is the truth",
+  "[machines]") {
   // With ids as without: there it may be a topic made anew.
   for (const auto id : {id_of(1), uuid{}}) {
     cluster known;

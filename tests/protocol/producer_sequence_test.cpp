@@ -125,6 +125,23 @@ TEST_CASE("an answer of the topic that was deleted tells nothing about the new o
   CHECK(s.sent_within(100ms));
 }
 
+TEST_CASE("the first answer of a new leader is waited for") {
+  sequence s;
+  s.answer(s.send_one().request, error_code::none);
+  CHECK(s.reports().size() == 1);
+  const auto one = s.send_one();
+  s.answer(one.request, error_code::not_leader_or_follower);
+  s.metadata(error_code::none, 2);
+  // After an unclean election it may have lost what it knew of the producer, and would
+  // take the second of two that come together.
+  const auto again = s.sent();
+  CHECK(again.sequence == one.sequence);
+  s.send();
+  CHECK_FALSE(s.sent_within(100ms));
+  s.answer(again.request, error_code::none);
+  CHECK(s.sent_within(100ms));
+}
+
 TEST_CASE("what a new topic takes first tells nothing about what comes before it") {
   sequence s{1};
   const auto one = s.send_one();

@@ -148,7 +148,8 @@ TEST_CASE("an earlier epoch counts once five answers in a row have told it") {
   CHECK(h.at().epoch == leader_epoch{3});
 }
 
-TEST_CASE("a broker that is apart may tell an earlier epoch often, for less than a minute") {
+TEST_CASE(
+  "a broker that is apart may tell an earlier epoch often, for less than a minute") {
   hearer h;
   h.pause = 1s;
   h.hear({2, 5});

@@ -30,7 +30,8 @@ metadata_response says(std::int32_t leader, std::int32_t epoch, std::uint8_t id 
 /// Nobody waits longer.
 constexpr auto longest = 100s;
 
-/// Whether that many answers are those of a minute, with pauses as there are between them.
+/// Whether that many answers are those of a minute, with pauses as there are between
+/// them.
 bool after_a_minute(int answers) {
   return answers >= 5 && answers < 700;
 }

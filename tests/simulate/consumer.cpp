@@ -345,8 +345,8 @@ std::string consumer::waits_for() {
 void consumer::check() {
   // One answer of each broker may be larger than asked for, and one batch larger than
   // there is room when it is decompressed.
-  const auto most =
-    budget_->limit() + world_.cluster.brokers().size() * with_.largest_batch
+  const auto most = budget_->limit()
+    + world_.cluster.brokers().size() * with_.largest_batch
     + std::max(with_.largest_batch, with_.largest_content);
   if (budget_->used() > most)
     throw broken_promise{name() + " holds " + std::to_string(budget_->used())

@@ -123,7 +123,7 @@ void producer::send_one() {
       throw broken_promise{"record " + to_string(id) + " of " + name()
         + " has an outcome "
         + std::to_string(std::chrono::duration_cast<milliseconds>(
-            client_now() - taken_at - with_.options.machine.delivery_timeout)
+          client_now() - taken_at - with_.options.machine.delivery_timeout)
                            .count())
         + " ms after its time: " + protocol::to_string(got.error())};
     open_.erase(id.number);

@@ -142,7 +142,8 @@ consumer_settings some_consumer(random_source& random, const chosen& all) {
     random.chance(300) ? random.between(4'096, 200'000) : 64 * 1024 * 1024);
   s.largest_batch = largest_batch(all);
   for (const auto& p : all.producers)
-    s.largest_content = std::max(s.largest_content, p.batches.batch_size + p.largest_value);
+    s.largest_content =
+      std::max(s.largest_content, p.batches.batch_size + p.largest_value);
   for (const auto& t : all.topics) {
     for (std::int32_t p = 0; p != t.partitions; ++p) {
       if (s.partitions.empty() || random.chance(800))

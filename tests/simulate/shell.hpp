@@ -209,9 +209,8 @@ private:
     world_.later(random_.between({}, longest), [this, id = x.id, to = incarnation_] {
       if (to == incarnation_)
         post([this, id] {
-          turn([&](Client& c) {
-            c.on_credentials(client_now(), id, world_.credentials());
-          });
+          turn(
+            [&](Client& c) { c.on_credentials(client_now(), id, world_.credentials()); });
         });
     });
   }

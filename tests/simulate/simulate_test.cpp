@@ -12,8 +12,11 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// Seeds that have found a fault, each of which is mended.
-const std::vector<std::uint64_t> that_found_something{};
+/// Seeds that have found a fault, each of which is mended: 41 and 405, records that
+/// waited for their topic got more time; 319, a batch was taken for written because the
+/// one behind it was, by a leader that knew neither; 354, a reader went back to a leader
+/// of old that reached no controller.
+const std::vector<std::uint64_t> that_found_something{41, 319, 354, 405};
 
 void keeps_its_promises(std::uint64_t seed, duration length = {}) {
   const auto one = simulate({.seed = seed, .length = length});

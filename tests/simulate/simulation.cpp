@@ -129,7 +129,8 @@ private:
     const auto until = well + patience_;
     while (!waits().empty()) {
       if (world_.now >= until)
-        throw broken_promise{std::to_string(patience_.count()) + " s after all is well, " + waits()};
+        throw broken_promise{
+          std::to_string(patience_.count()) + " s after all is well, " + waits()};
       world_.run(100ms);
     }
     out.longest_recovery =
@@ -156,7 +157,8 @@ private:
       const auto until = world_.now + patience_;
       while (!(*at)->waits_for().empty()) {
         if (world_.now >= until)
-          throw broken_promise{std::to_string(patience_.count()) + " s after it was stopped, " + (*at)->name() + " waits "
+          throw broken_promise{std::to_string(patience_.count())
+            + " s after it was stopped, " + (*at)->name() + " waits "
             + (*at)->waits_for()};
         world_.run(100ms);
       }

@@ -15,11 +15,11 @@ troubles::troubles(world& w, trouble_settings settings)
     {with_.throttle, &troubles::throttle}, {with_.slow, &troubles::slow},
     {with_.kill, &troubles::kill}, {with_.pause, &troubles::pause},
     {with_.partition, &troubles::partition}, {with_.split, &troubles::split},
-    {with_.lie, &troubles::lie}, {with_.login, &troubles::login}, {with_.lead, &troubles::lead},
-    {with_.session, &troubles::session}, {with_.truncate, &troubles::truncate},
-    {with_.trim, &troubles::trim}, {with_.remake, &troubles::remake},
-    {with_.jump, &troubles::jump}, {with_.stall, &troubles::stall},
-    {with_.crash, &troubles::crash}};
+    {with_.lie, &troubles::lie}, {with_.login, &troubles::login},
+    {with_.lead, &troubles::lead}, {with_.session, &troubles::session},
+    {with_.truncate, &troubles::truncate}, {with_.trim, &troubles::trim},
+    {with_.remake, &troubles::remake}, {with_.jump, &troubles::jump},
+    {with_.stall, &troubles::stall}, {with_.crash, &troubles::crash}};
   for (const auto& k : kinds_)
     weights_ += k.weight;
   password_ = world_.password;

@@ -142,8 +142,8 @@ void worker::request_for(
   what.deadline = std::chrono::duration_cast<milliseconds>(some_deadline());
   ++own_;
   ask<Request>(std::move(what),
-    [this, then = std::move(then), probes = probing_,
-      truth = world_.truth_now()](result<reply_of<Request>> got) {
+    [this, then = std::move(then), probes = probing_, truth = world_.truth_now()](
+      result<reply_of<Request>> got) {
       --own_;
       if ((got.error().code == error_code::malformed_response
             && world_.all_true_since(truth))
@@ -238,9 +238,9 @@ void worker::ask_for_offsets(const place& where) {
   what.partition = where.second;
   const auto end = world_.cluster.log(where.first, where.second).end();
   const auto before = world_.book.disturbances(where);
-  request_for<list_offsets>(
-    std::move(what), [this, where, end, before, truth = world_.truth_now()](
-                       const result<listed_offset>& got) {
+  request_for<list_offsets>(std::move(what),
+    [this, where, end, before, truth = world_.truth_now()](
+      const result<listed_offset>& got) {
       if (!got || before != world_.book.disturbances(where)
         || !world_.all_true_since(truth))
         return;

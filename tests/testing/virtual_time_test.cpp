@@ -69,7 +69,7 @@ TEST_CASE("an hour passes at once, the same each time") {
 }
 
 // [virtual application]
-TEST_CASE("an order that waits for its broker is given up after two hours") {
+TEST_CASE("an order that waits for its leader is given up after ten minutes") {
   cafka::testing::cluster cluster{{.brokers = 3}};
   cluster.create_topic("orders");
   auto& time = cluster.clock();
@@ -85,9 +85,9 @@ TEST_CASE("an order that waits for its broker is given up after two hours") {
   cluster.move_leader("orders", 0, -1);
   const auto began = time.now();
   cafka::produce order{
-    .topic = "orders", .partition = 0, .records = {{.value = "2"}}, .deadline = 2h};
+    .topic = "orders", .partition = 0, .records = {{.value = "2"}}, .deadline = 10min};
   CHECK(app->produce(order).error().code == cafka::error_code::timed_out);
-  CHECK(time.now() - began >= 2h);
+  CHECK(time.now() - began >= 10min);
 }
 // [virtual application]
 
@@ -128,7 +128,7 @@ TEST_CASE("a producer and a consumer live through an hour of failures at once") 
     const auto polled = consumer.poll(10s).value();
     REQUIRE_FALSE(polled.batches.empty());
     for (const auto& batch : polled.batches)
-      read += batch.records.size();
+      read += batch.size();
   }
   CHECK(read == sent);
 }

@@ -150,8 +150,8 @@ inline constexpr std::int8_t group_key = 0;
     : protocol::error_code::not_coordinator;
 }
 
-/// What a broker answers that cannot hand a request on to the controller: nothing until the
-/// request's own time is over, and then REQUEST_TIMED_OUT.
+/// What a broker answers that cannot hand a request on to the controller: nothing until
+/// the request's own time is over, and then REQUEST_TIMED_OUT.
 template <class Request>
 outcome<typename Request::response> answer_late(
   const request_context& c, const Request& asked, std::int32_t timeout_ms) {

@@ -84,7 +84,7 @@ protected:
   void take_from_dispatcher() {
     while (dispatcher_.has_effects()) {
       for (auto& e : dispatcher_.take_effects())
-        std::visit([this](auto& x) { take(x); }, e);
+        std::visit([this](auto& x) { this->take(x); }, e);
     }
   }
 

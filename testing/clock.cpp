@@ -1,7 +1,8 @@
 #include "clock.hpp"
 
-#if __has_include(<caf/scheduler/abstract_coordinator.hpp>)
-#define CAFKA_CAF_HAS_COORDINATOR 1
+#include "../supervision/run_here.hpp"
+
+#if CAFKA_CAF_HAS_EXECUTION_UNIT
 #include <caf/action.hpp>
 #include <caf/actor_clock.hpp>
 #include <caf/actor_system_config.hpp>
@@ -9,8 +10,6 @@
 #include <caf/logger.hpp>
 #include <caf/resumable.hpp>
 #include <caf/scheduler/abstract_coordinator.hpp>
-#else
-#define CAFKA_CAF_HAS_COORDINATOR 0
 #endif
 
 #include <algorithm>
@@ -27,7 +26,7 @@
 
 namespace cafka::testing {
 
-#if CAFKA_CAF_HAS_COORDINATOR
+#if CAFKA_CAF_HAS_EXECUTION_UNIT
 
 using time_point = clock::time_point;
 using duration = clock::duration;
@@ -41,8 +40,8 @@ class scheduler;
 
 } // namespace
 
-/// What a clock and the actor systems that have it share: whoever is ready, what is due
-/// when, and the thread on which all of that happens.
+/// What a clock and its actor systems share: the actors that have messages to handle, the
+/// alarms, and the thread that runs them all.
 struct clock_core {
   clock_core() : thread([this] { work(); }) {}
   clock_core(const clock_core&) = delete;
@@ -146,6 +145,7 @@ private:
   void work();
   void run(std::unique_lock<std::mutex>& lock, job next);
   void ring(std::unique_lock<std::mutex>& lock);
+  void jump(std::unique_lock<std::mutex>& lock);
 };
 
 namespace {
@@ -234,10 +234,20 @@ void clock_core::work() {
     };
     if (flows == 0 || alarms.empty())
       changed.wait(lock, [&] { return something() || (flows > 0 && !alarms.empty()); });
-    else if (!changed.wait_for(lock, rest_before_jump, something) && flows > 0
-      && !alarms.empty())
-      target = std::max(target, alarms.begin()->first);
+    else if (!changed.wait_for(lock, rest_before_jump, something) && flows > 0)
+      jump(lock);
   }
+}
+
+/// Time goes on to the next alarm, if there is one that was not called off.
+void clock_core::jump(std::unique_lock<std::mutex>& lock) {
+  std::vector<caf::action> off;
+  drop_called_off(off);
+  if (!alarms.empty())
+    target = std::max(target, alarms.begin()->first);
+  lock.unlock();
+  off.clear(); // What they hold may end actors.
+  lock.lock();
 }
 
 void clock_core::run(std::unique_lock<std::mutex>& lock, job next) {

@@ -228,7 +228,8 @@ void consumer_machine::on_error(time_point now, broker_id from, partition_state&
     want_metadata(leader_pause);
     return;
   }
-  // The one that is said to lead names an epoch before its own, or does not know that.
+  // The known leader does not know the epoch that it is said to lead in, or names an
+  // earlier one.
   if (why.code == error_code::unknown_leader_epoch
     || (leader.leader_epoch.value() >= 0 && leader.leader_epoch < p.epoch))
     directory_.on_disowned(*p.topic->name, p.id, from);

@@ -24,6 +24,15 @@ void put_big_endian(std::vector<std::byte>& bytes, std::size_t at, std::uint32_t
     bytes[at + i] = static_cast<std::byte>(x >> (24 - 8 * i));
 }
 
+/// Says nothing about any topic.
+template <class Topics>
+bool leave_out(answer_lie how, Topics& all) {
+  if (how != answer_lie::left_out || all.empty())
+    return false;
+  all.clear();
+  return true;
+}
+
 /// What the fetch's answer says about each partition that came without an error.
 template <class Change>
 bool change_each(fetch_response& answer, Change change) {
@@ -44,21 +53,14 @@ bool change_each(fetch_response& answer, Change change) {
 
 bool tell(
   answer_lie how, const fake_state&, const seen_request&, produce_response& answer) {
-  if (how != answer_lie::left_out || answer.responses.empty())
-    return false;
-  answer.responses.clear();
-  return true;
+  return leave_out(how, answer.responses);
 }
 
 bool tell(answer_lie how, const fake_state& cluster, const seen_request& asked,
   fetch_response& answer) {
   const auto other = another(cluster, asked.broker);
   switch (how) {
-  case answer_lie::left_out:
-    if (answer.responses.empty())
-      return false;
-    answer.responses.clear();
-    return true;
+  case answer_lie::left_out: return leave_out(how, answer.responses);
   case answer_lie::other_leader: {
     constexpr std::int32_t to_come = 1'000;
     return other >= 0 && change_each(answer, [&](fetch_partition_data& p) {
@@ -77,10 +79,7 @@ bool tell(answer_lie how, const fake_state& cluster, const seen_request& asked,
 
 bool tell(
   answer_lie how, const fake_state&, const seen_request&, list_offsets_response& answer) {
-  if (how != answer_lie::left_out || answer.topics.empty())
-    return false;
-  answer.topics.clear();
-  return true;
+  return leave_out(how, answer.topics);
 }
 
 bool tell(

@@ -30,10 +30,17 @@ metadata_response says(std::int32_t leader, std::int32_t epoch, std::uint8_t id 
 /// Nobody waits longer.
 constexpr auto longest = 100s;
 
-/// Whether that many answers are those of a minute, with pauses as there are between
-/// them.
-bool after_a_minute(int answers) {
-  return answers >= 5 && answers < 700;
+/// Broker 1 is asked once such answers have come for a minute, and not much later.
+template <class Client>
+void follows_after_a_minute(Client& c, const metadata_response& answer) {
+  constexpr int too_many = 700;
+  const auto began = c.present();
+  const auto answers = c.answers_until(1, answer, too_many);
+  const auto took = c.present() - began;
+  CHECK(answers >= known_partition::answers_to_go_back);
+  CHECK(answers < too_many);
+  CHECK(took >= known_partition::time_to_go_back);
+  CHECK(took < known_partition::time_to_go_back + 5s);
 }
 
 // -- the three of them ------------------------------------------------------------------
@@ -87,6 +94,8 @@ struct worker : dispatcher_fixture::bed {
     return std::nullopt;
   }
 
+  [[nodiscard]] time_point present() const { return now; }
+
   std::shared_ptr<dispatcher_fixture::fate> call;
   std::set<std::uint64_t> up;
 };
@@ -99,6 +108,7 @@ struct producer : cafka::testing::single {
     machine.on_identity(cafka::testing::virtual_now, 7, 0);
   }
 
+  [[nodiscard]] static time_point present() { return cafka::testing::virtual_now; }
   bool take_asked() { return !next<producer_machine::ask_metadata>().empty(); }
 
   int answers_until(broker_id wanted, const metadata_response& answer, int most) {
@@ -178,27 +188,38 @@ struct consumer : consumer_fixture::fixture {
     }
     fetch_response r;
     r.responses.emplace_back().topic = "t";
-    part(r, 0).error_code = error_code::not_leader_or_follower;
+    part(r, 0).error_code = refusal;
     static_cast<void>(m.on_answer(now, s.request, r));
   }
+
+  [[nodiscard]] time_point present() const { return now; }
+
+  error_code refusal = error_code::not_leader_or_follower;
 };
 
 } // namespace
 
 TEST_CASE("a worker follows a leader whose epoch has gone back for good") {
   worker w;
-  CHECK(after_a_minute(w.answers_until(1, says(1, 3), 700)));
+  follows_after_a_minute(w, says(1, 3));
   CHECK(w.call->succeeded());
 }
 
 TEST_CASE("a producer follows a leader whose epoch has gone back for good") {
   producer p;
-  CHECK(after_a_minute(p.answers_until(1, says(1, 3), 700)));
+  follows_after_a_minute(p, says(1, 3));
 }
 
 TEST_CASE("a consumer follows a leader whose epoch has gone back for good") {
   consumer c;
-  CHECK(after_a_minute(c.answers_until(1, says(1, 3), 700)));
+  follows_after_a_minute(c, says(1, 3));
+}
+
+TEST_CASE("a consumer soon gives up an epoch that its leader does not know") {
+  consumer c;
+  c.refusal = error_code::unknown_leader_epoch;
+  // What the leader says is one of the five.
+  CHECK(c.answers_until(1, says(1, 3), 20) == 4);
 }
 
 // The topic was recreated, and then the cluster is restored from before that.
@@ -207,7 +228,7 @@ TEST_CASE("a worker follows a topic that is the one before again") {
   worker w;
   CHECK(w.answers_until(3, says(3, 0, 2), 20) == 1);
   w.call = w.submit(dispatcher_fixture::asking_leader("t"), longest);
-  CHECK(after_a_minute(w.answers_until(1, says(1, 3, 1), 700)));
+  follows_after_a_minute(w, says(1, 3, 1));
   CHECK(w.call->succeeded());
 }
 
@@ -215,13 +236,13 @@ TEST_CASE("a producer follows a topic that is the one before again") {
   producer p;
   CHECK(p.answers_until(3, says(3, 0, 2), 20) == 1);
   p.send();
-  CHECK(after_a_minute(p.answers_until(1, says(1, 3, 1), 700)));
+  follows_after_a_minute(p, says(1, 3, 1));
 }
 
 TEST_CASE("a consumer follows a topic that is the one before again") {
   consumer c;
   CHECK(c.answers_until(3, says(3, 0, 2), 20) == 1);
-  CHECK(after_a_minute(c.answers_until(1, says(1, 3, 1), 700)));
+  follows_after_a_minute(c, says(1, 3, 1));
 }
 
 // -- a leader that does its work, while brokers are behind ------------------------------

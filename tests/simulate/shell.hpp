@@ -154,7 +154,7 @@ private:
       [this] { derived().restart(); });
   }
 
-  /// Takes one message at that time, or when it stands still no more.
+  /// Takes one message at that time; if the client is stalled then, when the stall ends.
   void plan_next(time_point when) {
     world_.plan.at(when, [this] {
       if (world_.now < stalled_until_)

@@ -36,7 +36,8 @@ caf::error reason_of(const std::exception_ptr& thrown);
 template <class Interface, class... Own>
 using client_interface = trapping_exits<typename Interface::template extend<Own...,
   caf::result<void>(transport_up), caf::result<void>(transport_frames),
-  caf::result<void>(transport_progress), caf::result<void>(transport_down),
+  caf::result<void>(transport_progress), caf::result<void>(transport_outdated),
+  caf::result<void>(transport_down),
   caf::result<void>(credentials_came), caf::result<void>(supervision::alarm_rings)>>;
 
 /// Stands for no handler of an actor's own; `client_shell::behavior` begins with it.
@@ -106,6 +107,11 @@ protected:
       [this](transport_progress msg) {
         derived().before_event();
         client_.on_progress(now(), msg.id, msg.received, msg.expected);
+        after_event();
+      },
+      [this](transport_outdated msg) {
+        derived().before_event();
+        client_.on_outdated(now(), msg.id);
         after_event();
       },
       [this](const transport_down& msg) {

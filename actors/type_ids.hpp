@@ -42,6 +42,7 @@ CAFKA_STAYS_HERE(stream_receiver_down)
 CAFKA_STAYS_HERE(transport_up)
 CAFKA_STAYS_HERE(transport_frames)
 CAFKA_STAYS_HERE(transport_progress)
+CAFKA_STAYS_HERE(transport_outdated)
 CAFKA_STAYS_HERE(transport_down)
 CAFKA_STAYS_HERE(credentials_came)
 
@@ -67,6 +68,7 @@ CAF_ADD_TYPE_ID(cafka, (cafka::stream_stop))
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::stream_receiver_down))
 
 CAF_ADD_TYPE_ID(cafka, (cafka::actors::credentials_came))
+CAF_ADD_TYPE_ID(cafka, (cafka::actors::transport_outdated))
 
 CAF_END_TYPE_ID_BLOCK(cafka)
 

@@ -41,8 +41,8 @@ result<std::unique_ptr<application>> application::start(
   if (options.transports == nullptr || has_provider)
     sockets = std::make_shared<actors::asio_transport_factory>(options.io_threads);
   if (has_provider) {
-    auto tokens = actors::make_token_source(
-      {options.sasl.oidc, options.sasl.oidc_ssl_options, sockets, options.log});
+    auto tokens = actors::make_token_source({options.sasl.oidc,
+      options.sasl.oidc_ssl_options, sockets, options.log, &sys.metrics()});
     if (!tokens)
       return tokens.error();
     options.tokens = *std::move(tokens);
@@ -138,7 +138,7 @@ result<worker_actor> application::start_link_worker(
   auto settings = connection_options_from(core_->options, init, {});
   if (!settings)
     return settings.error();
-  const auto tls = settings->transport.tls;
+  const auto risks = risks_of(*settings);
   auto handle = actors::spawn_worker(core_->sys, *std::move(settings), core_->transports);
   const auto worker = caf::actor_cast<caf::strong_actor_ptr>(handle);
   core_->add_linked(worker);
@@ -151,8 +151,7 @@ result<worker_actor> application::start_link_worker(
     }
   }
   tell_end(worker, owner);
-  if (tls != nullptr)
-    warn_of_verification(*core_->options.log, "worker", {}, tls->options());
+  warn_of(risks, *core_->options.log, "worker", {});
   return handle;
 }
 

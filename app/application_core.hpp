@@ -399,7 +399,7 @@ struct application_core {
   struct prepared_worker {
     std::string name;
     supervision::child_spec spec;
-    std::shared_ptr<const actors::tls_context> tls;
+    std::vector<std::string> risks;
   };
 
   /// Errors: as of `application::create_worker`, as far as they are known before it runs.
@@ -409,7 +409,7 @@ struct application_core {
     auto settings = connection_options_from(options, init, name);
     if (!settings)
       return settings.error();
-    prepared_worker prepared{name, {}, settings->transport.tls};
+    prepared_worker prepared{name, {}, risks_of(*settings)};
     prepared.spec = worker_spec(name, init, *std::move(settings));
     return prepared;
   }
@@ -417,9 +417,7 @@ struct application_core {
   /// The worker that the supervisor has started, by its answer.
   worker_actor take_started(
     const prepared_worker& prepared, const caf::strong_actor_ptr& child) {
-    if (prepared.tls != nullptr)
-      warn_of_verification(
-        *options.log, "worker", prepared.name, prepared.tls->options());
+    warn_of(prepared.risks, *options.log, "worker", prepared.name);
     return caf::actor_cast<worker_actor>(
       options.isolate_workers ? isolated->current(prepared.spec.id) : child);
   }

@@ -1,5 +1,8 @@
 #include "log.hpp"
 
+#include "../actors/sasl/credentials_source.hpp"
+#include "../actors/transport/tls.hpp"
+
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
@@ -134,20 +137,39 @@ void log_event(actors::log_sink& log, const supervision::supervision_event& even
   log.write(level, "supervisor", event.supervisor, text);
 }
 
-void warn_of_verification(actors::log_sink& log, const std::string& component,
-  const std::string& name, const ssl_options& options) {
-  switch (options.verify) {
-  case ssl_verify::verify_peer: return;
-  case ssl_verify::verify_chain:
-    return log.write(log_level::warning, component, name,
-      "takes a broker's certificate for whatever host it is (ssl_options.verify = "
-      "verify_chain): a server with any certificate from the same CA can pretend to be a "
-      "broker");
-  case ssl_verify::verify_none:
-    return log.write(log_level::warning, component, name,
-      "does not check brokers' certificates (ssl_options.verify = verify_none): a server "
-      "between the program and the brokers can read and change everything");
+std::vector<std::string> risks_of(const actors::connection_options& connection) {
+  std::vector<std::string> all;
+  const auto& tls = connection.transport.tls;
+  if (tls != nullptr) {
+    switch (tls->options().verify) {
+    case ssl_verify::verify_peer: break;
+    case ssl_verify::verify_chain:
+      all.emplace_back(
+        "takes a broker's certificate for whatever host it is (ssl_options.verify = "
+        "verify_chain): a server with any certificate from the same CA can pretend to be "
+        "a broker");
+      break;
+    case ssl_verify::verify_none:
+      all.emplace_back(
+        "does not check brokers' certificates (ssl_options.verify = verify_none): a "
+        "server between the program and the brokers can read and change everything");
+    }
   }
+  if (tls == nullptr && connection.sasl != nullptr) {
+    for (const auto m : connection.sasl->mechanisms()) {
+      if (m == sasl_mechanism::plain || m == sasl_mechanism::oauthbearer)
+        all.push_back("may log in by " + std::string{to_string(m)}
+          + " without TLS: " + (m == sasl_mechanism::plain ? "the password" : "the token")
+          + " can be read on the way to the brokers");
+    }
+  }
+  return all;
+}
+
+void warn_of(const std::vector<std::string>& risks, actors::log_sink& log,
+  const std::string& component, const std::string& name) {
+  for (const auto& text : risks)
+    log.write(log_level::warning, component, name, text);
 }
 
 } // namespace cafka

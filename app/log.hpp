@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../actors/log_sink.hpp"
+#include "../actors/worker/worker.hpp"
 #include "../supervision/events.hpp"
 #include "options.hpp"
 
@@ -23,8 +24,12 @@ namespace cafka {
 /// Tells of a supervision event.
 void log_event(actors::log_sink& log, const supervision::supervision_event& event);
 
-/// Tells of TLS that checks less than it should, so that this is never silent.
-void warn_of_verification(actors::log_sink& log, const std::string& component,
-  const std::string& name, const ssl_options& options);
+/// What is less safe than it could be: TLS that checks less than it should, a password or
+/// a token that travels as it is.
+[[nodiscard]] std::vector<std::string> risks_of(
+  const actors::connection_options& connection);
+/// Tells of them, so that they are never silent.
+void warn_of(const std::vector<std::string>& risks, actors::log_sink& log,
+  const std::string& component, const std::string& name);
 
 } // namespace cafka

@@ -140,21 +140,17 @@ result<worker_init> merged(
 
 error check(const application_options& options) {
   auto wrong = row::wrong_in(options);
-  if (!wrong) {
-    wrong = row::wrong_in(options.ssl_options);
+  const auto look_into = [&](const auto& block, std::string_view path) {
     if (wrong)
-      wrong.detail = "ssl_options." + wrong.detail;
-  }
-  if (!wrong) {
-    wrong = row::wrong_in(options.sasl);
+      return;
+    wrong = row::wrong_in(block);
     if (wrong)
-      wrong.detail = "sasl." + wrong.detail;
-  }
-  if (!wrong) {
-    wrong = row::wrong_in(options.sasl.oidc);
-    if (wrong)
-      wrong.detail = "sasl.oidc." + wrong.detail;
-  }
+      wrong.detail = std::string{path} + '.' + wrong.detail;
+  };
+  look_into(options.ssl_options, "ssl_options");
+  look_into(options.sasl, "sasl");
+  look_into(options.sasl.oidc, "sasl.oidc");
+  look_into(options.sasl.kerberos, "sasl.kerberos");
   const auto look = [&](const auto& all, std::string_view of) {
     for (const auto& [name, each] : all) {
       if (wrong)

@@ -271,6 +271,7 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
   static const auto sasl = described<sasl_options>("sasl");
   static const auto oidc = described<oidc_options>("sasl.oidc");
   static const auto oidc_tls = described<ssl_options>("sasl.oidc_ssl_options");
+  static const auto kerberos = described<kerberos_options>("sasl.kerberos");
   static const auto producer = described<producer_options>("producers");
   static const auto consumer = described<consumer_options>("consumers");
   static const std::vector<setting_text> none;
@@ -284,6 +285,8 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
     return oidc;
   if (block == "sasl.oidc_ssl_options")
     return oidc_tls;
+  if (block == "sasl.kerberos")
+    return kerberos;
   if (block == "producers")
     return producer;
   return block == "consumers" ? consumer : none;

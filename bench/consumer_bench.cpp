@@ -336,7 +336,7 @@ int run(const std::vector<std::string>& wanted) {
   workload only;
   if (!wanted.empty() && wanted.front() == "alone") {
     only.value_size = wanted.size() > 1 ? std::stoul(wanted[1]) : 100;
-    only.partitions = real ? 1 : 32;
+    only.partitions = wanted.size() > 2 ? std::stoi(wanted[2]) : real ? 1 : 32;
     only.records = 100'000'000 / only.value_size;
   }
   bench::topics topics{{latency_topic, 1}, {topic_of(backlog), backlog.partitions},

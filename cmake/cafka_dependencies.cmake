@@ -12,6 +12,17 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET GLOBAL liblz4)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET GLOBAL libzstd)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET GLOBAL libisal)
+set(CAFKA_HAS_GSSAPI FALSE)
+if(CAFKA_WITH_GSSAPI)
+  pkg_check_modules(KRB5 QUIET IMPORTED_TARGET GLOBAL mit-krb5-gssapi mit-krb5)
+  if(KRB5_FOUND)
+    set(CAFKA_HAS_GSSAPI TRUE)
+  elseif(NOT CAFKA_WITH_GSSAPI STREQUAL "AUTO")
+    message(FATAL_ERROR "CAFKA_WITH_GSSAPI = ${CAFKA_WITH_GSSAPI}: pkg-config does not know "
+      "mit-krb5-gssapi. Install MIT's libkrb5 (Debian: libkrb5-dev), or set it to OFF")
+  endif()
+endif()
+message(STATUS "Logins by Kerberos: ${CAFKA_HAS_GSSAPI}")
 
 # CAF: the one that is named, else the one scripts/bootstrap has left for this flavour,
 # else the system's.

@@ -43,6 +43,14 @@ function(cafka_install_package)
             ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}")
     install(EXPORT ${library}Targets NAMESPACE cafka:: DESTINATION "${package}")
   endforeach()
+  set(CAFKA_GSSAPI_COMPONENT "")
+  set(gssapi_modules "")
+  set(gssapi_library "")
+  if(CAFKA_HAS_GSSAPI)
+    set(CAFKA_GSSAPI_COMPONENT gssapi)
+    set(gssapi_modules " mit-krb5-gssapi mit-krb5")
+    set(gssapi_library " -lcafka_gssapi")
+  endif()
   configure_package_config_file("${PROJECT_SOURCE_DIR}/cmake/cafkaConfig.cmake.in"
                                 "${PROJECT_BINARY_DIR}/cafkaConfig.cmake"
                                 INSTALL_DESTINATION "${package}")
@@ -63,8 +71,8 @@ function(cafka_install_package)
   cafka_pkg_config(cafka
     DESCRIPTION "${PROJECT_DESCRIPTION}"
     VARIABLES "caf_prefix=\${prefix}\n"
-    REQUIRES "cafka-protocol = ${PROJECT_VERSION} openssl spdlog"
+    REQUIRES "cafka-protocol = ${PROJECT_VERSION} openssl spdlog${gssapi_modules}"
     CFLAGS "-I\${caf_prefix}/include -pthread${type_ids}"
-    LIBS "-L\${libdir} -lcafka -lcafka_actors -lcafka_supervision -L\${caf_prefix}/lib -lcaf_core -pthread")
+    LIBS "-L\${libdir} -lcafka -lcafka_actors${gssapi_library} -lcafka_supervision -L\${caf_prefix}/lib -lcaf_core -pthread")
   install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}")
 endfunction()

@@ -19,8 +19,8 @@ constexpr error_info table[] = {
     "The broker refuses the token: it has expired, or is for another audience or of "
     "another issuer."},
   {error_code::credentials_unavailable, "CREDENTIALS_UNAVAILABLE", true, remedy::retry,
-    "The file, the variable or the function that has the credentials for the login gave "
-    "none."},
+    "There were no credentials for the login: the file, the variable, the function, the "
+    "provider of tokens or the KDC gave none."},
   {error_code::batch_too_large, "BATCH_TOO_LARGE", false, remedy::fix_request,
     "A batch decompresses to more than its reader allows, by max_decompressed_bytes or "
     "max_decompression_ratio: raise that, or read on behind the batch."},

@@ -3,11 +3,13 @@
 #include "../../base/thrown_by.hpp"
 #include "../../protocol/machines/connection_login.hpp"
 #include "../../protocol/sasl/crypto.hpp"
+#include "../gssapi/tickets.hpp"
 #include "../transport/file_text.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <fstream>
 #include <thread>
 #include <utility>
 
@@ -30,6 +32,14 @@ bool wants_token(sasl_mechanism m) {
   return m == sasl_mechanism::oauthbearer;
 }
 
+bool wants_ticket(sasl_mechanism m) {
+  return m == sasl_mechanism::gssapi;
+}
+
+bool wants_password(sasl_mechanism m) {
+  return !wants_token(m) && !wants_ticket(m);
+}
+
 /// What is wrong where several options say the same, or none does.
 error check_password(const sasl_options& o) {
   const auto given = (o.password.empty() ? 0 : 1) + (o.password_file.empty() ? 0 : 1)
@@ -37,7 +47,7 @@ error check_password(const sasl_options& o) {
   if (given > 1)
     return {error_code::invalid_argument,
       "only one of sasl.password, sasl.password_file and sasl.password_env can be set"};
-  const auto wanted = std::ranges::find_if_not(o.mechanism, wants_token);
+  const auto wanted = std::ranges::find_if(o.mechanism, wants_password);
   if (wanted == o.mechanism.end())
     return {};
   const auto name = std::string{to_string(*wanted)};
@@ -112,7 +122,43 @@ result<sasl_credentials> by_options(const sasl_options& o, sasl_mechanism m) {
     o.username, *std::move(password), o.tokenauth && m != sasl_mechanism::plain}};
 }
 
-found find(const sasl_options& o, const sasl_request& wanted) {
+/// What is wrong where tickets are to be had.
+error check_tickets(const sasl_options& o) {
+  if (!knows_gssapi())
+    return wrong("mechanism", "GSSAPI",
+      "this build of cafka has no Kerberos: build it with CAFKA_WITH_GSSAPI=ON, which "
+      "needs MIT's libkrb5 (Debian: libkrb5-dev)");
+  const auto& keytab = o.kerberos.keytab;
+  if (!keytab.empty() && !std::ifstream{keytab})
+    return wrong("kerberos.keytab", keytab, "the file cannot be read");
+  return {};
+}
+
+} // namespace
+
+#ifdef CAFKA_WITH_GSSAPI
+bool knows_gssapi() {
+  return true;
+}
+#else
+bool knows_gssapi() {
+  return false;
+}
+
+// Not asked for: see `check_tickets`.
+result<std::shared_ptr<tickets>> make_tickets(kerberos_options) {
+  return error{error_code::invalid_argument, "this build of cafka has no Kerberos"};
+}
+#endif
+
+found credentials_source::find(const means& with, const sasl_request& wanted) {
+  const auto& o = with.options;
+  if (wants_ticket(wanted.mechanism)) {
+    auto context = with.by_kerberos->context_with(wanted.broker, wanted.refused);
+    if (!context)
+      return context.error();
+    return protocol::sasl::login{sasl_ticket{*std::move(context)}, {}};
+  }
   result<sasl_credentials> who;
   const auto thrown = thrown_by([&] {
     who = o.credentials ? o.credentials(wanted) : by_options(o, wanted.mechanism);
@@ -127,8 +173,6 @@ found find(const sasl_options& o, const sasl_request& wanted) {
     return error{error_code::credentials_unavailable, "OpenSSL has no randomness"};
   return protocol::sasl::login{*std::move(who), std::move(nonce)};
 }
-
-} // namespace
 
 result<std::shared_ptr<credentials_source>> credentials_source::make(
   sasl_options options, std::shared_ptr<token_source> tokens) {
@@ -156,39 +200,50 @@ result<std::shared_ptr<credentials_source>> credentials_source::make(
       protocol::wipe(*there);
     }
   }
+  means with;
+  if (std::ranges::any_of(options.mechanism, wants_ticket)) {
+    if (auto bad = check_tickets(options))
+      return bad;
+    auto by_kerberos = make_tickets(options.kerberos);
+    if (!by_kerberos)
+      return wrong(
+        "kerberos.principal", options.kerberos.principal, by_kerberos.error().detail);
+    with.by_kerberos = *std::move(by_kerberos);
+  }
+  with.options = std::move(options);
   return made{std::shared_ptr<credentials_source>{
-    new credentials_source{std::move(options), std::move(tokens)}}};
+    new credentials_source{std::move(with), std::move(tokens)}}};
 }
 
 void credentials_source::ask(const protocol::ask_credentials& what, reply to) {
   const sasl_request wanted{what.broker, what.mechanism, what.refused};
-  const auto& o = *options_;
+  const auto& o = means_->options;
+  const auto now = std::chrono::steady_clock::now();
+  constexpr auto wait = protocol::connection_login::credentials_wait;
   if (tokens_ != nullptr && !o.credentials && wants_token(what.mechanism)) {
     // It tells why there is none before the login's own time is over.
-    const auto deadline = std::chrono::steady_clock::now()
-      + protocol::connection_login::credentials_wait - grace;
-    tokens_->ask(deadline, what.refused,
-      [of = options_, to = std::move(to)](result<token_source::token> got) {
+    tokens_->ask(now + wait - grace, what.refused,
+      [with = means_, to = std::move(to)](result<token_source::token> got) {
         if (got)
-          to(protocol::sasl::login{bearer((*got)->value, *of), {}});
+          to(protocol::sasl::login{bearer((*got)->value, with->options), {}});
         else
           to(got.error());
       });
     return;
   }
   const auto& file = wants_token(what.mechanism) ? o.token_file : o.password_file;
-  if (!o.credentials && file.empty()) {
-    to(find(o, wanted));
+  if (!o.credentials && file.empty() && !wants_ticket(what.mechanism)) {
+    to(find(*means_, wanted));
     return;
   }
   {
     const std::lock_guard lock{queue_->mutex};
-    queue_->jobs.push_back({wanted, to});
+    queue_->jobs.push_back({wanted, to, now + wait});
     if (std::exchange(queue_->works, true))
       return;
   }
   const auto thrown = thrown_by([&] {
-    std::thread{[waiting = queue_, of = options_] { work(waiting, of); }}.detach();
+    std::thread{[waiting = queue_, with = means_] { work(waiting, with); }}.detach();
   });
   if (!thrown)
     return;
@@ -204,7 +259,7 @@ void credentials_source::ask(const protocol::ask_credentials& what, reply to) {
 }
 
 void credentials_source::work(
-  const std::shared_ptr<queue>& waiting, const std::shared_ptr<const sasl_options>& of) {
+  const std::shared_ptr<queue>& waiting, const std::shared_ptr<const means>& with) {
   for (;;) {
     job next;
     {
@@ -216,7 +271,12 @@ void credentials_source::work(
       next = std::move(waiting->jobs.front());
       waiting->jobs.pop_front();
     }
-    next.to(find(*of, next.wanted));
+    // Else what is slow once would do the work of all who have given up meanwhile.
+    if (std::chrono::steady_clock::now() < next.due)
+      next.to(find(*with, next.wanted));
+    else
+      next.to(error{
+        error_code::credentials_unavailable, "those before took too long to be found"});
   }
 }
 

@@ -13,6 +13,11 @@
 
 namespace cafka::actors {
 
+class tickets;
+
+/// Whether this build of cafka logs in by Kerberos.
+[[nodiscard]] bool knows_gssapi();
+
 /// Finds the credentials that one set of `sasl_options` says, for all connections of a
 /// client.
 class credentials_source {
@@ -28,7 +33,7 @@ public:
     sasl_options options, std::shared_ptr<token_source> tokens = nullptr);
 
   [[nodiscard]] const std::vector<sasl_mechanism>& mechanisms() const {
-    return options_->mechanism;
+    return means_->options.mechanism;
   }
   /// What was derived from passwords.
   [[nodiscard]] const std::shared_ptr<protocol::sasl::scram_keys>& keys() const {
@@ -43,6 +48,7 @@ private:
   struct job {
     sasl_request wanted;
     reply to;
+    protocol::time_point due; ///< When nobody waits for it any more.
   };
 
   struct queue {
@@ -51,14 +57,21 @@ private:
     bool works = false;
   };
 
-  credentials_source(sasl_options options, std::shared_ptr<token_source> tokens)
-    : options_(std::make_shared<const sasl_options>(std::move(options))),
+  /// What the thread finds them with.
+  struct means {
+    sasl_options options;
+    std::shared_ptr<tickets> by_kerberos; ///< Null without GSSAPI.
+  };
+
+  credentials_source(means with, std::shared_ptr<token_source> tokens)
+    : means_(std::make_shared<const means>(std::move(with))),
       tokens_(std::move(tokens)) {}
 
+  static found find(const means& with, const sasl_request& wanted);
   static void work(
-    const std::shared_ptr<queue>& waiting, const std::shared_ptr<const sasl_options>& of);
+    const std::shared_ptr<queue>& waiting, const std::shared_ptr<const means>& with);
 
-  std::shared_ptr<const sasl_options> options_;
+  std::shared_ptr<const means> means_;
   std::shared_ptr<token_source> tokens_;
   std::shared_ptr<protocol::sasl::scram_keys> keys_ =
     std::make_shared<protocol::sasl::scram_keys>();

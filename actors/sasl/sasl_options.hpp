@@ -7,6 +7,7 @@
 #include "../../protocol/sasl/oidc/oidc_options.hpp"
 #include "../../protocol/secret.hpp"
 #include "../transport/tls_options.hpp"
+#include "kerberos_options.hpp"
 
 #include <functional>
 #include <map>
@@ -24,13 +25,15 @@ using sasl_mechanism = protocol::sasl::mechanism;
 using sasl_password = protocol::sasl::password_login;
 /// A token that another server has issued.
 using sasl_token = protocol::sasl::bearer_token;
+/// A ticket of Kerberos.
+using sasl_ticket = protocol::sasl::kerberos_login;
 /// How tokens are got of an OAuth 2 provider; docs/sasl-oidc.md.
 using oidc_options = protocol::sasl::oidc_options;
 /// What a token is asked for with.
 using oauth_grant = protocol::sasl::oauth_grant;
 /// How an assertion is signed.
 using jwt_algorithm = protocol::sasl::jwt_algorithm;
-/// A password or a token.
+/// A password, a token or a ticket.
 using sasl_credentials = protocol::sasl::credentials;
 
 /// The mechanisms that a text names, with commas between them; none for an empty one.
@@ -43,6 +46,7 @@ struct sasl_request {
   /// Where the broker listens.
   protocol::endpoint broker = {};
   /// The mechanism: PLAIN and SCRAM want a `sasl_password`, OAUTHBEARER a `sasl_token`.
+  /// GSSAPI asks for nothing.
   sasl_mechanism mechanism{};
   /// The broker has refused what the last login had: what is kept of that is of no use.
   bool refused = false;
@@ -81,9 +85,11 @@ struct sasl_options {
   std::string authorization_id = {};
   /// SASL extensions for OAUTHBEARER (KIP-342), by name.
   std::map<std::string, std::string> extensions = {};
-  /// Finds the credentials, in place of all above but `mechanism`. It is called in a
-  /// thread that it may block, for one login after the other; a login waits 30 s for it.
-  /// What it throws is the login's error.
+  /// How tickets are got, for GSSAPI.
+  kerberos_options kerberos = {};
+  /// Finds the credentials for all mechanisms but GSSAPI, in place of what is above. It
+  /// is called in a thread that it may block, for one login after the other; a login
+  /// waits 30 s for it. What it throws is the login's error.
   std::function<protocol::result<sasl_credentials>(const sasl_request& wanted)>
     credentials = {};
 };

@@ -5,7 +5,10 @@
 #include "../transport/tls.hpp"
 #include "token_material.hpp"
 
+#include <caf/telemetry/metric_registry.hpp>
+
 #include <mutex>
+#include <optional>
 #include <random>
 #include <unordered_map>
 #include <utility>
@@ -31,6 +34,32 @@ wall_time wall_now() {
 error source_closed() {
   return {error_code::closed, "the source of tokens has ended"};
 }
+
+/// What is asked of providers, in CAF's registry; docs/metrics.md lists it.
+class token_metrics {
+public:
+  explicit token_metrics(caf::telemetry::metric_registry& in) {
+    // CAF takes no pointer to characters where clang compiles it.
+    constexpr std::string_view prefix = "cafka.token";
+    const auto counter = [&](std::string_view name, std::string_view help) {
+      return in.counter_singleton(prefix, name, help, "1", true);
+    };
+    requests_ = counter("requests", "Times that a token was asked of a provider.");
+    failures_ = counter("failures", "Of them, those that brought none.");
+  }
+
+  /// Adds what has come since the last time.
+  void update(const token_client::counts& now) {
+    requests_->inc(static_cast<std::int64_t>(now.attempts - told_.attempts));
+    failures_->inc(static_cast<std::int64_t>(now.failures - told_.failures));
+    told_ = now;
+  }
+
+private:
+  caf::telemetry::int_counter* requests_;
+  caf::telemetry::int_counter* failures_;
+  token_client::counts told_;
+};
 
 /// A token that somebody else writes into a file.
 class file_tokens final : public token_source {
@@ -78,7 +107,10 @@ public:
       io_(std::move(settings.io)),
       log_(std::move(settings.log)),
       tls_(std::move(tls)),
-      client_(options_, std::random_device{}()) {}
+      client_(options_, std::random_device{}()) {
+    if (settings.metrics != nullptr)
+      metrics_.emplace(*settings.metrics);
+  }
 
   ~provider_tokens() override {
     for (auto& [who, done] : waiting_)
@@ -128,6 +160,8 @@ private:
       while (client_.has_effects())
         for (auto& e : client_.take_effects())
           std::visit([&](auto& x) { this->act(later, x); }, e);
+      if (metrics_)
+        metrics_->update(client_.counted());
       if (const auto at = client_.next_time();
           at != std::exchange(rings_at_, at) && at != time_point::max())
         alarm_->set(at);
@@ -185,6 +219,7 @@ private:
 
   std::mutex mutex_;
   token_client client_;
+  std::optional<token_metrics> metrics_;
   time_point rings_at_ = time_point::max();
   std::unordered_map<token_waiter, taker> waiting_;
   token_waiter last_waiter_ = 0;

@@ -9,6 +9,12 @@
 #include <functional>
 #include <memory>
 
+namespace caf::telemetry {
+
+class metric_registry;
+
+} // namespace caf::telemetry
+
 namespace cafka::actors {
 
 /// Where the tokens for OAUTHBEARER come from. One is shared by all connections of an
@@ -44,6 +50,8 @@ struct token_source_settings {
   std::shared_ptr<io_services> io = {};
   /// Null: nothing is logged.
   std::shared_ptr<log_sink> log = {};
+  /// Where requests are counted; it must outlive the source. Null: nowhere.
+  caf::telemetry::metric_registry* metrics = nullptr;
 };
 
 /// Error `invalid_argument`: an option makes no sense, or a file that it names is not

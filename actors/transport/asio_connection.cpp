@@ -78,6 +78,9 @@ bool is_short(const transport_up&) {
 bool is_short(const transport_progress&) {
   return true;
 }
+bool is_short(const transport_outdated&) {
+  return false;
+}
 bool is_short(const transport_down&) {
   return false;
 }
@@ -228,6 +231,8 @@ void connection::dialed(const dialer::outcome& what) {
 }
 
 void connection::begin_tls() {
+  if (options_.tls->options().renewal_interval.count() > 0)
+    files_ = options_.tls->version();
   auto stream = options_.tls->open(socket_.native_handle(), peer_.host);
   if (!stream)
     return fail(stream.error().code, stream.error().detail);
@@ -264,8 +269,25 @@ void connection::go_up() {
     phase_ = phase::up;
   }
   up_ = true;
-  if (tell_owner(transport_up{id_}))
-    read_more();
+  if (!tell_owner(transport_up{id_}))
+    return;
+  if (tls_ != nullptr && options_.tls->options().renewal_interval.count() > 0)
+    watch_files();
+  read_more();
+}
+
+void connection::watch_files() {
+  timer_.expires_after(options_.tls->options().renewal_interval);
+  timer_.async_wait([self = shared_from_this()](error_code ec) {
+    if (ec || self->ended_)
+      return;
+    self->run([](connection& c) {
+      if (c.options_.tls->version() == c.files_)
+        c.watch_files();
+      else
+        c.tell_owner(transport_outdated{c.id_});
+    });
+  });
 }
 
 // -- I/O thread: reading ----------------------------------------------------------------

@@ -60,6 +60,8 @@ private:
   void begin_tls();
   void shake_hands();
   void go_up();
+  /// Looks now and then whether the files of TLS have changed.
+  void watch_files();
 
   // -- I/O thread: reading --------------------------------------------------------------
 
@@ -143,6 +145,7 @@ private:
   int awaited_ = 1; ///< Bytes that must have come before the kernel tells of them.
   int write_error_ = 0;
   bool ended_ = false;
+  std::uint64_t files_ = 0; ///< The version with which TLS began.
   tls_stream::next tls_next_ = tls_stream::next::go_on; ///< What reading waits for.
 
   std::mutex outbound_;

@@ -137,6 +137,10 @@ public:
   [[nodiscard]] protocol::result<std::unique_ptr<tls_stream>> open(
     int fd, const std::string& host, tls_peer_kind kind = tls_peer_kind::broker);
 
+  /// Which files the next connection begins with, by a number that grows: those that have
+  /// changed are read. Files that cannot be used are not, and change nothing.
+  [[nodiscard]] std::uint64_t version();
+
 private:
   explicit tls_context(ssl_options options)
     : options_(std::make_shared<const ssl_options>(std::move(options))) {}
@@ -147,6 +151,7 @@ private:
   std::mutex mutex_;
   std::unique_ptr<ssl_ctx_st, detail::tls_free> context_;
   std::string stamps_; ///< Of the files as they were when `context_` was made.
+  std::uint64_t version_ = 0;
 };
 
 } // namespace cafka::actors

@@ -344,7 +344,14 @@ error tls_context::refresh() {
     return made.error();
   context_ = *std::move(made);
   stamps_ = std::move(stamps);
+  ++version_;
   return {};
+}
+
+std::uint64_t tls_context::version() {
+  const std::lock_guard lock{mutex_};
+  static_cast<void>(refresh());
+  return version_;
 }
 
 result<std::unique_ptr<tls_stream>> tls_context::open(

@@ -3,6 +3,7 @@
 #include "../../base/inspect.hpp"
 #include "../../protocol/secret.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 
@@ -35,7 +36,8 @@ enum class tls_version : std::uint8_t { tls_1_2, tls_1_3 };
 /// `ssl` module. docs/tls.md has the whole story.
 ///
 /// Files are PEM. They are read when a worker is created, and read again by the next
-/// attempt to connect after they have changed.
+/// attempt to connect after they have changed; see `renewal_interval` for connections
+/// that are up.
 struct ssl_options {
   /// The CAs that are trusted, in one file. With `cacertdir` also empty: those that the
   /// system trusts.
@@ -70,6 +72,11 @@ struct ssl_options {
   /// The environment variable that holds the password, instead of `password`. It is read
   /// once, when a worker is created; empty: none.
   std::string password_env = {};
+  /// How often connections that are up look whether the files have changed. One that
+  /// finds it so takes no further request, waits for what it has sent, and is replaced;
+  /// files that cannot be used change nothing. Zero: a connection stays with what it
+  /// began with as long as it lasts.
+  std::chrono::milliseconds renewal_interval{0};
 
   friend bool operator==(const ssl_options&, const ssl_options&) = default;
 };
@@ -81,6 +88,7 @@ CAFKA_INSPECT_ENUM(ssl_crl_check, peer, chain)
 CAFKA_INSPECT_ENUM(tls_version, tls_1_2, tls_1_3)
 
 CAFKA_INSPECT(ssl_options, cacertfile, cacertdir, certfile, keyfile, password, verify,
-  server_name, min_version, ciphers, password_file, password_env, crlfile, crl_check)
+  server_name, min_version, ciphers, password_file, password_env, crlfile, crl_check,
+  renewal_interval)
 
 } // namespace cafka

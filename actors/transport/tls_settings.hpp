@@ -27,7 +27,8 @@ inline constexpr std::array ssl_crl_check_words{
 template <row::options_of<ssl_options> Options, class Visitor>
 void each_setting(Options& options, Visitor& v) {
   auto& [cacertfile, cacertdir, certfile, keyfile, password, verify, server_name,
-    min_version, ciphers, crlfile, crl_check, password_file, password_env] = options;
+    min_version, ciphers, crlfile, crl_check, password_file, password_env,
+    renewal_interval] = options;
   v(CAFKA_SETTING(cacertfile), row::text{"those that the system trusts"},
     {.says = "The CAs that are trusted, PEM, in one file. Empty, with cacertdir empty, "
              "too: those that the system trusts.",
@@ -75,6 +76,10 @@ void each_setting(Options& options, Visitor& v) {
   v(CAFKA_SETTING(crl_check), row::choice{ssl_crl_check_words},
     {"Which certificates are looked up there: peer, the broker's own, or chain, also "
      "those that vouch for it, which needs a list of each of their CAs."});
+  v(CAFKA_SETTING(renewal_interval), row::period{},
+    {"How often connections that are up look whether the files have changed. One that "
+     "finds it so takes no further request, waits for what it has sent, and is replaced. "
+     "Zero: a connection stays with what it began with as long as it lasts."});
 }
 
 } // namespace cafka

@@ -48,6 +48,13 @@ struct transport_progress {
   std::size_t expected = 0;
 };
 
+/// To the owner, once: the files that TLS with the peer began with have been replaced
+/// (`ssl_options::renewal_interval`). The connection goes on.
+struct transport_outdated {
+  /// The connection.
+  connection_id id = 0;
+};
+
 /// To the owner, once and last: the connection could not be made or is gone.
 ///
 /// Codes: `connection_failed` (name not resolved, refused, unreachable), `tls_failed`

@@ -249,11 +249,12 @@ void option_adder::tls(common_arguments& to) {
 void option_adder::sasl(common_arguments& to) {
   command_
     ->add_option("--sasl-mechanism", to.sasl_mechanism,
-      "Log in by SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; of several "
-      "with commas the first that the broker has")
+      "Log in by SASL: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or GSSAPI; of "
+      "several with commas the first that the broker has")
     ->type_name("NAMES")
-    ->check(checked("SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER",
-      [](const std::string& text) { return parse_sasl_mechanisms(text).has_value(); }));
+    ->check(
+      checked("SASL mechanisms: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, GSSAPI",
+        [](const std::string& text) { return parse_sasl_mechanisms(text).has_value(); }));
   command_->add_option("--sasl-username", to.sasl_username, "The user's name")
     ->type_name("NAME");
   command_
@@ -264,6 +265,18 @@ void option_adder::sasl(common_arguments& to) {
     ->add_option(
       "--sasl-token-file", to.sasl_token_file, "A file with the token for OAUTHBEARER")
     ->type_name("FILE");
+  command_
+    ->add_option("--sasl-keytab", to.sasl_keytab,
+      "A file with the key of the principal, for GSSAPI; without it the tickets of kinit")
+    ->type_name("FILE");
+  command_
+    ->add_option("--sasl-principal", to.sasl_principal,
+      "Who logs in by GSSAPI, alice@EXAMPLE.COM; the first in the keytab unless told")
+    ->type_name("NAME");
+  command_
+    ->add_option("--sasl-kerberos-service-name", to.sasl_service_name,
+      "The first part of brokers' principals for GSSAPI, kafka unless told")
+    ->type_name("NAME");
   command_
     ->add_option("--sasl-oidc-token-endpoint-url", to.oidc_url,
       "Where a provider gives out tokens for OAUTHBEARER, https://...")

@@ -66,6 +66,9 @@ struct common_arguments {
   std::string sasl_username;
   std::string sasl_password_file;
   std::string sasl_token_file;
+  std::string sasl_keytab;
+  std::string sasl_principal;
+  std::string sasl_service_name;
   std::string oidc_url;
   std::string oidc_client_id;
   std::string oidc_client_secret_file;

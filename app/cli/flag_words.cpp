@@ -20,7 +20,7 @@ struct words {
 /// longer texts first.
 std::vector<words> from_table() {
   std::vector<words> all;
-  for (const auto* block : {"", "ssl_options", "sasl", "sasl.oidc"}) {
+  for (const auto* block : {"", "ssl_options", "sasl", "sasl.oidc", "sasl.kerberos"}) {
     for (const auto& s : settings_of(block)) {
       const auto path = s.block.empty() ? s.key : s.block + '.' + s.key;
       for (const auto& [word, flag] : s.word_flags) {

@@ -85,8 +85,9 @@ std::string_view advice(error_code code) {
   case error_code::bearer_token_refused:
     return "see that the token holds and is for this cluster: --sasl-token-file";
   case error_code::credentials_unavailable:
-    return "see that the file is there and can be read: --sasl-password-file, "
-           "--sasl-token-file";
+    return "see that the file is there and can be read (--sasl-password-file, "
+           "--sasl-token-file, --sasl-keytab), or that the provider or the KDC gives what "
+           "is asked for; docs/sasl.md";
   case error_code::tls_failed:
     return "see what is said of TLS above; cafka metadata --help has the flags for it";
   case error_code::timed_out:
@@ -195,6 +196,12 @@ result<done> add_sasl(const common_arguments& common, application_options& to) {
     sasl.oidc.token_endpoint_url.clear();
     sasl.token_file = common.sasl_token_file;
   }
+  if (!common.sasl_keytab.empty())
+    sasl.kerberos.keytab = common.sasl_keytab;
+  if (!common.sasl_principal.empty())
+    sasl.kerberos.principal = common.sasl_principal;
+  if (!common.sasl_service_name.empty())
+    sasl.kerberos.service_name = common.sasl_service_name;
   if (!common.oidc_url.empty()) {
     sasl.token.clear();
     sasl.token_file.clear();
@@ -321,6 +328,9 @@ std::set<std::string> not_changed(
   changed(!common.sasl_password_file.empty(), "sasl.password_file");
   changed(!common.sasl_token_file.empty(), "sasl.token");
   changed(!common.sasl_token_file.empty(), "sasl.token_file");
+  changed(!common.sasl_keytab.empty(), "sasl.kerberos.keytab");
+  changed(!common.sasl_principal.empty(), "sasl.kerberos.principal");
+  changed(!common.sasl_service_name.empty(), "sasl.kerberos.service_name");
   changed(!common.oidc_url.empty(), "sasl.oidc.token_endpoint_url");
   changed(!common.oidc_client_id.empty(), "sasl.oidc.client_id");
   changed(!common.oidc_client_secret_file.empty(), "sasl.oidc.client_secret");

@@ -138,7 +138,7 @@ result<typename Kind::handle> client_starter<Kind>::start_locked(client_options 
   auto connection = connection_options_from(options_, {}, name);
   if (!connection)
     return connection.error();
-  const auto tls = connection->transport.tls;
+  const auto risks = risks_of(*connection);
   const auto made = make(sys_, std::move(what), children_, options_.log);
   const auto outcome = children_.start(
     name,
@@ -155,8 +155,7 @@ result<typename Kind::handle> client_starter<Kind>::start_locked(client_options 
     });
   if (outcome)
     return outcome;
-  if (tls != nullptr)
-    warn_of_verification(*options_.log, std::string{word(*made)}, name, tls->options());
+  warn_of(risks, *options_.log, std::string{word(*made)}, name);
   by_name_[name] = made;
   return handle{made};
 }

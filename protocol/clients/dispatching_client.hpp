@@ -40,6 +40,12 @@ public:
     dispatcher_.on_progress(now, id, received, expected);
     derived().after_event(now);
   }
+  /// A connection is to be replaced once nothing is awaited on it.
+  void on_outdated(time_point now, connection_id id) {
+    now_ = now;
+    dispatcher_.on_outdated(now, id);
+    derived().after_event(now);
+  }
   /// A connection ended, or could not be made.
   void on_down(time_point now, connection_id id, const error& why) {
     now_ = now;

@@ -74,6 +74,7 @@ void broker_connection::connecting(
   heard_at_ = now;
   useful_ = false;
   ending_ = false;
+  outdated_ = false;
   wants_login_ = false;
   if (login_)
     login_->on_connecting();
@@ -187,6 +188,11 @@ void broker_connection::hung_up(time_point now, error& why) {
       next_ = approach::assume_old;
     else if (approach_ == approach::ask && !login_)
       next_ = approach::try_heartbeat;
+    else if (approach_ == approach::ask && login_->suits_old_brokers()) {
+      // Kafka 0.9 takes ApiVersions for a message of GSSAPI, and refuses it.
+      old_ = kafka_version{0, 9, 0};
+      next_ = approach::assume_old;
+    }
   }
 }
 

@@ -77,8 +77,10 @@ public:
 
   struct ignored {};
 
-  /// The handshake is over: requests may be sent.
-  struct ready {};
+  /// The handshake is over: requests may be sent, behind this frame where there is one.
+  struct ready {
+    std::optional<frame> last = {};
+  };
 
   /// The handshake goes on with this frame.
   struct reply {
@@ -128,8 +130,12 @@ public:
   /// Whether it is up, its login neither being renewed nor over, and it has not ended as
   /// far as is known.
   [[nodiscard]] bool takes_requests() const {
-    return state_ == state::up && !session_over_ && !ending_;
+    return state_ == state::up && !session_over_ && !ending_ && !outdated_;
   }
+  /// It is to be replaced once nothing is awaited on it: its TLS began with files that
+  /// are not those of today.
+  void note_outdated() { outdated_ = true; }
+  [[nodiscard]] bool outdated() const { return outdated_; }
   /// A request was refused, for the connection has ended: that is about to be told.
   void note_ending() { ending_ = true; }
   [[nodiscard]] const endpoint& address() const { return address_; }
@@ -197,6 +203,8 @@ public:
   [[nodiscard]] event on_credentials(
     time_point now, result<sasl::login> with, double share);
 
+  /// How far the first login is; empty: none is under way.
+  [[nodiscard]] std::string login_stage() const;
   /// The mechanism of the login that made it up; nothing without one.
   [[nodiscard]] std::optional<sasl::mechanism> authenticated_by() const {
     return up() && login_ ? std::optional{login_->mechanism()} : std::nullopt;
@@ -289,9 +297,10 @@ private:
 
   std::vector<sent_request> closed(error why);
   [[nodiscard]] event versions_known(time_point now);
-  [[nodiscard]] event made_up();
+  [[nodiscard]] event made_up(std::optional<frame> last = {});
   [[nodiscard]] event renew(time_point now);
   [[nodiscard]] event on_login_time(time_point now);
+  [[nodiscard]] event send_first_message(time_point now);
   [[nodiscard]] event send_token(time_point now, const secret& token);
   [[nodiscard]] event login_answer(time_point now, const shared_bytes& payload);
   [[nodiscard]] event login_goes_on(
@@ -342,6 +351,7 @@ private:
   time_point retry_at_;
   bool useful_ = false;
   bool ending_ = false;
+  bool outdated_ = false;
   bool wanted_ = false;
   bool retired_ = false;
   bool wants_login_ = false;

@@ -33,32 +33,42 @@ broker_connection::event broker_connection::versions_known(time_point now) {
   return credentials_wanted{login_->mechanism(), login_->refused()};
 }
 
-broker_connection::event broker_connection::made_up() {
+broker_connection::event broker_connection::made_up(std::optional<frame> last) {
   state_ = state::up;
   used_at_ = heard_at_;
   last_error_ = {};
-  return ready{};
+  return ready{std::move(last)};
 }
 
 broker_connection::event broker_connection::on_credentials(
   time_point now, result<sasl::login> with, double share) {
   if (!login_ || login_->current() != connection_login::phase::credentials)
     return ignored{};
-  const auto request = login_->on_credentials(std::move(with), share);
-  if (!request) {
+  if (auto wrong = login_->on_credentials(std::move(with), share)) {
     if (state_ != state::up)
-      return request.error();
+      return wrong;
     login_->put_off(now);
-    return renewal_put_off{request.error()};
+    return renewal_put_off{std::move(wrong)};
   }
   if (state_ == state::up)
     state_ = state::reauthenticating;
-  return send(now, *request, login_->handshake_version(), login_id_);
+  if (login_->current() == connection_login::phase::exchange)
+    return send_first_message(now);
+  return send(now, login_->handshake(), login_->handshake_version(), login_id_);
+}
+
+broker_connection::event broker_connection::send_first_message(time_point now) {
+  const auto token = login_->first_message();
+  if (!token)
+    return token.error();
+  return send_token(now, *token);
 }
 
 broker_connection::event broker_connection::send_token(
   time_point now, const secret& token) {
-  login_->on_sent(now);
+  const auto done = login_->on_sent(now);
+  if (done)
+    return made_up(bare_frame(token.reveal()));
   if (login_->bare()) {
     sent_.push_back({0, 0, 0, now, std::chrono::milliseconds{0}, 0});
     return reply{bare_frame(token.reveal())};
@@ -85,10 +95,9 @@ broker_connection::event broker_connection::login_answer(
     decode_response<sasl_handshake_response>(payload, login_->handshake_version());
   if (!said)
     return unreadable(said.error());
-  const auto token = login_->on_handshake(*said);
-  if (!token)
-    return token.error();
-  return send_token(now, *token);
+  if (auto wrong = login_->on_handshake(*said))
+    return wrong;
+  return send_first_message(now);
 }
 
 broker_connection::event broker_connection::login_goes_on(
@@ -103,6 +112,17 @@ broker_connection::event broker_connection::login_goes_on(
   state_ = state::up;
   session_over_ = false;
   return renewed{};
+}
+
+std::string broker_connection::login_stage() const {
+  if (state_ != state::authenticating)
+    return {};
+  auto text = "the login at " + to_string(address_) + " by "
+    + std::string{to_string(login_->mechanism())};
+  return text
+    + (login_->current() == connection_login::phase::credentials
+        ? " waits for credentials"
+        : " is under way");
 }
 
 // -- how it is renewed ------------------------------------------------------------------

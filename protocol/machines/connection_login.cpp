@@ -14,6 +14,18 @@ namespace {
 constexpr std::int64_t longest_session_ms =
   std::chrono::milliseconds{std::chrono::hours{24 * 365}}.count();
 
+/// Where a broker refuses a login.
+std::string_view what_to_check(sasl::mechanism m) {
+  switch (m) {
+  case sasl::mechanism::oauthbearer:
+    return " (check the token, and that the broker trusts its issuer)";
+  case sasl::mechanism::gssapi:
+    return " (check that the broker has the key of the principal that the ticket is for, "
+           "and that clocks agree)";
+  default: return " (check name and password, and that the broker has the user)";
+  }
+}
+
 /// Most addresses whose mechanism is kept.
 constexpr std::size_t most_chosen = 10'000;
 
@@ -52,13 +64,17 @@ error connection_login::failed(error_code code, std::string detail) {
 error connection_login::begin(time_point now, const version_table& versions) {
   mechanism_ = all_->first_for(at_);
   const auto handshake = versions.find(sasl_handshake_request::key);
-  if (!handshake)
-    return failed(error_code::unsupported_sasl_mechanism,
-      "the broker is older than Kafka 0.10, which has no "
-        + sasl::names_of(all_->mechanisms));
+  has_handshake_ = handshake.has_value();
+  if (!has_handshake_) {
+    mechanism_ = sasl::mechanism::gssapi;
+    if (!suits_old_brokers())
+      return failed(error_code::unsupported_sasl_mechanism,
+        "the broker is older than Kafka 0.10, which has GSSAPI alone, and "
+          + sasl::names_of(all_->mechanisms) + " is configured");
+  }
   const auto authenticate = versions.find(sasl_authenticate_request::key);
   authenticate_version_ = -1;
-  if (authenticate && handshake->contains(1)) {
+  if (authenticate && has_handshake_ && handshake->contains(1)) {
     const auto shared = common(*authenticate, sasl_authenticate_request::versions);
     if (!shared.empty())
       authenticate_version_ = shared.max;
@@ -73,8 +89,7 @@ void connection_login::begin_renewal(time_point now) {
   asked_at_ = now;
 }
 
-result<sasl_handshake_request> connection_login::on_credentials(
-  result<sasl::login> with, double share) {
+error connection_login::on_credentials(result<sasl::login> with, double share) {
   share_ = share;
   rounds_ = 0;
   if (!with) {
@@ -89,7 +104,24 @@ result<sasl_handshake_request> connection_login::on_credentials(
     return failed(error_code::credentials_unavailable,
       "the credentials are of no use: " + made.error().detail);
   exchange_ = *std::move(made);
-  phase_ = phase::handshake;
+  phase_ = has_handshake_ ? phase::handshake : phase::exchange;
+  return {};
+}
+
+bool connection_login::suits_old_brokers() const {
+  return std::ranges::find(all_->mechanisms, sasl::mechanism::gssapi)
+    != all_->mechanisms.end();
+}
+
+bool connection_login::on_sent(time_point now) {
+  sent_at_ = now;
+  if (!bare() || !exchange_->is_complete())
+    return false;
+  done(now, 0);
+  return true;
+}
+
+sasl_handshake_request connection_login::handshake() const {
   sasl_handshake_request request;
   request.mechanism = std::string{exchange_->mechanism()};
   return request;
@@ -117,9 +149,9 @@ error connection_login::other_mechanism(const sasl_handshake_response& answer) {
       + std::string{to_string(*next)} + " comes next");
 }
 
-result<secret> connection_login::on_handshake(const sasl_handshake_response& answer) {
+error connection_login::on_handshake(const sasl_handshake_response& answer) {
   switch (answer.error_code) {
-  case error_code::none: break;
+  case error_code::none: phase_ = phase::exchange; return {};
   case error_code::unsupported_sasl_mechanism: return other_mechanism(answer);
   case error_code::illegal_sasl_state:
     if (renews())
@@ -133,10 +165,12 @@ result<secret> connection_login::on_handshake(const sasl_handshake_response& ans
     return failed(error_code::sasl_authentication_failed,
       "SaslHandshake: " + to_string(answer.error_code));
   }
+}
+
+result<secret> connection_login::first_message() {
   auto first = exchange_->first();
   if (!first)
     return failed(error_code::credentials_unavailable, first.error().detail);
-  phase_ = phase::exchange;
   return first;
 }
 
@@ -150,12 +184,13 @@ error connection_login::refused_by_broker(const sasl_authenticate_response& answ
     if (answer.error_message && !answer.error_message->empty())
       why.detail += ": " + shown(*answer.error_message, 300);
     if (!renews())
-      why.detail += mechanism_ == sasl::mechanism::oauthbearer
-        ? " (check the token, and that the broker trusts its issuer)"
-        : " (check name and password, and that the broker has the user)";
+      why.detail += what_to_check(mechanism_);
   }
   refused_ = true;
-  if (mechanism_ == sasl::mechanism::oauthbearer && !renews())
+  // Another token, or another ticket, may be had at once.
+  if (!renews()
+    && (mechanism_ == sasl::mechanism::oauthbearer
+      || mechanism_ == sasl::mechanism::gssapi))
     goes_on_ = !std::exchange(asked_again_, true);
   return failed(why.code, std::move(why.detail));
 }
@@ -210,7 +245,8 @@ error connection_login::hung_up() {
   return failed(error_code::sasl_authentication_failed,
     "the broker has ended the connection in the login by "
       + std::string{to_string(mechanism_)}
-      + ", which is how one before Kafka 1.0 refuses it (check name and password)");
+      + ", which is how one before Kafka 1.0 refuses it"
+      + std::string{what_to_check(mechanism_)});
 }
 
 void connection_login::on_down() {

@@ -41,8 +41,9 @@ struct client_logins {
 /// in place. It says which messages go out; `broker_connection` sends them.
 ///
 /// Order: credentials are asked for; SaslHandshake names the mechanism; SaslAuthenticate
-/// carries the exchange (KIP-152), or bare frames do with brokers before 1.0. A session
-/// ends when the broker says, and is renewed before that (KIP-368).
+/// carries the exchange (KIP-152), or bare frames do with brokers before 1.0. Kafka 0.9
+/// has no handshake, and takes bare frames of GSSAPI at once. A session ends when the
+/// broker says, and is renewed before that (KIP-368).
 class connection_login {
 public:
   enum class phase : std::uint8_t { idle, credentials, handshake, exchange };
@@ -80,15 +81,21 @@ public:
     return asked_at_ + credentials_wait;
   }
 
-  /// Credentials came. `share`: of the session's life, after which it is renewed.
-  result<sasl_handshake_request> on_credentials(result<sasl::login> with, double share);
+  /// Credentials came. `share`: of the session's life, after which it is renewed. Then
+  /// `handshake` is to be sent, or `first_message` where the phase is `exchange`.
+  error on_credentials(result<sasl::login> with, double share);
   /// No credentials came for a renewal: they are asked for again later.
   void put_off(time_point now);
 
-  /// The broker takes the mechanism or not: the exchange's first message.
-  result<secret> on_handshake(const sasl_handshake_response& answer);
-  /// A message of the exchange goes out.
-  void on_sent(time_point now) { sent_at_ = now; }
+  [[nodiscard]] sasl_handshake_request handshake() const;
+  /// Whether a broker that does not know ApiVersions could take the login.
+  [[nodiscard]] bool suits_old_brokers() const;
+  /// The broker takes the mechanism or not; then `first_message` is to be sent.
+  error on_handshake(const sasl_handshake_response& answer);
+  result<secret> first_message();
+  /// A message of the exchange goes out. Whether the login is done with it: brokers do
+  /// not answer the last one of a bare exchange of GSSAPI.
+  bool on_sent(time_point now);
   /// The broker's message: the client's next, or nothing: the login is done.
   result<std::optional<secret>> on_answer(
     time_point now, const sasl_authenticate_response& answer);
@@ -127,6 +134,7 @@ private:
   phase phase_ = phase::idle;
   sasl::mechanism mechanism_{};
   std::int16_t authenticate_version_ = -1;
+  bool has_handshake_ = true; ///< The broker does.
   std::unique_ptr<sasl::exchange> exchange_;
   std::uint32_t rounds_ = 0;
   time_point asked_at_;

@@ -396,6 +396,8 @@ std::string dispatcher::why_waiting(const pending_call& c) const {
 // -- the turning of the wheel -----------------------------------------------------------
 
 void dispatcher::advance(time_point now) {
+  if (some_outdated_)
+    replace_outdated(now);
   while (!shut_) {
     if (cluster_.addresses() != addresses_seen_)
       check_addresses(now);

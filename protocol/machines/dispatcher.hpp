@@ -112,6 +112,9 @@ public:
   /// bytes of a request leave, where both are zero.
   void on_progress(
     time_point now, std::uint64_t connection, std::size_t received, std::size_t expected);
+  /// The connection is to be replaced: it takes no further request, and ends when nothing
+  /// is awaited on it.
+  void on_outdated(time_point now, std::uint64_t connection);
   void on_down(time_point now, std::uint64_t connection, const error& why);
   void on_time(time_point now);
   /// Credentials came that were asked for, or why there are none.
@@ -299,6 +302,7 @@ private:
   void retire(
     time_point now, std::unique_ptr<broker_connection> l, const endpoint* address);
   void end_retired();
+  void replace_outdated(time_point now);
 
   // What a log may want; see `log_line`.
   [[nodiscard]] bool tells(log_level level) const { return level >= options_.tell_from; }
@@ -357,6 +361,7 @@ private:
   std::map<link_key, std::unique_ptr<broker_connection>> broker_connections_;
   // To addresses that their brokers have left, until nothing is awaited on them.
   std::vector<std::unique_ptr<broker_connection>> retired_;
+  bool some_outdated_ = false;
   std::unordered_map<std::uint64_t, broker_connection*> connections_;
   // As of which `cluster::addresses` all this is.
   std::uint64_t addresses_seen_ = 0;

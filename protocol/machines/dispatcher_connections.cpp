@@ -105,8 +105,12 @@ void dispatcher::handle(time_point now, broker_connection& l,
   std::visit(
     overloaded{
       [](const broker_connection::ignored&) {},
-      [&](const broker_connection::ready&) {
+      [&](broker_connection::ready& r) {
         ++up_links_;
+        if (r.last) {
+          tell_handshake(l, r.last->size);
+          effects_.emplace_back(send_frame{connection, *std::move(r.last)});
+        }
         apply_throttle(now, l, api_key::api_versions,
           throttle_of(l.handshake_throttle(), options_.max_throttle, true));
         changed_ = true;
@@ -215,6 +219,31 @@ void dispatcher::end_retired() {
     if (l->up())
       drop_connection(*l, "its broker listens elsewhere");
     return true;
+  });
+}
+
+void dispatcher::on_outdated(time_point now, connection_id id) {
+  auto* l = by_connection(id);
+  if (l == nullptr)
+    return;
+  l->note_outdated();
+  some_outdated_ = true;
+  advance(now);
+}
+
+// What was sent is answered, what comes meanwhile waits for the new connection.
+void dispatcher::replace_outdated(time_point now) {
+  some_outdated_ = false;
+  each_link([&](broker_connection& l) {
+    if (l.current() == broker_connection::state::down || !l.outdated())
+      return;
+    if (!l.up() || l.in_flight() > 0) {
+      some_outdated_ = true;
+      return;
+    }
+    drop_connection(l, "the files of TLS have changed");
+    l.move_to(now, l.address());
+    changed_ = true;
   });
 }
 
@@ -406,6 +435,11 @@ std::string dispatcher::why_disconnected() const {
     if (why.detail.find(to_string(place)) == std::string::npos)
       text += " (" + to_string(place) + ')';
   }
+  if (text.empty())
+    each_connection([&](const broker_connection& l) {
+      if (text.empty())
+        text = l.login_stage();
+    });
   return text.empty() ? "still connecting" : text;
 }
 
@@ -428,8 +462,8 @@ std::string dispatcher::why_no_connection(const pending_call& c) const {
     && l->second->broker() == c.waiting_broker && l->second->lane() == lane;
   if (known && l->second->up())
     text += " that takes requests: its login is being renewed";
-  else if (known && l->second->current() == broker_connection::state::authenticating)
-    text += ": the login at " + to_string(l->second->address()) + " is under way";
+  else if (known && !l->second->login_stage().empty())
+    text += ": " + l->second->login_stage();
   else if (known && l->second->last_error())
     text += " (" + to_string(l->second->last_error()) + ')';
   return text;

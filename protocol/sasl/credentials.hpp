@@ -2,12 +2,15 @@
 
 #include "../secret.hpp"
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
 namespace cafka::protocol::sasl {
+
+class security_context;
 
 /// A name and its password: for PLAIN and SCRAM.
 struct password_login {
@@ -34,15 +37,23 @@ struct bearer_token {
   friend bool operator==(const bearer_token&, const bearer_token&) = default;
 };
 
+/// A ticket of Kerberos for one broker: for GSSAPI.
+struct kerberos_login {
+  /// Begun with the ticket, and good for one login. Must not be null.
+  std::shared_ptr<security_context> context = {};
+
+  friend bool operator==(const kerberos_login&, const kerberos_login&) = default;
+};
+
 /// What a client logs in with. It is not inspectable: no message and no file carries it.
-using credentials = std::variant<password_login, bearer_token>;
+using credentials = std::variant<password_login, bearer_token, kerberos_login>;
 
 /// What a login begins with.
 struct login {
   /// Who logs in.
   credentials who;
-  /// Text that nobody can guess, anew for each login: see `random_nonce`. PLAIN and
-  /// OAUTHBEARER do without.
+  /// Text that nobody can guess, anew for each login: see `random_nonce`. SCRAM alone
+  /// needs it.
   std::string nonce = {};
 };
 

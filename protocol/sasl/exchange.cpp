@@ -1,9 +1,13 @@
 #include "exchange.hpp"
 
 #include "../text.hpp"
+#include "gssapi.hpp"
 #include "oauthbearer.hpp"
 #include "plain.hpp"
 #include "scram.hpp"
+
+#include <array>
+#include <cstddef>
 
 namespace cafka::protocol::sasl {
 
@@ -26,6 +30,7 @@ public:
           + std::to_string(longest_challenge)};
     return of_->next(answer);
   }
+  [[nodiscard]] bool is_complete() const override { return of_->is_complete(); }
   [[nodiscard]] error refusal() const override { return of_->refusal(); }
 
 private:
@@ -65,18 +70,36 @@ made made_by_token(bearer_token who) {
   return made{std::make_unique<oauthbearer_exchange>(std::move(who))};
 }
 
+made made_by_ticket(kerberos_login who) {
+  if (auto wrong = gssapi_exchange::check(who))
+    return wrong;
+  return made{std::make_unique<gssapi_exchange>(std::move(who))};
+}
+
+/// What each kind of credentials is, in their order.
+constexpr std::array kinds{"a name and a password", "a token", "a Kerberos ticket"};
+static_assert(kinds.size() == std::variant_size_v<credentials>);
+
+std::size_t kind_for(mechanism m) {
+  switch (m) {
+  case mechanism::oauthbearer: return 1;
+  case mechanism::gssapi: return 2;
+  default: return 0;
+  }
+}
+
 } // namespace
 
 result<std::unique_ptr<exchange>> make_exchange(
   mechanism m, login with, scram_keys& keys) {
-  const bool by_token = m == mechanism::oauthbearer;
-  if (by_token != std::holds_alternative<bearer_token>(with.who))
+  const auto kind = kind_for(m);
+  if (with.who.index() != kind)
     return {error_code::invalid_argument,
-      std::string{to_string(m)}
-        + (by_token ? " needs a token, and there are a name and a password"
-                    : " needs a name and a password, and there is a token")};
-  auto inner = by_token ? made_by_token(std::get<bearer_token>(std::move(with.who)))
-                        : made_by_password(m, std::move(with), keys);
+      std::string{to_string(m)} + " needs " + kinds[kind] + ", and is given "
+        + kinds[with.who.index()]};
+  auto inner = kind == 0 ? made_by_password(m, std::move(with), keys)
+    : kind == 1          ? made_by_token(std::get<bearer_token>(std::move(with.who)))
+                         : made_by_ticket(std::get<kerberos_login>(std::move(with.who)));
   if (!inner)
     return inner.error();
   return made{std::make_unique<bounded_exchange>(*std::move(inner))};

@@ -34,6 +34,10 @@ public:
   /// `bearer_token_refused` where it says why it refuses.
   [[nodiscard]] virtual result<std::optional<secret>> next(std::string_view answer) = 0;
 
+  /// Whether the client's last message was its last of all, and only a verdict is due.
+  /// A broker that takes bare frames gives none.
+  [[nodiscard]] virtual bool is_complete() const { return false; }
+
   /// Why the broker is about to refuse the login, where it has said so within the
   /// exchange.
   [[nodiscard]] virtual error refusal() const { return {}; }

@@ -11,7 +11,7 @@ namespace cafka::protocol::sasl {
 namespace {
 
 constexpr std::array all{mechanism::plain, mechanism::scram_sha_256,
-  mechanism::scram_sha_512, mechanism::oauthbearer};
+  mechanism::scram_sha_512, mechanism::oauthbearer, mechanism::gssapi};
 
 /// Most names of a broker's list that are told of.
 constexpr std::size_t most_named = 16;
@@ -28,6 +28,7 @@ std::string_view to_string(mechanism m) {
   case mechanism::scram_sha_256: return "SCRAM-SHA-256";
   case mechanism::scram_sha_512: return "SCRAM-SHA-512";
   case mechanism::oauthbearer: return "OAUTHBEARER";
+  case mechanism::gssapi: return "GSSAPI";
   }
   return "?";
 }

@@ -16,6 +16,7 @@ enum class mechanism : std::uint8_t {
   scram_sha_256, ///< A proof that both sides know the password. RFC 5802, RFC 7677.
   scram_sha_512, ///< The same with a longer hash.
   oauthbearer,   ///< A token that another server has issued. RFC 7628, KIP-255.
+  gssapi,        ///< A ticket of Kerberos. RFC 4752.
 };
 
 /// The name that brokers know it by: `SCRAM-SHA-256`.

@@ -16,16 +16,6 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// A b64token of RFC 6750.
-bool is_token(std::string_view text) {
-  const auto end = text.find_last_not_of('=');
-  return end != std::string_view::npos
-    && std::ranges::all_of(text.substr(0, end + 1), [](char c) {
-         return is_letter(c) || (c >= '0' && c <= '9')
-           || std::string_view{"-._~+/"}.find(c) != std::string_view::npos;
-       });
-}
-
 bool is_extension_value(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= ' ' && c <= '~') || c == '\t' || c == '\r' || c == '\n';
@@ -56,9 +46,17 @@ std::string status_in(std::string_view answer) {
 
 } // namespace
 
+bool may_be_token(std::string_view text) {
+  const auto digits = text.substr(0, text.find_last_not_of('=') + 1);
+  return !digits.empty() && std::ranges::all_of(digits, [](char c) {
+    return is_letter(c) || (c >= '0' && c <= '9')
+      || std::string_view{"-._~+/"}.find(c) != std::string_view::npos;
+  });
+}
+
 error oauthbearer_exchange::check(const bearer_token& who) {
   constexpr auto code = error_code::invalid_argument;
-  if (!is_token(who.token.reveal()))
+  if (!may_be_token(who.token.reveal()))
     return {code,
       who.token.empty()
         ? "the token for OAUTHBEARER is empty"

@@ -4,6 +4,10 @@
 
 namespace cafka::protocol::sasl {
 
+/// Whether the text can be a token: RFC 6750, section 2.1. In OAUTHBEARER another one
+/// would be read as something else.
+[[nodiscard]] bool may_be_token(std::string_view text);
+
 /// OAUTHBEARER (RFC 7628, KIP-255).
 ///
 /// A broker that refuses the token says so in JSON, as if all were well; the client then

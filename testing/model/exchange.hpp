@@ -57,6 +57,9 @@ enum class answer_lie : std::uint8_t {
   other_leader,    ///< Fetch: another broker leads, in an epoch that is to come.
   closer_replica,  ///< Fetch: another broker is better read from.
   wrong_addresses, ///< Metadata: each broker is where another one is.
+  damaged_records, ///< Fetch: a byte of the records is not the one that was written.
+  twice_batches,   ///< Fetch: the records come, and the same ones behind them.
+  twice_topics,    ///< Fetch: each topic stands in the answer twice.
 };
 
 /// All that hooks have said about a request; `exchange` writes it.

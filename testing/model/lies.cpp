@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t length_size = 4;
 constexpr std::size_t number_size = 4;
+/// Of a batch of format 2.
+constexpr std::size_t batch_header_size = 61;
 
 /// A broker that is not the one that answers, in turn; -1: there is no other.
 std::int32_t another(const fake_state& cluster, std::int32_t broker) {
@@ -49,6 +51,33 @@ bool change_each(fetch_response& answer, Change change) {
   return changed;
 }
 
+/// The records of each partition, where there are some.
+template <class Change>
+bool change_records(fetch_response& answer, Change change) {
+  auto changed = false;
+  for (auto& t : answer.responses) {
+    for (auto& p : t.partitions) {
+      if (!p.records || p.records->size() <= batch_header_size)
+        continue;
+      std::vector<std::byte> bytes{p.records->view().begin(), p.records->view().end()};
+      change(bytes);
+      p.records = shared_bytes::from(std::move(bytes));
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+/// The first byte behind the first batch's header, which its checksum covers.
+void damage(std::vector<std::byte>& records) {
+  records[batch_header_size] ^= std::byte{0x10};
+}
+
+void repeat(std::vector<std::byte>& records) {
+  const auto once = records;
+  records.insert(records.end(), once.begin(), once.end());
+}
+
 } // namespace
 
 bool tell(
@@ -73,6 +102,13 @@ bool tell(answer_lie how, const fake_state& cluster, const seen_request& asked,
     return other >= 0 && change_each(answer, [&](fetch_partition_data& p) {
       p.preferred_read_replica = other;
     });
+  case answer_lie::damaged_records: return change_records(answer, damage);
+  case answer_lie::twice_batches: return change_records(answer, repeat);
+  case answer_lie::twice_topics: {
+    const auto once = answer.responses;
+    answer.responses.insert(answer.responses.end(), once.begin(), once.end());
+    return !once.empty();
+  }
   default: return false;
   }
 }

@@ -24,6 +24,7 @@ caf::behavior collector(const std::shared_ptr<inbox>& box) {
     [box](const actors::transport_up& m) { box->told(m); },
     [box](actors::transport_frames& m) { box->told(m); },
     [box](const actors::transport_progress& m) { box->told(m); },
+    [box](const actors::transport_outdated& m) { box->told(m); },
     [box](const actors::transport_down& m) { box->told(m); },
   };
 }
@@ -72,6 +73,21 @@ void inbox::told(const actors::transport_progress& m) {
   const std::lock_guard lock{mutex_};
   note(m.id);
   progress_.push_back(m);
+}
+
+void inbox::told(const actors::transport_outdated& m) {
+  const std::lock_guard lock{mutex_};
+  note(m.id);
+  ++outdated_;
+}
+
+bool inbox::wait_outdated() {
+  return wait([this] { return outdated_ > 0; });
+}
+
+std::size_t inbox::outdated() const {
+  const std::lock_guard lock{mutex_};
+  return outdated_;
 }
 
 void inbox::told(const actors::transport_down& m) {

@@ -22,6 +22,7 @@ public:
   void told(const actors::transport_up& m);
   void told(actors::transport_frames& m);
   void told(const actors::transport_progress& m);
+  void told(const actors::transport_outdated& m);
   void told(const actors::transport_down& m);
 
   /// False when it does not happen within 20 s.
@@ -30,6 +31,8 @@ public:
   bool wait_up_or_down();
   bool wait_frames(std::size_t count);
   bool wait_down();
+  bool wait_outdated();
+  [[nodiscard]] std::size_t outdated() const;
 
   [[nodiscard]] std::vector<protocol::shared_bytes> frames() const;
   [[nodiscard]] std::size_t frame_count() const;
@@ -61,6 +64,7 @@ private:
   std::size_t messages_ = 0;
   std::vector<actors::transport_progress> progress_;
   std::size_t downs_ = 0;
+  std::size_t outdated_ = 0;
   protocol::error reason_;
   bool in_order_ = true;
 };

@@ -566,3 +566,34 @@ TEST_CASE("certificates that were renewed are used by the next connection") {
     ContainsSubstring("ssl_options.certfile = " + options.certfile)
       && ContainsSubstring("holds no certificate in PEM"));
 }
+
+TEST_CASE("a connection that is up is told of files that were replaced, once") {
+  trusted t;
+  const auto first = t.ca.issue({.name = "first", .hosts = {}});
+  const auto second = t.ca.issue({.name = "second", .hosts = {}});
+  tls_peer peer{
+    {.who = t.ca.issue(), .client_ca = t.ca.certificate()}, [&](tls_session& s) {
+      while (const auto asked = s.read_frame())
+        s.send_frame(*asked);
+    }};
+  auto options = t.options();
+  options.certfile = t.files.write("client.pem", first.certificate + first.key);
+  options.renewal_interval = 10ms;
+  transport_fixture f;
+  wired_owner l{f, peer.address(), t.transport(options)};
+  auto goes_on = [&, count = std::size_t{0}]() mutable {
+    REQUIRE(l.send(pattern(100)) == transport::send_status::queued);
+    REQUIRE(l.box->wait_frames(++count));
+  };
+  REQUIRE(l.box->wait_up());
+  // What cannot be used is no reason.
+  t.files.write("client.pem", "");
+  for (int i = 0; i != 20; ++i)
+    goes_on();
+  CHECK(l.box->outdated() == 0);
+  t.files.write("client.pem", second.certificate + second.key);
+  REQUIRE(l.box->wait_outdated());
+  for (int i = 0; i != 20; ++i)
+    goes_on();
+  CHECK(l.box->outdated() == 1);
+}

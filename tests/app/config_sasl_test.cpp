@@ -1,5 +1,7 @@
+#include "kept_log.hpp"
 #include "temporary_file.hpp"
 #include <cafka/actors/sasl/credentials_source.hpp>
+#include <cafka/app/application.hpp>
 #include <cafka/app/configuration.hpp>
 #include <cafka/app/options.hpp>
 
@@ -14,6 +16,7 @@
 
 using namespace cafka;
 using actors::credentials_source;
+using cafka::testing::kept_log;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
@@ -127,6 +130,54 @@ TEST_CASE("options of a login that do not go together are refused") {
     return error{error_code::not_found, {}};
   };
   CHECK(credentials_source::make(by_token));
+}
+
+TEST_CASE("a password that travels as it is is warned of, once per worker") {
+  configuration config;
+  caf::actor_system system{config};
+  const kept_log log;
+  application_options options;
+  options.brokers = "127.0.0.1:1"; // Nothing listens there.
+  options.disable_default_worker = true;
+  options.on_log = log.writer();
+  auto plain = by_plain();
+  plain.password = "sesame";
+  auto scram = plain;
+  scram.mechanism = {sasl_mechanism::scram_sha_256};
+  const auto app = application::start(system, options);
+  REQUIRE(app);
+  const auto create = [&](const char* name, const sasl_options& how, bool tls) {
+    CHECK((*app)->create_worker(name, {.use_ssl = tls, .sasl = how, .wait = false}));
+  };
+  create("careless", plain, false);
+  create("over-tls", plain, true);
+  create("scram", scram, false);
+  CHECK(log.count("without TLS") == 1);
+  CHECK(log.count("warning worker careless: may log in by PLAIN without TLS") == 1);
+  CHECK(log.count("sesame") == 0);
+}
+
+TEST_CASE("GSSAPI takes a keytab, or the tickets of kinit") {
+  const auto read = sasl_read(R"(mechanism = "GSSAPI",
+    kerberos { keytab = "k", principal = "alice", service_name = "http" })");
+  REQUIRE(read);
+  CHECK(read->sasl.kerberos == kerberos_options{"k", "alice", "http"});
+  CHECK_THAT(sasl_read(R"(kerberos { service_name = "" })").error().detail,
+    ContainsSubstring("sasl.kerberos.service_name"));
+  sasl_options how;
+  how.mechanism = {sasl_mechanism::gssapi};
+  if (!actors::knows_gssapi()) {
+    CHECK_THAT(refused_source(how).detail, ContainsSubstring("CAFKA_WITH_GSSAPI"));
+    return;
+  }
+  CHECK(credentials_source::make(how));
+  how.kerberos.keytab = "/no/such/file";
+  CHECK_THAT(refused_source(how).detail,
+    ContainsSubstring("sasl.kerberos.keytab = /no/such/file: the file cannot be read"));
+  how.kerberos.keytab = {};
+  // Of several each must have what it needs.
+  how.mechanism.push_back(sasl_mechanism::scram_sha_256);
+  CHECK_THAT(refused_source(how).detail, ContainsSubstring("sasl.username"));
 }
 
 TEST_CASE("a worker logs in as its application does, or in its own way") {

@@ -90,6 +90,10 @@ public:
 private:
   void control(const std::string& what, broker_id id);
   static void control_all(const std::string& what);
+  /// Waits until every broker knows of all of them.
+  void wait_until_whole();
+  /// Whether every partition gets its first leader and all replicas, waiting for it.
+  bool is_placed(const std::string& topic, std::int32_t partitions);
 
   std::string brokers_;
   std::vector<endpoint> endpoints_;

@@ -3,7 +3,10 @@
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <atomic>
+#include <filesystem>
 #include <fstream>
+#include <unistd.h>
 
 using namespace cafka;
 using namespace cafka::testing;
@@ -121,6 +124,59 @@ TEST_CASE("a Kafka that speaks TLS where plaintext is expected is told") {
   const auto worker = s.app->create_worker("w", {}, 3s);
   REQUIRE_FALSE(worker);
   CHECK_THAT(worker.error().detail, ContainsSubstring("set use_ssl"));
+}
+
+TEST_CASE("files of TLS are replaced under load, and no request fails") {
+  kafka_cluster kafka;
+  const auto topic = kafka.create_topic("tls-renewed", 3);
+  const auto folder = std::filesystem::temp_directory_path()
+    / ("cafka-renewed-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const auto certificate = folder / "client.crt";
+  // As tools do it: another file in its place, all at once.
+  const auto replace = [&] {
+    std::filesystem::copy_file(kafka_cluster::certificate("client.crt"),
+      folder / "new.crt", std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::rename(folder / "new.crt", certificate);
+  };
+  replace();
+  auto options = service::quiet();
+  options.use_ssl = true;
+  options.ssl_options = as_client();
+  options.ssl_options.certfile = certificate.string();
+  options.ssl_options.renewal_interval = 20ms;
+  std::atomic<int> replaced = 0;
+  options.log_level = log_level::debug;
+  options.on_log = [&](log_level, std::string_view, std::string_view,
+                     std::string_view text) {
+    if (text.find("the files of TLS have changed") != std::string_view::npos)
+      ++replaced;
+  };
+  std::atomic<int> failed = 0;
+  service s{kafka_cluster::brokers("MTLS"), std::move(options)};
+  auto producer = REQUIRE_VALUE(
+    s.app->producer({.name = "p", .linger = 1ms, .on_delivery = [&](const delivery& d) {
+                       if (d.error)
+                         ++failed;
+                     }}));
+  constexpr int count = 20'000;
+  for (int i = 0; i != count; ++i) {
+    const auto value = std::to_string(i);
+    REQUIRE(producer.send(topic, {.value = value}));
+    if (i % 2'000 == 1'000) {
+      replace();
+      REQUIRE_VALUE(producer.flush(test_timeout));
+    }
+  }
+  REQUIRE_VALUE(producer.flush(test_timeout));
+  CHECK(failed == 0);
+  CHECK(replaced > 0);
+  s.connect("w");
+  std::size_t read = 0;
+  for (int p = 0; p != 3; ++p)
+    read += read_all(*s.app, topic, p, "w").size();
+  CHECK(read == count);
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("TLS outlives a broker's death, and the leader's move") {

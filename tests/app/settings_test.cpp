@@ -210,13 +210,18 @@ TEST_CASE("each member of the options has one row") {
   }
   SECTION("of TLS") {
     const ssl_options o;
-    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13] = o;
-    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13);
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14] = o;
+    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14);
   }
   SECTION("of logins") {
     const sasl_options o;
-    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13] = o;
-    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13);
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14] = o;
+    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14);
+  }
+  SECTION("of tickets") {
+    const kerberos_options o;
+    const auto& [a1, a2, a3] = o;
+    check_rows(o, a1, a2, a3);
   }
   SECTION("of tokens") {
     const oidc_options o;
@@ -469,9 +474,10 @@ TEST_CASE("the default worker is default, and answers to kafka_ex as well") {
 TEST_CASE("the documentation's tables are those of the settings", "[settings-docs]") {
   const std::string docs = CAFKA_SOURCE "/docs/";
   expect_content(CAFKA_SOURCE "/configs/defaults.conf", settings_example());
-  for (const auto& [page, block] : std::vector<std::pair<std::string, std::string>>{
-         {"settings.md", "application"}, {"settings.md", "ssl_options"},
-         {"settings.md", "sasl"}, {"settings.md", "sasl.oidc"},
-         {"producer.md", "producers"}, {"consumer.md", "consumers"}})
+  for (const auto& [page, block] :
+    std::vector<std::pair<std::string, std::string>>{{"settings.md", "application"},
+      {"settings.md", "ssl_options"}, {"settings.md", "sasl"},
+      {"settings.md", "sasl.oidc"}, {"settings.md", "sasl.kerberos"},
+      {"producer.md", "producers"}, {"consumer.md", "consumers"}})
     expect_content(docs + page, with_table(content_of(docs + page), block));
 }

@@ -68,3 +68,32 @@ TEST_CASE("an answer may have another number, or half of its bytes") {
   f.send(asking_about({}), 9);
   CHECK(f.came[1][0].size() == honest.size());
 }
+
+TEST_CASE("records may be damaged, or come twice") {
+  fixture f;
+  f.cluster.create_topic("t");
+  f.cluster.append("t", 0, numbered(3));
+  const auto honest = *only(f.ask(fetching(0), 12)).records;
+
+  f.cluster.lie(answer_lie::damaged_records);
+  const auto damaged = *only(f.ask(fetching(0), 12)).records;
+  CHECK(damaged.size() == honest.size());
+  batch_reader broken{damaged};
+  record_batch batch;
+  CHECK_FALSE(broken.next(batch));
+  CHECK(broken.error().code == error_code::corrupt_message);
+
+  f.cluster.lie(answer_lie::twice_batches);
+  const auto twice = values(*only(f.ask(fetching(0), 12)).records);
+  CHECK(twice.size() == 6);
+
+  f.cluster.lie(answer_lie::twice_topics);
+  const auto both = f.ask(fetching(0), 12);
+  REQUIRE(both.responses.size() == 2);
+  CHECK(both.responses[0] == both.responses[1]);
+
+  // There is nothing to lie about.
+  f.cluster.lie(answer_lie::damaged_records);
+  CHECK(only(f.ask(fetching(3), 12)).records->size() == 0);
+  CHECK(f.cluster.lies_told() == 3);
+}

@@ -92,6 +92,16 @@ void write_logins(const std::filesystem::path& folder) {
   write_one("scram_256", 1, {challenge, signature});
   write_one("scram_512", 2, {challenge, signature});
   write_one("scram_refused", 1, {challenge, "e=invalid-proof"});
+  write_one("gssapi", 4, {"proof", std::string_view{"\1\0\0\0", 4}, ""});
+  const auto write_answer = [&](std::string_view name, std::string_view body) {
+    write(folder / name, {5}, std::as_bytes(std::span{body}));
+  };
+  write_answer("answer",
+    R"({"access_token":"a.eyJleHAiOjE4MDAwMDAwMDB9.c",)"
+    R"("expires_in":3600,"token_type":"Bearer"})");
+  write_answer("answer_refused",
+    R"({"error":"invalid_client","error_description":"no hidden-word"})");
+  write_answer("answer_file", " abc.def.ghi\n");
   write_one("token", 3, {""});
   write_one("token_refused", 3, {R"({"status":"invalid_token","scope":"kafka"})", ""});
 }

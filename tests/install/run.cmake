@@ -103,7 +103,10 @@ run(${configure} -S "${OUTSIDE}/tree" -B "${SCRATCH}/tree" "-DSOURCE=${SOURCE}"
     "-DCMAKE_BUILD_TYPE=Release")
 if(GENERATOR STREQUAL "Ninja")
   foreach(library protocol/libcafka_protocol.a supervision/libcafka_supervision.a
-          actors/libcafka_actors.a app/libcafka.a)
+          actors/gssapi/libcafka_gssapi.a actors/libcafka_actors.a app/libcafka.a)
+    if(NOT EXISTS "${BUILD}/${library}")
+      continue() # Without Kerberos.
+    endif()
     file(COPY_FILE "${BUILD}/${library}" "${SCRATCH}/tree/cafka/${library}")
   endforeach()
   foreach(step CMakeFiles/program.dir${OUTSIDE}/outside/start.cpp.o program)

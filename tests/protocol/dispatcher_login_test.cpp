@@ -285,44 +285,18 @@ TEST_CASE("a broker that does not prove itself is told of, and left", "[login]")
   CHECK(b.logged("disconnect b1:9092"));
 }
 
+TEST_CASE("a request that ends while credentials are waited for says so", "[login]") {
+  login_bed b;
+  const auto f = b.submit(asking(any_broker{}), 5s);
+  b.reach(1);
+  while (f->finished == 0)
+    b.tick();
+  CHECK(f->failed_with(error_code::timed_out));
+  CHECK(f->says("the login at b1:9092 by PLAIN waits for credentials"));
+}
+
 // -- brokers before 1.0
 // ------------------------------------------------------------------
-
-namespace {
-
-/// Brokers whose exchange has no headers.
-struct bare_bed : login_bed {
-  explicit bare_bed(std::vector<mechanism> wanted = {mechanism::plain})
-    : login_bed(std::move(wanted)) {}
-
-  send_status send(std::uint64_t connection, frame bytes) override {
-    if (!bare)
-      return login_bed::send(connection, std::move(bytes));
-    const auto payload = payload_of(bytes);
-    const auto view = payload.view();
-    tokens.emplace_back(reinterpret_cast<const char*>(view.data()), view.size());
-    return send_status::queued;
-  }
-
-  void begin() {
-    reach(1, sasl_versions(0, false));
-    give();
-    const auto r = take(api_key::sasl_handshake);
-    CHECK(r.header.version == 0);
-    bare = true;
-    answer(r, sasl_handshake_response{error_code::none, {}});
-    REQUIRE(tokens.size() == 1);
-  }
-
-  void say(std::string_view text) {
-    machine.on_frame(now, connection_to(1), shared_bytes::copy_of(text));
-  }
-
-  bool bare = false;
-  std::vector<std::string> tokens;
-};
-
-} // namespace
 
 TEST_CASE("brokers before 1.0 have the exchange in frames of its own", "[login]") {
   using namespace std::string_literals;

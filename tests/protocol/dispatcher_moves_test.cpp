@@ -321,3 +321,59 @@ TEST_CASE("metadata that a program's own machine asks for again is asked of anot
   }
   CHECK(asked == std::set<endpoint>{address(1), address(2), address(3)});
 }
+
+TEST_CASE("a connection whose files have changed is replaced behind what it awaits",
+  "[dispatcher]") {
+  ready_bed b;
+  const auto before = b.submit(asking_leader("t"));
+  const auto old = b.connection_to(2);
+  b.machine.on_outdated(b.now, old);
+  // What comes meanwhile is not sent there.
+  const auto meanwhile = b.submit(asking_leader("t"));
+  CHECK(b.requests.size() == 1);
+  CHECK(b.take_log() == std::vector<std::string>{"b2:9092 ListOffsets"});
+  b.answer_offsets(2);
+  CHECK(before->succeeded());
+  CHECK(
+    b.take_log() == std::vector<std::string>{"disconnect b2:9092", "connect b2:9092"});
+  CHECK_FALSE(b.open.contains(old));
+  CHECK(b.requests.empty());
+  b.welcome(2);
+  b.answer_offsets(2);
+  CHECK(meanwhile->succeeded());
+  CHECK(meanwhile->encoded == 1);
+}
+
+TEST_CASE("the first contact is replaced as well, once it is up", "[dispatcher]") {
+  bed b;
+  b.machine.start(b.now);
+  const auto f = b.submit(asking(any_broker{}));
+  const auto first = b.open.begin()->first;
+  b.machine.on_up(b.now, first);
+  b.machine.on_outdated(b.now, first);
+  b.answer(b.take(api_key::api_versions), versions_up_to());
+  CHECK_FALSE(b.open.contains(first));
+  REQUIRE(b.open.size() == 1);
+  const auto broker = b.open.begin()->second;
+  b.machine.on_up(b.now, b.open.begin()->first);
+  b.answer(b.take(api_key::api_versions), versions_up_to());
+  b.answer_metadata(about({1}, {}));
+  CHECK(f->finished == 0);
+  b.answer(b.take(api_key::list_offsets), offsets());
+  CHECK(f->succeeded());
+}
+
+TEST_CASE("a connection whose files have changed, and which awaits nothing, is replaced",
+  "[dispatcher]") {
+  ready_bed b;
+  b.machine.on_outdated(b.now, b.connection_to(2));
+  CHECK(b.take_log() == std::vector<std::string>{"disconnect b2:9092"});
+  // Another one is made when it is wanted.
+  const auto f = b.submit(asking_leader("t"));
+  CHECK(b.take_log() == std::vector<std::string>{"connect b2:9092"});
+  b.welcome(2);
+  b.answer_offsets(2);
+  CHECK(f->succeeded());
+  // Of one that is gone nobody is told.
+  b.machine.on_outdated(b.now, 12'345);
+}

@@ -52,6 +52,10 @@ public:
     machine_.on_progress(now, connection, received, expected);
     carry_out(now);
   }
+  void on_outdated(time_point now, std::uint64_t connection) {
+    machine_.on_outdated(now, connection);
+    carry_out(now);
+  }
   void on_down(
     time_point now, std::uint64_t connection, const cafka::protocol::error& why) {
     machine_.on_down(now, connection, why);

@@ -161,4 +161,37 @@ private:
   }
 };
 
+/// Brokers whose exchange has no headers.
+struct bare_bed : login_bed {
+  explicit bare_bed(std::vector<mechanism> wanted = {mechanism::plain},
+    dispatcher_options options = plain())
+    : login_bed(std::move(wanted), std::move(options)) {}
+
+  send_status send(std::uint64_t connection, frame bytes) override {
+    if (!bare)
+      return login_bed::send(connection, std::move(bytes));
+    const auto payload = payload_of(bytes);
+    const auto view = payload.view();
+    tokens.emplace_back(reinterpret_cast<const char*>(view.data()), view.size());
+    return send_status::queued;
+  }
+
+  void begin(result<sasl::login> with = alice()) {
+    reach(1, sasl_versions(0, false));
+    give(std::move(with));
+    const auto r = take(api_key::sasl_handshake);
+    CHECK(r.header.version == 0);
+    bare = true;
+    answer(r, sasl_handshake_response{error_code::none, {}});
+    REQUIRE(tokens.size() == 1);
+  }
+
+  void say(std::string_view text) {
+    machine.on_frame(now, connection_to(1), shared_bytes::copy_of(text));
+  }
+
+  bool bare = false;
+  std::vector<std::string> tokens;
+};
+
 } // namespace dispatcher_fixture

@@ -1,9 +1,6 @@
 // Logins at a real Kafka, whose listeners `scripts/kafka up --sasl` has.
-#include "variable.hpp"
-#include <cafka/cafka.hpp>
-#include <cafka/protocol/sasl/crypto.hpp>
+#include "login_kafka.hpp"
 
-#include <caf/actor_system.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -11,151 +8,48 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 using namespace cafka;
+using namespace cafka::testing;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using steady = std::chrono::steady_clock;
 
 namespace {
 
-constexpr milliseconds test_timeout{60'000};
 /// By when a failure must be told: brokers wait 0.1 to 0.3 s before they refuse a login.
 constexpr milliseconds soon{5'000};
 
-/// Where a listener is.
-std::string at(const std::string& listener) {
-  const auto all = variable("CAFKA_KAFKA_SASL");
-  std::string::size_type begin = 0;
-  while (begin < all.size()) {
-    const auto end = std::min(all.find(',', begin), all.size());
-    const auto one = all.substr(begin, end - begin);
-    const auto equals = one.find('=');
-    if (one.substr(0, equals) == listener)
-      return one.substr(equals + 1);
-    begin = end + 1;
+/// A variable of the environment, as long as this lives.
+class environment_variable {
+public:
+  environment_variable(std::string name, const std::string& value)
+    : name_(std::move(name)) {
+    if (const auto* before = std::getenv(name_.c_str()))
+      before_ = before;
+    ::setenv(name_.c_str(), value.c_str(), 1);
   }
-  FAIL("there is no listener " << listener << " in " << all);
-  return {};
-}
-
-sasl_options by_password(
-  std::vector<sasl_mechanism> m, std::string name, std::string_view password) {
-  sasl_options o;
-  o.mechanism = std::move(m);
-  o.username = std::move(name);
-  o.password = secret{password};
-  return o;
-}
-
-sasl_options alice(sasl_mechanism m) {
-  return by_password({m}, "alice", "alice-secret");
-}
-
-/// A token without a signature, as the listener OAUTHU takes it.
-sasl_options unsigned_token() {
-  sasl_options o;
-  o.mechanism = {sasl_mechanism::oauthbearer};
-  o.credentials = [](const sasl_request&) -> result<sasl_credentials> {
-    const auto base64url = [](const std::string& text) {
-      auto out = protocol::sasl::base64(text);
-      std::ranges::replace(out, '+', '-');
-      std::ranges::replace(out, '/', '_');
-      out.erase(out.find_last_not_of('=') + 1);
-      return out;
-    };
-    const auto now = std::chrono::floor<std::chrono::seconds>(
-      std::chrono::system_clock::now().time_since_epoch())
-                       .count();
-    const auto token = base64url(R"({"alg":"none"})") + '.'
-      + base64url(R"({"sub":"alice","iat":)" + std::to_string(now - 60) + R"(,"exp":)"
-        + std::to_string(now + 60) + "}")
-      + '.';
-    return sasl_credentials{sasl_token{.token = secret{token}}};
-  };
-  return o;
-}
-
-sasl_options by_provider() {
-  sasl_options o;
-  o.mechanism = {sasl_mechanism::oauthbearer};
-  o.oidc.token_endpoint_url = variable("CAFKA_KAFKA_TOKENS") + "/token";
-  // Both with every character that forms encode.
-  o.oidc.client_id = "o:d d%+&=";
-  o.oidc.client_secret = "se:cr et%+,=";
-  o.oidc.scope = "kafka";
-  return o;
-}
-
-/// An application, and what it has logged.
-struct client {
-  explicit client(const std::string& listener, sasl_options login, bool tls = false)
-    : client(options_for(listener, std::move(login), tls)) {}
-  explicit client(application_options options) : system(config) {
-    auto started = application::start(system, std::move(options));
-    INFO(to_string(started.error()));
-    REQUIRE(started);
-    app = *std::move(started);
+  environment_variable(const environment_variable&) = delete;
+  environment_variable& operator=(const environment_variable&) = delete;
+  ~environment_variable() {
+    if (before_)
+      ::setenv(name_.c_str(), before_->c_str(), 1);
+    else
+      ::unsetenv(name_.c_str());
   }
 
-  static application_options options_for(
-    const std::string& listener, sasl_options login, bool tls) {
-    application_options o;
-    o.brokers = at(listener);
-    o.sasl = std::move(login);
-    o.use_ssl = tls;
-    if (tls)
-      o.ssl_options.cacertfile = variable("CAFKA_KAFKA_DIR") + "/tls/ca.crt";
-    o.disable_default_worker = true;
-    o.log_level = log_level::off;
-    return o;
-  }
-
-  configuration config;
-  caf::actor_system system;
-  std::unique_ptr<application> app;
+private:
+  std::string name_;
+  std::optional<std::string> before_;
 };
-
-std::string fresh_topic(application& app) {
-  static std::atomic<int> number = 0;
-  const auto name = "sasl-"
-    + std::to_string(std::chrono::system_clock::now().time_since_epoch().count()) + '-'
-    + std::to_string(++number);
-  create_topics asked;
-  asked.topics.push_back({.name = name, .partitions = 1, .replication_factor = 1});
-  asked.deadline = test_timeout;
-  const auto made = app.call(asked, "w");
-  INFO(to_string(made.error()));
-  REQUIRE(made);
-  REQUIRE(made->ok());
-  return name;
-}
-
-void write_and_read(application& app, const std::string& topic) {
-  produce put{.topic = topic, .partition = 0, .records = {{.value = "v"}}};
-  put.deadline = test_timeout;
-  const auto written = app.produce(put, "w");
-  INFO(to_string(written.error()));
-  REQUIRE(written);
-  fetch get{.topic = topic, .partition = 0, .offset = *written->base_offset};
-  get.deadline = test_timeout;
-  const auto read = app.fetch(get, "w");
-  INFO(to_string(read.error()));
-  REQUIRE(read);
-  REQUIRE(read->records.begin() != read->records.end());
-  CHECK((*read->records.begin()).text() == "v");
-}
-
-worker_status status_of(application& app) {
-  const auto status = app.call(get_status{.deadline = test_timeout}, "w");
-  INFO(to_string(status.error()));
-  REQUIRE(status);
-  return *status;
-}
 
 /// Why no worker can log in, which is told soon.
 error refusal(client& c) {
@@ -189,6 +83,9 @@ TEST_CASE("each mechanism logs in, over TCP and TLS", "[sasl_kafka]") {
          {"plain_tls", alice(plain), "PLAIN", true},
          {"scram_tls", alice(scram_sha_512), "SCRAM-SHA-512", true},
          {"all_tls", by_provider(), "OAUTHBEARER", true},
+         {"krb", by_keytab("alice"), "GSSAPI"},
+         {"krb", by_keytab("bob"), "GSSAPI"},
+         {"all_tls", by_keytab("alice"), "GSSAPI", true},
          // Of several the first that the broker has.
          {"plain", by_password({scram_sha_512, plain}, "alice", "alice-secret"), "PLAIN"},
        }) {
@@ -270,6 +167,60 @@ TEST_CASE("a login that fails is told soon, with its reason", "[sasl_kafka]") {
     CHECK_THAT(why.detail, ContainsSubstring("HTTP 401"));
     CHECK_THAT(why.detail, !ContainsSubstring("wrong-one"));
   }
+  SECTION("a principal that the KDC does not know") {
+    client c{"krb", by_keytab("stranger")};
+    const auto why = refusal(c);
+    CHECK(why.code == error_code::credentials_unavailable);
+    CHECK_THAT(why.detail,
+      ContainsSubstring("stranger@CAFKA.TEST' not found in Kerberos database"));
+  }
+  SECTION("a principal whose key is not in the keytab") {
+    auto login = by_keytab("alice");
+    login.kerberos.principal = "bob";
+    client c{"krb", login};
+    const auto why = refusal(c);
+    CHECK(why.code == error_code::credentials_unavailable);
+    CHECK_THAT(why.detail, ContainsSubstring("bob"));
+  }
+  SECTION("a broker that is dialled by its address") {
+    auto options = client::options_for("krb", by_keytab("alice"), false);
+    const auto host = options.brokers.endpoints().value().front().host;
+    options.brokers =
+      "127.0.0.1:" + std::to_string(options.brokers.endpoints().value().front().port);
+    client c{std::move(options)};
+    const auto why = refusal(c);
+    CHECK(host == "localhost");
+    CHECK(why.code == error_code::credentials_unavailable);
+    CHECK_THAT(why.detail, ContainsSubstring("no Kerberos ticket for kafka/127.0.0.1"));
+    CHECK_THAT(why.detail, ContainsSubstring("by its name"));
+  }
+  SECTION("another service than brokers are") {
+    auto login = by_keytab("alice");
+    login.kerberos.service_name = "http";
+    client c{"krb", login};
+    const auto why = refusal(c);
+    CHECK(why.code == error_code::credentials_unavailable);
+    CHECK_THAT(why.detail, ContainsSubstring("http/localhost"));
+  }
+  SECTION("a KDC that nobody reaches") {
+    const auto nowhere = variable("CAFKA_KAFKA_SASL_DIR") + "/nowhere.conf";
+    std::ofstream{nowhere} << "[libdefaults]\n default_realm = CAFKA.TEST\n"
+                              " dns_lookup_kdc = false\n udp_preference_limit = 1\n"
+                              "[realms]\n CAFKA.TEST = {\n  kdc = 127.0.0.1:1\n }\n";
+    const environment_variable other{"KRB5_CONFIG", nowhere};
+    client c{"krb", by_keytab("alice")};
+    const auto why = refusal(c);
+    CHECK(why.code == error_code::credentials_unavailable);
+    CHECK_THAT(why.detail, ContainsSubstring("Cannot contact any KDC"));
+  }
+  SECTION("a keytab that is not there") {
+    client c{"krb", {}};
+    const auto worker =
+      c.app->create_worker("w", {.sasl = by_keytab("nobody")}, test_timeout);
+    REQUIRE_FALSE(worker);
+    CHECK(worker.error().code == error_code::invalid_argument);
+    CHECK_THAT(worker.error().detail, ContainsSubstring("sasl.kerberos.keytab"));
+  }
   SECTION("no login, where the listener wants one") {
     // Which brokers say only when they are asked for more than their versions.
     client c{"plain", {}};
@@ -285,6 +236,54 @@ TEST_CASE("a login that fails is told soon, with its reason", "[sasl_kafka]") {
     options.brokers = variable("CAFKA_KAFKA");
     client c{std::move(options)};
     CHECK(refusal(c).code == error_code::sasl_not_enabled);
+  }
+}
+
+TEST_CASE("the tickets of kinit are enough", "[sasl_kafka]") {
+  const auto folder = variable("CAFKA_KAFKA_SASL_DIR");
+  const environment_variable cache{"KRB5CCNAME", "FILE:" + folder + "/kinit.cache"};
+  sasl_options login;
+  login.mechanism = {sasl_mechanism::gssapi};
+  {
+    client c{"krb", login};
+    const auto why = refusal(c);
+    CHECK(why.code == error_code::credentials_unavailable);
+  }
+  REQUIRE(std::system(("kinit -k -t " + folder + "/alice.keytab alice").c_str()) == 0);
+  client c{"krb", login};
+  const auto worker = c.app->create_worker("w", {}, test_timeout);
+  INFO(to_string(worker.error()));
+  REQUIRE(worker);
+  write_and_read(*c.app, fresh_topic(*c.app));
+  static_cast<void>(std::remove((folder + "/kinit.cache").c_str()));
+}
+
+TEST_CASE("a wrong clock does no harm, or is told", "[sasl_kafka]") {
+  const auto folder = variable("CAFKA_KAFKA_SASL_DIR");
+  const auto said = folder + "/said";
+  const auto run = [&](const std::string& by, const std::string& config) {
+    return std::system(("DONT_FAKE_MONOTONIC=1 KRB5_CONFIG=" + config + " faketime -f "
+      + by + " " CAFKA_CLI " metadata --timeout 10s --brokers " + at("krb")
+      + " --sasl-mechanism GSSAPI --sasl-keytab " + folder + "/alice.keytab >" + said
+      + " 2>&1")
+                         .c_str());
+  };
+  const auto strict = folder + "/strict.conf";
+  {
+    // MIT's library takes the KDC's time, unless it is told not to.
+    std::ifstream in{variable("KRB5_CONFIG")};
+    std::string line;
+    std::ofstream out{strict};
+    while (std::getline(in, line))
+      out << line << '\n' << (line == "[libdefaults]" ? "kdc_timesync = 0\n" : "");
+  }
+  for (const auto* by : {"+2h", "-2h"}) {
+    INFO(by);
+    CHECK(run(by, variable("KRB5_CONFIG")) == 0);
+    CHECK(run(by, strict) != 0);
+    std::ifstream in{said};
+    const std::string text{std::istreambuf_iterator<char>{in}, {}};
+    CHECK_THAT(text, ContainsSubstring("Clock skew too great"));
   }
 }
 
@@ -323,9 +322,12 @@ TEST_CASE("a password that is right again heals by itself", "[sasl_kafka]") {
 }
 
 TEST_CASE("sessions of five seconds are renewed in place under load", "[sasl_kafka]") {
-  const auto m = GENERATE(
-    sasl_mechanism::plain, sasl_mechanism::scram_sha_512, sasl_mechanism::oauthbearer);
-  client c{"reauth", m == sasl_mechanism::oauthbearer ? by_provider() : alice(m)};
+  const auto m = GENERATE(sasl_mechanism::plain, sasl_mechanism::scram_sha_512,
+    sasl_mechanism::oauthbearer, sasl_mechanism::gssapi);
+  client c{"reauth",
+    m == sasl_mechanism::oauthbearer ? by_provider()
+      : m == sasl_mechanism::gssapi  ? by_keytab("alice")
+                                     : alice(m)};
   REQUIRE(c.app->create_worker("w", {}, test_timeout));
   const auto topic = fresh_topic(*c.app);
   std::map<std::string, milliseconds> ends_in;

@@ -163,12 +163,13 @@ void consumer::act(const machine::report& x) {
     return;
   world_.story.tell(world_.now, name(), "is told of", to_string(e->where),
     x.halted ? "halted:" : "going on:", protocol::to_string(x.why));
+  const auto damaged = x.why.code == error_code::corrupt_message;
   switch (x.why.code) {
   case error_code::malformed_response:
-    if (world_.cluster.lies_told() > 0)
+  case error_code::corrupt_message:
+    if (world_.lies_told() > 0)
       break;
     [[fallthrough]];
-  case error_code::corrupt_message:
   case error_code::invalid_record:
   case error_code::batch_too_large:
   case error_code::frame_too_large:
@@ -181,6 +182,16 @@ void consumer::act(const machine::report& x) {
   }
   if (!x.halted)
     return;
+  if (damaged) {
+    // The program tries again.
+    world_.later(random_.between(1ms, 100ms), [this, e, generation = e->generation] {
+      if (stopped_ || e->generation != generation)
+        return;
+      change(*e);
+      wake();
+    });
+    return;
+  }
   if (x.why.code != error_code::offset_out_of_range)
     throw broken_promise{
       name() + " halts " + to_string(e->where) + ": " + protocol::to_string(x.why)};
@@ -197,7 +208,7 @@ void consumer::act(const machine::report& x) {
 }
 
 void consumer::act(const machine::stray& x) {
-  if (world_.cluster.lies_told() > 0)
+  if (world_.lies_told() > 0)
     return;
   throw broken_promise{
     name() + " was answered what it had not asked: " + protocol::to_string(x.why)};
@@ -346,6 +357,8 @@ void consumer::check() {
   // One answer of each broker may be larger than asked for, and one batch larger than
   // there is room when it is decompressed.
   const auto most = budget_->limit()
+    // Answers that are lies may be twice as large.
+    + (world_.lies_told() > 0 ? budget_->limit() : 0)
     + world_.cluster.brokers().size() * with_.largest_batch
     + std::max(with_.largest_batch, with_.largest_content);
   if (budget_->used() > most)

@@ -13,13 +13,16 @@ using namespace cafka::simulate;
 namespace {
 
 constexpr auto usage =
-  R"(usage: cafka-simulate [--seed N | --seeds FROM:COUNT] [--hours H] [--trace] [--wrong W]
+  R"(usage: cafka-simulate [--seed N | --seeds FROM:COUNT] [--hours H | --seconds S]
+                      [--edition E] [--trace] [--wrong W]
 
 Lives of whole clients with a cluster that fails, in virtual time, by seed.
 
   --seed N           this one
   --seeds FROM:COUNT so many from this one on; 1:100 unless told
   --hours H          how long each lasts, in virtual hours; some minutes unless told
+  --seconds S        the same in virtual seconds
+  --edition E        only the faults that this edition of the simulation knew
   --trace            tells the story
   --wrong W          drops or doubles: a fault of the simulation's own, which must be noticed
 
@@ -72,6 +75,10 @@ asked read(int argc, char** argv) {
       a.count = number(value.substr(colon + 1));
     } else if (what == "--hours") {
       a.run.length = std::chrono::hours{number(value)};
+    } else if (what == "--seconds") {
+      a.run.length = std::chrono::seconds{number(value)};
+    } else if (what == "--edition") {
+      a.run.edition = static_cast<int>(number(value));
     } else if (what == "--wrong" && (value == "drops" || value == "doubles")) {
       a.run.wrong = value == "drops" ? defect::drops : defect::doubles;
     } else {

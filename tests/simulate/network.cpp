@@ -44,6 +44,12 @@ std::string api_of(const shared_bytes& payload) {
   return text;
 }
 
+/// Of the request that an answer says it is to.
+std::int32_t number_of(const shared_bytes& answer) {
+  reader in{answer};
+  return in.i32();
+}
+
 } // namespace
 
 const endpoint network::bootstrap{"any", 9092};
@@ -168,6 +174,9 @@ network::sent network::send(number id, const frame& bytes) {
   const auto payload = shared_bytes::from(std::move(all)).slice(4, bytes.size);
   if (story_.listener)
     story_.tell(now_, mine.name, "sends on", id, api_of(payload), "of", bytes.size);
+  reader in{payload};
+  const auto header = read_request_header(in);
+  mine.asked[header.correlation_id] = header.key;
   if (mine.broken)
     return sent::queued; // Nobody knows yet that it goes nowhere.
   mine.waits += bytes.size;
@@ -230,10 +239,12 @@ void network::hand_back() {
         continue;
       }
       const auto size = e.bytes.size();
+      const auto on = way_of(id, mine, e.payload());
       transfer(
-        id, mine, false, size,
-        [this, id, payload = e.payload()](line& l) {
-          story_.tell(now_, l.name, "gets on", id, payload.size());
+        on, lines_.at(on), false, size,
+        [this, on, payload = e.payload()](line& l) {
+          story_.tell(now_, l.name, "gets on", on, payload.size());
+          l.asked.erase(number_of(payload));
           if (l.tell)
             l.tell(came_frame{payload});
         },
@@ -245,6 +256,25 @@ void network::hand_back() {
         });
     }
   }
+}
+
+network::number network::way_of(number id, line& mine, const shared_bytes& answer) {
+  const auto to = std::exchange(mine.answers_on, 0);
+  const auto other = lines_.find(to);
+  if (other == lines_.end() || other->second.broken || !other->second.tell)
+    return id;
+  const auto& there = other->second.asked;
+  const auto which = number_of(answer);
+  const auto asks_versions = [](const auto& all) {
+    return std::ranges::any_of(
+      all, [](const auto& one) { return one.second == api_key::api_versions; });
+  };
+  if (there.contains(which) || asks_versions(there) || asks_versions(mine.asked))
+    return id;
+  story_.tell(now_, "network swaps: what was to come on", id, "comes on", to);
+  mine.misses_answer = true;
+  ++swapped_;
+  return to;
 }
 
 void network::end_at_broker(number id, line& mine) {
@@ -302,6 +332,21 @@ void network::cut_after(number id, bool there, std::size_t bytes, duration later
   w.cut_told_later = later;
 }
 
+void network::swap(number one, number other) {
+  if (one == other || !lines_.contains(one) || !lines_.contains(other))
+    return;
+  lines_.at(one).answers_on = other;
+  lines_.at(other).answers_on = one;
+}
+
+void network::outdate(number id) {
+  const auto found = lines_.find(id);
+  if (found == lines_.end() || !found->second.tell)
+    return;
+  story_.tell(now_, found->second.name, "is to replace", id);
+  found->second.tell(came_outdated{});
+}
+
 void network::block(std::uint32_t client, std::int32_t broker) {
   blocked_.insert({client, broker});
 }
@@ -328,8 +373,10 @@ void network::end_half_open() {
   for (auto& [id, l] : lines_) {
     l.there.cut_in.reset();
     l.back.cut_in.reset();
+    l.answers_on = 0;
     const auto until = std::max(l.there.free_at, l.back.free_at);
-    if (l.broken || (l.up && !l.at_broker) || until > now_ + std::chrono::seconds{1})
+    if (l.broken || l.misses_answer || (l.up && !l.at_broker)
+      || until > now_ + std::chrono::seconds{1})
       all.push_back(id);
   }
   for (const auto id : all) {

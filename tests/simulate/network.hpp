@@ -34,7 +34,9 @@ public:
   struct went_down {
     protocol::error why;
   };
-  using event = std::variant<came_up, came_frame, came_progress, went_down>;
+  struct came_outdated {};
+  using event =
+    std::variant<came_up, came_frame, came_progress, came_outdated, went_down>;
   using receiver = std::function<void(event)>;
 
   /// How fast it is.
@@ -79,11 +81,19 @@ public:
   void cut(number id, duration later);
   /// The same behind so many more bytes to the broker, or from it.
   void cut_after(number id, bool there, std::size_t bytes, duration later);
+  /// The next answer on each of them comes on the other one, unless the client could take
+  /// it there for what it waits for.
+  void swap(number one, number other);
+  /// How many answers came on another connection than theirs.
+  [[nodiscard]] std::size_t swapped() const { return swapped_; }
+  /// The client learns that the connection began with files that have changed.
+  void outdate(number id);
   /// Nothing passes between a client and a broker until `unblock_all`.
   void block(std::uint32_t client, std::int32_t broker);
   void unblock_all();
   /// Connections that are of no more use go down at once: those that are over at one end,
-  /// and those on which something is under way that takes long.
+  /// those on which something is under way that takes long, and those whose answer came
+  /// on another.
   void end_half_open();
 
 private:
@@ -104,6 +114,10 @@ private:
     way back;
     std::size_t waits = 0; ///< Bytes to the broker that have not arrived.
     std::deque<std::function<void(line&)>> held;
+    /// What the client waits for, by its number.
+    std::map<std::int32_t, protocol::api_key> asked;
+    number answers_on = 0; ///< Where its next answer comes; zero: here.
+    bool misses_answer = false;
   };
 
   duration latency() { return random_.between(speed.least, speed.most); }
@@ -113,6 +127,8 @@ private:
   template <class OnPart>
   void transfer(number id, line& mine, bool there, std::size_t size,
     std::function<void(line&)> whole, OnPart part);
+  /// On which connection an answer comes.
+  number way_of(number id, line& mine, const protocol::shared_bytes& answer);
   void end_at_broker(number id, line& mine);
   void go_down(number id, line& mine, protocol::error why);
   void break_off(number id, duration later);
@@ -126,6 +142,7 @@ private:
   time_point& now_;
   random_source random_;
   number last_ = 0;
+  std::size_t swapped_ = 0;
   std::map<number, line> lines_;
   std::set<std::pair<std::uint32_t, std::int32_t>> blocked_;
 };

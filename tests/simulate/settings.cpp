@@ -197,7 +197,7 @@ stream_settings some_stream(random_source& random, const chosen& all) {
 }
 
 /// Each fault is left out of some worlds, and frequent in others.
-trouble_settings some_troubles(random_source& random, const chosen& all) {
+trouble_settings some_troubles(random_source& random, const chosen& all, int edition) {
   trouble_settings t;
   t.topics = names(all);
   t.longest_pause =
@@ -219,6 +219,11 @@ trouble_settings some_troubles(random_source& random, const chosen& all) {
   if (all.cluster.kafka_version >= first_with_ids && more.chance(400))
     t.split = static_cast<unsigned>(more.skewed(10));
   ++t.cut;
+  if (edition >= 2) {
+    auto second = random.fork("second edition");
+    for (auto* weight : {&t.records, &t.swap, &t.outdate})
+      *weight = static_cast<unsigned>(second.chance(600) ? 0 : second.skewed(10));
+  }
   return t;
 }
 
@@ -241,7 +246,7 @@ void choose_logins(random_source random, chosen& all) {
 
 } // namespace
 
-chosen choose(random_source random) {
+chosen choose(random_source random, int edition) {
   static const std::vector<kafka_version> releases{
     {4, 3}, {4, 3}, {4, 3}, {4, 0}, {3, 7}, {2, 8}, {2, 4}, {1, 1}, {0, 11}};
   chosen all;
@@ -260,7 +265,7 @@ chosen choose(random_source random) {
   for (auto n = random.below(4); n > 0; --n)
     all.streams.emplace_back(some_stream(random, all),
       static_cast<std::size_t>(random.below(all.workers.size())));
-  all.troubles = some_troubles(random, all);
+  all.troubles = some_troubles(random, all, edition);
   if (all.troubles.split > 0) {
     // What only a leader has that is over is lost.
     for (auto& p : all.producers) {

@@ -36,6 +36,7 @@ struct chosen {
   duration length;
 };
 
-[[nodiscard]] chosen choose(random_source random);
+/// `edition` says which faults there are, as `run_options` has it.
+[[nodiscard]] chosen choose(random_source random, int edition);
 
 } // namespace cafka::simulate

@@ -232,6 +232,8 @@ private:
       c.on_frames(now, id, {&frame->frame, 1});
     } else if (const auto* some = std::get_if<network::came_progress>(&e)) {
       c.on_progress(now, id, some->received, some->expected);
+    } else if (std::holds_alternative<network::came_outdated>(e)) {
+      c.on_outdated(now, id);
     } else {
       lines_.erase(id);
       c.on_down(now, id, std::get<network::went_down>(e).why);

@@ -17,8 +17,14 @@ enum class defect : std::uint8_t {
   doubles, ///< It hands one out once more.
 };
 
+/// Grows with the faults that the simulation knows, so that a seed that found something
+/// keeps its story.
+inline constexpr int latest_edition = 2;
+
 struct run_options {
   std::uint64_t seed = 1;
+  /// Which faults there are: those that this edition knew.
+  int edition = latest_edition;
   /// How long it lasts, about; zero: as the seed says, some minutes.
   duration length{};
   defect wrong = defect::none;

@@ -119,7 +119,12 @@ void stream::act(stream_batch& x) {
   const auto disturbances = world_.book.disturbances(where_);
   // It was fetched when the one before it was handed over, at the earliest.
   const auto then = std::exchange(seen_, disturbances);
-  if (next_ && *next_ != next && std::exchange(disturbances_, then) == disturbances)
+  // A leader of old leads it astray: it does not know the epochs of what it has read.
+  const auto truth = world_.truth_now();
+  const auto before = std::exchange(truth_, truth);
+  const auto split = truth.is_split || before.is_split || truth.splits != before.splits;
+  if (next_ && *next_ != next && !split
+    && std::exchange(disturbances_, then) == disturbances)
     throw broken_promise{name() + " is handed " + to_string(where_) + ' '
       + std::to_string(next) + " where " + std::to_string(*next_) + " is next"};
   if (!next_ && disturbances == 0 && next > done_)

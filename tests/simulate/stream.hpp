@@ -65,6 +65,7 @@ private:
   /// hand-over.
   std::uint64_t disturbances_ = 0;
   std::uint64_t seen_ = 0;
+  world::truth truth_{};
   time_point last_message_;
   bool busy_ = false;
   bool stopping_ = false;

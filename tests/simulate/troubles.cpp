@@ -19,7 +19,9 @@ troubles::troubles(world& w, trouble_settings settings)
     {with_.lead, &troubles::lead}, {with_.session, &troubles::session},
     {with_.truncate, &troubles::truncate}, {with_.trim, &troubles::trim},
     {with_.remake, &troubles::remake}, {with_.jump, &troubles::jump},
-    {with_.stall, &troubles::stall}, {with_.crash, &troubles::crash}};
+    {with_.stall, &troubles::stall}, {with_.crash, &troubles::crash},
+    {with_.records, &troubles::lie_about_records}, {with_.swap, &troubles::swap},
+    {with_.outdate, &troubles::outdate}};
   for (const auto& k : kinds_)
     weights_ += k.weight;
   password_ = world_.password;
@@ -136,6 +138,20 @@ void troubles::cut_within() {
     id, random_.chance(500), static_cast<std::size_t>(bytes), random_.between(0us, 2ms));
 }
 
+void troubles::swap() {
+  const auto all = world_.net.connections();
+  if (all.size() < 2)
+    return;
+  world_.net.swap(random_.pick(all), random_.pick(all));
+}
+
+void troubles::outdate() {
+  for (const auto id : world_.net.connections()) {
+    if (random_.chance(500))
+      world_.net.outdate(id);
+  }
+}
+
 void troubles::partition() {
   const auto broker = some_broker();
   const auto all = random_.chance(300);
@@ -216,9 +232,21 @@ void troubles::lie() {
   static const std::vector<answer_lie> all{answer_lie::other_number,
     answer_lie::cut_short, answer_lie::left_out, answer_lie::other_leader,
     answer_lie::closer_replica, answer_lie::wrong_addresses};
-  const auto how = random_.pick(all);
+  world_.lied_about_leaders |= lie_by(all) == answer_lie::other_leader;
+}
+
+void troubles::lie_about_records() {
+  using testing::answer_lie;
+  static const std::vector<answer_lie> all{
+    answer_lie::damaged_records, answer_lie::twice_batches, answer_lie::twice_topics};
+  lie_by(all);
+}
+
+testing::answer_lie troubles::lie_by(const std::vector<testing::answer_lie>& one_of) {
+  const auto how = random_.pick(one_of);
   say("answers are lies of kind", static_cast<std::int64_t>(how));
   world_.cluster.lie(how, static_cast<int>(random_.between(1, 5)));
+  return how;
 }
 
 void troubles::throttle() {

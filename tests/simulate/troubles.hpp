@@ -23,6 +23,9 @@ struct trouble_settings {
   unsigned partition = 5;   ///< Clients do not reach some brokers.
   unsigned split = 0;       ///< Brokers do not reach each other.
   unsigned lie = 0;         ///< Answers are lies.
+  unsigned records = 0;     ///< Answers lie about records.
+  unsigned swap = 0;        ///< Answers come on another connection than theirs.
+  unsigned outdate = 0;     ///< Connections are to be replaced.
   unsigned login = 0;       ///< Passwords change, or are not there.
   unsigned lead = 10;       ///< Leaders move.
   unsigned session = 3;     ///< Fetch sessions, coordinators, controllers.
@@ -57,6 +60,7 @@ private:
   [[nodiscard]] place some_place();
   [[nodiscard]] actor& some_actor();
   void say(std::string_view what, std::int64_t about = 0);
+  testing::answer_lie lie_by(const std::vector<testing::answer_lie>& one_of);
 
   void cut();
   void cut_within();
@@ -70,6 +74,9 @@ private:
   void split();
   void heal();
   void lie();
+  void lie_about_records();
+  void swap();
+  void outdate();
   void login();
   void lead();
   void session();

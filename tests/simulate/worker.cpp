@@ -145,9 +145,10 @@ void worker::request_for(
     [this, then = std::move(then), probes = probing_, truth = world_.truth_now()](
       result<reply_of<Request>> got) {
       --own_;
-      if ((got.error().code == error_code::malformed_response
+      const auto why = got.error().code;
+      if (((why == error_code::malformed_response || why == error_code::corrupt_message)
             && world_.all_true_since(truth))
-        || got.error().code == error_code::corrupt_message || (probes && !got))
+        || (probes && !got))
         throw broken_promise{name() + " is answered, "
           + (probes ? "although all is well: " : "") + to_string(got.error())};
       then(std::move(got));

@@ -38,6 +38,7 @@ public:
   void begin() override;
   void set_busy(bool busy) override;
   std::string waits_for() override;
+  [[nodiscard]] std::size_t outstanding() const override { return open_.size(); }
   void check() override;
   void stop() override;
   void gone() override;

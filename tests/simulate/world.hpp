@@ -39,6 +39,9 @@ public:
   virtual void set_busy(bool busy) = 0;
   /// What it still waits for; empty: nothing.
   [[nodiscard]] virtual std::string waits_for() = 0;
+  /// How many requests of its program have no answer yet: each may cost one, and a
+  /// connection.
+  [[nodiscard]] virtual std::size_t outstanding() const { return 0; }
   /// Compares what must hold at any time.
   virtual void check() {}
   /// Ends in order; `waits_for` says until when, and then `gone` that nothing is left.
@@ -109,16 +112,21 @@ public:
     ++splits_;
   }
   [[nodiscard]] bool is_split() const { return is_split_; }
+  /// So many answers were lies, or another request's.
+  [[nodiscard]] std::size_t lies_told() const {
+    return cluster.lies_told() + net.swapped();
+  }
+  /// A broker has said that another leads, in an epoch that does not come: an earlier one
+  /// counts after a minute.
+  bool lied_about_leaders = false;
   /// Changes with whatever makes answers wrong.
   struct truth {
     std::uint64_t splits = 0;
     bool is_split = false;
-    std::size_t lies = 0;
+    std::size_t lies = 0; ///< Or answers on another connection than theirs.
     friend bool operator==(const truth&, const truth&) = default;
   };
-  [[nodiscard]] truth truth_now() const {
-    return {splits_, is_split_, cluster.lies_told()};
-  }
+  [[nodiscard]] truth truth_now() const { return {splits_, is_split_, lies_told()}; }
   /// Whether all that was answered since then must be true.
   [[nodiscard]] bool all_true_since(const truth& then) const {
     return !is_split_ && then == truth_now();

@@ -132,14 +132,6 @@ token_claims claims_of(std::string_view token, const std::string& sub_claim_name
   return found;
 }
 
-bool may_be_token(std::string_view text) {
-  const auto digits = text.substr(0, text.find_last_not_of('=') + 1);
-  return !digits.empty() && std::ranges::all_of(digits, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
-      || std::string_view{"-._~+/"}.find(c) != std::string_view::npos;
-  });
-}
-
 result<granted_token> read_token_answer(
   std::string_view body, const std::string& sub_claim_name, wall_time now) {
   if (body.size() > largest_token_answer)

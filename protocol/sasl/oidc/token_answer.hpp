@@ -2,6 +2,7 @@
 
 #include "../../result.hpp"
 #include "../../secret.hpp"
+#include "../oauthbearer.hpp"
 #include "assertion.hpp"
 #include "http_message.hpp"
 
@@ -38,10 +39,6 @@ struct granted_token {
   /// Whose it is; empty where it does not say so.
   std::string subject = {};
 };
-
-/// Whether the text can be a token: RFC 6750, section 2.1. In SASL/OAUTHBEARER another
-/// one would be read as something else.
-[[nodiscard]] bool may_be_token(std::string_view text);
 
 /// Reads the answer of a token endpoint with status 200. RFC 6749, section 5.1; like
 /// Kafka's Java client it takes `id_token` where there is no `access_token`.

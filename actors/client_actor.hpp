@@ -34,11 +34,11 @@ caf::error reason_of(const std::exception_ptr& thrown);
 /// The interface of a client's actor within: its own, and what its transports and its
 /// alarm tell it.
 template <class Interface, class... Own>
-using client_interface = trapping_exits<typename Interface::template extend<Own...,
-  caf::result<void>(transport_up), caf::result<void>(transport_frames),
-  caf::result<void>(transport_progress), caf::result<void>(transport_outdated),
-  caf::result<void>(transport_down),
-  caf::result<void>(credentials_came), caf::result<void>(supervision::alarm_rings)>>;
+using client_interface = trapping_exits<
+  typename Interface::template extend<Own..., caf::result<void>(transport_up),
+    caf::result<void>(transport_frames), caf::result<void>(transport_progress),
+    caf::result<void>(transport_outdated), caf::result<void>(transport_down),
+    caf::result<void>(credentials_came), caf::result<void>(supervision::alarm_rings)>>;
 
 /// Stands for no handler of an actor's own; `client_shell::behavior` begins with it.
 struct own_handlers_t {};

@@ -133,8 +133,11 @@ public:
     if (!first)
       return {error_code::credentials_unavailable, first.error().detail};
     first_ = *std::move(first);
+    find_principal();
     return {};
   }
+
+  [[nodiscard]] std::string principal() const override { return principal_; }
 
   result<step> begin() override { return std::move(first_); }
 
@@ -171,6 +174,16 @@ private:
     return {error_code::broker_not_authenticated, "Kerberos: " + words_of(major, minor)};
   }
 
+  void find_principal() {
+    OM_uint32 minor = 0;
+    owned_name mine;
+    owned_buffer text;
+    if (!GSS_ERROR(gss_inquire_cred(
+          &minor, mine_.credential, &mine.name, nullptr, nullptr, nullptr))
+      && !GSS_ERROR(gss_display_name(&minor, mine.name, &text.bytes, nullptr)))
+      principal_ = text.view();
+  }
+
   /// The broker proves who it is, too.
   static constexpr OM_uint32 wanted =
     GSS_C_MUTUAL_FLAG | GSS_C_SEQUENCE_FLAG | GSS_C_INTEG_FLAG;
@@ -196,6 +209,7 @@ private:
   owned_name broker_;
   gss_ctx_id_t context_ = GSS_C_NO_CONTEXT;
   step first_;
+  std::string principal_;
 };
 
 /// Whether a host is an address of IPv4 or IPv6.

@@ -3,6 +3,8 @@
 #include "../../base/thrown_by.hpp"
 #include "../../protocol/machines/connection_login.hpp"
 #include "../../protocol/sasl/crypto.hpp"
+#include "../../protocol/sasl/oidc/token_answer.hpp"
+#include "../../protocol/sasl/security_context.hpp"
 #include "../gssapi/tickets.hpp"
 #include "../transport/file_text.hpp"
 
@@ -122,6 +124,17 @@ result<sasl_credentials> by_options(const sasl_options& o, sasl_mechanism m) {
     o.username, *std::move(password), o.tokenauth && m != sasl_mechanism::plain}};
 }
 
+/// Who that is, for people.
+std::string principal_of(const sasl_credentials& who) {
+  if (const auto* by_password = std::get_if<sasl_password>(&who))
+    return by_password->username;
+  if (const auto* by_token = std::get_if<sasl_token>(&who))
+    return by_token->authorization_id.empty()
+      ? protocol::sasl::claims_of(by_token->token.reveal(), "sub").subject
+      : by_token->authorization_id;
+  return {};
+}
+
 /// What is wrong where tickets are to be had.
 error check_tickets(const sasl_options& o) {
   if (!knows_gssapi())
@@ -157,7 +170,9 @@ found credentials_source::find(const means& with, const sasl_request& wanted) {
     auto context = with.by_kerberos->context_with(wanted.broker, wanted.refused);
     if (!context)
       return context.error();
-    return protocol::sasl::login{sasl_ticket{*std::move(context)}, {}};
+    auto principal = (*context)->principal();
+    return protocol::sasl::login{
+      sasl_ticket{*std::move(context)}, {}, std::move(principal)};
   }
   result<sasl_credentials> who;
   const auto thrown = thrown_by([&] {
@@ -171,7 +186,8 @@ found credentials_source::find(const means& with, const sasl_request& wanted) {
   auto nonce = protocol::sasl::random_nonce();
   if (nonce.empty())
     return error{error_code::credentials_unavailable, "OpenSSL has no randomness"};
-  return protocol::sasl::login{*std::move(who), std::move(nonce)};
+  auto principal = principal_of(*who);
+  return protocol::sasl::login{*std::move(who), std::move(nonce), std::move(principal)};
 }
 
 result<std::shared_ptr<credentials_source>> credentials_source::make(
@@ -225,7 +241,8 @@ void credentials_source::ask(const protocol::ask_credentials& what, reply to) {
     tokens_->ask(now + wait - grace, what.refused,
       [with = means_, to = std::move(to)](result<token_source::token> got) {
         if (got)
-          to(protocol::sasl::login{bearer((*got)->value, with->options), {}});
+          to(protocol::sasl::login{
+            bearer((*got)->value, with->options), {}, (*got)->subject});
         else
           to(got.error());
       });

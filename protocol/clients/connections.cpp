@@ -15,7 +15,7 @@ std::vector<connection_status> connections_of(const dispatcher& all, time_point 
       l.last_error ? to_string(l.last_error) : std::string{},
       std::max(held, milliseconds{0}),
       l.mechanism ? std::string{to_string(*l.mechanism)} : std::string{},
-      std::max(session, milliseconds{0})});
+      std::max(session, milliseconds{0}), l.principal});
   }
   return told;
 }

@@ -37,6 +37,9 @@ struct connection_status {
   std::string mechanism = {};
   /// How long the login still holds; it is renewed before. Zero: without end.
   milliseconds session_ends_in{0};
+  /// Who has logged in: the user, the token's subject or the ticket's principal. Empty:
+  /// it has not, or that is not known.
+  std::string principal = {};
 };
 
 /// The state of a worker.
@@ -63,7 +66,7 @@ struct operation<get_status> {
 
 CAFKA_INSPECT(get_status, wait_connected, deadline, until_refused)
 CAFKA_INSPECT(connection_status, broker, address, connected, in_flight, last_error,
-  throttled, mechanism, session_ends_in)
+  throttled, mechanism, session_ends_in, principal)
 CAFKA_INSPECT(
   worker_status, name, client_id, consumer_group, connected, pending, connections)
 

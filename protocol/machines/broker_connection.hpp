@@ -209,6 +209,10 @@ public:
   [[nodiscard]] std::optional<sasl::mechanism> authenticated_by() const {
     return up() && login_ ? std::optional{login_->mechanism()} : std::nullopt;
   }
+  /// Who has logged in; empty: nobody, or it is not known.
+  [[nodiscard]] std::string authenticated_as() const {
+    return up() && login_ ? login_->principal() : std::string{};
+  }
   /// When the broker ends the session; nothing: never.
   [[nodiscard]] std::optional<time_point> session_ends() const {
     return up() && login_ ? login_->session_ends() : std::nullopt;

@@ -99,6 +99,7 @@ error connection_login::on_credentials(result<sasl::login> with, double share) {
         + (why.code == error_code::credentials_unavailable ? why.detail
                                                            : to_string(why)));
   }
+  candidate_ = with->principal;
   auto made = sasl::make_exchange(mechanism_, *std::move(with), *all_->keys);
   if (!made)
     return failed(error_code::credentials_unavailable,
@@ -224,6 +225,7 @@ void connection_login::done(time_point now, std::int64_t lifetime_ms) {
   ++(renews() ? all_->reauthentications : all_->authentications);
   phase_ = phase::idle;
   exchange_.reset();
+  principal_ = std::move(candidate_);
   refused_ = false;
   chose_again_ = false;
   asked_again_ = false;

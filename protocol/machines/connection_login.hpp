@@ -61,6 +61,8 @@ public:
 
   [[nodiscard]] phase current() const { return phase_; }
   [[nodiscard]] sasl::mechanism mechanism() const { return mechanism_; }
+  /// Who has logged in last; empty where that is not known.
+  [[nodiscard]] const std::string& principal() const { return principal_; }
   /// Whether the last credentials were refused.
   [[nodiscard]] bool refused() const { return refused_; }
   /// Whether the exchange travels in frames of its own, without a header.
@@ -140,6 +142,8 @@ private:
   time_point asked_at_;
   time_point sent_at_;
   double share_ = 0.9;
+  std::string candidate_; ///< The principal of the login that is under way.
+  std::string principal_;
   // Of the session.
   std::optional<time_point> done_at_;
   std::optional<time_point> renew_at_;

@@ -88,6 +88,8 @@ public:
     std::optional<sasl::mechanism> mechanism;
     /// When the broker ends the session, unless it is renewed; nothing: never.
     std::optional<time_point> session_ends;
+    /// As whom it has logged in; empty where that is not known.
+    std::string principal = {};
   };
 
   /// How many logins there were.

@@ -411,7 +411,8 @@ std::vector<dispatcher::connection_info> dispatcher::connections() const {
   std::vector<connection_info> all;
   each_connection([&](const broker_connection& l) {
     all.push_back({l.broker(), l.address(), l.up(), l.in_flight(), l.last_error(),
-      quotas_.held_until(l.address()), l.authenticated_by(), l.session_ends()});
+      quotas_.held_until(l.address()), l.authenticated_by(), l.session_ends(),
+      l.authenticated_as()});
   });
   return all;
 }

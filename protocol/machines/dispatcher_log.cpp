@@ -1,4 +1,5 @@
 #include "../sasl/failure.hpp"
+#include "../text.hpp"
 #include "dispatcher.hpp"
 
 #include <algorithm>
@@ -76,6 +77,8 @@ void dispatcher::tell_up(const broker_connection& l) {
     text += ", which is a Kafka " + to_string(*old);
   if (const auto by = l.authenticated_by())
     text += ", logged in by " + std::string{to_string(*by)};
+  if (const auto who = l.authenticated_as(); !who.empty())
+    text += " as " + shown(who);
   tell(log_level::debug, std::move(text));
 }
 

@@ -55,6 +55,8 @@ struct login {
   /// Text that nobody can guess, anew for each login: see `random_nonce`. SCRAM alone
   /// needs it.
   std::string nonce = {};
+  /// Who that is, for people; empty where it is not known.
+  std::string principal = {};
 };
 
 } // namespace cafka::protocol::sasl

@@ -3,6 +3,7 @@
 #include "../result.hpp"
 #include "../secret.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace cafka::protocol::sasl {
@@ -27,6 +28,9 @@ public:
   /// The broker's token: the next step. Error `broker_not_authenticated`: the broker is
   /// not the one that the ticket is for.
   [[nodiscard]] virtual result<step> next(std::string_view token) = 0;
+
+  /// Whose ticket it is, for people: `alice@EXAMPLE.COM`.
+  [[nodiscard]] virtual std::string principal() const = 0;
 
   // Once it is established: messages whose integrity is protected, not encrypted.
 

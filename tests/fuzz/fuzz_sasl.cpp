@@ -22,6 +22,7 @@ public:
   result<step> next(std::string_view token) override {
     return step{secret{"more"}, !token.empty()};
   }
+  std::string principal() const override { return {}; }
   result<secret> wrap(std::string_view message) override { return secret{message}; }
   result<secret> unwrap(std::string_view token) override { return secret{token}; }
 };

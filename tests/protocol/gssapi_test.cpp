@@ -26,6 +26,7 @@ public:
       return error{error_code::broker_not_authenticated, "Kerberos: no such key"};
     return step{secret{last_token_}, true};
   }
+  std::string principal() const override { return "alice@TEST"; }
   result<secret> wrap(std::string_view message) override {
     return secret{'[' + std::string{message} + ']'};
   }
@@ -40,7 +41,8 @@ private:
 };
 
 login with_ticket(std::string last_token = {}) {
-  return {kerberos_login{std::make_shared<played_context>(std::move(last_token))}, {}};
+  return {kerberos_login{std::make_shared<played_context>(std::move(last_token))}, {},
+    "alice@TEST"};
 }
 
 std::unique_ptr<exchange> begun(std::string last_token = {}) {
@@ -139,6 +141,7 @@ TEST_CASE("a connection logs in by GSSAPI", "[login]") {
     CHECK(b.take_token(login_bed::session(60s)) == "[\x01\0\0\0]"s);
     CHECK(b.machine.connected());
     CHECK(b.connection().mechanism == mechanism::gssapi);
+    CHECK(b.connection().principal == "alice@TEST");
     b.answer_metadata(about({1}, {}));
     b.answer_offsets(1);
     CHECK(f->succeeded());

@@ -146,7 +146,7 @@ void consumer::act(const machine::positioned& x) {
     return;
   world_.story.tell(world_.now, name(), "is told that", to_string(e->where), "goes on at",
     x.where.is_moment() ? "moment" : "offset", x.where.value());
-  if (!e->awaits_position && !e->may_jump) {
+  if (!e->awaits_position && !e->may_jump && !is_astray()) {
     if (e->disturbances == world_.book.disturbances(e->where))
       throw broken_promise{name() + " goes on at " + to_string(e->where) + ' '
         + std::to_string(x.where.value()) + " for no reason"};
@@ -155,6 +155,12 @@ void consumer::act(const machine::positioned& x) {
   e->may_jump = false;
   e->awaits_position = x.where.is_moment();
   advance(*e, x.where);
+}
+
+// A broker that is apart answers at the address where another one was said to be: nothing
+// in what it says tells that.
+bool consumer::is_astray() const {
+  return world_.is_split() && world_.lies_told() > 0;
 }
 
 void consumer::act(const machine::report& x) {
@@ -195,7 +201,8 @@ void consumer::act(const machine::report& x) {
   if (x.why.code != error_code::offset_out_of_range)
     throw broken_promise{
       name() + " halts " + to_string(e->where) + ": " + protocol::to_string(x.why)};
-  if (!e->may_jump && e->disturbances == world_.book.disturbances(e->where))
+  if (!e->may_jump && !is_astray()
+    && e->disturbances == world_.book.disturbances(e->where))
     throw broken_promise{name() + " halts " + to_string(e->where)
       + " for no reason: " + protocol::to_string(x.why)};
   e->disturbances = std::min(e->disturbances + 1, world_.book.disturbances(e->where));

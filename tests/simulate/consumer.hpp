@@ -100,6 +100,7 @@ private:
   void take(std::size_t most);
   void walk(entry& e, const queued_batch& q);
   void work();
+  [[nodiscard]] bool is_astray() const;
   void move();
 
   consumer_settings with_;

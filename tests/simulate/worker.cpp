@@ -146,8 +146,10 @@ void worker::request_for(
       result<reply_of<Request>> got) {
       --own_;
       const auto why = got.error().code;
-      if (((why == error_code::malformed_response || why == error_code::corrupt_message)
-            && world_.all_true_since(truth))
+      // Where an answer has gone elsewhere, the next one is out of turn: at any time
+      // after.
+      if ((why == error_code::malformed_response && world_.lies_told() == 0)
+        || (why == error_code::corrupt_message && world_.all_true_since(truth))
         || (probes && !got))
         throw broken_promise{name() + " is answered, "
           + (probes ? "although all is well: " : "") + to_string(got.error())};

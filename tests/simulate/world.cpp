@@ -8,9 +8,9 @@ using namespace protocol;
 
 namespace {
 
-/// Bounds above what clients need, beside what their programs wait for: a program that asks
-/// a worker each millisecond comes to some 2,000 requests within a second; a tenth of that
-/// is rare.
+/// Bounds above what clients need, beside what their programs wait for: a program that
+/// asks a worker each millisecond comes to some 2,000 requests within a second; a tenth
+/// of that is rare.
 constexpr std::uint32_t most_requests_in_a_second = 3'000;
 constexpr std::uint32_t most_connections_in_a_second = 60;
 /// So much happening within the same microsecond never ends.

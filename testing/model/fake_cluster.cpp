@@ -28,6 +28,7 @@ fake_cluster::fake_cluster(cluster_options options) {
   for (std::int32_t i = 0; i != o.brokers; ++i) {
     const auto id = o.first_broker + i;
     auto& b = state_.brokers[id];
+    b.sessions.broker = id;
     b.id = id;
     b.address = {"b" + std::to_string(id), 9092};
     b.release = o.kafka_version;

@@ -8,6 +8,9 @@ using namespace protocol;
 
 namespace {
 
+/// How many brokers have ids of their own.
+constexpr std::int32_t ids_apart = 1'000;
+
 /// The first version that names topics by their ids.
 constexpr std::int16_t ids_since = 13;
 
@@ -86,7 +89,7 @@ void fetch_sessions::finish(context& how, fetch_response& answer, std::int16_t v
     session fresh;
     fresh.uses_ids = version >= ids_since;
     fresh.partitions = how.partitions;
-    how.session_id = ++last_id_;
+    how.session_id = ++last_id_ * ids_apart + broker % ids_apart;
     sessions_.emplace(how.session_id, std::move(fresh));
   }
   const auto found = sessions_.find(how.session_id);

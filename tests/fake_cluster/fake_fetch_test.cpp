@@ -137,6 +137,23 @@ TEST_CASE("readers of old get message sets, cut where their limit is") {
   }
 }
 
+TEST_CASE("no two brokers give out the same session") {
+  // A client that is led to another broker by a wrong address must not go on with a
+  // stranger's session there.
+  with_topic f;
+  f.append(1);
+  auto request = fetching(0);
+  request.session_epoch = 0;
+  const auto one = f.ask(request, 12).session_id;
+  REQUIRE(one != 0);
+  f.cluster.move_leader("t", 0, 2);
+  const auto other = f.ask(request, 12, 2, 2).session_id;
+  REQUIRE(other != 0);
+  CHECK(other != one);
+  CHECK(f.ask(in_session(one, 1), 12, 2, 2).error_code
+    == error_code::fetch_session_id_not_found);
+}
+
 TEST_CASE("a session's answers bring what is new") {
   with_topic f{2};
   f.append(1);

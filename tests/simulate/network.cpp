@@ -1,5 +1,6 @@
 #include "network.hpp"
 
+#include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/record_batch.hpp>
 #include <cafka/protocol/schema/header.hpp>
@@ -17,12 +18,34 @@ namespace {
 /// How often those who wait are told that bytes come, as with the transport.
 constexpr duration progress_interval = 500ms;
 
-/// What a request is, and of a Produce each batch: whose, and its numbers.
+/// What a Fetch asks for: its session, and from where on each partition is read.
+std::string asked_of(const fetch_request& asked) {
+  auto text = " session " + std::to_string(asked.session_id) + '/'
+    + std::to_string(asked.session_epoch);
+  for (const auto& t : asked.topics) {
+    for (const auto& p : t.partitions)
+      text += " [" + t.topic + '/' + std::to_string(p.partition.value()) + " from "
+        + std::to_string(p.fetch_offset.value()) + ']';
+  }
+  for (const auto& t : asked.forgotten_topics_data) {
+    for (const auto& p : t.partitions)
+      text += " [" + t.topic + '/' + std::to_string(p.value()) + " no more]";
+  }
+  return text;
+}
+
+/// What a request is; of a Fetch what it asks for, and of a Produce each batch: whose,
+/// and its numbers.
 std::string api_of(const shared_bytes& payload) {
   reader in{payload};
   const auto header = read_request_header(in);
   auto text = name(header.key) + 'v' + std::to_string(header.version) + " #"
     + std::to_string(header.correlation_id);
+  if (header.key == api_key::fetch) {
+    fetch_request asked;
+    decode(in, asked, header.version);
+    return text + asked_of(asked);
+  }
   if (header.key != api_key::produce)
     return text;
   produce_request asked;

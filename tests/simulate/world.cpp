@@ -92,14 +92,16 @@ traffic& world::flow_of(const actor& of) {
   if (flow.second != second) {
     flow.second = second;
     flow.requests = flow.connections = 0;
+    flow.most_outstanding = 0;
   }
+  flow.most_outstanding = std::max(flow.most_outstanding, of.outstanding());
   return flow;
 }
 
 void world::count_request(const actor& of) {
   auto& flow = flow_of(of);
   flow.most_requests = std::max(flow.most_requests, ++flow.requests);
-  if (flow.requests > most_requests_in_a_second + of.outstanding())
+  if (flow.requests > most_requests_in_a_second + flow.most_outstanding)
     throw broken_promise{of.name() + " sends " + std::to_string(flow.requests)
       + " requests within a second"};
 }
@@ -112,7 +114,7 @@ void world::count_success(const actor& of) {
 void world::count_connection(const actor& of) {
   auto& flow = flow_of(of);
   flow.most_connections = std::max(flow.most_connections, ++flow.connections);
-  if (flow.connections > most_connections_in_a_second + of.outstanding())
+  if (flow.connections > most_connections_in_a_second + flow.most_outstanding)
     throw broken_promise{of.name() + " connects " + std::to_string(flow.connections)
       + " times within a second"};
 }

@@ -76,6 +76,7 @@ struct traffic {
   std::uint32_t connections = 0;
   std::uint32_t most_requests = 0;
   std::uint32_t most_connections = 0;
+  std::size_t most_outstanding = 0; ///< Within that second.
 };
 
 /// A cluster, a network, and clients, in a time of their own.

@@ -154,7 +154,8 @@ private:
     check();
     world_.book.read_all();
     world_.book.check_order();
-    world_.run(until - world_.now);
+    if (world_.now < until) // What went on may have taken longer.
+      world_.run(until - world_.now);
     for (auto* w : workers_)
       w->probe();
     world_.run(patience_);

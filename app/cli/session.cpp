@@ -86,7 +86,8 @@ std::string_view advice(error_code code) {
     return "see that the token holds and is for this cluster: --sasl-token-file";
   case error_code::credentials_unavailable:
     return "see that the file is there and can be read (--sasl-password-file, "
-           "--sasl-token-file, --sasl-keytab), or that the provider or the KDC gives what "
+           "--sasl-token-file, --sasl-keytab), or that the provider or the KDC gives "
+           "what "
            "it is asked for; docs/sasl.md";
   case error_code::tls_failed:
     return "see what is said of TLS above; cafka metadata --help has the flags for it";

@@ -57,7 +57,8 @@ public:
   /// A broker with no room left answers without a session.
   std::size_t limit = 1'000;
 
-  /// Whose they are: no other broker gives out the same ids, which Kafka chooses by chance.
+  /// Whose they are: no other broker gives out the same ids, which Kafka chooses by
+  /// chance.
   std::int32_t broker = 0;
 
 private:

@@ -5,7 +5,6 @@
 #include <gssapi/gssapi_ext.h>
 #include <gssapi/gssapi_krb5.h>
 #include <krb5.h>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -212,12 +211,6 @@ private:
   std::string principal_;
 };
 
-/// Whether a host is an address of IPv4 or IPv6.
-bool is_address(const std::string& host) {
-  return host.find(':') != std::string::npos
-    || host.find_first_not_of("0123456789.") == std::string::npos;
-}
-
 // -- tickets ----------------------------------------------------------------------------
 
 /// A cache in memory of one owner's tickets.
@@ -264,10 +257,7 @@ public:
           options_, broker.host, options_.keytab.empty() ? nullptr : &store))
       return error{error_code::credentials_unavailable,
         "no Kerberos ticket for " + options_.service_name + '/' + broker.host
-          + with_which_key() + ": " + wrong.detail
-          + (is_address(broker.host)
-              ? " (tickets are for names: connect to the broker by its name)"
-              : "")};
+          + with_which_key() + ": " + wrong.detail};
     return std::shared_ptr<security_context>{std::move(context)};
   }
 

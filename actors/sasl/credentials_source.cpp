@@ -7,6 +7,7 @@
 #include "../../protocol/sasl/security_context.hpp"
 #include "../gssapi/tickets.hpp"
 #include "../transport/file_text.hpp"
+#include "../transport/resolver.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -168,8 +169,12 @@ found credentials_source::find(const means& with, const sasl_request& wanted) {
   const auto& o = with.options;
   if (wants_ticket(wanted.mechanism)) {
     auto context = with.by_kerberos->context_with(wanted.broker, wanted.refused);
-    if (!context)
-      return context.error();
+    if (!context) {
+      auto why = context.error();
+      if (numeric_address(wanted.broker.host, 0))
+        why.detail += " (tickets are for names: connect to the broker by its name)";
+      return why;
+    }
     auto principal = (*context)->principal();
     return protocol::sasl::login{
       sasl_ticket{*std::move(context)}, {}, std::move(principal)};

@@ -85,7 +85,8 @@ void each_setting(Options& options, Visitor& v) {
     {.says = "How tickets of Kerberos are got, for GSSAPI. See docs/sasl-kerberos.md.",
       .everyday = true});
   v(CAFKA_SETTING(credentials), row::of_code{"a function"},
-    {"Finds name and password, or the token, at each login, in place of what is above."});
+    {"Finds name and password, or the token, at each login, in place of all of the "
+     "above but mechanism and kerberos."});
 }
 
 } // namespace cafka

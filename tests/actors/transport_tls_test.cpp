@@ -567,7 +567,7 @@ TEST_CASE("certificates that were renewed are used by the next connection") {
       && ContainsSubstring("holds no certificate in PEM"));
 }
 
-TEST_CASE("a connection that is up is told of files that were replaced, once") {
+TEST_CASE("a connection that is up is told once that its files were replaced") {
   trusted t;
   const auto first = t.ca.issue({.name = "first", .hosts = {}});
   const auto second = t.ca.issue({.name = "second", .hosts = {}});

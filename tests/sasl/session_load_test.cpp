@@ -14,7 +14,7 @@ using steady = std::chrono::steady_clock;
 
 namespace {
 
-/// What went wrong, in the words of whoever saw it; any thread.
+/// What went wrong. Any thread may add a sentence.
 class complaints {
 public:
   void add(const std::string& what) {

@@ -17,6 +17,10 @@ if(CAFKA_WITH_GSSAPI)
   pkg_check_modules(KRB5 QUIET IMPORTED_TARGET GLOBAL mit-krb5-gssapi mit-krb5)
   if(KRB5_FOUND)
     set(CAFKA_HAS_GSSAPI TRUE)
+    # Debian's files say -isystem, which CMake takes for one thing when it configures first and
+    # for another later: all that needs it would be built twice.
+    set_target_properties(PkgConfig::KRB5 PROPERTIES INTERFACE_COMPILE_OPTIONS ""
+      INTERFACE_INCLUDE_DIRECTORIES "${KRB5_mit-krb5_INCLUDEDIR}")
   elseif(NOT CAFKA_WITH_GSSAPI STREQUAL "AUTO")
     message(FATAL_ERROR "CAFKA_WITH_GSSAPI = ${CAFKA_WITH_GSSAPI}: pkg-config does not know "
       "mit-krb5-gssapi. Install MIT's libkrb5 (Debian: libkrb5-dev), or set it to OFF")

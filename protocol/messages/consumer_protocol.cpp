@@ -74,6 +74,16 @@ result<std::string> to_metadata(const consumer_subscription& s) {
   return to_text(s, version);
 }
 
+result<std::string> to_metadata(const consumer_subscription& s, std::int16_t version) {
+  constexpr auto known = consumer_subscription::versions;
+  if (version < known.min || version > known.max)
+    return {error_code::unsupported_version,
+      std::string{consumer_subscription::name} + ": version " + std::to_string(version)
+        + ", known are " + std::to_string(known.min) + " to "
+        + std::to_string(known.max)};
+  return to_text(s, version);
+}
+
 result<consumer_subscription> subscription_from(std::string_view metadata) {
   return from_text<consumer_subscription>(metadata);
 }

@@ -63,6 +63,14 @@ struct consumer_assignment {
 /// Error `invalid_argument` for a topic's name beyond 32 KiB.
 [[nodiscard]] result<std::string> to_metadata(const consumer_subscription& subscription);
 
+/// The bytes of `group_protocol::metadata` in one version, without what it cannot
+/// express.
+///
+/// Error `invalid_argument` for a topic's name beyond 32 KiB, `unsupported_version` for a
+/// version that is not known.
+[[nodiscard]] result<std::string> to_metadata(
+  const consumer_subscription& subscription, std::int16_t version);
+
 /// Reads the bytes of a member's metadata, of later versions as far as they are known.
 ///
 /// Error `malformed_response`.

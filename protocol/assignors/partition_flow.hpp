@@ -1,0 +1,93 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+namespace cafka::protocol {
+
+/// How many partitions of each kind go to each member, at the least cost.
+///
+/// Partitions of one kind (a column) are alike to every member (a row), except that a
+/// member would like to keep those it has: so the decision is about counts. A cell joins
+/// a member to a kind that it may have. It is a transport problem, solved by shortest
+/// augmenting paths, with all paths of one length at a time. A foreign rack costs more
+/// than any number of moves.
+class partition_flow {
+public:
+  /// Units of one column in one row.
+  struct cell {
+    /// The member.
+    std::uint32_t row = 0;
+    /// The kind.
+    std::uint32_t column = 0;
+    /// How many of them the member has already: so many cost no move.
+    std::int32_t owned = 0;
+    /// How many it gets.
+    std::int32_t units = 0;
+    /// Whether no replica is in the member's rack.
+    bool far = false;
+  };
+
+  /// `supply` has the number of partitions of each column; the cells are sorted by row
+  /// and hold no units.
+  partition_flow(
+    std::size_t rows, std::vector<std::int32_t> supply, std::vector<cell> cells);
+
+  /// Gives as much as possible where row r takes `room[r]` in all, which is not less than
+  /// in earlier calls. Earlier calls come first: what rows have got they keep in number.
+  void fill(std::span<const std::int64_t> room);
+
+  /// The cells, in the order in which they were given.
+  [[nodiscard]] const std::vector<cell>& cells() const { return cells_; }
+  /// The indices of the cells of a column.
+  [[nodiscard]] std::span<const std::uint32_t> cells_of(std::uint32_t column) const {
+    return std::span{of_column_}.subspan(
+      columns_from_[column], columns_from_[column + 1] - columns_from_[column]);
+  }
+  /// The index of a row's first cell; that of `row` + 1 is behind its last.
+  [[nodiscard]] std::uint32_t first_cell(std::uint32_t row) const {
+    return rows_from_[row];
+  }
+  /// Units that no row took.
+  [[nodiscard]] std::int64_t left() const;
+  /// After a call of `fill` that left something: whether a row or a column is among those
+  /// which keep it from being given away.
+  [[nodiscard]] bool tight_row(std::uint32_t row) const {
+    return row_at_[row] != far_away;
+  }
+  [[nodiscard]] bool tight_column(std::uint32_t column) const {
+    return column_at_[column] != far_away;
+  }
+
+private:
+  using distance = std::int64_t;
+  static constexpr distance far_away = std::numeric_limits<distance>::max();
+
+  void keep_owned();
+  void measure();
+  void share_out(distance to);
+  std::int32_t from_column(std::uint32_t column, std::int32_t wanted);
+  std::int32_t from_row(std::uint32_t row, std::int32_t wanted);
+  [[nodiscard]] std::int64_t room_in(std::uint32_t row) const {
+    return room_[row] - load_[row];
+  }
+
+  std::vector<std::int32_t> left_;
+  std::vector<cell> cells_;
+  std::vector<std::uint32_t> rows_from_;
+  std::vector<std::uint32_t> columns_from_;
+  std::vector<std::uint32_t> of_column_;
+  std::span<const std::int64_t> room_;
+  std::vector<std::int64_t> load_;
+  std::vector<distance> row_at_;
+  std::vector<distance> column_at_;
+  // Where each row and column has come to in one round of augmentation.
+  std::vector<std::uint32_t> row_next_;
+  std::vector<std::uint32_t> column_next_;
+  distance target_ = 0;
+};
+
+} // namespace cafka::protocol

@@ -83,9 +83,12 @@ void group_index::read_wishes() {
         last = same->second;
       } else {
         number_list wish;
+        std::uint32_t near = 0;
         for (const auto& name : like(m)) {
-          const auto t = topic_named(name, wish.empty() ? 0 : wish.back() + 1);
-          if (t != none)
+          const auto t = topic_named(name, near);
+          near = t + 1;
+          // Without a partition it makes no difference to anybody.
+          if (t != none && topics_[t].from->partitions > 0)
             wish.push_back(t);
         }
         std::ranges::sort(wish);
@@ -112,7 +115,7 @@ void group_index::read_audiences() {
     if (wanted_by[t].empty())
       continue;
     x.audience = number_of(known, audiences_, std::move(wanted_by[t]));
-    x.partitions = static_cast<std::uint32_t>(std::max(x.from->partitions, 0));
+    x.partitions = static_cast<std::uint32_t>(x.from->partitions);
     partitions_ += x.partitions;
   }
 }

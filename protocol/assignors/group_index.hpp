@@ -25,9 +25,9 @@ public:
     const group_topic* from = nullptr;
     /// The number of its partition 0.
     std::uint32_t first = 0;
-    /// How many partitions it has; none where nobody subscribes to it.
+    /// How many partitions it has; 0 where nobody subscribes to it.
     std::uint32_t partitions = 0;
-    /// Which members subscribe to it.
+    /// Which members subscribe to it; `none` where it has no partitions.
     std::uint32_t audience = none;
   };
 
@@ -46,7 +46,7 @@ public:
   [[nodiscard]] const std::vector<topic>& topics() const { return topics_; }
   /// The members: the static ones by instance id, then the others by member id.
   [[nodiscard]] const std::vector<member>& members() const { return members_; }
-  /// The different subscriptions: topics, ascending.
+  /// The different subscriptions: topics with partitions, ascending.
   [[nodiscard]] const std::vector<std::vector<std::uint32_t>>& wishes() const {
     return wishes_;
   }

@@ -41,6 +41,7 @@ partition_flow::partition_flow(
     rows_from_(rows + 1),
     columns_from_(left_.size() + 1),
     of_column_(cells_.size()),
+    fewest_first_(left_.size()),
     load_(rows),
     row_at_(rows),
     column_at_(left_.size()),
@@ -55,6 +56,9 @@ partition_flow::partition_flow(
   auto next = columns_from_;
   for (std::uint32_t i = 0; i != cells_.size(); ++i)
     of_column_[next[cells_[i].column]++] = i;
+  std::iota(fewest_first_.begin(), fewest_first_.end(), 0U);
+  std::ranges::stable_sort(
+    fewest_first_, {}, [&](std::uint32_t c) { return cells_of(c).size(); });
 }
 
 std::int64_t partition_flow::left() const {
@@ -138,10 +142,11 @@ void partition_flow::measure() {
 }
 
 /// Paths of a single step: a column is spread evenly over the rows that take it, so that
-/// no member gets all of one topic where nothing asks for it.
+/// no member gets all of one topic where nothing asks for it. Those with few takers come
+/// first: the others find room elsewhere.
 void partition_flow::share_out(distance to) {
   std::vector<std::uint32_t> takers;
-  for (std::uint32_t column = 0; column != left_.size(); ++column) {
+  for (const auto column : fewest_first_) {
     while (left_[column] > 0) {
       takers.clear();
       std::ranges::copy_if(

@@ -80,6 +80,8 @@ private:
   std::vector<std::uint32_t> rows_from_;
   std::vector<std::uint32_t> columns_from_;
   std::vector<std::uint32_t> of_column_;
+  /// The columns, those with the fewest cells first.
+  std::vector<std::uint32_t> fewest_first_;
   std::span<const std::int64_t> room_;
   std::vector<std::int64_t> load_;
   std::vector<distance> row_at_;

@@ -97,7 +97,7 @@ public:
     : by_audience_(index.audiences().size()) {
     // Beyond this many counts the decision would take longer than it is worth: then only
     // the first replica's rack is looked at, or none.
-    constexpr std::size_t limit = 4'000'000;
+    constexpr std::size_t limit = 1'000'000;
     const auto most = limit / std::max<std::size_t>(1, index.members().size());
     const auto numbered = !racks.empty()
       && (number(index, racks, all_replicas, most) || number(index, racks, 1, most));

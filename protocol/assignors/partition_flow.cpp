@@ -8,19 +8,18 @@ namespace cafka::protocol {
 
 namespace {
 
-// A path's length counts foreign racks, then moves, then steps. No path has as many steps
-// as a move weighs, and none as many moves as a foreign rack does.
-constexpr std::int64_t a_move = std::int64_t{1} << 21;
-constexpr std::int64_t a_rack = a_move << 20;
+// No path has as many moves as a foreign rack costs.
+constexpr std::int64_t a_move = 1;
+constexpr std::int64_t a_rack = std::int64_t{1} << 24;
 
 /// What one more unit costs.
 std::int64_t to_give(const partition_flow::cell& c) {
-  return 1 + (c.far ? a_rack : 0) + (c.units < c.owned ? 0 : a_move);
+  return (c.far ? a_rack : 0) + (c.units < c.owned ? 0 : a_move);
 }
 
 /// What one unit less costs.
 std::int64_t to_take(const partition_flow::cell& c) {
-  return 1 - (c.far ? a_rack : 0) - (c.units > c.owned ? a_move : 0);
+  return -(c.far ? a_rack : 0) - (c.units > c.owned ? a_move : 0);
 }
 
 /// How many more units cost the same.
@@ -46,7 +45,9 @@ partition_flow::partition_flow(
     row_at_(rows),
     column_at_(left_.size()),
     row_next_(rows),
-    column_next_(left_.size()) {
+    column_next_(left_.size()),
+    row_closed_(rows),
+    column_closed_(left_.size()) {
   for (const auto& c : cells_) {
     ++rows_from_[c.row + 1];
     ++columns_from_[c.column + 1];
@@ -77,15 +78,30 @@ void partition_flow::fill(std::span<const std::int64_t> room) {
     }
     if (target_ == far_away)
       return;
-    if (target_ % a_move == 1) {
-      share_out(target_);
-      continue;
+    share_out();
+    // What is pushed back along a shortest path leaves all distances as they are, so that
+    // they are measured again only when nothing more fits along them.
+    while (augment()) {
     }
-    std::copy_n(rows_from_.begin(), row_next_.size(), row_next_.begin());
-    std::copy_n(columns_from_.begin(), column_next_.size(), column_next_.begin());
-    for (std::uint32_t c = 0; c != left_.size(); ++c)
-      left_[c] -= left_[c] > 0 ? from_column(c, left_[c]) : 0;
   }
+}
+
+/// Pushes units along shortest paths, in one walk over rows and columns; returns whether
+/// there was one. Whoever led nowhere, or is on the way already, is not entered again.
+bool partition_flow::augment() {
+  std::copy_n(rows_from_.begin(), row_next_.size(), row_next_.begin());
+  std::copy_n(columns_from_.begin(), column_next_.size(), column_next_.begin());
+  std::fill(row_closed_.begin(), row_closed_.end(), std::uint8_t{0});
+  std::fill(column_closed_.begin(), column_closed_.end(), std::uint8_t{0});
+  bool pushed = false;
+  for (const auto c : fewest_first_) {
+    if (left_[c] == 0 || column_closed_[c] != 0)
+      continue;
+    const auto given = from_column(c, left_[c]);
+    left_[c] -= given;
+    pushed = pushed || given > 0;
+  }
+  return pushed;
 }
 
 /// What costs nothing is given first: no path is shorter.
@@ -144,14 +160,14 @@ void partition_flow::measure() {
 /// Paths of a single step: a column is spread evenly over the rows that take it, so that
 /// no member gets all of one topic where nothing asks for it. Those with few takers come
 /// first: the others find room elsewhere.
-void partition_flow::share_out(distance to) {
+void partition_flow::share_out() {
   std::vector<std::uint32_t> takers;
   for (const auto column : fewest_first_) {
     while (left_[column] > 0) {
       takers.clear();
       std::ranges::copy_if(
         cells_of(column), std::back_inserter(takers), [&](std::uint32_t i) {
-          return room_in(cells_[i].row) > 0 && to_give(cells_[i]) == to;
+          return room_in(cells_[i].row) > 0 && to_give(cells_[i]) == target_;
         });
       if (takers.empty())
         break;
@@ -169,13 +185,12 @@ void partition_flow::share_out(distance to) {
   }
 }
 
-/// Pushes units along shortest paths that begin at a column. No path of that kind has a
-/// circle, for a circle without a cost still has steps.
 std::int32_t partition_flow::from_column(std::uint32_t column, std::int32_t wanted) {
+  column_closed_[column] = 1;
   std::int32_t given = 0;
   for (auto& next = column_next_[column]; next != columns_from_[column + 1]; ++next) {
     auto& c = cells_[of_column_[next]];
-    if (row_at_[c.row] != column_at_[column] + to_give(c))
+    if (row_closed_[c.row] != 0 || row_at_[c.row] != column_at_[column] + to_give(c))
       continue;
     const auto got = from_row(c.row, std::min(wanted - given, alike_to_give(c)));
     c.units += got;
@@ -183,20 +198,22 @@ std::int32_t partition_flow::from_column(std::uint32_t column, std::int32_t want
     if (given == wanted)
       break;
   }
+  column_closed_[column] = given == 0 ? 1 : 0;
   return given;
 }
 
 std::int32_t partition_flow::from_row(std::uint32_t row, std::int32_t wanted) {
+  row_closed_[row] = 1;
   std::int32_t given = 0;
   if (row_at_[row] == target_) {
     given = static_cast<std::int32_t>(std::min<std::int64_t>(wanted, room_in(row)));
     load_[row] += given;
-    if (given == wanted)
-      return given;
   }
-  for (auto& next = row_next_[row]; next != rows_from_[row + 1]; ++next) {
+  for (auto& next = row_next_[row]; given != wanted && next != rows_from_[row + 1];
+       ++next) {
     auto& c = cells_[next];
-    if (c.units == 0 || column_at_[c.column] != row_at_[row] + to_take(c))
+    if (c.units == 0 || column_closed_[c.column] != 0
+      || column_at_[c.column] != row_at_[row] + to_take(c))
       continue;
     const auto got = from_column(c.column, std::min(wanted - given, alike_to_take(c)));
     c.units -= got;
@@ -204,6 +221,7 @@ std::int32_t partition_flow::from_row(std::uint32_t row, std::int32_t wanted) {
     if (given == wanted)
       break;
   }
+  row_closed_[row] = given == 0 ? 1 : 0;
   return given;
 }
 

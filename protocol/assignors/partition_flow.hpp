@@ -68,7 +68,8 @@ private:
 
   void keep_owned();
   void measure();
-  void share_out(distance to);
+  void share_out();
+  bool augment();
   std::int32_t from_column(std::uint32_t column, std::int32_t wanted);
   std::int32_t from_row(std::uint32_t row, std::int32_t wanted);
   [[nodiscard]] std::int64_t room_in(std::uint32_t row) const {
@@ -86,9 +87,12 @@ private:
   std::vector<std::int64_t> load_;
   std::vector<distance> row_at_;
   std::vector<distance> column_at_;
-  // Where each row and column has come to in one round of augmentation.
+  // In one walk: the next cell of each row and column, and which of these are closed.
   std::vector<std::uint32_t> row_next_;
   std::vector<std::uint32_t> column_next_;
+  std::vector<std::uint8_t> row_closed_;
+  std::vector<std::uint8_t> column_closed_;
+  /// The distance of the nearest row with room.
   distance target_ = 0;
 };
 

@@ -8,20 +8,6 @@ namespace cafka::protocol {
 
 namespace {
 
-// No path has as many moves as a foreign rack costs.
-constexpr std::int64_t a_move = 1;
-constexpr std::int64_t a_rack = std::int64_t{1} << 24;
-
-/// What one more unit costs.
-std::int64_t to_give(const partition_flow::cell& c) {
-  return (c.far ? a_rack : 0) + (c.units < c.owned ? 0 : a_move);
-}
-
-/// What one unit less costs.
-std::int64_t to_take(const partition_flow::cell& c) {
-  return -(c.far ? a_rack : 0) - (c.units > c.owned ? a_move : 0);
-}
-
 /// How many more units cost the same.
 std::int32_t alike_to_give(const partition_flow::cell& c) {
   return c.units < c.owned ? c.owned - c.units : std::numeric_limits<std::int32_t>::max();
@@ -33,9 +19,10 @@ std::int32_t alike_to_take(const partition_flow::cell& c) {
 
 } // namespace
 
-partition_flow::partition_flow(
-  std::size_t rows, std::vector<std::int32_t> supply, std::vector<cell> cells)
-  : left_(std::move(supply)),
+partition_flow::partition_flow(std::size_t rows, std::vector<std::int32_t> supply,
+  std::vector<cell> cells, std::int64_t patience)
+  : patience_(patience),
+    left_(std::move(supply)),
     cells_(std::move(cells)),
     rows_from_(rows + 1),
     columns_from_(left_.size() + 1),
@@ -66,10 +53,23 @@ std::int64_t partition_flow::left() const {
   return std::accumulate(left_.begin(), left_.end(), std::int64_t{0});
 }
 
+std::int64_t partition_flow::to_give(const cell& c) const {
+  return (c.far ? a_rack_ : 0) + (c.units < c.owned ? 0 : a_move_);
+}
+
+std::int64_t partition_flow::to_take(const cell& c) const {
+  return -(c.far ? a_rack_ : 0) - (c.units > c.owned ? a_move_ : 0);
+}
+
 void partition_flow::fill(std::span<const std::int64_t> room) {
   room_ = room;
   keep_owned();
   for (;;) {
+    if (patience_ < 0) {
+      // All ways are equally good from here on, so that few walks find the rest.
+      a_move_ = 0;
+      a_rack_ = 0;
+    }
     measure();
     target_ = far_away;
     for (std::uint32_t r = 0; r != load_.size(); ++r) {
@@ -81,7 +81,7 @@ void partition_flow::fill(std::span<const std::int64_t> room) {
     share_out();
     // What is pushed back along a shortest path leaves all distances as they are, so that
     // they are measured again only when nothing more fits along them.
-    while (augment()) {
+    while (augment() && (patience_ >= 0 || a_move_ == 0)) {
     }
   }
 }
@@ -93,6 +93,7 @@ bool partition_flow::augment() {
   std::copy_n(columns_from_.begin(), column_next_.size(), column_next_.begin());
   std::fill(row_closed_.begin(), row_closed_.end(), std::uint8_t{0});
   std::fill(column_closed_.begin(), column_closed_.end(), std::uint8_t{0});
+  patience_ -= static_cast<std::int64_t>(cells_.size());
   bool pushed = false;
   for (const auto c : fewest_first_) {
     if (left_[c] == 0 || column_closed_[c] != 0)
@@ -143,11 +144,13 @@ void partition_flow::measure() {
     is_open[node] = false;
     if (node >= rows) {
       const auto column = node - rows;
+      patience_ -= columns_from_[column + 1] - columns_from_[column];
       for (const auto i : cells_of(column)) {
         const auto& c = cells_[i];
         reached(row_at_[c.row], column_at_[column] + to_give(c), c.row);
       }
     } else {
+      patience_ -= rows_from_[node + 1] - rows_from_[node];
       for (auto i = rows_from_[node]; i != rows_from_[node + 1]; ++i) {
         const auto& c = cells_[i];
         if (c.units > 0)

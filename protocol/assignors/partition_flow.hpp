@@ -31,10 +31,16 @@ public:
     bool far = false;
   };
 
+  /// How many cells are looked at before the search is for any way, not for the cheapest
+  /// one: about half a second. Shares stay as even; more partitions may move. Only groups
+  /// with some hundred different subscriptions, whose members held something quite
+  /// different, come to that.
+  static constexpr std::int64_t default_patience = 100'000'000;
+
   /// `supply` has the number of partitions of each column; the cells are sorted by row
   /// and hold no units.
-  partition_flow(
-    std::size_t rows, std::vector<std::int32_t> supply, std::vector<cell> cells);
+  partition_flow(std::size_t rows, std::vector<std::int32_t> supply,
+    std::vector<cell> cells, std::int64_t patience = default_patience);
 
   /// Gives as much as possible where row r takes `room[r]` in all, which is not less than
   /// in earlier calls. Earlier calls come first: what rows have got they keep in number.
@@ -66,6 +72,10 @@ private:
   using distance = std::int64_t;
   static constexpr distance far_away = std::numeric_limits<distance>::max();
 
+  /// What one more unit in a cell costs.
+  [[nodiscard]] distance to_give(const cell& c) const;
+  /// What one unit less costs.
+  [[nodiscard]] distance to_take(const cell& c) const;
   void keep_owned();
   void measure();
   void share_out();
@@ -76,6 +86,10 @@ private:
     return room_[row] - load_[row];
   }
 
+  std::int64_t patience_;
+  distance a_move_ = 1;
+  // No path has as many moves as a foreign rack costs.
+  distance a_rack_ = distance{1} << 24;
   std::vector<std::int32_t> left_;
   std::vector<cell> cells_;
   std::vector<std::uint32_t> rows_from_;

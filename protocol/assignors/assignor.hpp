@@ -89,7 +89,9 @@ struct assignor {
 [[nodiscard]] assignor roundrobin_assignor();
 
 /// As even as the subscriptions allow, then in the members' racks, then with as few moves
-/// as possible; eager. Kafka: StickyAssignor, KIP-54.
+/// as possible; eager. Where partitions differ in racks in more ways than could be
+/// counted in time, the first replica's rack counts alone, or none does. Kafka:
+/// StickyAssignor, KIP-54.
 [[nodiscard]] assignor sticky_assignor();
 
 /// As `sticky_assignor`; what one member is to lose is given to nobody before the next

@@ -21,7 +21,9 @@ public:
   /// Nobody, nothing, not known.
   static constexpr std::uint32_t none = 0xffff'ffff;
 
+  /// A topic that the leader knows.
   struct topic {
+    /// As it stands in the view.
     const group_topic* from = nullptr;
     /// The number of its partition 0.
     std::uint32_t first = 0;
@@ -31,7 +33,9 @@ public:
     std::uint32_t audience = none;
   };
 
+  /// A member, the first one with its id.
   struct member {
+    /// As it stands in the view.
     const group_participant* from = nullptr;
     /// Its place in the view.
     std::uint32_t place = 0;
@@ -63,7 +67,8 @@ public:
   [[nodiscard]] std::uint32_t topic_named(
     std::string_view name, std::uint32_t near) const;
 
-  /// Whether there are not more partitions than assignors can number.
+  /// An error `invalid_argument` where there are more partitions than assignors can
+  /// number.
   [[nodiscard]] error check() const;
   /// The plan where partition p belongs to member `owners[p]`, or to nobody.
   [[nodiscard]] group_plan plan(std::span<const std::uint32_t> owners) const;

@@ -59,11 +59,13 @@ public:
   }
   /// Units that no row took.
   [[nodiscard]] std::int64_t left() const;
-  /// After a call of `fill` that left something: whether a row or a column is among those
-  /// which keep it from being given away.
+  /// After a call of `fill` that left something: whether a row is among those that are
+  /// full of what no row elsewhere can take.
   [[nodiscard]] bool tight_row(std::uint32_t row) const {
     return row_at_[row] != far_away;
   }
+  /// Whether a column is among those of which something was left, or that compete with
+  /// these for a tight row.
   [[nodiscard]] bool tight_column(std::uint32_t column) const {
     return column_at_[column] != far_away;
   }

@@ -98,7 +98,8 @@ public:
     // Beyond this many counts the decision would take longer than it is worth: then only
     // the first replica's rack is looked at, or none.
     constexpr std::size_t limit = 1'000'000;
-    const auto most = limit / std::max<std::size_t>(1, index.members().size());
+    const auto most = std::max(limit / std::max<std::size_t>(1, index.members().size()),
+      4 * index.audiences().size());
     const auto numbered = !racks.empty()
       && (number(index, racks, all_replicas, most) || number(index, racks, 1, most));
     if (!numbered)
@@ -146,8 +147,9 @@ private:
   bool number(const group_index& index, const member_racks& racks, std::size_t replicas,
     std::size_t limit) {
     clear(index);
-    // A kind is found rack by rack: the racks that were read lead from one number to the
-    // next.
+    // Few racks are a set of bits. Many are found one by one: those that were read lead
+    // from one number to the next.
+    const auto few = racks.size() < 31;
     std::unordered_map<std::uint64_t, std::uint32_t> steps;
     std::unordered_map<std::uint64_t, std::uint32_t> kinds;
     std::uint32_t lists = 2;
@@ -158,6 +160,10 @@ private:
         racks.of_partition(t, p, replicas, here);
         std::uint32_t list = known ? 1 : 0;
         for (const auto rack : here) {
+          if (few) {
+            list |= 2U << rack;
+            continue;
+          }
           const auto [step, is_new] =
             steps.try_emplace(std::uint64_t{list} << 32 | rack, lists);
           lists += is_new ? 1 : 0;

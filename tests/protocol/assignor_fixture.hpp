@@ -106,19 +106,19 @@ struct group_limits {
   int partitions = 5;
   int members = 5;
   bool uniform = false;
-  bool racks = false;
+  int racks = 0; ///< How many different ones.
 };
 
 /// A group in which nobody owns anything.
 inline group_view random_group(chance& any, const group_limits& limits) {
   group_view view;
-  const auto rack = [&] { return std::string(1, static_cast<char>('a' + any.below(3))); };
+  const auto rack = [&] { return "rack" + std::to_string(any.below(limits.racks)); };
   const auto topics = 1 + any.below(limits.topics);
   for (int t = 0; t != topics; ++t) {
     auto& topic = view.topics.emplace_back();
     topic.name = "t" + std::to_string(t);
     topic.partitions = any.below(limits.partitions + 1);
-    for (int p = 0; limits.racks && p != topic.partitions; ++p) {
+    for (int p = 0; limits.racks != 0 && p != topic.partitions; ++p) {
       auto& racks = topic.racks.emplace_back();
       for (int r = any.below(3); r != 0; --r)
         racks.push_back(rack());
@@ -131,7 +131,7 @@ inline group_view random_group(chance& any, const group_limits& limits) {
       if (limits.uniform || !any.one_in(3))
         member.subscription.topics.push_back(t.name);
     }
-    if (limits.racks && !any.one_in(4))
+    if (limits.racks != 0 && !any.one_in(4))
       member.subscription.rack_id = rack();
     view.members.push_back(std::move(member));
   }

@@ -142,7 +142,7 @@ void check_optimum(std::uint32_t seed, const group_limits& limits, bool by_force
 
 TEST_CASE("sticky plans are the best of all plans", "[assignors]") {
   for (std::uint32_t seed = 1; seed <= 1'500; ++seed) {
-    const auto racks = seed % 2 == 0;
+    const auto racks = seed % 2 == 0 ? 3 : 0;
     check_optimum(seed,
       {.topics = 3,
         .partitions = 3,
@@ -161,8 +161,14 @@ TEST_CASE(
         .partitions = 14,
         .members = 12,
         .uniform = seed % 5 == 0,
-        .racks = seed % 2 == 0},
+        .racks = seed % 2 == 0 ? 3 : 0},
       false);
+}
+
+TEST_CASE("sticky plans are the best with many racks too", "[assignors]") {
+  for (std::uint32_t seed = 1; seed <= 40; ++seed)
+    check_optimum(
+      seed, {.topics = 6, .partitions = 20, .members = 90, .racks = 60}, false);
 }
 
 TEST_CASE("a flow without patience gives as much, at another price", "[assignors]") {

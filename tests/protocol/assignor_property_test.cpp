@@ -84,7 +84,7 @@ TEST_CASE("every partition has exactly one owner, who subscribes to it", "[assig
         .partitions = 12,
         .members = 9,
         .uniform = seed % 4 == 0,
-        .racks = seed % 2 == 0});
+        .racks = seed % 2 == 0 ? 3 : 0});
     for (const auto& with : all_of_them())
       check_valid(view, planned(with, view), true);
   }
@@ -99,7 +99,7 @@ TEST_CASE("with one subscription for all, counts differ by one at most", "[assig
         .partitions = 12,
         .members = 9,
         .uniform = true,
-        .racks = seed % 2 == 0});
+        .racks = seed % 2 == 0 ? 3 : 0});
     const auto [least, most] = least_and_most(planned(roundrobin_assignor(), view));
     CHECK(most - least <= 1);
     own_anything(any, sticky_assignor(), view);
@@ -112,8 +112,8 @@ TEST_CASE("no owner can hand a partition to a subscriber with two fewer", "[assi
   for (std::uint32_t seed = 1; seed <= 150; ++seed) {
     INFO("seed " << seed);
     chance any{seed};
-    auto view = random_group(
-      any, {.topics = 30, .partitions = 9, .members = 40, .racks = seed % 2 == 0});
+    auto view = random_group(any,
+      {.topics = 30, .partitions = 9, .members = 40, .racks = seed % 2 == 0 ? 3 : 0});
     own_anything(any, sticky_assignor(), view);
     const auto plan = planned(sticky_assignor(), view);
     check_valid(view, plan, true);
@@ -130,7 +130,7 @@ TEST_CASE("a second round on its own result moves nothing", "[assignors]") {
         .partitions = 12,
         .members = 9,
         .uniform = seed % 4 == 0,
-        .racks = seed % 2 == 0});
+        .racks = seed % 2 == 0 ? 3 : 0});
     for (const auto& with : sticky_ones()) {
       const auto plan = planned(with, view);
       CHECK(planned(with, settled(with, view, plan)) == plan);
@@ -173,7 +173,7 @@ TEST_CASE(
         .partitions = 12,
         .members = 9,
         .uniform = seed % 4 == 0,
-        .racks = seed % 2 == 0});
+        .racks = seed % 2 == 0 ? 3 : 0});
     const auto before = own_anything(any, with, view);
     const auto first = planned(with, view);
     check_valid(view, first, false);
@@ -200,7 +200,7 @@ TEST_CASE(
         .partitions = 12,
         .members = 9,
         .uniform = seed % 4 == 0,
-        .racks = seed % 2 == 0});
+        .racks = seed % 2 == 0 ? 3 : 0});
     for (auto& m : view.members) {
       if (any.one_in(3))
         m.instance_id = "i" + std::to_string(any.below(100));
@@ -226,7 +226,7 @@ TEST_CASE(
     INFO("seed " << seed);
     chance any{seed};
     auto view = random_group(
-      any, {.topics = 2, .partitions = 12, .members = 9, .uniform = true, .racks = true});
+      any, {.topics = 2, .partitions = 12, .members = 9, .uniform = true, .racks = 3});
     view.topics.push_back(view.topics.front());
     view.topics.back().name = "like-" + view.topics.front().name;
     for (auto& racks : view.topics.back().racks)
@@ -245,7 +245,7 @@ TEST_CASE("rubbish is passed over and spoils nothing for others", "[assignors]")
     INFO("seed " << seed);
     chance any{seed};
     auto view = random_group(
-      any, {.topics = 5, .partitions = 6, .members = 5, .racks = seed % 2 == 0});
+      any, {.topics = 5, .partitions = 6, .members = 5, .racks = seed % 2 == 0 ? 3 : 0});
     for (const auto& with : all_of_them()) {
       own_anything(any, with, view);
       const auto plan = planned(with, view);
@@ -257,7 +257,8 @@ TEST_CASE("rubbish is passed over and spoils nothing for others", "[assignors]")
       // Topics that nobody knows or wants, such as have no partitions, and repeated ones.
       auto strange = view;
       strange.topics.push_back({.name = "unwanted", .partitions = 7});
-      strange.topics.push_back({.name = "negative", .partitions = -5, .racks = {{"a"}}});
+      strange.topics.push_back(
+        {.name = "negative", .partitions = -5, .racks = {{"rack0"}}});
       strange.topics.push_back({.name = view.topics.front().name, .partitions = 100});
       for (auto& m : strange.members) {
         auto& s = m.subscription;
@@ -326,4 +327,20 @@ TEST_CASE("groups without members, topics or partitions have plans too", "[assig
             .code
       == error_code::invalid_argument);
   }
+}
+
+TEST_CASE("with racks beyond count the first replica's still counts", "[assignors]") {
+  chance any{1};
+  const auto rack = [&] { return "rack" + std::to_string(any.below(20)); };
+  group_view view{.topics = topics_of({{"t", 20'000}})};
+  for (int p = 0; p != 20'000; ++p)
+    view.topics[0].racks.push_back({rack(), rack(), rack()});
+  for (int m = 0; m != 1'000; ++m) {
+    view.members.push_back(member_of("m" + std::to_string(m), {"t"}));
+    view.members.back().subscription.rack_id = rack();
+  }
+  const auto plan = planned(sticky_assignor(), view);
+  CHECK(least_and_most(plan) == std::pair<std::size_t, std::size_t>{20, 20});
+  // By chance it would be one in seven.
+  CHECK(cost_of(view, plan, {}).far < 4'000);
 }

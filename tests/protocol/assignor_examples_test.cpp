@@ -120,6 +120,18 @@ TEST_CASE("the second example of KIP-54", "[assignors]") {
   CHECK(after(with, view, "C1") == owned{{"t0", {0}}, {"t1", {0, 1}}});
 }
 
+TEST_CASE("a topic is spread over as many members as there are for it", "[assignors]") {
+  const auto view = with_members(topics_of({{"t", 6}, {"u", 6}}),
+    {{"a", {"t", "u"}}, {"b", {"t", "u"}}, {"c", {"t", "u"}}, {"d", {"t"}}});
+  auto plan = planned(sticky_assignor(), view);
+  CHECK(count_of(plan["d"]) == 3);
+  for (const auto* m : {"a", "b", "c"}) {
+    REQUIRE(plan[m].size() == 2);
+    CHECK(plan[m][0].partitions.size() == 1);
+    CHECK(plan[m][1].partitions.size() == 2);
+  }
+}
+
 TEST_CASE("the highest generation keeps, equal ones keep nothing", "[assignors]") {
   for (const auto& with : {sticky_assignor(), cooperative_sticky_assignor()}) {
     const auto cooperative = with.protocol == rebalance_protocol::cooperative;

@@ -2,6 +2,7 @@
 
 #include "log_sink.hpp"
 #include "sasl/credentials_source.hpp"
+#include "transport/tls.hpp"
 
 #include <random>
 #include <utility>
@@ -34,6 +35,12 @@ protocol::dispatcher_options dispatcher_options_of(
 shell_settings shell_settings_of(const connection_options& connection,
   std::shared_ptr<transport_factory> transports, std::string_view component,
   std::string name) {
+  // The files belong to no connection: whoever finds that they are wrong, it is told
+  // once.
+  if (const auto& tls = connection.transport.tls;
+      tls != nullptr && connection.log != nullptr)
+    tls->tell([log = connection.log, component, name](log_level level,
+                const std::string& text) { log->write(level, component, name, text); });
   return {std::move(transports), connection.transport, connection.log, connection.sasl,
     component, std::move(name)};
 }

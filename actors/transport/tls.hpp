@@ -1,11 +1,13 @@
 #pragma once
 
+#include "../../protocol/log_level.hpp"
 #include "../../protocol/result.hpp"
 #include "../../protocol/types.hpp"
 #include "tls_options.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -138,20 +140,42 @@ public:
     int fd, const std::string& host, tls_peer_kind kind = tls_peer_kind::broker);
 
   /// Which files the next connection begins with, by a number that grows: those that have
-  /// changed are read. Files that cannot be used are not, and change nothing.
+  /// changed are read. Files that cannot be used are not, and change nothing; why is
+  /// told.
   [[nodiscard]] std::uint64_t version();
+
+  /// Takes a line for the log. Any thread; it may be called by `open` and `version`, and
+  /// must not call them.
+  using teller = std::function<void(protocol::log_level level, const std::string& text)>;
+
+  /// Says who is told that files have changed and cannot be used (`warning`, with option,
+  /// file and reason; each reason once), and that they can be used again (`info`).
+  /// Whoever was said before is told no more. Without it nobody is.
+  void tell(teller whom);
 
 private:
   explicit tls_context(ssl_options options)
     : options_(std::make_shared<const ssl_options>(std::move(options))) {}
 
+  /// What is to be told of the files when nothing is locked any more.
+  struct news {
+    teller whom;
+    protocol::log_level level = protocol::log_level::warning;
+    std::string text;
+
+    void tell() const;
+  };
+
   protocol::error refresh();
+  [[nodiscard]] news news_of(const protocol::error& failed);
 
   const std::shared_ptr<const ssl_options> options_;
   std::mutex mutex_;
   std::unique_ptr<ssl_ctx_st, detail::tls_free> context_;
   std::string stamps_; ///< Of the files as they were when `context_` was made.
   std::uint64_t version_ = 0;
+  teller told_;
+  std::string trouble_; ///< Why the files cannot be used, as it was told; else empty.
 };
 
 } // namespace cafka::actors

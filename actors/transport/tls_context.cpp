@@ -348,21 +348,49 @@ error tls_context::refresh() {
   return {};
 }
 
-std::uint64_t tls_context::version() {
+void tls_context::news::tell() const {
+  if (whom && !text.empty())
+    whom(level, text);
+}
+
+tls_context::news tls_context::news_of(const error& failed) {
+  if (failed.detail == trouble_)
+    return {};
+  trouble_ = failed.detail;
+  if (!failed)
+    return {told_, protocol::log_level::info, "the files of TLS can be used again"};
+  return {told_, protocol::log_level::warning,
+    "the files of TLS have changed and cannot be used: " + trouble_
+      + "; connections that are up stay so, new ones fail until that is put right"};
+}
+
+void tls_context::tell(teller whom) {
   const std::lock_guard lock{mutex_};
-  static_cast<void>(refresh());
-  return version_;
+  told_ = std::move(whom);
+}
+
+std::uint64_t tls_context::version() {
+  std::unique_lock lock{mutex_};
+  const auto what = news_of(refresh());
+  const auto now = version_;
+  lock.unlock();
+  what.tell();
+  return now;
 }
 
 result<std::unique_ptr<tls_stream>> tls_context::open(
   int fd, const std::string& host, tls_peer_kind kind) {
   std::unique_ptr<ssl_st, detail::tls_free> ssl;
+  news what;
   {
     const std::lock_guard lock{mutex_};
+    // That they cannot be used is the reason of this attempt, which its owner tells.
     if (const auto failed = refresh(); failed)
       return error{error_code::tls_failed, failed.detail};
+    what = news_of({});
     ssl.reset(SSL_new(context_.get()));
   }
+  what.tell();
   if (ssl == nullptr)
     return error{error_code::tls_failed, "OpenSSL gives no connection"};
   auto name = options_->server_name.empty() ? host : options_->server_name;

@@ -74,8 +74,8 @@ struct ssl_options {
   std::string password_env = {};
   /// How often connections that are up look whether the files have changed. One that
   /// finds it so takes no further request, waits for what it has sent, and is replaced;
-  /// files that cannot be used change nothing. Zero: a connection stays with what it
-  /// began with as long as it lasts.
+  /// files that cannot be used change nothing, and the log has a warning, once. Zero: a
+  /// connection stays with what it began with as long as it lasts.
   std::chrono::milliseconds renewal_interval{0};
 
   friend bool operator==(const ssl_options&, const ssl_options&) = default;

@@ -78,7 +78,8 @@ void each_setting(Options& options, Visitor& v) {
      "those that vouch for it, which needs a list of each of their CAs."});
   v(CAFKA_SETTING(renewal_interval), row::period{},
     {"How often connections that are up look whether the files have changed. One that "
-     "finds it so takes no further request, waits for what it has sent, and is replaced. "
+     "finds it so takes no further request, waits for what it has sent, and is replaced; "
+     "of files that cannot be used the log has a warning. "
      "Zero: a connection stays with what it began with as long as it lasts."});
 }
 

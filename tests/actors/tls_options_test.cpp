@@ -7,7 +7,10 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <string>
 #include <sys/stat.h>
+#include <utility>
+#include <vector>
 
 using namespace cafka::testing;
 using cafka::ssl_options;
@@ -114,6 +117,82 @@ TEST_CASE(
   CHECK(empty.error()
     == cafka::protocol::error{error_code::tls_failed,
       "ssl_options.password_file = " + password + ": its first line is empty"});
+}
+
+TEST_CASE(
+  "files that changed and cannot be used are told once, and so is that it is over") {
+  const scratch_folder files;
+  const authority ca{"cafka test CA"};
+  const auto first = ca.issue();
+  const auto second = ca.issue();
+  const auto both = [&](const identity& certificate, const identity& key) {
+    files.write("client.crt", certificate.certificate);
+    files.write("client.key", key.key);
+  };
+  both(first, first);
+  const ssl_options options{
+    .certfile = files.path("client.crt"), .keyfile = files.path("client.key")};
+  const auto context = *tls_context::make(options);
+  using cafka::protocol::log_level;
+  std::vector<std::pair<log_level, std::string>> told;
+  context->tell(
+    [&](log_level level, const std::string& text) { told.emplace_back(level, text); });
+  const auto look = [&] {
+    const auto before = context->version();
+    for (int i = 0; i != 3; ++i)
+      CHECK(context->version() == before);
+    return before;
+  };
+  const auto warning = [](const std::string& why) {
+    return std::pair{log_level::warning,
+      "the files of TLS have changed and cannot be used: ssl_options." + why
+        + "; connections that are up stay so, new ones fail until that is put right"};
+  };
+  const std::pair over{
+    log_level::info, std::string{"the files of TLS can be used again"}};
+  const auto begun_with = look();
+  CHECK(told.empty());
+  SECTION("a key that is another's, a file that is gone, and one that is broken") {
+    both(second, first);
+    CHECK(look() == begun_with);
+    std::filesystem::remove(options.certfile);
+    CHECK(look() == begun_with);
+    files.write("client.crt", "-----BEGIN CERTIFICATE-----\nhalf of one\n");
+    CHECK(look() == begun_with);
+    both(second, second);
+    CHECK(look() > begun_with);
+    CHECK(told
+      == std::vector{warning("keyfile = " + options.keyfile
+                       + ": is not the key of the certificate in certfile"),
+        warning("certfile = " + options.certfile
+          + ": cannot be read: no such file or directory"),
+        warning("certfile = " + options.certfile + ": its certificate 1 is damaged"),
+        over});
+  }
+  SECTION("files that are again what they were") {
+    const auto aside = files.path("aside");
+    std::filesystem::rename(options.certfile, aside);
+    CHECK(look() == begun_with);
+    std::filesystem::rename(aside, options.certfile);
+    static_cast<void>(look());
+    REQUIRE(told.size() == 2);
+    CHECK(told.back() == over);
+    // It is told anew when it begins anew.
+    std::filesystem::rename(options.certfile, aside);
+    static_cast<void>(look());
+    CHECK(told.size() == 3);
+  }
+  SECTION("a connection that begins is the first that finds them in order") {
+    both(second, first);
+    CHECK(look() == begun_with);
+    CHECK_FALSE(context->open(-1, "kafka"));
+    CHECK(told.size() == 1);
+    both(second, second);
+    CHECK(context->open(-1, "kafka"));
+    CHECK(context->open(-1, "kafka"));
+    REQUIRE(told.size() == 2);
+    CHECK(told.back() == over);
+  }
 }
 
 TEST_CASE("the password of a key comes from an environment variable") {

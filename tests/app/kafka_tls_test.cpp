@@ -1,4 +1,5 @@
 #include "fixture_kafka.hpp"
+#include "kept_log.hpp"
 
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
@@ -176,6 +177,44 @@ TEST_CASE("files of TLS are replaced under load, and no request fails") {
   for (int p = 0; p != 3; ++p)
     read += read_all(*s.app, topic, p, "w").size();
   CHECK(read == count);
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("files of TLS that cannot be used are told once, and what is up stays up") {
+  kafka_cluster kafka;
+  const auto topic = kafka.create_topic("tls-unusable");
+  const auto folder = std::filesystem::temp_directory_path()
+    / ("cafka-unusable-" + std::to_string(::getpid()));
+  std::filesystem::create_directories(folder);
+  const auto certificate = folder / "client.crt";
+  std::filesystem::copy_file(kafka_cluster::certificate("client.crt"), certificate);
+  const kept_log log;
+  auto options = service::quiet();
+  options.log_level = log_level::info;
+  options.on_log = log.writer();
+  options.use_ssl = true;
+  options.ssl_options = as_client();
+  options.ssl_options.certfile = certificate.string();
+  options.ssl_options.renewal_interval = 20ms;
+  service s{kafka_cluster::brokers("MTLS"), std::move(options)};
+  s.connect("w");
+  REQUIRE_VALUE(s.app->produce(topic, 0, "before", {.worker = "w"}));
+  const auto aside = folder / "aside";
+  std::filesystem::rename(certificate, aside);
+  const auto why = "ssl_options.certfile = " + certificate.string()
+    + ": cannot be read: no such file or directory";
+  REQUIRE(log.wait_for("warning worker w: the files of TLS have changed and cannot be "
+                       "used: "
+    + why));
+  for (int i = 0; i != 100; ++i)
+    REQUIRE_VALUE(s.app->produce(topic, 0, "meanwhile", {.worker = "w"}));
+  CHECK(log.count(why) == 1);
+  std::filesystem::rename(aside, certificate);
+  REQUIRE(log.wait_for("info worker w: the files of TLS can be used again"));
+  REQUIRE_VALUE(s.app->produce(topic, 0, "after", {.worker = "w"}));
+  INFO(log.text());
+  CHECK(log.count("files of TLS") == 2);
+  CHECK(log.count("cannot connect") == 0);
   std::filesystem::remove_all(folder);
 }
 

@@ -348,7 +348,7 @@ void dispatcher::lose(time_point now, broker_connection& l, const error& reason)
   // A renewal that fails says nothing yet: the next connection logs in anew.
   const bool refused = sasl::is_login_failure(why.code) && (!was_up || l.wants_login());
   const auto orphans = l.down(now, {why.code, shown(why.detail, longest_reason)},
-    refused && !was_up ? options_.login_backoff : options_.reconnect_backoff, random_);
+    refused ? options_.login_backoff : options_.reconnect_backoff, random_);
   tell_lost(now, l, l.last_error(), was_up, in_flight);
   if (l.in_doubt()) {
     // It is asked again at once, in another way: nothing is lost yet.

@@ -96,7 +96,7 @@ TEST_CASE("brokers that shake hands and hang up cannot make the dispatcher spin"
     while (!b.open.empty()) {
       const auto id = b.open.begin()->second.host.back() - '0';
       ++connects;
-      REQUIRE(connects < 100);
+      REQUIRE(connects < 20);
       b.welcome(id);
       b.down(id);
       // Always somebody who wants a broker now.
@@ -104,7 +104,8 @@ TEST_CASE("brokers that shake hands and hang up cannot make the dispatcher spin"
     }
     b.tick();
   }
-  CHECK(connects >= 10);
+  // Each twice, until that it wants a login is known, and once after a second.
+  CHECK(connects >= 9);
   INFO(b.machine.why_disconnected());
   for (const auto id : three)
     CHECK(b.machine.why_disconnected().find(to_string(address(id))) != std::string::npos);

@@ -28,29 +28,6 @@ namespace {
 /// By when a failure must be told: brokers wait 0.1 to 0.3 s before they refuse a login.
 constexpr milliseconds soon{5'000};
 
-/// A variable of the environment, as long as this lives.
-class environment_variable {
-public:
-  environment_variable(std::string name, const std::string& value)
-    : name_(std::move(name)) {
-    if (const auto* before = std::getenv(name_.c_str()))
-      before_ = before;
-    ::setenv(name_.c_str(), value.c_str(), 1);
-  }
-  environment_variable(const environment_variable&) = delete;
-  environment_variable& operator=(const environment_variable&) = delete;
-  ~environment_variable() {
-    if (before_)
-      ::setenv(name_.c_str(), before_->c_str(), 1);
-    else
-      ::unsetenv(name_.c_str());
-  }
-
-private:
-  std::string name_;
-  std::optional<std::string> before_;
-};
-
 /// Why no worker can log in, which is told soon.
 error refusal(client& c) {
   const auto began = steady::now();
@@ -203,11 +180,7 @@ TEST_CASE("a login that fails is told soon, with its reason", "[sasl_kafka]") {
     CHECK_THAT(why.detail, ContainsSubstring("http/localhost"));
   }
   SECTION("a KDC that nobody reaches") {
-    const auto nowhere = variable("CAFKA_KAFKA_SASL_DIR") + "/nowhere.conf";
-    std::ofstream{nowhere} << "[libdefaults]\n default_realm = CAFKA.TEST\n"
-                              " dns_lookup_kdc = false\n udp_preference_limit = 1\n"
-                              "[realms]\n CAFKA.TEST = {\n  kdc = 127.0.0.1:1\n }\n";
-    const environment_variable other{"KRB5_CONFIG", nowhere};
+    const environment_variable other{"KRB5_CONFIG", no_kdc()};
     client c{"krb", by_keytab("alice")};
     const auto why = refusal(c);
     CHECK(why.code == error_code::credentials_unavailable);

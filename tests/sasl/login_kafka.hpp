@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <utility>
@@ -91,6 +92,15 @@ inline sasl_options by_keytab(const std::string& user) {
   o.mechanism = {sasl_mechanism::gssapi};
   o.kerberos.keytab = variable("CAFKA_KAFKA_SASL_DIR") + '/' + user + ".keytab";
   return o;
+}
+
+/// Where Kerberos is said to be somewhere that nobody answers, for KRB5_CONFIG.
+inline std::string no_kdc() {
+  const auto file = variable("CAFKA_KAFKA_SASL_DIR") + "/nowhere.conf";
+  std::ofstream{file} << "[libdefaults]\n default_realm = CAFKA.TEST\n"
+                         " dns_lookup_kdc = false\n udp_preference_limit = 1\n"
+                         "[realms]\n CAFKA.TEST = {\n  kdc = 127.0.0.1:1\n }\n";
+  return file;
 }
 
 /// An application, and what it has logged.

@@ -32,6 +32,12 @@ public:
     return kept_->text;
   }
 
+  /// Forgets what it has kept.
+  void clear() const {
+    const std::lock_guard guard{kept_->mutex};
+    kept_->text.clear();
+  }
+
   /// How often something stands in it.
   [[nodiscard]] std::size_t count(std::string_view part) const {
     const std::lock_guard guard{kept_->mutex};

@@ -5,7 +5,9 @@
 
 #include <concepts>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace cafka {
 
@@ -24,9 +26,25 @@ concept request_message = requires {
 /// leaders of partitions are for the caller to name.
 [[nodiscard]] target usual_target(api_key key);
 
-/// Where a request goes that names no broker.
+/// The groups that a request names in a list; none for a request without one.
+template <request_message Request>
+std::vector<std::string> groups_of(const Request& request) {
+  if constexpr (requires { std::vector<std::string>{request.group_ids}; })
+    return request.group_ids;
+  else if constexpr (requires { std::vector<std::string>{request.groups_names}; })
+    return request.groups_names;
+  else if constexpr (requires { std::vector<std::string>{request.groups}; })
+    return request.groups;
+  else
+    return {};
+}
+
+/// Where a request goes that names no broker. One that names several groups goes to the
+/// first one's coordinator: those that have another are NOT_COORDINATOR in the answer.
 template <request_message Request>
 target target_of(const Request& request) {
+  if (const auto groups = groups_of(request); !groups.empty())
+    return coordinator_of{coordinator_type::group, groups.front()};
   if constexpr (requires { std::string{request.group_id}; })
     return coordinator_of{coordinator_type::group, request.group_id};
   else if constexpr (requires { std::string{request.transactional_id}; })

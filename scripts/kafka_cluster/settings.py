@@ -43,7 +43,13 @@ def of_node(cluster, node):
       "share.coordinator.state.topic.replication.factor": replicas,
       "share.coordinator.state.topic.min.isr": in_sync,
       "share.coordinator.state.topic.num.partitions": 4,
+      # So that a test may give a group short times of its own.
+      "group.consumer.min.session.timeout.ms": 500,
+      "group.consumer.min.heartbeat.interval.ms": 100,
     }
+  if release.since(4, 3):
+    # A second of waiting before each assignment would be most of a test's time.
+    settings["group.consumer.assignment.interval.ms"] = 0
   if release.since(2, 4):  # KIP-392
     settings |= {
       "broker.rack": f"rack-{node}",

@@ -1,12 +1,19 @@
 #include <cafka/protocol/calls/all.hpp>
 #include <cafka/protocol/calls/context.hpp>
 #include <cafka/protocol/calls/group_fetch.hpp>
+#include <cafka/protocol/calls/raw.hpp>
 #include <cafka/protocol/machines/call.hpp>
 #include <cafka/protocol/machines/cluster.hpp>
+#include <cafka/protocol/messages/consumer_group_describe.hpp>
+#include <cafka/protocol/messages/consumer_group_heartbeat.hpp>
 #include <cafka/protocol/messages/create_topics.hpp>
+#include <cafka/protocol/messages/delete_groups.hpp>
+#include <cafka/protocol/messages/describe_groups.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
+#include <cafka/protocol/messages/list_groups.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
 #include <cafka/protocol/messages/offset_commit.hpp>
+#include <cafka/protocol/messages/offset_delete.hpp>
 #include <cafka/protocol/messages/produce.hpp>
 #include <cafka/protocol/records/batch_builder.hpp>
 
@@ -370,4 +377,24 @@ TEST_CASE("an offset that is out of range is replaced once") {
   (void)f.on(result<listed_offset>{listed_offset{.offset = log_offset{7}}});
   const auto end = f.on(out_of_range);
   CHECK(std::get<result<fetched>>(end).error().code == error_code::offset_out_of_range);
+}
+
+TEST_CASE("a raw request about groups goes to the coordinator of the first one") {
+  const auto group_of = []<class Request>(const Request& request) {
+    const auto where = protocol::target_of(request);
+    const auto* group = std::get_if<protocol::coordinator_of>(&where);
+    return group == nullptr ? std::string{"any"} : group->key;
+  };
+  protocol::consumer_group_heartbeat_request heartbeat;
+  heartbeat.group_id = "a";
+  CHECK(group_of(heartbeat) == "a");
+  protocol::offset_delete_request removal;
+  removal.group_id = "a";
+  CHECK(group_of(removal) == "a");
+  CHECK(
+    group_of(protocol::consumer_group_describe_request{.group_ids = {"b", "a"}}) == "b");
+  CHECK(group_of(protocol::describe_groups_request{.groups = {"b", "a"}}) == "b");
+  CHECK(group_of(protocol::delete_groups_request{.groups_names = {"b"}}) == "b");
+  CHECK(group_of(protocol::delete_groups_request{}) == "any");
+  CHECK(group_of(protocol::list_groups_request{}) == "any");
 }

@@ -38,7 +38,7 @@ struct listed_group {
   std::string protocol_type = {};
   /// The group's state, as Stable; since version 4.
   std::string group_state = {};
-  /// The group's type, as Classic and Consumer; since version 5.
+  /// The group's type, as classic and consumer; since version 5.
   std::string group_type = {};
 
   friend bool operator==(const listed_group&, const listed_group&) = default;

@@ -1,5 +1,8 @@
 #include "classic_group.hpp"
 
+#include "../../protocol/messages/consumer_protocol.hpp"
+#include "../../protocol/records/record.hpp"
+
 #include <algorithm>
 
 namespace cafka::testing {
@@ -45,6 +48,48 @@ std::vector<std::string> classic_group::members() const {
   for (const auto& [id, m] : members_)
     all.push_back(id);
   return all;
+}
+
+described_group classic_group::describe() const {
+  described_group out;
+  const auto stable = state_ == phase::stable;
+  switch (state_) {
+  case phase::empty: out.group_state = "Empty"; break;
+  case phase::preparing: out.group_state = "PreparingRebalance"; break;
+  case phase::completing: out.group_state = "CompletingRebalance"; break;
+  case phase::stable: out.group_state = "Stable"; break;
+  }
+  out.protocol_type = type_;
+  if (stable)
+    out.protocol_data = protocol_;
+  for (const auto& [id, m] : members_) {
+    auto& x = out.members.emplace_back();
+    x.member_id = id;
+    x.group_instance_id = m.instance;
+    x.client_id = m.client_id;
+    x.client_host = "/127.0.0.1";
+    if (!stable)
+      continue;
+    x.member_metadata = metadata_of(m);
+    x.member_assignment = m.assignment;
+  }
+  return out;
+}
+
+shared_bytes classic_group::metadata_of(const member& m) const {
+  const auto found =
+    std::ranges::find(m.supported, protocol_, &join_group_request_protocol::name);
+  return found == m.supported.end() ? shared_bytes{} : found->metadata;
+}
+
+bool classic_group::subscribes(const std::string& topic) const {
+  if (type_ != "consumer" || members_.empty())
+    return false;
+  return std::ranges::any_of(members_, [&](const auto& m) {
+    const auto metadata = metadata_of(m.second);
+    const auto said = subscription_from(as_text(metadata.view()));
+    return !said || std::ranges::find(said->topics, topic) != said->topics.end();
+  });
 }
 
 error_code classic_group::known(
@@ -104,10 +149,7 @@ join_group_response classic_group::joined(const std::string& id) const {
     auto& x = response.members.emplace_back();
     x.member_id = other;
     x.group_instance_id = m.instance;
-    for (const auto& p : m.supported) {
-      if (p.name == protocol_)
-        x.metadata = p.metadata;
-    }
+    x.metadata = metadata_of(m);
   }
   return response;
 }
@@ -120,7 +162,8 @@ void classic_group::hear_from(time_point now, member& m) {
 // --------------------------------------------------------------------------------
 
 void classic_group::join(time_point now, std::int16_t version,
-  const join_group_request& asked, const std::string& fresh_id, const join_slot& out) {
+  const join_group_request& asked, const std::string& client_id,
+  const std::string& fresh_id, const join_slot& out) {
   if (!supports(asked.protocol_type, asked.protocols))
     *out = join_failed(asked.member_id, error_code::inconsistent_group_protocol);
   else if (asked.member_id.empty())
@@ -129,6 +172,9 @@ void classic_group::join(time_point now, std::int16_t version,
     add(now, asked, asked.member_id, out);
   else
     join_known(now, asked, out);
+  const auto joined = members_.find(asked.member_id.empty() ? fresh_id : asked.member_id);
+  if (joined != members_.end())
+    joined->second.client_id = client_id;
 }
 
 void classic_group::join_new(time_point now, std::int16_t version,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../../protocol/messages/describe_groups.hpp"
 #include "../../protocol/messages/join_group.hpp"
 #include "../../protocol/messages/leave_group.hpp"
 #include "../../protocol/messages/sync_group.hpp"
@@ -39,8 +40,8 @@ public:
 
   /// `fresh_id`: for a member that has none yet.
   void join(time_point now, std::int16_t version,
-    const protocol::join_group_request& asked, const std::string& fresh_id,
-    const join_slot& out);
+    const protocol::join_group_request& asked, const std::string& client_id,
+    const std::string& fresh_id, const join_slot& out);
   void sync(
     time_point now, const protocol::sync_group_request& asked, const sync_slot& out);
   [[nodiscard]] protocol::error_code heartbeat(time_point now, std::int32_t generation,
@@ -58,11 +59,19 @@ public:
   [[nodiscard]] phase state() const { return state_; }
   [[nodiscard]] std::int32_t generation() const { return generation_; }
   [[nodiscard]] std::vector<std::string> members() const;
+  /// "consumer" for consumers, also when they have left; empty until somebody joined.
+  [[nodiscard]] const std::string& type() const { return type_; }
+  /// Without its name.
+  [[nodiscard]] protocol::described_group describe() const;
+  /// Whether a consumer among the members may subscribe to a topic of this name: one
+  /// does, or what it says of itself cannot be read.
+  [[nodiscard]] bool subscribes(const std::string& topic) const;
 
 private:
   using protocols = std::vector<protocol::join_group_request_protocol>;
 
   struct member {
+    std::string client_id = {};
     std::optional<std::string> instance;
     protocols supported;
     milliseconds session_timeout{0};
@@ -80,6 +89,8 @@ private:
     const std::string& id, const std::optional<std::string>& instance) const;
   [[nodiscard]] bool supports(const std::string& type, const protocols& offered) const;
   [[nodiscard]] std::string chosen_protocol() const;
+  /// What a member has said of itself for the group's protocol.
+  [[nodiscard]] protocol::shared_bytes metadata_of(const member& m) const;
   [[nodiscard]] milliseconds rebalance_timeout() const;
   [[nodiscard]] protocol::join_group_response joined(const std::string& id) const;
   void join_new(time_point now, std::int16_t version,

@@ -55,6 +55,18 @@ struct cluster_options {
   /// Kafka: `group.initial.rebalance.delay.ms`, how long the first members of a group
   /// wait for more; Kafka's own default is 3 s.
   std::chrono::milliseconds group_initial_rebalance_delay{0};
+  /// Kafka: `group.consumer.session.timeout.ms`, when a member of the consumer protocol
+  /// (KIP-848) is thrown out that does not beat.
+  std::chrono::milliseconds group_consumer_session_timeout{45'000};
+  /// Kafka: `group.consumer.heartbeat.interval.ms`, how often such members are told to
+  /// beat.
+  std::chrono::milliseconds group_consumer_heartbeat_interval{5'000};
+  /// Kafka: `group.consumer.assignment.interval.ms`, how long after one assignment of
+  /// such a group the next one comes at the earliest; Kafka's own default is 1 s,
+  /// since 4.3.
+  std::chrono::milliseconds group_consumer_assignment_interval{0};
+  /// Kafka: `group.consumer.max.size`, how many members such a group may have.
+  std::int32_t group_consumer_max_size = INT32_MAX;
   /// How clients log in; by default they do not.
   cluster_sasl sasl = {};
   /// What brokers call the cluster.

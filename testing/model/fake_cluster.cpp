@@ -189,6 +189,19 @@ void fake_cluster::work_on(const seen_request& seen, reader& body, connection& c
   case api_key::sync_group: serve<sync_group_request>(seen, body, c); break;
   case api_key::heartbeat: serve<heartbeat_request>(seen, body, c); break;
   case api_key::leave_group: serve<leave_group_request>(seen, body, c); break;
+  case api_key::consumer_group_heartbeat:
+    serve<consumer_group_heartbeat_request>(seen, body, c);
+    break;
+  case api_key::consumer_group_describe:
+    serve<consumer_group_describe_request>(seen, body, c);
+    break;
+  case api_key::describe_groups: serve<describe_groups_request>(seen, body, c); break;
+  case api_key::list_groups: serve<list_groups_request>(seen, body, c); break;
+  case api_key::delete_groups: serve<delete_groups_request>(seen, body, c); break;
+  case api_key::offset_delete: serve<offset_delete_request>(seen, body, c); break;
+  case api_key::offset_for_leader_epoch:
+    serve<offset_for_leader_epoch_request>(seen, body, c);
+    break;
   case api_key::sasl_handshake: serve<sasl_handshake_request>(seen, body, c); break;
   case api_key::sasl_authenticate: serve<sasl_authenticate_request>(seen, body, c); break;
   default: end(c, seen.now);

@@ -76,13 +76,14 @@ void fake_cluster::be_well() {
 // --------------------------------------------------------------------------------
 
 void fake_cluster::set_versions(fake_broker& b) {
-  b.versions =
-    spoken<api_versions_request, metadata_request, produce_request, fetch_request,
-      list_offsets_request, init_producer_id_request, find_coordinator_request,
-      offset_commit_request, offset_fetch_request, create_topics_request,
-      delete_topics_request, join_group_request, sync_group_request, heartbeat_request,
-      leave_group_request, sasl_handshake_request, sasl_authenticate_request>(
-      b.release, limits_);
+  b.versions = spoken<api_versions_request, metadata_request, produce_request,
+    fetch_request, list_offsets_request, init_producer_id_request,
+    find_coordinator_request, offset_commit_request, offset_fetch_request,
+    create_topics_request, delete_topics_request, join_group_request, sync_group_request,
+    heartbeat_request, leave_group_request, consumer_group_heartbeat_request,
+    consumer_group_describe_request, describe_groups_request, list_groups_request,
+    delete_groups_request, offset_delete_request, offset_for_leader_epoch_request,
+    sasl_handshake_request, sasl_authenticate_request>(b.release, limits_);
 }
 
 void fake_cluster::kill(std::int32_t broker) {
@@ -169,6 +170,7 @@ void fake_cluster::partition(
   apart_->cut_off = away;
   // Coordinators cannot do without the others; ids of producers come by the thousand.
   apart_->members.clear();
+  apart_->consumers.clear();
   apart_->groups.clear();
   constexpr std::int64_t block = 1'000'000;
   apart_->next_producer_id += block;

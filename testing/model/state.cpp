@@ -94,11 +94,48 @@ classic_group* fake_state::group(const std::string& id) {
 }
 
 classic_group& fake_state::make_group(const std::string& id) {
+  consumers.erase(id);
   return members.try_emplace(id, options.group_initial_rebalance_delay).first->second;
+}
+
+consumer_group* fake_state::consumers_of(const std::string& id) {
+  const auto found = consumers.find(id);
+  return found == consumers.end() ? nullptr : &found->second;
+}
+
+consumer_group fake_state::fresh_consumers() const {
+  consumer_group_settings settings;
+  settings.session_timeout = options.group_consumer_session_timeout;
+  settings.heartbeat_interval = options.group_consumer_heartbeat_interval;
+  settings.assignment_interval = options.group_consumer_assignment_interval;
+  settings.max_size = static_cast<std::size_t>(options.group_consumer_max_size);
+  return consumer_group{settings};
+}
+
+bool fake_state::has_group(const std::string& id) const {
+  return members.contains(id) || consumers.contains(id) || groups.contains(id);
+}
+
+void fake_state::remove_group(const std::string& id) {
+  members.erase(id);
+  consumers.erase(id);
+  groups.erase(id);
+  ++changes;
+}
+
+known_topics fake_state::topics_for_groups() const {
+  known_topics all;
+  for (const auto& [name, topic] : topics)
+    all[name] = {topic.id, static_cast<std::int32_t>(topic.partitions.size())};
+  return all;
 }
 
 void fake_state::on_time(time_point now) {
   for (auto& [id, g] : members) {
+    if (g.next_time() <= now && g.on_time(now))
+      ++changes;
+  }
+  for (auto& [id, g] : consumers) {
     if (g.next_time() <= now && g.on_time(now))
       ++changes;
   }
@@ -107,6 +144,8 @@ void fake_state::on_time(time_point now) {
 time_point fake_state::next_time() const {
   auto next = time_point::max();
   for (const auto& [id, g] : members)
+    next = std::min(next, g.next_time());
+  for (const auto& [id, g] : consumers)
     next = std::min(next, g.next_time());
   return next;
 }

@@ -5,6 +5,7 @@
 #include "../../protocol/secret.hpp"
 #include "classic_group.hpp"
 #include "cluster_options.hpp"
+#include "consumer_group.hpp"
 #include "log.hpp"
 #include "login.hpp"
 #include "producers.hpp"
@@ -95,8 +96,10 @@ struct fake_state {
   std::map<std::pair<std::int8_t, std::string>, std::int32_t> coordinators;
   using group_offsets = std::map<std::pair<std::string, std::int32_t>, committed_offset>;
   std::map<std::string, group_offsets> groups;
-  /// Groups that have or had members.
+  /// Groups that have or had members of the classic protocol.
   std::map<std::string, classic_group> members;
+  /// Groups that have or had members of the consumer protocol; none is among those.
+  std::map<std::string, consumer_group> consumers;
   struct transactional {
     std::int64_t producer_id = -1;
     std::int16_t epoch = -1;
@@ -127,9 +130,20 @@ struct fake_state {
   /// The broker that coordinates; -1 when none can.
   [[nodiscard]] std::int32_t coordinator(std::int8_t type, const std::string& key) const;
 
-  /// Null for one that never had members.
+  /// Null for one that never had members of the classic protocol.
   [[nodiscard]] classic_group* group(const std::string& id);
+  /// In the place of a group of the consumer protocol that has no members any more.
   classic_group& make_group(const std::string& id);
+  /// Null for one that never had members of the consumer protocol.
+  [[nodiscard]] consumer_group* consumers_of(const std::string& id);
+  /// A new one, which is not there yet.
+  [[nodiscard]] consumer_group fresh_consumers() const;
+  /// Whether there is a group of this name, be it one that has offsets alone.
+  [[nodiscard]] bool has_group(const std::string& id) const;
+  /// With its offsets.
+  void remove_group(const std::string& id);
+  /// All topics, as groups see them.
+  [[nodiscard]] known_topics topics_for_groups() const;
   /// What is due by now happens, in groups.
   void on_time(time_point now);
   [[nodiscard]] time_point next_time() const;

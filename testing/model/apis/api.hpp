@@ -1,18 +1,25 @@
 #pragma once
 
 #include "../../../protocol/messages/api_versions.hpp"
+#include "../../../protocol/messages/consumer_group_describe.hpp"
+#include "../../../protocol/messages/consumer_group_heartbeat.hpp"
 #include "../../../protocol/messages/create_topics.hpp"
+#include "../../../protocol/messages/delete_groups.hpp"
 #include "../../../protocol/messages/delete_topics.hpp"
+#include "../../../protocol/messages/describe_groups.hpp"
 #include "../../../protocol/messages/fetch.hpp"
 #include "../../../protocol/messages/find_coordinator.hpp"
 #include "../../../protocol/messages/heartbeat.hpp"
 #include "../../../protocol/messages/init_producer_id.hpp"
 #include "../../../protocol/messages/join_group.hpp"
 #include "../../../protocol/messages/leave_group.hpp"
+#include "../../../protocol/messages/list_groups.hpp"
 #include "../../../protocol/messages/list_offsets.hpp"
 #include "../../../protocol/messages/metadata.hpp"
 #include "../../../protocol/messages/offset_commit.hpp"
+#include "../../../protocol/messages/offset_delete.hpp"
 #include "../../../protocol/messages/offset_fetch.hpp"
+#include "../../../protocol/messages/offset_for_leader_epoch.hpp"
 #include "../../../protocol/messages/produce.hpp"
 #include "../../../protocol/messages/sasl_authenticate.hpp"
 #include "../../../protocol/messages/sasl_handshake.hpp"
@@ -87,6 +94,20 @@ outcome<protocol::heartbeat_response> handle(
   const request_context& c, const protocol::heartbeat_request& asked);
 outcome<protocol::leave_group_response> handle(
   const request_context& c, const protocol::leave_group_request& asked);
+outcome<protocol::consumer_group_heartbeat_response> handle(
+  const request_context& c, const protocol::consumer_group_heartbeat_request& asked);
+outcome<protocol::consumer_group_describe_response> handle(
+  const request_context& c, const protocol::consumer_group_describe_request& asked);
+outcome<protocol::describe_groups_response> handle(
+  const request_context& c, const protocol::describe_groups_request& asked);
+outcome<protocol::list_groups_response> handle(
+  const request_context& c, const protocol::list_groups_request& asked);
+outcome<protocol::delete_groups_response> handle(
+  const request_context& c, const protocol::delete_groups_request& asked);
+outcome<protocol::offset_delete_response> handle(
+  const request_context& c, const protocol::offset_delete_request& asked);
+outcome<protocol::offset_for_leader_epoch_response> handle(
+  const request_context& c, const protocol::offset_for_leader_epoch_request& asked);
 outcome<protocol::sasl_handshake_response> handle(
   const request_context& c, const protocol::sasl_handshake_request& asked);
 outcome<protocol::sasl_authenticate_response> handle(
@@ -127,21 +148,48 @@ protocol::heartbeat_response refuse(
   const protocol::heartbeat_request& asked, std::int16_t, protocol::error_code why);
 protocol::leave_group_response refuse(
   const protocol::leave_group_request& asked, std::int16_t, protocol::error_code why);
+protocol::consumer_group_heartbeat_response refuse(
+  const protocol::consumer_group_heartbeat_request& asked, std::int16_t,
+  protocol::error_code why);
+protocol::consumer_group_describe_response refuse(
+  const protocol::consumer_group_describe_request& asked, std::int16_t,
+  protocol::error_code why);
+protocol::describe_groups_response refuse(
+  const protocol::describe_groups_request& asked, std::int16_t, protocol::error_code why);
+protocol::list_groups_response refuse(
+  const protocol::list_groups_request& asked, std::int16_t, protocol::error_code why);
+protocol::delete_groups_response refuse(
+  const protocol::delete_groups_request& asked, std::int16_t, protocol::error_code why);
+protocol::offset_delete_response refuse(
+  const protocol::offset_delete_request& asked, std::int16_t, protocol::error_code why);
+protocol::offset_for_leader_epoch_response refuse(
+  const protocol::offset_for_leader_epoch_request& asked, std::int16_t,
+  protocol::error_code why);
 protocol::sasl_handshake_response refuse(
   const protocol::sasl_handshake_request& asked, std::int16_t, protocol::error_code why);
 protocol::sasl_authenticate_response refuse(
   const protocol::sasl_authenticate_request& asked, std::int16_t,
   protocol::error_code why);
 
+/// The bits of all operations that apply to a group, for whom everything is allowed:
+/// Read, Delete and Describe; since 4.0, where groups have configs, also DescribeConfigs
+/// and AlterConfigs.
+[[nodiscard]] inline std::int32_t all_of_group(protocol::kafka_version release) {
+  constexpr std::int32_t once = 0b1'0100'1000;
+  constexpr std::int32_t configs = 0b1100'0000'0000;
+  return release >= protocol::kafka_version{4, 0} ? once | configs : once;
+}
+
 /// The type by which FindCoordinator asks about groups.
 inline constexpr std::int8_t group_key = 0;
 
-/// Whether the broker answers for a group: INVALID_GROUP_ID for one without a name,
+/// Whether the broker answers for a group: INVALID_GROUP_ID for one without a name, which
+/// some APIs take for a name like others,
 /// COORDINATOR_NOT_AVAILABLE where the broker reaches no others, NOT_COORDINATOR where
 /// another one coordinates it.
 [[nodiscard]] inline protocol::error_code may_coordinate(
-  const request_context& c, const std::string& group) {
-  if (group.empty())
+  const request_context& c, const std::string& group, bool wants_name = true) {
+  if (group.empty() && wants_name)
     return protocol::error_code::invalid_group_id;
   if (c.cluster.apart())
     return protocol::error_code::coordinator_not_available;

@@ -8,6 +8,10 @@
 // group without a name is INVALID_GROUP_ID, a session timeout below 6 s or above what the
 // release allows INVALID_SESSION_TIMEOUT. The answer waits until all members have joined.
 // NOT_COORDINATOR names the member that has asked until 3.9, none since 4.0.
+//
+// A group with members of the consumer protocol is INCONSISTENT_GROUP_PROTOCOL: no group
+// here has members of both, while Kafka lets such members in whose subscription it can
+// read.
 
 namespace cafka::testing {
 
@@ -59,6 +63,9 @@ outcome<join_group_response> handle(
   if (asked.session_timeout_ms < shortest_session
     || asked.session_timeout_ms > longest_session(c.broker.release))
     return failed(asked, c.version, error_code::invalid_session_timeout);
+  if (const auto* others = c.cluster.consumers_of(asked.group_id);
+      others != nullptr && !others->empty())
+    return failed(asked, c.version, error_code::inconsistent_group_protocol);
   auto* group = c.cluster.group(asked.group_id);
   if (group == nullptr && !asked.member_id.empty())
     return failed(asked, c.version, error_code::unknown_member_id);
@@ -67,7 +74,7 @@ outcome<join_group_response> handle(
   const auto slot = std::make_shared<std::optional<join_group_response>>();
   const auto fresh =
     asked.group_instance_id.value_or(c.client_id) + '-' + to_string(c.cluster.fresh_id());
-  group->join(c.now, c.version, asked, fresh, slot);
+  group->join(c.now, c.version, asked, c.client_id, fresh, slot);
   ++c.cluster.changes;
   if (*slot)
     return as_of(**slot, c.version);

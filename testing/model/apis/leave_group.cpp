@@ -3,7 +3,8 @@
 // LeaveGroup, versions 0 to 5.
 //
 // Up to 2 one member leaves, and the error is that of the answer; since 3 several may, by
-// their ids or their instance ids, and each has an error of its own.
+// their ids or their instance ids, and each has an error of its own. Members of the
+// consumer protocol can be removed as well.
 
 namespace cafka::testing {
 
@@ -24,6 +25,8 @@ outcome<leave_group_response> handle(
   auto* group = c.cluster.group(asked.group_id);
   const auto leave = [&](const std::string& id,
                        const std::optional<std::string>& instance) {
+    if (auto* others = c.cluster.consumers_of(asked.group_id))
+      return others->leave(id, instance);
     return group == nullptr ? error_code::unknown_member_id
                             : group->leave(c.now, id, instance);
   };

@@ -7,7 +7,10 @@
 // member: it is taken while the group has none, else UNKNOWN_MEMBER_ID. One of a member
 // is checked as its heartbeat is, and is REBALANCE_IN_PROGRESS between Join and Sync; in
 // a group that does not exist it is ILLEGAL_GENERATION, since 9 GROUP_ID_NOT_FOUND
-// (KIP-848). Topics that do not exist are UNKNOWN_TOPIC_OR_PARTITION,
+// (KIP-848). In a group of the consumer protocol an epoch that is not the member's is
+// STALE_MEMBER_EPOCH, but since 4.3 an older one is taken of who has had the partitions
+// since then (KIP-1251); before version 9 a member's commit is UNSUPPORTED_VERSION there.
+// Topics that do not exist are UNKNOWN_TOPIC_OR_PARTITION,
 // by their ids, in 10, UNKNOWN_TOPIC_ID. Text beyond the broker's limit is
 // OFFSET_METADATA_TOO_LARGE.
 
@@ -19,9 +22,22 @@ namespace {
 
 constexpr std::int16_t not_found_since = 9;
 constexpr std::int16_t ids_since = 10;
+constexpr kafka_version old_epochs_since{4, 3};
 
 error_code may_commit(const request_context& c, const offset_commit_request& asked) {
   const auto generation = asked.generation_id_or_member_epoch;
+  if (const auto* consumers = c.cluster.consumers_of(asked.group_id)) {
+    group_places places;
+    for (const auto& t : asked.topics) {
+      const auto* topic = topic_of(c.cluster, t, c.version >= ids_since);
+      for (const auto& p : t.partitions) {
+        if (topic != nullptr)
+          places.insert({topic->id, p.partition_index.value()});
+      }
+    }
+    return consumers->may_commit(c.version, generation, asked.member_id, places,
+      c.broker.release >= old_epochs_since);
+  }
   if (auto* members = c.cluster.group(asked.group_id))
     return members->may_commit(
       c.now, generation, asked.member_id, asked.group_instance_id);

@@ -8,7 +8,9 @@
 // asks for all that was committed. Where nothing was committed the offset is -1 and there
 // is no error, but in 0 UNKNOWN_TOPIC_OR_PARTITION for what does not exist, and in 10,
 // which names topics by their ids, UNKNOWN_TOPIC_ID. Epochs since 5. No transaction is
-// open, so that every offset is stable.
+// open, so that every offset is stable. Since 9 a member of the consumer protocol says
+// who it is: STALE_MEMBER_EPOCH for another epoch than its own, UNKNOWN_MEMBER_ID for
+// nobody, of the whole group (KIP-848).
 
 namespace cafka::testing {
 
@@ -69,6 +71,11 @@ offset_fetch_response_group answer(
     out.error_code = c.cluster.apart() ? error_code::coordinator_not_available
                                        : error_code::not_coordinator;
     return out;
+  }
+  if (const auto* consumers = c.cluster.consumers_of(asked.group_id)) {
+    out.error_code = consumers->may_fetch(asked.member_epoch, asked.member_id);
+    if (out.error_code != error_code::none)
+      return out;
   }
   const auto& offsets = offsets_of(c.cluster, asked.group_id);
   if (!asked.topics) {

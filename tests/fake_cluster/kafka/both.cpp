@@ -137,6 +137,11 @@ public:
 
   fake_cluster& cluster() { return cluster_; }
 
+  void pass(milliseconds time) {
+    now_ += time;
+    cluster_.on_time(now_);
+  }
+
 private:
   std::int32_t broker_;
   time_point now_ = time_point{} + 1h;
@@ -171,6 +176,10 @@ both::~both() = default;
 
 answering& both::fake() {
   return *fake_;
+}
+
+void both::pass_on_fake(milliseconds time) {
+  fake_->pass(time);
 }
 
 namespace {
@@ -381,6 +390,68 @@ void both::clean(leave_group_response& r) {
     if (!m.member_id.empty())
       m.member_id = "member";
   }
+}
+
+namespace {
+
+/// Each has its own ids of topics, and its own order of what has none.
+template <class Topic>
+void in_order(std::vector<Topic>& topics) {
+  for (auto& t : topics) {
+    clear(t.topic_id);
+    std::ranges::sort(t.partitions);
+  }
+  std::ranges::sort(topics, {}, &Topic::partitions);
+}
+
+} // namespace
+
+void both::clean(consumer_group_heartbeat_response& r) {
+  r.throttle_time_ms = 0;
+  r.error_message.reset();
+  if (r.assignment)
+    in_order(r.assignment->topic_partitions);
+}
+
+void both::clean(consumer_group_describe_response& r) {
+  r.throttle_time_ms = 0;
+  std::ranges::sort(r.groups, {}, &consumer_group_describe_group::group_id);
+  for (auto& g : r.groups) {
+    g.error_message.reset();
+    std::ranges::sort(g.members, {}, &consumer_group_describe_member::member_id);
+    for (auto& m : g.members) {
+      std::ranges::sort(m.subscribed_topic_names);
+      in_order(m.assignment.topic_partitions);
+      in_order(m.target_assignment.topic_partitions);
+    }
+  }
+}
+
+void both::clean(describe_groups_response& r) {
+  r.throttle_time_ms = 0;
+  std::ranges::sort(r.groups, {}, &described_group::group_id);
+  for (auto& g : r.groups) {
+    g.error_message.reset();
+    for (auto& m : g.members)
+      m.member_id = "member";
+  }
+}
+
+void both::clean(delete_groups_response& r) {
+  r.throttle_time_ms = 0;
+  std::ranges::sort(r.results, {}, &deletable_group_result::group_id);
+}
+
+void both::clean(offset_delete_response& r) {
+  r.throttle_time_ms = 0;
+  for (auto& t : r.topics)
+    std::ranges::sort(
+      t.partitions, {}, &offset_delete_response_partition::partition_index);
+}
+
+void both::clean(list_groups_response& r) {
+  r.throttle_time_ms = 0;
+  std::ranges::sort(r.groups, {}, &listed_group::group_id);
 }
 
 } // namespace fake_against_kafka

@@ -86,6 +86,8 @@ public:
 
   [[nodiscard]] answering& real() { return *real_; }
   [[nodiscard]] answering& fake();
+  /// Lets time pass for the fake alone.
+  void pass_on_fake(milliseconds time);
   /// A group that this broker coordinates, of both.
   [[nodiscard]] std::string group();
   /// A group that another broker coordinates, of both.
@@ -118,6 +120,13 @@ private:
   static void clean(sync_group_response& r) { r.throttle_time_ms = 0; }
   static void clean(heartbeat_response& r) { r.throttle_time_ms = 0; }
   static void clean(leave_group_response& r);
+  static void clean(consumer_group_heartbeat_response& r);
+  static void clean(consumer_group_describe_response& r);
+  static void clean(describe_groups_response& r);
+  static void clean(list_groups_response& r);
+  static void clean(delete_groups_response& r);
+  static void clean(offset_delete_response& r);
+  static void clean(offset_for_leader_epoch_response& r) { r.throttle_time_ms = 0; }
 
   std::unique_ptr<answering> real_;
   std::unique_ptr<fake_target> fake_;

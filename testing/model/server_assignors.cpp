@@ -20,13 +20,17 @@ std::vector<std::string> subscribers(
   return all;
 }
 
-/// Of these members the one with the fewest or the most partitions, the first of equals.
-template <class Before>
-std::string extreme(
-  const std::vector<std::string>& among, const group_assignment& all, Before before) {
-  return *std::ranges::min_element(among, [&](const auto& a, const auto& b) {
-    return before(all.at(a).size(), all.at(b).size());
-  });
+/// Of these members the one with the fewest partitions, the first of equals.
+std::string emptiest(const std::vector<std::string>& among, const group_assignment& all) {
+  return *std::ranges::min_element(
+    among, {}, [&](const auto& m) { return all.at(m).size(); });
+}
+
+/// The one with the most, the last of equals: the first ones keep what does not come out
+/// even.
+std::string fullest(const std::vector<std::string>& among, const group_assignment& all) {
+  return *std::max_element(among.rbegin(), among.rend(),
+    [&](const auto& a, const auto& b) { return all.at(a).size() < all.at(b).size(); });
 }
 
 /// Moves partitions of a topic from the fullest of its subscribers to the emptiest,
@@ -42,8 +46,8 @@ bool level(
                                                                        : mine.end();
   };
   while (!givers.empty()) {
-    const auto full = extreme(givers, all, std::greater{});
-    const auto empty = extreme(owners, all, std::less{});
+    const auto full = fullest(givers, all);
+    const auto empty = emptiest(owners, all);
     if (all.at(full).size() <= all.at(empty).size() + 1)
       break;
     const auto last = last_of(full);
@@ -108,7 +112,7 @@ group_assignment assign_uniformly(
     const auto owners = subscribers(members, topic);
     for (std::int32_t p = 0; p != sizes.at(topic); ++p) {
       if (!taken.contains({topic, p}))
-        all.at(extreme(owners, all, std::less{})).insert({topic, p});
+        all.at(emptiest(owners, all)).insert({topic, p});
     }
   }
   // Each move makes the sum of squares smaller, so that this ends.

@@ -36,6 +36,7 @@ TEST_CASE("a broker says that it knows what its release knows and there is code 
   CHECK(newest.find(api_key::fetch) == version_range{4, 18});
   CHECK(newest.find(api_key::metadata) == version_range{0, 13});
   CHECK(newest.find(api_key::join_group));
+  CHECK(newest.find(api_key::consumer_group_heartbeat) == version_range{0, 1});
   CHECK_FALSE(newest.find(api_key::describe_cluster));
 
   f.cluster.set_release(2, kafka_version{0, 10, 0});
@@ -43,6 +44,10 @@ TEST_CASE("a broker says that it knows what its release knows and there is code 
   CHECK(old.find(api_key::produce) == version_range{0, 2});
   CHECK(old.find(api_key::fetch) == version_range{0, 2});
   CHECK_FALSE(old.find(api_key::init_producer_id));
+  f.cluster.set_release(2, kafka_version{3, 9});
+  const auto before = to_version_table(f.ask(api_versions_request{}, 0, 2, 3));
+  CHECK_FALSE(before.find(api_key::consumer_group_heartbeat));
+  CHECK(before.find(api_key::describe_groups) == version_range{0, 5});
 }
 
 TEST_CASE("a version that a broker does not know ends the connection, but of one API") {
@@ -111,6 +116,13 @@ TEST_CASE("whatever a request says, a broker answers so that it can be read") {
       with_any_content<offset_fetch_request>(f, connection, seed);
       with_any_content<create_topics_request>(f, connection, seed);
       with_any_content<delete_topics_request>(f, connection, seed);
+      with_any_content<describe_groups_request>(f, connection, seed);
+      with_any_content<list_groups_request>(f, connection, seed);
+      with_any_content<delete_groups_request>(f, connection, seed);
+      with_any_content<offset_delete_request>(f, connection, seed);
+      with_any_content<offset_for_leader_epoch_request>(f, connection, seed);
+      with_any_content<consumer_group_describe_request>(f, connection, seed);
+      with_any_content<consumer_group_heartbeat_request>(f, connection, seed);
     }
     CHECK(f.cluster.asked() == connection);
   }
@@ -140,4 +152,13 @@ TEST_CASE("an error stands wherever an answer has a place for one, in every vers
   refused(producing(batch_of(numbered(1), {})));
   refused(init_producer_id_request{std::nullopt});
   refused(metadata_request{});
+  refused(consumer_group_heartbeat_request{});
+  refused(consumer_group_describe_request{{"g"}});
+  refused(describe_groups_request{{"g"}});
+  refused(list_groups_request{});
+  refused(delete_groups_request{{"g"}});
+  refused(offset_delete_request{});
+  offset_for_leader_epoch_request epochs;
+  epochs.topics.push_back({"t", {{}}});
+  refused(epochs);
 }

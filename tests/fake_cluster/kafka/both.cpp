@@ -348,8 +348,11 @@ void both::clean(offset_commit_response& r) {
 void both::clean(offset_fetch_response& r) {
   r.throttle_time_ms = 0;
   for (auto& g : r.groups) {
-    for (auto& t : g.topics)
+    for (auto& t : g.topics) {
       clear(t.topic_id);
+      std::ranges::sort(
+        t.partitions, {}, &offset_fetch_response_partition::partition_index);
+    }
   }
 }
 

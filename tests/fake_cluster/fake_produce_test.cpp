@@ -159,7 +159,7 @@ TEST_CASE("records without a key have no place in a compacted topic") {
   CHECK(only(f.ask(producing(batch_of(numbered(1), {})), 9)).error_code
     == error_code::invalid_record);
   auto keyed = a_record("x");
-  keyed.key = "k";
+  keyed.key.emplace("k");
   CHECK(only(f.ask(producing(batch_of({keyed}, {})), 9)).error_code == error_code::none);
 }
 

@@ -252,7 +252,10 @@ void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) 
   decode(body, *request, seen.header.version);
   if (!body.ok() || body.remaining() != 0)
     return end(c, seen.now);
-  const auto said = ruling_of(seen, request.get());
+  // One that is worked on anew was seen by all hooks when it came.
+  const auto anew = c.said_before.has_value();
+  const auto said =
+    anew ? *std::exchange(c.said_before, std::nullopt) : ruling_of(seen, request.get());
   const auto& how = said.how;
   if (how.what == fate::lost) {
     c.stuck = true;
@@ -260,12 +263,13 @@ void fake_cluster::serve(const seen_request& seen, reader& body, connection& c) 
   }
   if (how.what == fate::cut)
     return end(c, seen.now + how.delay);
-  auto out = outcome_of(seen, *request, said, &c.login);
+  auto out = outcome_of(seen, *request, said, &c.login, anew);
   if (auto* ready = std::get_if<response_type>(&out)) {
     finish(seen, *request, std::move(*ready), c, said);
   } else if (auto* waits = std::get_if<waiting<response_type>>(&out)) {
     c.until = waits->until;
     c.waits = seen;
+    c.said = said;
     c.seen_changes = state_of(c.broker).changes;
     c.again = [this, seen, request, &c, said, again = std::move(waits->again)](
                 time_point now) {

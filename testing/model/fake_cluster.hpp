@@ -78,7 +78,7 @@ public:
   // -- what happens to requests and answers
   // -----------------------------------------------
 
-  /// Looks at requests of an API, and may decide about them.
+  /// Looks at requests of an API, at each once, and may decide about them.
   template <class Request>
   void on(std::function<void(exchange<Request>&)> how, int times = always) {
     exchanges_.push_back({Request::key,
@@ -281,6 +281,10 @@ private:
     /// A request that waits; true once it does not.
     std::function<bool(time_point now)> again;
     seen_request waits;
+    /// What hooks have said about it.
+    ruling said;
+    /// The queue's first has waited, and hooks have said this about it.
+    std::optional<ruling> said_before;
     time_point until = time_point::max();
     /// What had changed when it was asked last.
     std::uint64_t seen_changes = 0;
@@ -325,7 +329,8 @@ private:
   void serve(const seen_request& seen, protocol::reader& body, connection& c);
   template <class Request>
   outcome<typename Request::response> outcome_of(const seen_request& seen,
-    const Request& request, const ruling& said, fake_login* login = nullptr);
+    const Request& request, const ruling& said, fake_login* login = nullptr,
+    bool anew = false);
   template <class Request>
   void finish(const seen_request& seen, const Request& request,
     typename Request::response response, connection& c, const ruling& said);
@@ -405,19 +410,19 @@ void fake_cluster::change(
 
 template <class Request>
 outcome<typename Request::response> fake_cluster::outcome_of(const seen_request& seen,
-  const Request& request, const ruling& said, fake_login* login) {
+  const Request& request, const ruling& said, fake_login* login, bool anew) {
   using response_type = typename Request::response;
   if (said.answer)
     return *static_cast<const response_type*>(said.answer.get());
   if (said.error)
     return refuse(request, seen.header.version, *said.error);
   const auto [first, last] = answers_.equal_range(Request::key);
-  for (auto at = first; at != last; ++at) {
+  for (auto at = first; !anew && at != last; ++at) {
     typename Request::response response;
     if (at->second(seen, &request, &response))
       return response;
   }
-  if (const auto failing = due(failing_, Request::key))
+  if (const auto failing = anew ? std::nullopt : due(failing_, Request::key))
     return refuse(request, seen.header.version, failing->code);
   return handle(request_context{state_of(seen.broker), at(seen.broker), seen.now,
                   seen.header.version, seen.header.client_id.value_or(""), login},

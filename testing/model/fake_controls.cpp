@@ -216,6 +216,7 @@ void fake_cluster::work_anew(const std::set<std::int32_t>& brokers) {
       continue;
     c.again = nullptr;
     c.queue.push_front(std::move(c.waits.payload));
+    c.said_before = std::move(c.said);
     --asked_;
     --asked_by_key_[c.waits.header.key];
   }

@@ -118,6 +118,57 @@ TEST_CASE("what waits at a broker is answered by what it knows then") {
   CHECK(f.cluster.asked(api_key::fetch) == 1);
 }
 
+TEST_CASE("hooks see a request once, however often it is worked on") {
+  fixture f;
+  f.cluster.create_topic("t");
+  int looked = 0;
+  int treated = 0;
+  int answered = 0;
+  int changed = 0;
+  f.cluster.on<fetch_request>([&](exchange<fetch_request>& x) {
+    ++looked;
+    x.change([&](fetch_response& r) { r.throttle_time_ms += 7; });
+    x.delay(10ms);
+  });
+  f.cluster.treat(api_key::fetch, [&](const seen_request&) {
+    ++treated;
+    return treatment{fate::served, 20ms};
+  });
+  f.cluster.answer<fetch_request>([&](const seen_request&, const fetch_request&) {
+    ++answered;
+    return std::optional<fetch_response>{};
+  });
+  f.cluster.change<fetch_request>(
+    [&](const seen_request&, const fetch_request&, fetch_response&) { ++changed; });
+  auto request = fetching(0);
+  request.max_wait_ms = 60'000;
+  f.send(request, 10, 1, 1);
+  // What is about later requests is not about this one.
+  f.cluster.fail(api_key::fetch, error_code::kafka_storage_error);
+  f.cluster.partition({1}, {2, 3});
+  f.pass(1s);
+  f.cluster.heal();
+  f.pass(0ms);
+  f.pass(29ms);
+  CHECK(f.came[1].empty());
+  f.pass(1ms);
+  const auto got = f.answer<fetch_response>(10, 1);
+  REQUIRE(got);
+  CHECK(only(*got).error_code == error_code::not_leader_or_follower);
+  CHECK(got->throttle_time_ms == 7);
+  CHECK(looked == 1);
+  CHECK(treated == 1);
+  CHECK(answered == 1);
+  CHECK(changed == 1);
+  // The next one is another request.
+  f.send(fetching(0), 10, 1, 1);
+  f.pass(30ms);
+  const auto next = f.answer<fetch_response>(10, 1);
+  REQUIRE(next);
+  CHECK(only(*next).error_code == error_code::kafka_storage_error);
+  CHECK(looked == 2);
+}
+
 TEST_CASE("a broker that is apart may die, and come back to the others") {
   fixture f;
   f.cluster.create_topic("t");

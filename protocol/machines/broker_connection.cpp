@@ -26,6 +26,10 @@ constexpr std::string_view cut_short = "within a frame";
 /// How long after a hang-up a connection may go on with what was found out before.
 constexpr std::chrono::seconds doubt_lasts{10};
 
+/// How long a release that rests on hang-ups is relied on, at first and at most. A broker
+/// that is old indeed is asked each time by connections of its own.
+constexpr std::chrono::seconds first_pause{1}, longest_pause{300};
+
 /// Missing bytes of an answer that is not awaited, from which on a new connection is
 /// cheaper.
 constexpr std::size_t worth_reconnecting = 64 * 1024;
@@ -67,14 +71,14 @@ std::vector<call_id> broker_connection::awaited() const {
 }
 
 void broker_connection::connecting(
-  time_point now, std::uint64_t connection, std::optional<kafka_version> old) {
+  time_point now, std::uint64_t connection, std::optional<old_broker> old) {
   state_ = state::connecting;
   connection_ = connection;
   next_correlation_id_ = 1;
   heard_at_ = now;
   useful_ = false;
   ending_ = false;
-  outdated_ = false;
+  outdated_ = {};
   wants_login_ = false;
   if (login_)
     login_->on_connecting();
@@ -85,6 +89,8 @@ void broker_connection::connecting(
   next_ = approach::ask;
   if (old || approach_ != approach::assume_old)
     old_ = old;
+  if (old)
+    pause_ = old->pause;
 }
 
 broker_connection::event broker_connection::connected(time_point now) {
@@ -95,7 +101,10 @@ broker_connection::event broker_connection::connected(time_point now) {
   case approach::ask: break;
   case approach::try_heartbeat: return try_heartbeat(now);
   case approach::try_list_offsets: return try_list_offsets(now);
-  case approach::assume_old: return use(now, *old_);
+  case approach::assume_old:
+    if (old_->pause.count() > 0)
+      old_->check_at = std::min(old_->check_at, now + old_->pause);
+    return use(now, old_->release);
   }
   return ask(now, api_versions_request::versions.max);
 }
@@ -125,9 +134,25 @@ broker_connection::event broker_connection::try_list_offsets(time_point now) {
   return send(now, list_offsets_request{}, 0, tried_);
 }
 
+/// The next connection goes by what hang-ups have shown.
+void broker_connection::assume_old(kafka_version release) {
+  pause_ = std::clamp(2 * pause_, first_pause, longest_pause);
+  old_ = old_broker{release, pause_};
+  next_ = approach::assume_old;
+}
+
+std::optional<time_point> broker_connection::check_at() const {
+  const bool checked =
+    up() && !retired_ && !outdated() && old_ && old_->check_at != time_point::max();
+  return checked ? std::optional{old_->check_at} : std::nullopt;
+}
+
 std::optional<time_point> broker_connection::next_time() const {
+  const auto check = check_at();
   if (const auto at = login_time())
-    return at;
+    return check ? std::min(*at, *check) : *at;
+  if (check)
+    return check;
   // A broker that wants a login answers nothing else before it, and is 0.10 or later.
   const bool unanswered = state_ == state::negotiating && asked_ != 0 && !login_
     && handshake_version_ == api_versions_request::versions.max;
@@ -140,6 +165,10 @@ broker_connection::event broker_connection::on_time(time_point now) {
   const auto next = next_time();
   if (!next || now < *next)
     return ignored{};
+  if (const auto check = check_at(); check && *check <= now) {
+    note_outdated("whether its broker is as old as it seemed is found out anew");
+    return to_be_replaced{};
+  }
   if (login_time())
     return on_login_time(now);
   return try_heartbeat(now);
@@ -185,13 +214,12 @@ void broker_connection::hung_up(time_point now, error& why) {
         " (it closes the connection after every request: it may want TLS or a login)";
   } else if (handshake_version_ == api_versions_request::versions.max) {
     if (old_)
-      next_ = approach::assume_old;
+      assume_old(old_->release);
     else if (approach_ == approach::ask && !login_)
       next_ = approach::try_heartbeat;
     else if (approach_ == approach::ask && login_->suits_old_brokers()) {
       // Kafka 0.9 takes ApiVersions for a message of GSSAPI, and refuses it.
-      old_ = kafka_version{0, 9, 0};
-      next_ = approach::assume_old;
+      assume_old({0, 9, 0});
     }
   }
 }
@@ -290,12 +318,12 @@ broker_connection::event broker_connection::trial_answer(
   if (asked_ == 0) {
     // A 0.9 would have said nothing to ApiVersions; this one may again.
     if (release < kafka_version{0, 9, 0})
-      old_ = release;
+      old_ = old_broker{release};
     else
       old_.reset();
     return ask(now, api_versions_request::versions.max);
   }
-  old_ = release;
+  old_ = old_broker{release};
   // It has passed over ApiVersions and will never answer that.
   std::erase_if(sent_, [&](const sent_request& s) { return s.correlation_id == asked_; });
   asked_ = 0;
@@ -325,6 +353,7 @@ broker_connection::event broker_connection::versions_answer(
   if (response->error_code != error_code::none)
     return error{response->error_code, to_string(address_) + ": ApiVersions"};
   old_.reset();
+  pause_ = {};
   if (handshake_version_ >= api_versions_response::client_throttles_since)
     handshake_throttle_ = response->throttle_time_ms;
   versions_ = to_version_table(*response);

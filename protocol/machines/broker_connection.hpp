@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -38,7 +39,9 @@ using call_id = std::uint64_t;
 /// connection are answered first, and it takes no others until the login is done.
 ///
 /// What was found out holds for a connection; the next one asks again, so that a broker
-/// that was replaced is noticed.
+/// that was replaced is noticed. Hang-ups may come by chance, all of them: a connection
+/// that goes by them is replaced after a pause, and the next one asks again. The pause
+/// grows as long as the result is the same.
 ///
 /// Source: KIP-35 (ApiVersions), KIP-511 (its fallback to version 0); `SocketServer` and
 /// `KafkaApis` of Kafka 0.8.1, 0.8.2 and 0.9.0.
@@ -75,7 +78,19 @@ public:
     }
   };
 
+  /// What a broker that does not tell its versions was found to be.
+  struct old_broker {
+    kafka_version release;
+    /// Where it rests on hang-ups: how long it is relied on; else zero.
+    std::chrono::seconds pause{0};
+    /// When it is to be found out anew; `max`: not while the connection lives.
+    time_point check_at = time_point::max();
+  };
+
   struct ignored {};
+
+  /// It takes no more requests, and is to be replaced once nothing is awaited on it.
+  struct to_be_replaced {};
 
   /// The handshake is over: requests may be sent, behind this frame where there is one.
   struct ready {
@@ -107,8 +122,8 @@ public:
     std::int16_t version = 0;
   };
 
-  using event = std::variant<ignored, ready, reply, credentials_wanted, renewed,
-    renewal_put_off, answer, error>;
+  using event = std::variant<ignored, to_be_replaced, ready, reply, credentials_wanted,
+    renewed, renewal_put_off, answer, error>;
 
   /// With a `release` the broker is not asked for its versions. `all`, null for no
   /// logins, must outlive the connection.
@@ -130,12 +145,14 @@ public:
   /// Whether it is up, its login neither being renewed nor over, and it has not ended as
   /// far as is known.
   [[nodiscard]] bool takes_requests() const {
-    return state_ == state::up && !session_over_ && !ending_ && !outdated_;
+    return state_ == state::up && !session_over_ && !ending_ && !outdated();
   }
-  /// It is to be replaced once nothing is awaited on it: its TLS began with files that
-  /// are not those of today.
-  void note_outdated() { outdated_ = true; }
-  [[nodiscard]] bool outdated() const { return outdated_; }
+  /// It is to be replaced once nothing is awaited on it, for that reason, which is not
+  /// empty and outlives the connection.
+  void note_outdated(std::string_view why) { outdated_ = why; }
+  [[nodiscard]] bool outdated() const { return !outdated_.empty(); }
+  /// Why it is to be replaced; empty: it is not.
+  [[nodiscard]] std::string_view why_outdated() const { return outdated_; }
   /// A request was refused, for the connection has ended: that is about to be told.
   void note_ending() { ending_ = true; }
   [[nodiscard]] const endpoint& address() const { return address_; }
@@ -178,7 +195,11 @@ public:
   /// The release of a broker that does not tell its versions, as far as it shows, on a
   /// connection that is up.
   [[nodiscard]] std::optional<kafka_version> old_release() const {
-    return up() ? old_ : std::nullopt;
+    return up() && old_ ? std::optional{old_->release} : std::nullopt;
+  }
+  /// The same for other connections to the same broker; nothing when they are to ask.
+  [[nodiscard]] std::optional<old_broker> found_old(time_point now) const {
+    return up() && old_ && now < old_->check_at ? old_ : std::nullopt;
   }
   /// Whether the next connection goes on with what this one began: finding out how old
   /// the broker is, or which login it takes.
@@ -193,7 +214,7 @@ public:
   /// A connection attempt began. `old`: what another connection to the same broker, which
   /// is up, has found out.
   void connecting(time_point now, std::uint64_t connection,
-    std::optional<kafka_version> old = std::nullopt);
+    std::optional<old_broker> old = std::nullopt);
 
   /// The connection stands: the handshake begins, or is not needed.
   [[nodiscard]] event connected(time_point now);
@@ -221,7 +242,8 @@ public:
   /// When `on_time` must be called at the latest.
   [[nodiscard]] std::optional<time_point> next_time() const;
 
-  /// Goes on with the handshake, or renews the login, if the time for that has come.
+  /// Goes on with the handshake, renews the login, or is outdated, if the time for that
+  /// has come.
   [[nodiscard]] event on_time(time_point now);
 
   /// Notes, before `down`, that it was the broker who ended the connection; adds to `why`
@@ -313,6 +335,8 @@ private:
   [[nodiscard]] std::optional<time_point> renewal_at() const;
   [[nodiscard]] bool bare_exchange() const;
   [[nodiscard]] event use(time_point now, kafka_version release);
+  void assume_old(kafka_version release);
+  [[nodiscard]] std::optional<time_point> check_at() const;
   // Sends a request of the handshake; its correlation id goes into `id`.
   template <class Request>
   [[nodiscard]] event send(
@@ -334,8 +358,10 @@ private:
   std::optional<kafka_version> told_;
   approach approach_ = approach::ask;
   approach next_ = approach::ask;
-  // The release that this or the next connection is about.
-  std::optional<kafka_version> old_;
+  // What this or the next connection is about.
+  std::optional<old_broker> old_;
+  // Of what hang-ups have shown last; zero: ApiVersions was answered since.
+  std::chrono::seconds pause_{0};
   // ApiVersions, and a request that old brokers know, on their way; 0 for none.
   std::int32_t asked_ = 0;
   std::int32_t tried_ = 0;
@@ -355,7 +381,7 @@ private:
   time_point retry_at_;
   bool useful_ = false;
   bool ending_ = false;
-  bool outdated_ = false;
+  std::string_view outdated_; ///< Why; empty for not.
   bool wanted_ = false;
   bool retired_ = false;
   bool wants_login_ = false;

@@ -105,6 +105,7 @@ void dispatcher::handle(time_point now, broker_connection& l,
   std::visit(
     overloaded{
       [](const broker_connection::ignored&) {},
+      [&](const broker_connection::to_be_replaced&) { some_outdated_ = true; },
       [&](broker_connection::ready& r) {
         ++up_links_;
         if (r.last) {
@@ -226,7 +227,7 @@ void dispatcher::on_outdated(time_point now, connection_id id) {
   auto* l = by_connection(id);
   if (l == nullptr)
     return;
-  l->note_outdated();
+  l->note_outdated("the files of TLS have changed");
   some_outdated_ = true;
   advance(now);
 }
@@ -241,7 +242,7 @@ void dispatcher::replace_outdated(time_point now) {
       some_outdated_ = true;
       return;
     }
-    drop_connection(l, "the files of TLS have changed");
+    drop_connection(l, l.why_outdated());
     l.move_to(now, l.address());
     changed_ = true;
   });
@@ -253,10 +254,10 @@ void dispatcher::connect(time_point now, broker_connection& l) {
   l.set_wanted(true);
   if (l.current() != broker_connection::state::down || l.retry_at() > now)
     return;
-  std::optional<kafka_version> old;
+  std::optional<broker_connection::old_broker> old;
   each_link([&](const broker_connection& other) {
-    if (other.address() == l.address() && other.old_release())
-      old = other.old_release();
+    if (const auto found = other.found_old(now); found && other.address() == l.address())
+      old = found;
   });
   l.connecting(now, ++last_connection_, old);
   connections_[l.connection()] = &l;

@@ -686,12 +686,91 @@ TEST_CASE("doubt does not last", "[machines]") {
 
 TEST_CASE("a connection takes over what another one has found out", "[machines]") {
   line l;
-  l.machine.connecting(l.now, ++l.connection, kafka_version{0, 9, 0});
+  l.machine.connecting(l.now, ++l.connection, broker_connection::old_broker{{0, 9, 0}});
   CHECK(std::holds_alternative<broker_connection::ready>(l.machine.connected(l.now)));
   CHECK(l.machine.versions() == versions_of({0, 9, 0}));
   l.hang_up();
   l.connect();
   check_first(l, api_key::api_versions, newest_ask);
+}
+
+TEST_CASE("what hang-ups have shown is found out anew, what answers have shown is not",
+  "[machines]") {
+  line l;
+  // By hang-ups, which a network that cuts connections brings about as well.
+  const auto seems_old = [&] {
+    for (const auto expected : {api_key::api_versions, api_key::heartbeat}) {
+      l.connect();
+      CHECK(l.last.key == expected);
+      l.hang_up();
+    }
+    l.connect();
+    l.note(l.answer(list_offsets_response{}));
+    l.hang_up();
+    l.machine.connecting(l.now, ++l.connection);
+    CHECK(std::holds_alternative<broker_connection::ready>(l.machine.connected(l.now)));
+    CHECK(l.machine.old_release() == kafka_version{0, 8, 1});
+  };
+  const auto is_replaced = [&] {
+    CHECK(std::holds_alternative<broker_connection::to_be_replaced>(
+      l.machine.on_time(l.now)));
+    CHECK(l.machine.outdated());
+    CHECK_FALSE(l.machine.takes_requests());
+    CHECK_FALSE(l.machine.found_old(l.now));
+    CHECK(l.machine.next_time() == std::nullopt);
+    l.machine.move_to(l.now, l.machine.address());
+  };
+  seems_old();
+  CHECK(l.machine.next_time() == l.now + 1s);
+  const auto told = l.machine.found_old(l.now);
+  REQUIRE(told);
+  l.now += 999ms;
+  CHECK(std::holds_alternative<broker_connection::ignored>(l.machine.on_time(l.now)));
+  CHECK(l.machine.takes_requests());
+  SECTION("it is a new one") {
+    l.now += 1ms;
+    is_replaced();
+    l.make_up();
+    CHECK(l.machine.old_release() == std::nullopt);
+    CHECK(l.machine.next_time() == std::nullopt);
+    // What was once is not counted.
+    l.down();
+    seems_old();
+    CHECK(l.machine.next_time() == l.now + 1s);
+  }
+  SECTION("it is an old one") {
+    l.now += 1ms;
+    for (const auto pause : {2s, 4s, 8s, 16s, 32s, 64s, 128s, 256s, 300s, 300s}) {
+      is_replaced();
+      seems_old();
+      CHECK(l.machine.next_time() == l.now + pause);
+      l.now += pause;
+    }
+  }
+  SECTION("another connection that was told of it asks no later") {
+    line other;
+    other.now = l.now;
+    other.machine.connecting(other.now, 1, told);
+    CHECK(std::holds_alternative<broker_connection::ready>(
+      other.machine.connected(other.now)));
+    CHECK(other.machine.next_time() == l.now + 1ms);
+    CHECK(other.machine.found_old(l.now));
+    CHECK_FALSE(other.machine.found_old(l.now + 1ms));
+  }
+  SECTION("one whose broker listens elsewhere is not replaced") {
+    l.machine.retire();
+    CHECK(l.machine.next_time() == std::nullopt);
+  }
+  SECTION("a broker that answers in its order is old for as long as it is connected") {
+    l.down();
+    l.connect();
+    l.now += 500ms;
+    l.note(l.machine.on_time(l.now));
+    l.answer_heartbeat(error_code::not_coordinator);
+    CHECK(l.machine.old_release() == kafka_version{0, 9, 0});
+    CHECK(l.machine.next_time() == std::nullopt);
+    CHECK(l.machine.found_old(l.now + 24h));
+  }
 }
 
 TEST_CASE("a heartbeat answered with garbage is an error", "[machines]") {

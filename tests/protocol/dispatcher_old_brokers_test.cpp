@@ -156,6 +156,42 @@ TEST_CASE("a second connection to an old broker is not asked while the first one
   CHECK(b.take_log().back() == "b1:9092 ApiVersions");
 }
 
+TEST_CASE("a broker that chance has made old is spoken to in its own versions soon",
+  "[dispatcher]") {
+  old_bed b;
+  b.machine.start(b.now);
+  // Each of its connections is cut at the wrong moment.
+  b.welcome_0_8_2(1);
+  b.answer_metadata(about({1}, {{"t", {1}}}));
+  auto fetch = asking_leader("t");
+  fetch.lane = lane::long_poll;
+  b.pass(900ms);
+  auto f = b.submit(fetch);
+  b.up(1);
+  b.answer_offsets(1);
+  CHECK(f->succeeded());
+  CHECK(f->version == 0);
+  const auto awaited = b.submit(fetch);
+  b.take_log();
+  b.pass(100ms);
+  // Nothing is awaited on the one, and what is on the other is answered first.
+  CHECK(b.take_log() == lines{"disconnect b1:9092"});
+  const auto meanwhile = b.submit(fetch);
+  CHECK(b.requests.size() == 1);
+  b.answer_offsets(1);
+  CHECK(awaited->succeeded());
+  CHECK(b.take_log() == lines{"disconnect b1:9092", "connect b1:9092"});
+  // Neither goes by what the other one had found out.
+  b.welcome(1);
+  b.answer_offsets(1);
+  CHECK(meanwhile->succeeded());
+  CHECK(meanwhile->version == 11);
+  f = b.submit(asking_leader("t"));
+  b.welcome(1);
+  b.answer_offsets(1);
+  CHECK(f->version == 11);
+}
+
 TEST_CASE(
   "old and new brokers are each spoken to in their own versions", "[dispatcher]") {
   auto options = bed::plain();

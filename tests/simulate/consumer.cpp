@@ -136,6 +136,7 @@ void consumer::act(client_type::arrived& x) {
       throw broken_promise{who + " finds records damaged: " + protocol::to_string(why)};
     });
     ++e->queued;
+    e->truth = world_.truth_now();
     queue_.push_back({e, std::move(a.content), a.next, start_at::offset(a.next)});
   }
 }
@@ -146,21 +147,24 @@ void consumer::act(const machine::positioned& x) {
     return;
   world_.story.tell(world_.now, name(), "is told that", to_string(e->where), "goes on at",
     x.where.is_moment() ? "moment" : "offset", x.where.value());
-  if (!e->awaits_position && !e->may_jump && !is_astray()) {
+  if (!e->awaits_position && !e->may_jump && !is_astray(*e)) {
     if (e->disturbances == world_.book.disturbances(e->where))
       throw broken_promise{name() + " goes on at " + to_string(e->where) + ' '
         + std::to_string(x.where.value()) + " for no reason"};
     ++e->disturbances;
   }
   e->may_jump = false;
+  e->truth = world_.truth_now();
   e->awaits_position = x.where.is_moment();
   advance(*e, x.where);
 }
 
 // A broker that is apart answers at the address where another one was said to be: nothing
-// in what it says tells that.
-bool consumer::is_astray() const {
-  return world_.is_split() && world_.lies_told() > 0;
+// in what it says tells that. What follows from an answer may come when all is well.
+bool consumer::is_astray(const entry& e) const {
+  const auto now = world_.truth_now();
+  return now.lies > 0
+    && (now.is_split || e.truth.is_split || e.truth.splits != now.splits);
 }
 
 void consumer::act(const machine::report& x) {
@@ -201,7 +205,7 @@ void consumer::act(const machine::report& x) {
   if (x.why.code != error_code::offset_out_of_range)
     throw broken_promise{
       name() + " halts " + to_string(e->where) + ": " + protocol::to_string(x.why)};
-  if (!e->may_jump && !is_astray()
+  if (!e->may_jump && !is_astray(*e)
     && e->disturbances == world_.book.disturbances(e->where))
     throw broken_promise{name() + " halts " + to_string(e->where)
       + " for no reason: " + protocol::to_string(x.why)};

@@ -68,6 +68,8 @@ private:
     bool may_jump = false;
     /// Of the log, those that reading went on elsewhere for.
     std::uint64_t disturbances = 0;
+    /// When records of it came, or it went on elsewhere, the last time.
+    world::truth truth{};
   };
   struct queued_batch {
     entry* of = nullptr;
@@ -100,7 +102,7 @@ private:
   void take(std::size_t most);
   void walk(entry& e, const queued_batch& q);
   void work();
-  [[nodiscard]] bool is_astray() const;
+  [[nodiscard]] bool is_astray(const entry& e) const;
   void move();
 
   consumer_settings with_;

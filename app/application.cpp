@@ -62,8 +62,9 @@ result<std::unique_ptr<application>> application::start(
     [all = content->supervisors] { return all->look_up(streams_name); }, why_ended);
   content->producers = std::make_shared<producer_starter>(sys, content->options,
     content->transports, content->rules_under(producers_name), why_ended);
-  content->consumers = std::make_shared<consumer_starter>(sys, content->options,
-    content->transports, content->rules_under(consumers_name), why_ended);
+  content->consumers =
+    std::make_shared<consumer_starter>(sys, content->options, content->transports,
+      content->rules_under(consumers_name), why_ended, content->rules_under(groups_name));
   content->actor = spawn_application_actor(sys, content);
   const auto actor = caf::actor_cast<caf::strong_actor_ptr>(content->actor);
   content->add_linked(actor);

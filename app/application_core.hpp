@@ -33,6 +33,7 @@ inline const std::string workers_name = "workers";
 inline const std::string streams_name = "streams";
 inline const std::string producers_name = "producers";
 inline const std::string consumers_name = "consumers";
+inline const std::string groups_name = "groups";
 
 /// What the supervisors' observer needs; it may outlive the application by a moment.
 struct application_health {
@@ -344,6 +345,8 @@ struct application_core {
     // Their names are apart from the workers'.
     add(producers_name, std::make_shared<supervision::registry>());
     add(consumers_name, std::make_shared<supervision::registry>());
+    // Behind the consumers, so that it ends before them: members commit what they have.
+    add(groups_name, std::make_shared<supervision::registry>());
     return of_root;
   }
 

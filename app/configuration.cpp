@@ -53,6 +53,7 @@ void init_global_meta_objects() {
   caf::init_global_meta_objects<caf::id_block::cafka_operations>();
   caf::init_global_meta_objects<caf::id_block::cafka_producer>();
   caf::init_global_meta_objects<caf::id_block::cafka_consumer>();
+  caf::init_global_meta_objects<caf::id_block::cafka_group>();
   caf::init_global_meta_objects<caf::id_block::cafka_supervision>();
   caf::init_global_meta_objects<caf::id_block::cafka_application>();
 }

@@ -274,6 +274,7 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
   static const auto kerberos = described<kerberos_options>("sasl.kerberos");
   static const auto producer = described<producer_options>("producers");
   static const auto consumer = described<consumer_options>("consumers");
+  static const auto membership = described<group_options>("consumers.membership");
   static const std::vector<setting_text> none;
   if (block.empty())
     return application;
@@ -289,6 +290,8 @@ const std::vector<setting_text>& settings_of(std::string_view block) {
     return kerberos;
   if (block == "producers")
     return producer;
+  if (block == "consumers.membership")
+    return membership;
   return block == "consumers" ? consumer : none;
 }
 

@@ -74,4 +74,11 @@ inline constexpr std::int32_t max_bytes = 1'000'000;
 inline constexpr milliseconds auto_commit_interval{5'000};
 inline constexpr std::size_t commit_threshold = 100;
 
+// -- of a member of a group -------------------------------------------------------------
+
+inline constexpr milliseconds session_timeout{45'000};
+/// A third of the session timeout at most.
+inline constexpr milliseconds heartbeat_interval{3'000};
+inline constexpr milliseconds rebalance_timeout{300'000};
+
 } // namespace cafka::protocol::defaults

@@ -1,4 +1,5 @@
 #include "../../supervision/caf_compat.hpp"
+#include "../group/group_core.hpp"
 #include "consumer_core.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -19,6 +20,21 @@ result<done> outcome_of(const error& e) {
   return done{};
 }
 
+/// Why what only a member can do, or only one that is none, cannot be done.
+error wrong_kind(const actors::consumer_core* core, bool for_member) {
+  if (core == nullptr)
+    return nothing_behind();
+  const auto& o = core->options;
+  if (for_member && core->group == nullptr)
+    return {error_code::invalid_argument,
+      "consumer " + o.name + " is no member of a group (consumer_options::group)"};
+  if (!for_member && core->group != nullptr)
+    return {error_code::invalid_argument,
+      "consumer " + o.name + " is a member of group " + o.group
+        + ", which gives it its partitions: subscribe"};
+  return {};
+}
+
 /// A deadline of zero is the default.
 milliseconds time_for(milliseconds deadline, const consumer_options& options) {
   return deadline > milliseconds{0} ? deadline : options.request_timeout;
@@ -35,15 +51,68 @@ const std::string& consumer::name() const {
 }
 
 result<done> consumer::assign(const std::vector<assigned_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->assign(partitions));
+  if (auto wrong = wrong_kind(core_.get(), false))
+    return wrong;
+  return outcome_of(core_->assign(partitions));
 }
 
 result<done> consumer::add(const std::vector<assigned_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->add(partitions));
+  if (auto wrong = wrong_kind(core_.get(), false))
+    return wrong;
+  return outcome_of(core_->add(partitions));
 }
 
 result<done> consumer::unassign(const std::vector<topic_partition>& partitions) const {
-  return outcome_of(core_ == nullptr ? nothing_behind() : core_->unassign(partitions));
+  if (auto wrong = wrong_kind(core_.get(), false))
+    return wrong;
+  return outcome_of(core_->unassign(partitions));
+}
+
+result<done> consumer::subscribe(const group_subscription& what) const {
+  if (auto wrong = wrong_kind(core_.get(), true))
+    return wrong;
+  if (auto wrong = protocol::check(what))
+    return wrong;
+  if (core_->is_closed())
+    return error{error_code::closed, "consumer " + name() + " was closed"};
+  core_->group->subscribe(what);
+  return done{};
+}
+
+result<done> consumer::commit(milliseconds deadline) const {
+  return commit({}, deadline);
+}
+
+result<done> consumer::commit(
+  const std::vector<offset_of_partition>& offsets, milliseconds deadline) const {
+  if (auto wrong = wrong_kind(core_.get(), true))
+    return wrong;
+  // Who is asked to give partitions up may commit before it does.
+  core_->acknowledge_all(false);
+  return core_->group->ask<done>(
+    name(), time_for(deadline, core_->options), commit_offsets{offsets, {}});
+}
+
+result<done> consumer::release() const {
+  if (auto wrong = wrong_kind(core_.get(), true))
+    return wrong;
+  core_->acknowledge_all();
+  return done{};
+}
+
+result<done> consumer::rejoin(std::string reason) const {
+  if (auto wrong = wrong_kind(core_.get(), true))
+    return wrong;
+  if (const auto actor = core_->group->current())
+    post(actor, rejoin_group{std::move(reason)});
+  return done{};
+}
+
+result<member_status> consumer::membership(milliseconds deadline) const {
+  if (auto wrong = wrong_kind(core_.get(), true))
+    return wrong;
+  return core_->group->ask<member_status>(
+    name(), time_for(deadline, core_->options), get_member_status{});
 }
 
 result<done> consumer::seek(
@@ -82,11 +151,27 @@ result<polled> consumer::poll(milliseconds wait) const {
 result<done> consumer::close(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
+  const auto time = time_for(deadline, core_->options);
+  const auto until = std::chrono::steady_clock::now() + time;
+  const auto left = [&] {
+    return std::max(
+      std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()),
+      milliseconds{1});
+  };
+  if (auto* const group = core_->group.get(); group != nullptr && !core_->is_closed()) {
+    core_->acknowledge_all();
+    // Without it the group gets its partitions when its session has ended.
+    const auto farewell = group->ask<done>(name(), time, leave_group_now{});
+    static_cast<void>(farewell);
+    if (group->on_closed)
+      group->on_closed(left());
+    group->end({});
+  }
   core_->close();
   // Once it has ended another may have its name.
   if (core_->has_ended())
     return done{};
-  if (core_->on_closed && !core_->on_closed(time_for(deadline, core_->options)))
+  if (core_->on_closed && !core_->on_closed(left()))
     return error{error_code::timed_out, core_->options.name + " has not ended yet"};
   core_->end({});
   return done{};
@@ -124,6 +209,11 @@ result<consumer_status> consumer::status(milliseconds deadline) const {
     .receive([&](result<consumer_status>& told) { outcome = std::move(told); },
       [](const caf::error&) {});
   return outcome;
+}
+
+member_actor consumer::member() const {
+  return core_ == nullptr || core_->group == nullptr ? member_actor{}
+                                                     : core_->group->current();
 }
 
 consumer_actor consumer::actor() const {

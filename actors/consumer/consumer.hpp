@@ -4,13 +4,16 @@
 #include "../../protocol/clients/consumed.hpp"
 #include "../../protocol/defaults.hpp"
 #include "../../protocol/machines/start_at.hpp"
+#include "../../protocol/topic_partition.hpp"
 #include "../../supervision/caf_compat.hpp"
+#include "../group/group.hpp"
 #include "../interfaces.hpp"
 #include "../worker/worker.hpp"
 #include "consumer_type_ids.hpp"
 
 #include <caf/actor.hpp>
 
+#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +25,7 @@ namespace cafka {
 using protocol::offset_reset;
 using protocol::record_view;
 using protocol::start_at;
+using protocol::topic_partition;
 
 namespace actors {
 
@@ -62,6 +66,8 @@ public:
   [[nodiscard]] log_offset next() const { return content_->records.next_offset(); }
   /// The offset behind the last record there was to read when these were fetched.
   [[nodiscard]] log_offset log_end() const { return content_->log_end; }
+  /// The epoch of the leader that wrote the last of them; -1: it is not known.
+  [[nodiscard]] leader_epoch epoch() const { return content_->records.last_epoch(); }
   /// Bytes of the records as they came, compressed and with their headers.
   [[nodiscard]] std::size_t bytes() const { return content_->bytes; }
 
@@ -95,16 +101,6 @@ struct assigned_partition {
   start_at start = {};
 };
 
-/// A partition of a topic.
-struct topic_partition {
-  /// The topic's name.
-  std::string topic = {};
-  /// The partition's number.
-  partition_id partition = {};
-
-  friend auto operator<=>(const topic_partition&, const topic_partition&) = default;
-};
-
 /// How a consumer behaves; see docs/consumer.md.
 struct consumer_options {
   /// Unique among the application's consumers; a label of metrics: without " and \.
@@ -128,7 +124,8 @@ struct consumer_options {
   /// Whether only records of transactions that were committed are wanted, and those of
   /// none (KIP-98).
   isolation_level isolation = isolation_level::read_uncommitted;
-  /// Where reading goes on when the offset is out of range.
+  /// Where reading goes on when the offset is out of range, and where a member begins
+  /// whose group has committed nothing.
   offset_reset auto_offset_reset = offset_reset::latest;
   /// Where the client is, for a replica close by (KIP-392); empty: leaders are asked.
   std::string client_rack = {};
@@ -140,6 +137,11 @@ struct consumer_options {
   /// How many times its stored size a batch may decompress to, once that is more than
   /// 16 MiB, likewise. Nothing: the application's; zero: no limit.
   std::optional<std::size_t> max_decompression_ratio = {};
+  /// The group that it is a member of: then `subscribe` says what it reads. Empty: none,
+  /// and `assign` says it.
+  std::string group = {};
+  /// How it is a member.
+  group_options membership = {};
 
   /// Is sent each `consumed_batch` and `partition_error` as a message, by the credit that
   /// it grants with `consumer_credit`; then there is no `poll`.
@@ -152,8 +154,12 @@ struct polled {
   std::vector<consumed_batch> batches = {};
   /// What happened to partitions; see `partition_error`.
   std::vector<partition_error> errors = {};
+  /// What happened to the membership, in order; each stands before the batches.
+  std::vector<group_event> group = {};
 
-  [[nodiscard]] bool empty() const { return batches.empty() && errors.empty(); }
+  [[nodiscard]] bool empty() const {
+    return batches.empty() && errors.empty() && group.empty();
+  }
   /// Of all batches.
   [[nodiscard]] std::size_t records() const {
     std::size_t sum = 0;
@@ -244,10 +250,49 @@ public:
   /// The consumer's name.
   [[nodiscard]] const std::string& name() const;
 
+  // -- as a member of a group -----------------------------------------------------------
+  //
+  // With `consumer_options::group`; without it they are `invalid_argument`. What a poll
+  // has handed out is acknowledged with the next one.
+
+  /// Reads these topics with the group's other members; none: leaves it. Waits for
+  /// nothing. Errors: `invalid_argument`, `closed`.
+  result<done> subscribe(std::vector<std::string> topics) const {
+    return subscribe(group_subscription{std::move(topics), {}});
+  }
+  /// And all topics whose whole name an expression matches, also those that are to come.
+  result<done> subscribe(const group_subscription& what) const;
+  /// All topics whose whole name the expression matches, but for Kafka's own.
+  template <std::same_as<pattern> Pattern> // Braces are a list of topics.
+  result<done> subscribe(const Pattern& what) const {
+    return subscribe(group_subscription{{}, what.expression});
+  }
+  /// Leaves the group, once what was handed out is acknowledged.
+  result<done> unsubscribe() const { return subscribe(group_subscription{}); }
+
+  /// Acknowledges all that was handed out, and commits it. A deadline of zero is
+  /// `request_timeout`. Not to be called from an actor.
+  ///
+  /// Errors: `rebalance_in_progress` when a partition has gone to another member before;
+  /// `timed_out`, with what it waited for; `closed`; Kafka's own.
+  result<done> commit(milliseconds deadline = {}) const;
+  /// Commits these offsets: each that of the next record to read.
+  result<done> commit(
+    const std::vector<offset_of_partition>& offsets, milliseconds deadline = {}) const;
+  /// Acknowledges all that was handed out; what the member is to give up is given up now,
+  /// and not only with the next poll.
+  result<done> release() const;
+  /// Has the group share out its partitions anew (KIP-568).
+  result<done> rejoin(std::string reason) const;
+  /// How it is a member, and whom it waits for. A deadline of zero is `request_timeout`.
+  [[nodiscard]] result<member_status> membership(milliseconds deadline = {}) const;
+
+  // -- with partitions of its own -------------------------------------------------------
+
   // None of these waits for a broker. After each, what was fetched before for a partition
   // that it names and was not handed out is forgotten. Errors: `closed`,
-  // `invalid_argument`, `not_found` for a partition that is not assigned; then nothing
-  // has changed.
+  // `invalid_argument`, also for the first three of a group's member; `not_found` for a
+  // partition that is not assigned; then nothing has changed.
 
   /// Reads these partitions and no others; one that is read already goes on at its new
   /// start. None: reads nothing.
@@ -281,12 +326,15 @@ public:
   /// while it is being restarted; `closed`.
   [[nodiscard]] result<consumer_status> status(milliseconds deadline = {}) const;
 
-  /// Ends it; what was handed out stays valid. A deadline of zero is `request_timeout`.
+  /// Ends it; what was handed out stays valid. A member of a group acknowledges and
+  /// commits it, and leaves the group. A deadline of zero is `request_timeout`.
   /// Error `timed_out`: it ends later. A second call does nothing.
   result<done> close(milliseconds deadline = {}) const;
 
   /// The actor behind it, null while it is being restarted.
   [[nodiscard]] consumer_actor actor() const;
+  /// The actor of its membership, null while it is being restarted, and without a group.
+  [[nodiscard]] member_actor member() const;
 
 private:
   std::shared_ptr<actors::consumer_core> core_;

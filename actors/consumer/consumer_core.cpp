@@ -2,6 +2,7 @@
 
 #include "../../protocol/names.hpp"
 #include "../../supervision/caf_compat.hpp"
+#include "../group/group_core.hpp"
 #include "consumer_settings.hpp"
 
 #include <algorithm>
@@ -246,9 +247,35 @@ bool consumer_core::is_closed() const {
 
 // -- what is handed out -----------------------------------------------------------------
 
+/// Whether something lies there of which anything may be handed out.
+bool consumer_core::can_hand_out() const {
+  return held_ == 0
+    ? !queue_.empty()
+    : std::ranges::any_of(queued_, [](const queued_batch& l) { return !l.of->held; });
+}
+
 polled consumer_core::take(std::size_t most) {
   polled got;
   std::swap(got.errors, errors_);
+  std::swap(got.group, events_);
+  unanswered_ += std::exchange(questions_, 0);
+  if (held_ > 0) {
+    // What is held goes behind all else, and each partition's batches keep their order.
+    std::vector<consumed_batch> batches;
+    std::vector<queued_batch> facts;
+    for (const auto held : {false, true}) {
+      for (std::size_t i = 0; i != queue_.size(); ++i) {
+        if (queued_[i].of->held != held)
+          continue;
+        batches.push_back(std::move(queue_[i]));
+        facts.push_back(queued_[i]);
+      }
+      if (!held)
+        most = std::min(most, batches.size());
+    }
+    queue_ = std::move(batches);
+    queued_ = std::move(facts);
+  }
   const auto count = std::min(most, queue_.size());
   std::size_t bytes = 0;
   for (std::size_t i = 0; i != count; ++i) {
@@ -257,6 +284,8 @@ polled consumer_core::take(std::size_t most) {
     --l.of->queued_batches;
     bytes += l.bytes;
     takings_.push_back({l.of->slot, l.of->generation, l.bytes});
+    if (group != nullptr)
+      note_handed(*l.of, queue_[i], l.next);
   }
   queue_bytes_ -= bytes;
   if (count == queue_.size()) {
@@ -288,15 +317,20 @@ result<polled> consumer_core::poll(std::chrono::steady_clock::time_point deadlin
       "consumer " + options.name + " sends what it reads to an actor (deliver_to)"};
   bool wakes = false;
   polled got;
+  if (group != nullptr)
+    acknowledge_all();
   {
     std::unique_lock lock{mutex_};
-    if (queue_.empty() && errors_.empty() && !closed_) {
+    const auto is_something = [&] {
+      return can_hand_out() || !errors_.empty() || !events_.empty() || closed_;
+    };
+    if (!is_something()) {
       ++waiting_;
-      arrived_.wait_until(
-        lock, deadline, [&] { return !queue_.empty() || !errors_.empty() || closed_; });
+      arrived_.wait_until(lock, deadline, is_something);
       --waiting_;
     }
-    if (closed_ && errors_.empty())
+    last_poll_ = std::chrono::steady_clock::now();
+    if (closed_ && errors_.empty() && events_.empty())
       return why_closed();
     got = take(queue_.size());
     wakes = !takings_.empty() && std::exchange(taking_wanted_, false);
@@ -304,6 +338,140 @@ result<polled> consumer_core::poll(std::chrono::steady_clock::time_point deadlin
   if (wakes)
     wake();
   return got;
+}
+
+// -- a membership -----------------------------------------------------------------------
+
+void consumer_core::note_handed(entry& e, const consumed_batch& batch, start_at next) {
+  e.handed.next = log_offset{next.value()};
+  e.handed.epoch = batch.epoch();
+  e.handed.records += batch.size();
+  if (!std::exchange(e.in_hand, true))
+    in_hand_.push_back(&e);
+}
+
+/// Whether that is of interest to the membership.
+bool consumer_core::acknowledge_locked(bool answers) {
+  const auto news = !in_hand_.empty() || (answers && unanswered_ > 0);
+  if (answers)
+    unanswered_ = 0;
+  for (auto* e : in_hand_) {
+    e->in_hand = false;
+    e->through.next = e->handed.next;
+    e->through.epoch = e->handed.epoch;
+    e->through.records += std::exchange(e->handed.records, 0);
+    if (std::exchange(e->told, false))
+      untold_.push_back(e);
+  }
+  in_hand_.clear();
+  return news;
+}
+
+void consumer_core::acknowledge_all(bool answers) {
+  bool news = false;
+  {
+    const std::lock_guard guard{mutex_};
+    last_poll_ = std::chrono::steady_clock::now();
+    news = acknowledge_locked(answers);
+  }
+  if (news || group->waits_for_poll)
+    group->wake();
+}
+
+std::vector<consumer_core::acknowledged> consumer_core::take_acknowledged(bool all) {
+  std::vector<acknowledged> taken;
+  const std::lock_guard guard{mutex_};
+  if (all) {
+    untold_.clear();
+    for (const auto& e : entries_)
+      untold_.push_back(e.get());
+  }
+  for (auto* e : untold_) {
+    e->told = true;
+    if (!e->assigned || (e->through.next.value() < 0 && !e->through.sought))
+      continue;
+    auto& t = taken.emplace_back(e->through);
+    t.which = {*e->topic, e->partition};
+    e->through.records = 0;
+    e->through.sought = false;
+  }
+  untold_.clear();
+  return taken;
+}
+
+void consumer_core::hold(const std::vector<topic_partition>& those, bool held) {
+  bool wakes = false;
+  {
+    const std::lock_guard guard{mutex_};
+    for (const auto& p : those) {
+      auto* e = find(p);
+      if (e != nullptr && std::exchange(e->held, held) != held)
+        held_ += held ? 1 : std::size_t{0} - 1;
+    }
+    wakes = waiting_ > 0 && can_hand_out();
+  }
+  if (wakes)
+    arrived_.notify_one();
+}
+
+bool consumer_core::in_hand(const std::vector<topic_partition>& those) const {
+  const std::lock_guard guard{mutex_};
+  return std::ranges::any_of(those, [&](const topic_partition& p) {
+    const auto* e = find(p);
+    return e != nullptr && e->in_hand;
+  });
+}
+
+bool consumer_core::any_in_hand() const {
+  const std::lock_guard guard{mutex_};
+  return !in_hand_.empty();
+}
+
+std::vector<topic_partition> consumer_core::assigned_of(
+  const std::vector<topic_partition>& those) const {
+  std::vector<topic_partition> all;
+  const std::lock_guard guard{mutex_};
+  for (const auto& p : those) {
+    if (find(p) != nullptr)
+      all.push_back(p);
+  }
+  return all;
+}
+
+void consumer_core::tell(group_event what, bool is_question) {
+  bool wakes = false;
+  {
+    const std::lock_guard guard{mutex_};
+    events_.push_back(std::move(what));
+    questions_ += is_question ? 1 : 0;
+    wakes = waiting_ > 0;
+  }
+  if (wakes)
+    arrived_.notify_one();
+}
+
+bool consumer_core::has_answered() const {
+  const std::lock_guard guard{mutex_};
+  return questions_ == 0 && unanswered_ == 0;
+}
+
+std::chrono::steady_clock::time_point consumer_core::last_poll() const {
+  const std::lock_guard guard{mutex_};
+  return last_poll_;
+}
+
+void consumer_core::forget(const std::vector<topic_partition>& those) {
+  const std::lock_guard guard{mutex_};
+  for (const auto& p : those) {
+    auto* e = find(p);
+    if (e == nullptr)
+      continue;
+    std::erase(in_hand_, e);
+    std::erase(untold_, e);
+    e->in_hand = false;
+    e->told = true;
+    e->handed = e->through = {};
+  }
 }
 
 // -- what is assigned -------------------------------------------------------------------
@@ -402,6 +570,7 @@ error consumer_core::unassign(const std::vector<topic_partition>& partitions) {
       if (auto* e = find(p)) {
         change_entry(*e);
         e->assigned = false;
+        held_ -= std::exchange(e->held, false) ? 1 : 0;
       }
     }
   }
@@ -420,6 +589,15 @@ error consumer_core::seek(const topic_partition& which, start_at where) {
       return missing(which);
     e->start = where;
     change_entry(*e);
+    if (group != nullptr) {
+      // What was handed out before is none of the position's business any more.
+      std::erase(in_hand_, e);
+      e->in_hand = false;
+      e->handed = e->through = {};
+      e->through.sought = true;
+      if (std::exchange(e->told, false))
+        untold_.push_back(e);
+    }
   }
   wake();
   return {};

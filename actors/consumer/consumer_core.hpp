@@ -14,6 +14,8 @@ namespace cafka::actors {
 
 /// What the handles of a consumer and the incarnations of its actor share: what is
 /// assigned and how far it was handed out, and what lies there to be handed out.
+class group_core;
+
 class consumer_core {
 public:
   /// The options must be checked: `check`.
@@ -34,6 +36,9 @@ public:
 
   /// Set by the application: ends the actor for good; false: not within the deadline.
   std::function<bool(milliseconds)> on_closed;
+
+  /// Its membership; null: it is no member of any group.
+  std::shared_ptr<group_core> group;
 
   // -- the actor's side -----------------------------------------------------------------
 
@@ -84,7 +89,40 @@ public:
   /// closed before, handles are told `why`.
   void end(const error& why);
 
+  // -- the membership's side ------------------------------------------------------------
+
+  /// How far the program is through with a partition.
+  struct acknowledged {
+    topic_partition which;
+    log_offset next = -1;
+    leader_epoch epoch = -1;
+    std::uint64_t records = 0; ///< Since it was told last.
+    bool sought = false;       ///< The program went elsewhere since then.
+  };
+  /// What has been acknowledged since the last time; with `all`, what ever was.
+  [[nodiscard]] std::vector<acknowledged> take_acknowledged(bool all = false);
+  /// Of these nothing more is handed out, or is again; what lies there stays.
+  void hold(const std::vector<topic_partition>& those, bool held);
+  /// Whether the program has something of these that it has not acknowledged.
+  [[nodiscard]] bool in_hand(const std::vector<topic_partition>& those) const;
+  /// Whether it has anything.
+  [[nodiscard]] bool any_in_hand() const;
+  /// Those of these that are read.
+  [[nodiscard]] std::vector<topic_partition> assigned_of(
+    const std::vector<topic_partition>& those) const;
+  /// Is told by a poll. `is_question`: the poll after that answers it.
+  void tell(group_event what, bool is_question = false);
+  /// Whether every question was answered.
+  [[nodiscard]] bool has_answered() const;
+  /// When the program polled last.
+  [[nodiscard]] std::chrono::steady_clock::time_point last_poll() const;
+  /// Forgets what was handed out of these: it is not acknowledged any more.
+  void forget(const std::vector<topic_partition>& those);
+
   // -- the handles' side ----------------------------------------------------------------
+
+  /// All that was handed out is acknowledged, and questions are answered if it `answers`.
+  void acknowledge_all(bool answers = true);
 
   [[nodiscard]] consumer_actor current() const;
   /// Likewise, waiting for the next incarnation while there is none; null when it was
@@ -116,6 +154,11 @@ private:
     bool assigned = false;
     bool paused = false;
     bool changed = false;
+    bool held = false;              ///< Nothing of it is handed out.
+    bool in_hand = false;           ///< Something was, and is not acknowledged.
+    bool told = true;               ///< The membership knows what is acknowledged.
+    acknowledged handed;            ///< What was handed out.
+    acknowledged through;           ///< What of it is acknowledged.
     std::size_t queued_batches = 0; ///< Batches of it in the queue.
     /// Where the program stands: an offset once it is known.
     start_at start;
@@ -136,6 +179,9 @@ private:
   void change_entry(entry& e);
   void advance(entry& e, start_at next);
   polled take(std::size_t most);
+  [[nodiscard]] bool can_hand_out() const;
+  void note_handed(entry& e, const consumed_batch& batch, start_at next);
+  bool acknowledge_locked(bool answers);
   void update_memory();
   void wake() const;
 
@@ -153,6 +199,13 @@ private:
   std::vector<queued_batch> queued_;
   std::size_t queue_bytes_ = 0;
   std::vector<partition_error> errors_;
+  std::vector<group_event> events_;
+  std::size_t held_ = 0;       ///< Partitions of which nothing is handed out.
+  std::size_t questions_ = 0;  ///< Among the events.
+  std::size_t unanswered_ = 0; ///< Questions that no poll has answered.
+  std::vector<entry*> in_hand_;
+  std::vector<entry*> untold_;
+  std::chrono::steady_clock::time_point last_poll_;
   std::vector<taking> takings_;
   bool taking_wanted_ = false;
   std::uint64_t credit_ = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../../protocol/settings.hpp"
+#include "../group/group_settings.hpp"
 #include "consumer.hpp"
 
 #include <array>
@@ -27,7 +28,7 @@ void each_setting(Options& options, Visitor& v) {
   auto& [name, fetch_max_bytes, max_partition_fetch_bytes, fetch_min_bytes,
     fetch_max_wait, buffer_memory, request_timeout, stalled_after, isolation,
     auto_offset_reset, client_rack, check_crcs, max_decompressed_bytes,
-    max_decompression_ratio, deliver_to] = options;
+    max_decompression_ratio, group, membership, deliver_to] = options;
   v(CAFKA_SETTING(name), row::of_code{"the name of the block"},
     {"Unique among the application's consumers, and the label of its metrics: without "
      "quotation marks, backslashes and control characters."});
@@ -52,8 +53,9 @@ void each_setting(Options& options, Visitor& v) {
   v(CAFKA_SETTING(isolation), row::choice{isolation_words},
     {"Whether records of transactions that were not committed are left out (KIP-98)."});
   v(CAFKA_SETTING(auto_offset_reset), row::choice{offset_reset_words},
-    {"Where reading goes on whose offset is out of range. \"none\": that halts the "
-     "partition, with an error."});
+    {"Where reading goes on whose offset is out of range, and where a member begins "
+     "whose "
+     "group has committed nothing. \"none\": that halts the partition, with an error."});
   v(CAFKA_SETTING(client_rack), row::text{"leaders are asked"},
     {"Where the client is, for a replica close by (KIP-392). Empty: leaders are "
      "asked."});
@@ -64,6 +66,9 @@ void each_setting(Options& options, Visitor& v) {
   v(CAFKA_SETTING(max_decompression_ratio), row::whole{},
     {"How many times its stored size a batch may decompress to, once that is more than "
      "16 MiB, likewise. Zero: no limit. Nothing: the application's."});
+  v(CAFKA_SETTING(group), row::text{"none: partitions are assigned"},
+    {"The group that it is a member of. Empty: none."});
+  v(CAFKA_SETTING(membership), row::block{}, {"How it is a member; see below."});
   v(CAFKA_SETTING(deliver_to), row::of_code{"an actor"},
     {"Sent each batch and error as a message, by credit; then there is no poll."});
 }

@@ -1,5 +1,6 @@
 #include "client_starter.hpp"
 
+#include "../../actors/group/group_core.hpp"
 #include "../../actors/transport/tls.hpp"
 #include "../log.hpp"
 
@@ -46,6 +47,13 @@ auto spawn(caf::actor_system& sys, std::shared_ptr<actors::producer_core> core,
   return actors::spawn_producer(sys, std::move(core), connection, std::move(transports));
 }
 
+/// It has no membership.
+error start_member(const std::shared_ptr<actors::producer_core>&,
+  const actors::connection_options&, const std::shared_ptr<actors::transport_factory>&,
+  const child_starter&) {
+  return {};
+}
+
 // -- consumers --------------------------------------------------------------------------
 
 std::string_view word(const actors::consumer_core&) {
@@ -63,7 +71,34 @@ std::shared_ptr<actors::consumer_core> make(caf::actor_system& sys,
   auto core = actors::consumer_core::make(sys, std::move(options));
   core->on_closed = [children, name](
                       milliseconds deadline) { return children.end(name, deadline); };
+  if (!core->options.group.empty())
+    core->group = std::make_shared<actors::group_core>(sys);
   return core;
+}
+
+/// The actor of its membership, under a supervisor of its own.
+error start_member(const std::shared_ptr<actors::consumer_core>& core,
+  const actors::connection_options& connection,
+  const std::shared_ptr<actors::transport_factory>& transports,
+  const child_starter& members) {
+  if (core->group == nullptr)
+    return {};
+  const auto name = core->options.name;
+  core->group->on_closed = [members, name](milliseconds deadline) {
+    return members.end(name, deadline);
+  };
+  return members.start(
+    name,
+    [core, connection, transports](caf::actor_system& system) {
+      return caf::actor_cast<caf::strong_actor_ptr>(
+        actors::spawn_member(system, core, connection, transports));
+    },
+    [core, name](const error& why) {
+      const error told{
+        why.code, "the member " + name + " is not started again: " + why.detail};
+      core->group->end(told);
+      core->end(told);
+    });
 }
 
 bool is_closed(const actors::consumer_core& core) {
@@ -88,11 +123,12 @@ template <class Kind>
 client_starter<Kind>::client_starter(caf::actor_system& sys,
   const application_options& options,
   std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
-  std::function<error()> why_ended)
+  std::function<error()> why_ended, child_starter::rules members)
   : sys_(sys),
     options_(options),
     transports_(std::move(transports)),
     children_(sys, std::move(rules)),
+    members_(sys, std::move(members)),
     why_ended_(std::move(why_ended)) {
 }
 
@@ -140,10 +176,9 @@ result<typename Kind::handle> client_starter<Kind>::start_locked(client_options 
     return connection.error();
   const auto risks = risks_of(*connection);
   const auto made = make(sys_, std::move(what), children_, options_.log);
-  const auto outcome = children_.start(
+  auto outcome = children_.start(
     name,
-    [made, settings = *std::move(connection), transports = transports_](
-      caf::actor_system& system) {
+    [made, settings = *connection, transports = transports_](caf::actor_system& system) {
       return caf::actor_cast<caf::strong_actor_ptr>(
         spawn(system, made, settings, transports));
     },
@@ -153,6 +188,8 @@ result<typename Kind::handle> client_starter<Kind>::start_locked(client_options 
           std::string{word(*made)} + ' ' + name
             + " is not started again: " + why.detail});
     });
+  if (!outcome)
+    outcome = start_member(made, *connection, transports_, members_);
   if (outcome)
     return outcome;
   warn_of(risks, *options_.log, std::string{word(*made)}, name);

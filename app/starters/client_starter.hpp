@@ -36,9 +36,10 @@ public:
   using client_options = typename Kind::options;
 
   /// `why_ended` says why nothing works any more, code `none` while it does.
+  /// `members`: for the memberships of consumers.
   client_starter(caf::actor_system& sys, const application_options& options,
     std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
-    std::function<error()> why_ended);
+    std::function<error()> why_ended, child_starter::rules members = {});
 
   /// Errors: `already_started`, `invalid_argument`, `closed`.
   [[nodiscard]] result<handle> start(client_options what);
@@ -57,6 +58,7 @@ private:
   const application_options& options_;
   const std::shared_ptr<actors::transport_factory> transports_;
   const child_starter children_;
+  const child_starter members_;
   const std::function<error()> why_ended_;
   std::mutex mutex_;
   // Those that run are their actors'; one that has ended is not to be kept.

@@ -15,8 +15,9 @@ namespace cafka::protocol {
 /// dispatcher learns from it where the brokers listen.
 class topic_metadata_call : public call {
 public:
-  topic_metadata_call(std::vector<std::string> topics, bool create, target where,
-    std::chrono::milliseconds deadline)
+  /// Without `topics` about all there are.
+  topic_metadata_call(std::optional<std::vector<std::string>> topics, bool create,
+    target where, std::chrono::milliseconds deadline)
     : call(wanted(std::move(where), deadline)), question_(std::move(topics), create) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,

@@ -29,15 +29,31 @@ std::byte header_checksum(byte_view frame, std::size_t position, lz4_header head
     (xxh32(frame.subspan(first, position - first)) >> 8) & 0xFF);
 }
 
-struct lz4_context {
-  LZ4F_dctx* state = nullptr;
-  lz4_context() {
-    if (LZ4F_isError(LZ4F_createDecompressionContext(&state, LZ4F_VERSION)) != 0)
-      state = nullptr;
-  }
+/// Each thread keeps the last one for its next frame, unless that frame did not end: what
+/// is left of its content size in lz4 1.9 survives `LZ4F_resetDecompressionContext`, and
+/// would be missed in a frame that names none.
+class lz4_context {
+public:
+  lz4_context() = default;
   lz4_context(const lz4_context&) = delete;
   lz4_context& operator=(const lz4_context&) = delete;
-  ~lz4_context() { LZ4F_freeDecompressionContext(state); }
+  ~lz4_context() { LZ4F_freeDecompressionContext(state_); }
+
+  /// For a frame that begins; null when there is no memory.
+  LZ4F_dctx* begin() {
+    if (!ended_) {
+      LZ4F_freeDecompressionContext(state_);
+      if (LZ4F_isError(LZ4F_createDecompressionContext(&state_, LZ4F_VERSION)) != 0)
+        state_ = nullptr;
+    }
+    ended_ = false;
+    return state_;
+  }
+  void end() { ended_ = true; }
+
+private:
+  LZ4F_dctx* state_ = nullptr;
+  bool ended_ = false;
 };
 
 /// Feeds `in` to the frame; true once the frame has ended.
@@ -92,9 +108,9 @@ result<done> compress_lz4(byte_view in, byte_arena& out, int level, lz4_header h
 result<shared_bytes> decompress_lz4(
   byte_view in, const decompress_bounds& bounds, lz4_header header) {
   thread_local lz4_context context;
-  if (context.state == nullptr)
+  auto* const state = context.begin();
+  if (state == nullptr)
     return {error_code::unknown_server_error, "lz4: cannot start"};
-  LZ4F_resetDecompressionContext(context.state);
   bounded_output out{in.size() * 4, bounds};
 
   const auto position = checksum_position(in);
@@ -106,14 +122,15 @@ result<shared_bytes> decompress_lz4(
     corrected[position] = header_checksum(in, position, lz4_header::standard);
     byte_view first{corrected.data(), position + 1};
     in = in.subspan(first.size());
-    if (auto fed = feed(context.state, first, out); !fed)
+    if (auto fed = feed(state, first, out); !fed)
       return fed.error();
   }
-  const auto ended = feed(context.state, in, out);
+  const auto ended = feed(state, in, out);
   if (!ended)
     return ended.error();
   if (!*ended)
     return corrupt(codec::lz4, "truncated");
+  context.end();
   if (!in.empty())
     return corrupt(codec::lz4, "bytes behind the frame");
   return out.freeze();

@@ -99,6 +99,7 @@ void record_run::add(const record_batch& batch) {
     wanted = std::max<std::size_t>(wanted, 1); // The damage is to be met.
   }
   size_ += wanted;
+  epoch_ = info.epoch;
   const auto logged = info.time_type == timestamp_type::log_append_time;
   const auto time = logged ? info.max_timestamp : info.base_timestamp;
   const auto view = batch.payload().view();

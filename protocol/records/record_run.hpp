@@ -116,6 +116,8 @@ public:
   [[nodiscard]] bool empty() const { return size_ == 0; }
   /// Where the next fetch goes on: behind all that was read, left out or not.
   [[nodiscard]] log_offset next_offset() const { return next_; }
+  /// The epoch of the leader that wrote the last batch; -1: it is not known.
+  [[nodiscard]] leader_epoch last_epoch() const { return epoch_; }
   /// Bytes that were decompressed.
   [[nodiscard]] std::size_t decompressed() const { return decompressed_; }
   /// Batches with records to walk.
@@ -131,6 +133,7 @@ private:
   std::vector<shared_bytes> kept_;
   std::size_t size_ = 0;
   std::size_t decompressed_ = 0;
+  leader_epoch epoch_ = -1;
   log_offset from_ = 0;
   log_offset next_ = 0;
   on_damage on_damage_;

@@ -412,7 +412,8 @@ TEST_CASE("the demo draws the tree of supervisors and workers as it changes") {
          "│  ├─ orders: worker, permanent, restarted 2 times\n",
          "├─ streams: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
          "├─ producers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
-         "└─ consumers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "├─ consumers: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
+         "└─ groups: supervisor, simple_one_for_one, 0 of 10 restarts in 60 s\n",
          "there is no tree: "})
     CHECK_THAT(run.out, ContainsSubstring(line));
 }

@@ -34,8 +34,9 @@ TEST_CASE("the tree of an application is data, with who lives in it as of now") 
   std::vector<std::string> names;
   for (const auto& next : tree.children)
     names.push_back(next.child.name);
-  CHECK(
-    names == std::vector<std::string>{"workers", "streams", "producers", "consumers"});
+  CHECK(names
+    == std::vector<std::string>{
+      "workers", "streams", "producers", "consumers", "groups"});
   const auto& workers = below(tree, "workers");
   CHECK(workers.child.type == supervision::child_type::supervisor);
   CHECK(workers.supervisor.strategy == supervision::strategy::simple_one_for_one);

@@ -239,8 +239,15 @@ TEST_CASE("each member of the options has one row") {
   }
   SECTION("of a consumer") {
     const consumer_options o;
-    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15] = o;
-    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15);
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16,
+      a17] = o;
+    check_rows(
+      o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, a16, a17);
+  }
+  SECTION("of a membership") {
+    const group_options o;
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10] = o;
+    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10);
   }
 }
 
@@ -253,6 +260,7 @@ TEST_CASE("a file and a program are held to the range of the same row") {
   }
   SECTION("of a consumer") {
     check_ranges<consumer_options>("consumers { orders { ", " } }");
+    check_ranges<group_options>("consumers { orders { membership { ", " } } }");
   }
 }
 
@@ -474,10 +482,10 @@ TEST_CASE("the default worker is default, and answers to kafka_ex as well") {
 TEST_CASE("the documentation's tables are those of the settings", "[settings-docs]") {
   const std::string docs = CAFKA_SOURCE "/docs/";
   expect_content(CAFKA_SOURCE "/configs/defaults.conf", settings_example());
-  for (const auto& [page, block] :
-    std::vector<std::pair<std::string, std::string>>{{"settings.md", "application"},
-      {"settings.md", "ssl_options"}, {"settings.md", "sasl"},
-      {"settings.md", "sasl.oidc"}, {"settings.md", "sasl.kerberos"},
-      {"producer.md", "producers"}, {"consumer.md", "consumers"}})
+  for (const auto& [page, block] : std::vector<std::pair<std::string, std::string>>{
+         {"settings.md", "application"}, {"settings.md", "ssl_options"},
+         {"settings.md", "sasl"}, {"settings.md", "sasl.oidc"},
+         {"settings.md", "sasl.kerberos"}, {"producer.md", "producers"},
+         {"consumer.md", "consumers"}, {"groups.md", "consumers.membership"}})
     expect_content(docs + page, with_table(content_of(docs + page), block));
 }

@@ -60,9 +60,9 @@ void check_rebuilding(const record_batch& batch, codec compression) {
         "the records are equal");
       ++count;
     }
-    require(again.error().code == error_code::none, "what was built is well-formed");
+    require_none(again.error(), "what was built is well-formed");
   }
-  require(reader.error().code == error_code::none, "what was built is read");
+  require_none(reader.error(), "what was built is read");
   require(count == expected.size(), "no record is lost");
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cafka/protocol/result.hpp>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -9,4 +11,11 @@ inline void require(bool holds, const char* what) {
     return;
   std::fprintf(stderr, "does not hold: %s\n", what);
   std::abort();
+}
+
+/// The same where there must be no error, which is told.
+inline void require_none(const cafka::protocol::error& why, const char* what) {
+  if (why)
+    std::fprintf(stderr, "%s\n", to_string(why).c_str());
+  require(!why, what);
 }

@@ -2,6 +2,7 @@
 #include "record_fixture.hpp"
 #include <cafka/protocol/records/checksum.hpp>
 
+#include <lz4frame.h>
 #include <snappy.h>
 
 #include <array>
@@ -237,4 +238,23 @@ TEST_CASE("LZ4's old checksum is read where it may be, and written for v0", "[re
   CHECK(header_of(0) == "\x04\x22\x4D\x18\x60\x40\x1A");
   CHECK(header_of(1) == "\x04\x22\x4D\x18\x60\x40\x82");
   CHECK(header_of(2) == "\x04\x22\x4D\x18\x60\x40\x82");
+}
+
+TEST_CASE("what a damaged frame leaves behind does not spoil the next one", "[records]") {
+  // Most frames name no content size; this one does, and ends before it is reached.
+  const std::string_view text = "a text that is long enough to be cut off";
+  LZ4F_preferences_t preferences{};
+  preferences.frameInfo.contentSize = text.size();
+  std::vector<std::byte> sized(LZ4F_compressFrameBound(text.size(), &preferences));
+  sized.resize(LZ4F_compressFrame(
+    sized.data(), sized.size(), text.data(), text.size(), &preferences));
+  REQUIRE(decompress(codec::lz4, sized, 1'000));
+  const auto whole = compressed(codec::lz4, text);
+  for (std::size_t size = 0; size != sized.size(); ++size) {
+    CAPTURE(size);
+    REQUIRE_FALSE(decompress(codec::lz4, std::span{sized}.first(size), 1'000));
+    const auto next = decompress(codec::lz4, whole.view(), 1'000);
+    REQUIRE(next);
+    CHECK(next->text() == text);
+  }
 }

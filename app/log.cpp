@@ -87,7 +87,7 @@ private:
 
 const std::vector<std::string>& log_components() {
   static const std::vector<std::string> all{
-    "worker", "producer", "consumer", "stream", "supervisor"};
+    "worker", "producer", "consumer", "group", "stream", "token", "supervisor"};
   return all;
 }
 

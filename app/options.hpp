@@ -261,8 +261,8 @@ struct application_options {
   /// The lowest level that is logged; `info` has what has changed, such as a broker
   /// that answers again. docs/logging.md says what is logged at which level.
   cafka::log_level log_level = cafka::log_level::info;
-  /// The same for one component: `worker`, `producer`, `consumer`, `stream`,
-  /// `supervisor`.
+  /// The same for one component: `worker`, `producer`, `consumer`, `group`, `stream`,
+  /// `token`, `supervisor`.
   std::map<std::string, cafka::log_level> log_levels = {};
 
   /// Producers by name: how each of them is set up when a program first

@@ -156,8 +156,8 @@ void each_setting(Options& options, Visitor& v) {
     {"The lowest level that is logged. What is told at which level says "
      "docs/logging.md."});
   v(CAFKA_SETTING(log_levels), row::levels{},
-    {"The same for one component, where it differs: worker, producer, consumer, stream, "
-     "supervisor; such as producer = \"debug\"."});
+    {"The same for one component, where it differs: worker, producer, consumer, group, "
+     "stream, token, supervisor; such as producer = \"debug\"."});
   v(CAFKA_SETTING(producers), row::named_blocks{},
     {"Producers by name: how each of them is set up when a program first asks for it by "
      "its name. What a block leaves out is at its default."});

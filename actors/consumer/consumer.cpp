@@ -158,11 +158,14 @@ result<done> consumer::close(milliseconds deadline) const {
       std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now()),
       milliseconds{1});
   };
-  if (auto* const group = core_->group.get(); group != nullptr && !core_->is_closed()) {
-    core_->acknowledge_all();
-    // Without it the group gets its partitions when its session has ended.
-    const auto farewell = group->ask<done>(name(), time, leave_group_now{});
-    static_cast<void>(farewell);
+  if (auto* const group = core_->group.get(); group != nullptr && !core_->has_ended()) {
+    if (!core_->is_closed()) {
+      core_->acknowledge_all();
+      // Without it the group gets its partitions when its session has ended.
+      const auto spare = std::min(milliseconds{200}, time / 4);
+      const auto farewell = group->ask<done>(name(), time - spare, leave_group_now{});
+      static_cast<void>(farewell);
+    }
     if (group->on_closed)
       group->on_closed(left());
     group->end({});

@@ -120,6 +120,8 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
         continue;
       if (!a.batch) {
         advance(*e, start_at::offset(a.next));
+        if (group != nullptr)
+          note_skipped(*e, a.next);
         continue;
       }
       const auto bytes = a.batch->bytes();
@@ -220,13 +222,17 @@ void consumer_core::close() {
   arrived_.notify_all();
 }
 
-void consumer_core::end(const error& why) {
+void consumer_core::fail(const error& why) {
   {
     const std::lock_guard guard{mutex_};
     if (!closed_)
       why_closed_ = why;
   }
   close();
+}
+
+void consumer_core::end(const error& why) {
+  fail(why);
   {
     const std::lock_guard guard{actor_mutex_};
     ended_ = true;
@@ -348,6 +354,19 @@ void consumer_core::note_handed(entry& e, const consumed_batch& batch, start_at 
   e.handed.records += batch.size();
   if (!std::exchange(e.in_hand, true))
     in_hand_.push_back(&e);
+}
+
+/// What is not the program's business is acknowledged with what it has before it.
+void consumer_core::note_skipped(entry& e, log_offset next) {
+  if (e.queued_batches > 0)
+    return;
+  if (e.in_hand) {
+    e.handed.next = next;
+    return;
+  }
+  e.through.next = next;
+  if (std::exchange(e.told, false))
+    untold_.push_back(&e);
 }
 
 /// Whether that is of interest to the membership.

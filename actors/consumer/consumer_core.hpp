@@ -85,6 +85,8 @@ public:
   [[nodiscard]] polled take_granted();
   /// Nothing is handed out any more.
   void close();
+  /// Nothing is handed out any more, and handles are told `why`.
+  void fail(const error& why);
   /// No incarnation can follow, and another consumer may have its name. Unless it was
   /// closed before, handles are told `why`.
   void end(const error& why);
@@ -181,6 +183,7 @@ private:
   polled take(std::size_t most);
   [[nodiscard]] bool can_hand_out() const;
   void note_handed(entry& e, const consumed_batch& batch, start_at next);
+  void note_skipped(entry& e, log_offset next);
   bool acknowledge_locked(bool answers);
   void update_memory();
   void wake() const;

@@ -37,8 +37,10 @@ void group_core::detach(const caf::actor_addr& self) {
     actor_ = nullptr;
 }
 
-group_subscription group_core::subscription() const {
+std::optional<group_subscription> group_core::subscription(std::uint64_t& known) const {
   const std::lock_guard guard{mutex_};
+  if (std::exchange(known, subscriptions_) == subscriptions_)
+    return std::nullopt;
   return subscription_;
 }
 
@@ -46,6 +48,7 @@ void group_core::subscribe(const group_subscription& what) {
   {
     const std::lock_guard guard{mutex_};
     subscription_ = what;
+    ++subscriptions_;
   }
   wake();
 }
@@ -105,7 +108,7 @@ result<Reply> group_core::ask(
   const std::string& name, milliseconds time, Request what) const {
   constexpr milliseconds longest = std::chrono::hours{24 * 365};
   /// Beyond the deadline, for the member's own answer that it has passed.
-  constexpr milliseconds grace{1'000};
+  constexpr milliseconds grace{100};
   const auto until = std::chrono::steady_clock::now() + std::min(time, longest);
   const auto actor = wait_for_actor(until);
   if (has_ended()) {

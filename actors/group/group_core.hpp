@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 namespace cafka::actors {
@@ -43,7 +44,9 @@ public:
   /// One incarnation at a time has it.
   memory remembered;
 
-  [[nodiscard]] group_subscription subscription() const;
+  /// What is subscribed to, if that is not the one of this number, which becomes its.
+  [[nodiscard]] std::optional<group_subscription> subscription(
+    std::uint64_t& known) const;
   /// It has left, or cannot be a member, for good; code `none`: it has left.
   void end(const error& why);
 
@@ -72,6 +75,7 @@ private:
   // Weak: a core that its actor refers to must not keep the actor.
   caf::weak_actor_ptr actor_;
   group_subscription subscription_;
+  std::uint64_t subscriptions_ = 0;
   bool ended_ = false;
   error why_ended_;
 };

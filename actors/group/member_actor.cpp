@@ -164,32 +164,45 @@ public:
       promise.deliver(result<done>{done{}});
   }
 
-  void act(const offset_keeper::progress&) {}
+  void act(const offset_keeper::progress&) {
+    for (auto& [which, offset] : core_.remembered.committed)
+      offset = client().offsets().committed_of(which);
+  }
 
   void act(group_client::group_ended& x) {
     for (auto& p : std::exchange(leavers_, {}))
       p.deliver(result<done>{done{}});
-    ended_ = true;
+    has_left_ = true;
     if (x.why) {
       core_.end(x.why);
-      reader_->end(x.why);
+      reader_->fail(x.why);
     }
   }
 
   void before_event() { sync(); }
   void before_effects() {}
   void after_event_done() {
-    core_.remembered.membership = client().member().membership();
+    const auto version = client().membership_version();
+    if (std::exchange(version_, version) != version)
+      core_.remembered.membership = client().member().membership();
     core_.waits_for_poll = client().waits_for_poll();
-    for (auto& [which, offset] : core_.remembered.committed)
-      offset = client().offsets().committed_of(which);
+    if (stopping_ && has_left_)
+      end_now();
   }
 
+  /// A supervisor that ends it lets it commit what is acknowledged, and say farewell.
   void on_exit(const caf::error& reason) {
-    client().shut_down(now());
-    carry_out();
-    core_.detach(self()->address());
-    quit(reason);
+    if (stopping_)
+      return;
+    stopping_ = true;
+    why_stopped_ = reason;
+    if (has_left_ || reason != caf::exit_reason::user_shutdown) {
+      end_now();
+      return;
+    }
+    client().leave(now(), now() + farewell, "it is stopped",
+      reader_->options.membership.static_leaves);
+    on_program();
   }
 
 private:
@@ -225,7 +238,8 @@ private:
   void sync() {
     tell_acknowledged(false);
     client().on_polled(now(), reader_->last_poll(), reader_->any_in_hand());
-    client().subscribe(now(), core_.subscription());
+    if (const auto fresh = core_.subscription(subscribed_))
+      client().subscribe(now(), *fresh);
     look_at_program();
   }
 
@@ -244,7 +258,7 @@ private:
       return;
     const auto by_hand = !reader_->options.membership.auto_commit;
     // Nobody polls any more once it is closed.
-    if (leavers_.empty()
+    if (leavers_.empty() && !stopping_
       && (reader_->in_hand(giving_up_)
         || (by_hand && asked_ && !reader_->has_answered())))
       return;
@@ -281,7 +295,7 @@ private:
 
   caf::typed_response_promise<result<done>> leave(leave_group_now what) {
     auto promise = self()->template make_response_promise<result<done>>();
-    if (ended_) {
+    if (has_left_) {
       promise.deliver(result<done>{done{}});
       return promise;
     }
@@ -326,11 +340,25 @@ private:
     return all;
   }
 
+  void end_now() {
+    client().shut_down(now());
+    carry_out();
+    core_.detach(self()->address());
+    quit(why_stopped_);
+  }
+
+  /// Shorter than a supervisor waits.
+  static constexpr milliseconds farewell{2'000};
+
   const std::shared_ptr<consumer_core> reader_;
   group_core& core_;
+  bool stopping_ = false;
+  caf::error why_stopped_;
   std::vector<topic_partition> giving_up_;
   bool asked_ = false;
-  bool ended_ = false;
+  std::uint64_t version_ = 0;    ///< Of the membership that is remembered.
+  std::uint64_t subscribed_ = 0; ///< The subscription that the client knows.
+  bool has_left_ = false;
   std::uint64_t last_commit_ = 0;
   std::map<std::uint64_t, caf::typed_response_promise<result<done>>> commits_;
   std::vector<caf::typed_response_promise<result<done>>> leavers_;

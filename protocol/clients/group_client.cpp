@@ -162,6 +162,7 @@ void group_client::after_event(time_point now) {
     for (auto& e : member_.take_effects()) {
       std::visit([&](auto& x) { act(now, x); }, e);
       more = true;
+      ++version_;
     }
     offsets_.decide(now, member_.may_commit());
     for (auto& e : offsets_.take_effects()) {
@@ -228,6 +229,12 @@ void group_client::act(time_point now, classic_member::watch_topics& x) {
 void group_client::act(time_point now, classic_member::assigned& x) {
   for (const auto& p : x.partitions)
     offsets_.add(now, p);
+  const auto& is = member_.membership();
+  tell(log_level::info,
+    "group " + options_.member.group + ": generation " + std::to_string(is.generation)
+      + ", " + (is.leader ? "as the leader" : "as a member") + ", by " + is.assignor
+      + ": " + std::to_string(x.partitions.size()) + " partitions more, "
+      + std::to_string(is.owned.size()) + " in all");
   effects_.emplace_back(given{std::move(x.partitions)});
 }
 

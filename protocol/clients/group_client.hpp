@@ -115,6 +115,8 @@ public:
   void shut_down(time_point now);
 
   [[nodiscard]] const classic_member& member() const { return member_; }
+  /// Another number whenever what it is in the group may have changed.
+  [[nodiscard]] std::uint64_t membership_version() const { return version_; }
   [[nodiscard]] const offset_keeper& offsets() const { return offsets_; }
   /// Topics of the subscription that are not there, or cannot be read, each with why; for
   /// people.
@@ -179,6 +181,7 @@ private:
   std::vector<topic_partition> giving_up_;
   bool program_done_ = true;
   time_point program_until_ = time_point::max();
+  std::uint64_t version_ = 0;
   std::int32_t commit_generation_ = -1;
   /// When a program that has something in hand must have polled.
   time_point poll_until_ = time_point::max();

@@ -103,7 +103,6 @@ void classic_member::subscribe(time_point now, std::vector<std::string> topics) 
   topics = sorted(std::move(topics));
   if (phase_ == phase::ended || topics == topics_)
     return;
-  const auto first = topics_.empty();
   topics_ = std::move(topics);
   watch();
   if (phase_ == phase::leaving)
@@ -117,7 +116,7 @@ void classic_member::subscribe(time_point now, std::vector<std::string> topics) 
     begin_revoke(now, is_.owned, revoke_deadline(now), after_revoke::go_idle);
     return;
   }
-  if (first && is_.generation >= 0) {
+  if (phase_ == phase::idle && is_.generation >= 0) {
     // An incarnation before this one was a member: it goes on in its place.
     alive_until_ = now + options_.session_timeout;
     next_beat_ = now;
@@ -127,7 +126,7 @@ void classic_member::subscribe(time_point now, std::vector<std::string> topics) 
     enter(now, phase::stable);
     return;
   }
-  if (first && phase_ == phase::idle) {
+  if (phase_ == phase::idle) {
     reason_ = "it begins";
     join(now);
     return;
@@ -182,6 +181,7 @@ void classic_member::begin_rebalance(time_point now, std::string reason) {
   }
   reason_ = std::move(reason);
   joins_again_ = false;
+  tell(log_level::info, "it joins again: " + reason_);
   if (eager_) {
     begin_revoke(now, is_.owned, revoke_deadline(now), after_revoke::join);
     return;
@@ -241,7 +241,7 @@ void classic_member::release(const partitions& what) {
     effects_.emplace_back(released{what});
 }
 
-void classic_member::lose_all(const error& why) {
+void classic_member::lose_partitions(const error& why) {
   auto all = is_.owned;
   all.insert(all.end(), held_.begin(), held_.end());
   all = sorted(std::move(all));
@@ -249,12 +249,16 @@ void classic_member::lose_all(const error& why) {
   held_.clear();
   revoking_.clear();
   revoke_until_ = time_point::max();
+  if (!all.empty())
+    effects_.emplace_back(lost{std::move(all), why});
+}
+
+void classic_member::lose_all(const error& why) {
+  lose_partitions(why);
   is_.generation = -1;
   is_.leader = false;
   is_.assigned_topics.clear();
   group_topics_.clear();
-  if (!all.empty())
-    effects_.emplace_back(lost{std::move(all), why});
 }
 
 // -- joining ----------------------------------------------------------------------------
@@ -264,7 +268,10 @@ void classic_member::join(time_point now) {
   join_at_ = time_point::max();
   beat_ = 0;
   next_beat_ = time_point::max();
-  alive_until_ = time_point::max(); // The coordinator keeps those that join.
+  // The coordinator keeps those that join. Whether it has heard of an attempt after one
+  // that has failed is not known.
+  if (attempts_ == 0)
+    alive_until_ = time_point::max();
   joins_again_ = false;
   send_join out;
   out.request = request_ = ++last_request_;
@@ -282,10 +289,13 @@ void classic_member::join(time_point now) {
     wire.reason = reason_.substr(0, longest_reason);
   member_claim claim;
   claim.topics = topics_;
-  claim.owned = by_topic(eager_ ? held_ : is_.owned);
   claim.generation = is_.generation;
   claim.rack = options_.rack;
+  const auto had = by_topic(eager_ ? held_ : is_.owned);
   for (const auto& a : options_.assignors) {
+    // What an eager member had it has given up already.
+    const auto owns = !eager_ || a.protocol == rebalance_protocol::eager;
+    claim.owned = owns ? had : std::vector<consumer_topic_partitions>{};
     auto metadata = join_metadata(a, claim);
     if (!metadata) {
       end(now, metadata.error());
@@ -302,6 +312,8 @@ void classic_member::join_later(time_point now, const error& why) {
     unwell_since_ = now;
   request_ = 0;
   enter(now, phase::waiting);
+  if (alive_until_ == time_point::max())
+    alive_until_ = now + options_.session_timeout;
   join_at_ = now + backoff(options_.retry_backoff, ++attempts_, random_);
 }
 
@@ -318,8 +330,8 @@ bool classic_member::retries_join(time_point now, error_code answer) {
   switch (answer) {
   case error_code::member_id_required: join(now); return true;
   case error_code::unknown_member_id:
-    is_.member_id.clear();
-    join_later(now, {answer, "group " + options_.group});
+    // It was thrown out: what it had may have been another's meanwhile.
+    join_anew(now, true, {answer, "group " + options_.group});
     return true;
   case error_code::invalid_session_timeout:
     if (options_.session_timeout_chosen
@@ -526,6 +538,12 @@ void classic_member::on_synced(
   }
   heard(now);
   well(now);
+  // Where it has missed a generation, what it had may have been another's in it. A
+  // cooperative member has kept its claim all the time.
+  if (eager_ && is_.generation >= 0 && joined_generation_ != is_.generation + 1)
+    lose_partitions({error_code::illegal_generation,
+      "group " + options_.group + ": it has missed generation "
+        + std::to_string(is_.generation + 1)});
   is_.generation = joined_generation_;
   apply(now, assignment->partitions);
 }
@@ -604,13 +622,16 @@ void classic_member::on_topics(time_point now, const std::vector<group_topic>& k
   }
   if (phase_ != phase::stable || !is_.leader)
     return;
-  for (const auto& [name, count] : is_.assigned_topics) {
+  for (auto& [name, count] : is_.assigned_topics) {
     const auto at = known_.find(name);
     if (at == known_.end() || at->second.partitions == count)
       continue;
+    if (count < 0) { // It did not assign, and knows only now.
+      count = at->second.partitions;
+      continue;
+    }
     const auto text = "topic " + name + " has " + std::to_string(at->second.partitions)
-      + " partitions, and had " + std::to_string(std::max(count, 0));
-    tell(log_level::info, text);
+      + " partitions, and had " + std::to_string(count);
     begin_rebalance(now, text);
     return;
   }
@@ -729,6 +750,7 @@ void classic_member::send_leave_now(time_point now) {
   // A static member stays, so that it can come back in its place.
   const bool stays = options_.instance_id && !leaves_for_good_;
   if (is_.member_id.empty() || stays) {
+    is_.generation = -1;
     if (then_ == after_revoke::go_idle)
       enter(now, phase::idle);
     else
@@ -800,11 +822,12 @@ void classic_member::enter(time_point now, phase next) {
   if (phase_ != next)
     since_ = now;
   phase_ = next;
-  if (next == phase::idle || next == phase::ended || next == phase::leaving
-    || next == phase::waiting) {
-    next_beat_ = alive_until_ = time_point::max();
-    beat_ = 0;
-  }
+  if (next == phase::idle || next == phase::ended || next == phase::leaving)
+    alive_until_ = time_point::max();
+  else if (next != phase::waiting)
+    return;
+  next_beat_ = time_point::max();
+  beat_ = 0;
 }
 
 void classic_member::on_time(time_point now) {
@@ -816,12 +839,18 @@ void classic_member::on_time(time_point now) {
   }
   if (phase_ == phase::leaving && now >= leave_until_)
     has_left(now);
-  if (beats() && now >= alive_until_) {
-    join_anew(now, false,
-      {error_code::timed_out,
-        "group " + options_.group + ": the coordinator has not answered for "
-          + std::to_string(options_.session_timeout.count()) + " ms"
-          + (last_error_ ? ": " + to_string(last_error_) : std::string{})});
+  if (now >= alive_until_) {
+    const error why{error_code::timed_out,
+      "group " + options_.group + ": the coordinator has not answered for "
+        + std::to_string(options_.session_timeout.count()) + " ms"
+        + (last_error_ ? ": " + to_string(last_error_) : std::string{})};
+    if (beats()) {
+      join_anew(now, false, why);
+    } else {
+      // It goes on trying to join.
+      lose_all(why);
+      alive_until_ = time_point::max();
+    }
   }
   if (phase_ == phase::waiting && now >= join_at_)
     join(now);
@@ -853,11 +882,9 @@ time_point classic_member::next_time() const {
     next = std::min(next, leave_until_);
   if (phase_ == phase::waiting)
     next = std::min(next, join_at_);
-  if (beats()) {
-    next = std::min(next, alive_until_);
-    if (beat_ == 0)
-      next = std::min(next, next_beat_);
-  }
+  next = std::min(next, alive_until_);
+  if (beats() && beat_ == 0)
+    next = std::min(next, next_beat_);
   if (unwell_since_ && !unwell_told_)
     next = std::min(next, *unwell_since_ + options_.told_after);
   return next;

@@ -225,6 +225,7 @@ private:
   void send_leave_now(time_point now);
   void has_left(time_point now);
   void end(time_point now, error why);
+  void lose_partitions(const error& why);
   void lose_all(const error& why);
   void release(const std::vector<topic_partition>& what);
   void heard(time_point now);
@@ -256,7 +257,8 @@ private:
   time_point next_beat_ = time_point::max();
   std::uint32_t quick_beats_ = 0;
   time_point quick_until_ = time_point::min();
-  /// Without a sign from the coordinator by then the session is over.
+  /// Without a sign from the coordinator by then the session is over; not while it may
+  /// rest on a Join.
   time_point alive_until_ = time_point::max();
   time_point join_at_ = time_point::max();
   std::uint32_t attempts_ = 0;

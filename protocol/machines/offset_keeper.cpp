@@ -189,19 +189,19 @@ void offset_keeper::on_committed(
     if (sent.value() < 0)
       continue;
     const auto e = code_of(got, which);
+    const auto records = std::exchange(p.records_sent, 0);
     if (e == error_code::none) {
       ++count;
       p.committed = sent;
       p.last_error = {};
-      if (p.acknowledged == sent)
-        p.records = 0;
-      else
-        p.dirty_since = now;
+      p.dirty_since = now;
       reached(which, sent);
     } else if (is_about_member(e)) {
+      p.records += records;
       about_member = e;
     } else if (is_retriable(e)
       && !(e == error_code::unknown_topic_or_partition && p.flushed)) {
+      p.records += records;
       again = {e, to_string(which)};
     } else {
       p.refused = sent;
@@ -272,8 +272,10 @@ void offset_keeper::on_failure(time_point now, std::uint64_t request, const erro
   if (request != 0 && request == commit_) {
     commit_ = 0;
     // What was sent may have been kept; the same offset twice does no harm.
-    for (auto& [which, p] : partitions_)
+    for (auto& [which, p] : partitions_) {
       p.sending = -1;
+      p.records += std::exchange(p.records_sent, 0);
+    }
     commit_not_before_ = now + backoff(options_.retry_backoff, ++failures_, random_);
     if (is_about_member(why.code)) {
       effects_.emplace_back(refused{why.code});
@@ -363,7 +365,7 @@ void offset_keeper::decide(time_point now, bool may_commit) {
       if (!goes(p))
         continue;
       p.sending = p.acknowledged;
-      p.records = 0;
+      p.records_sent = std::exchange(p.records, 0);
       out.all.push_back({which, p.acknowledged, p.epoch});
     }
     out.request = commit_ = ++last_request_;

@@ -89,5 +89,5 @@ TEST_CASE("a level for a component that does not exist is refused") {
   CHECK(app.error()
     == error{error_code::invalid_argument,
       "log_levels: \"workers\" is no component; there are: worker, producer, consumer, "
-      "stream, supervisor"});
+      "group, stream, token, supervisor"});
 }

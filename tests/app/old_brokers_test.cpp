@@ -567,6 +567,43 @@ TEST_CASE("a member joins, syncs, beats and leaves") {
     check_since(as_static, "group_instance_id needs", {2, 3});
 }
 
+TEST_CASE("a consumer is a member of a group where there are groups") {
+  on_kafka k;
+  const auto put = [&](int from, int count) {
+    std::vector<record> batch;
+    for (int i = from; i != from + count; ++i)
+      batch.push_back({.value = std::to_string(i)});
+    static_cast<void>(REQUIRE_VALUE(k.put(batch)));
+  };
+  put(0, 20);
+  consumer_options options;
+  options.name = "first";
+  options.group = unique_name("old-membership");
+  options.auto_offset_reset = offset_reset::earliest;
+  const auto c = REQUIRE_VALUE(k.app.consumer(options));
+  static_cast<void>(REQUIRE_VALUE(c.subscribe({k.topic})));
+  consumed seen{c};
+  if (!k.kafka.since(0, 9)) {
+    REQUIRE(eventually([&] { return !seen.poll(); }));
+    const auto refused = c.poll(milliseconds{0});
+    check_since(refused, "JoinGroup: the broker does not have this API", {0, 9, 0});
+    return;
+  }
+  REQUIRE(seen.poll_until(20));
+  CHECK(REQUIRE_VALUE(c.membership()).generation >= 1);
+  REQUIRE(c.commit());
+  put(20, 5);
+  REQUIRE(seen.poll_until(25));
+  REQUIRE(c.close());
+  put(25, 5);
+  options.name = "second";
+  const auto next = REQUIRE_VALUE(k.app.consumer(options));
+  static_cast<void>(REQUIRE_VALUE(next.subscribe({k.topic})));
+  consumed rest{next};
+  REQUIRE(rest.poll_until(5));
+  CHECK(rest.values[0] == std::vector<std::string>{"25", "26", "27", "28", "29"});
+}
+
 TEST_CASE("topics are made where the controller can be asked to") {
   on_kafka k;
   const create_topics request{

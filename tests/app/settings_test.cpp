@@ -138,7 +138,7 @@ void check_ranges(const std::string& before, const std::string& after) {
   const Options defaults;
   outside values;
   each_setting(defaults, values);
-  CHECK(values.all.size() > 10);
+  CHECK(values.all.size() > 8);
   std::set<std::string> keys;
   for (const auto& v : values.all) {
     // The smallest of all numbers has none below it.

@@ -241,6 +241,37 @@ TEST_CASE("what can never work ends the consumer, and says what to change") {
   CHECK(why.code == error_code::group_authorization_failed);
   CHECK(why.detail.find("billing") != std::string::npos);
   CHECK(c.membership().error().code == error_code::group_authorization_failed);
+  REQUIRE(c.close(5s));
+  // The name is free again.
+  handled all;
+  f.append("orders", 0, 0, 5);
+  program again{*f.app, member_of("billing", "one"), all};
+  CHECK(eventually([&] { return all.records() == 5; }));
+}
+
+TEST_CASE(
+  "an application that stops commits what is acknowledged, and leaves the group") {
+  on_memory f;
+  f.cluster.create_topic("orders", 1);
+  f.append("orders", 0, 0, 10);
+  auto c = f.app->consumer(member_of("billing", "one")).value();
+  REQUIRE(c.subscribe({"orders"}));
+  REQUIRE(eventually([&] { return c.poll(20ms)->records() > 0; }));
+  REQUIRE(c.poll(0ms));
+  f.append("orders", 0, 10, 10);
+  REQUIRE(eventually([&] { return c.poll(20ms)->records() > 0; }));
+  const auto left = f.cluster.asked(api_key::leave_group);
+  REQUIRE(f.app->stop(5s));
+  CHECK(f.cluster.asked(api_key::leave_group) == left + 1);
+  CHECK(c.poll(0ms).error().code == error_code::closed);
+  auto other = application::start(f.system,
+    {.brokers = f.cluster.bootstrap(),
+      .log_level = log_level::off,
+      .transports = f.cluster.transports()});
+  REQUIRE(other);
+  f.app = *std::move(other);
+  // What was in hand is read again.
+  CHECK(f.committed("billing", "orders", 0) == 10);
 }
 
 TEST_CASE("closing ends by its deadline, whatever the group does") {
@@ -250,7 +281,7 @@ TEST_CASE("closing ends by its deadline, whatever the group does") {
   const auto close_within = [](const consumer& c, milliseconds deadline) {
     const auto began = steady_clock::now();
     static_cast<void>(c.close(deadline));
-    CHECK(steady_clock::now() - began < deadline + 1'500ms);
+    CHECK(steady_clock::now() - began < deadline + 500ms); // The machine may be busy.
   };
   SECTION("while it joins") {
     f.cluster.on<protocol::join_group_request>([](auto& asked) { asked.delay(30s); });

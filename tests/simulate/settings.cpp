@@ -196,6 +196,53 @@ stream_settings some_stream(random_source& random, const chosen& all) {
   return s;
 }
 
+/// What a log loses cannot be handled once: those worlds have no members.
+void choose_members(random_source random, chosen& all) {
+  const auto& t = all.troubles;
+  // And an answer of another member's makes two of one partition.
+  if (t.truncate + t.trim + t.remake + t.split + t.lie + t.records + t.swap > 0
+    || random.chance(200))
+    return;
+  const auto groups = 1 + random.below(2);
+  for (std::uint64_t group = 0; group != groups; ++group) {
+    auto shared = random.fork("group" + std::to_string(group));
+    const auto session = some(shared, 6s, 12s);
+    const auto rebalance = some(shared, 3s, 10s);
+    const auto cooperative = shared.chance(600);
+    auto topics = names(all);
+    if (shared.chance(300))
+      topics.resize(1);
+    for (auto n = 1 + shared.below(4); n > 0; --n) {
+      member_settings s;
+      s.client = some_client(shared, all);
+      auto& o = s.options;
+      o.cluster = s.client.cluster;
+      o.cluster.metadata_max_age = 0ms;
+      o.cluster.tell_from = log_level::info; // For the story.
+      o.metadata_max_age = some(shared, 1s, 30s);
+      o.request_timeout = shared.chance(300) ? some(shared, 1s, 30s) : 30'000ms;
+      auto& m = o.member;
+      m.group = "group" + std::to_string(group);
+      m.session_timeout = session;
+      m.session_timeout_chosen = true;
+      m.heartbeat_interval = some(shared, 200ms, 2s);
+      m.rebalance_timeout = rebalance;
+      m.request_timeout = o.request_timeout;
+      m.assignors = {cooperative ? cooperative_sticky_assignor() : sticky_assignor()};
+      if (!cooperative && shared.chance(500))
+        m.assignors.push_back(range_assignor());
+      o.offsets.group = m.group;
+      o.offsets.interval = some(shared, 50ms, 2s);
+      o.offsets.threshold = 1 + shared.below(200);
+      o.max_poll_interval = 0ms; // Its program always polls.
+      s.topics = topics;
+      s.longest_pause = shared.between(2ms, 500ms);
+      s.moves = static_cast<unsigned>(shared.chance(500) ? shared.below(10) : 0);
+      all.members.emplace_back(std::move(s), group);
+    }
+  }
+}
+
 /// Each fault is left out of some worlds, and frequent in others.
 trouble_settings some_troubles(random_source& random, const chosen& all, int edition) {
   trouble_settings t;
@@ -276,6 +323,12 @@ chosen choose(random_source random, int edition) {
       w.of_leader_alone = 0;
   }
   all.length = random.between(1min, 5min);
+  if (edition >= 3) {
+    choose_members(random.fork("members"), all);
+    auto third = random.fork("third edition");
+    if (!all.members.empty() && third.chance(600))
+      all.troubles.group = static_cast<unsigned>(third.skewed(10));
+  }
   return all;
 }
 

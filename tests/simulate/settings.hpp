@@ -1,6 +1,7 @@
 #pragma once
 
 #include "consumer.hpp"
+#include "member.hpp"
 #include "producer.hpp"
 #include "stream.hpp"
 #include "troubles.hpp"
@@ -32,6 +33,8 @@ struct chosen {
   std::vector<worker_settings> workers;
   /// With the worker that each asks.
   std::vector<std::pair<stream_settings, std::size_t>> streams;
+  /// Members of groups, with their groups' numbers.
+  std::vector<std::pair<member_settings, std::size_t>> members;
   trouble_settings troubles;
   duration length;
 };

@@ -16,6 +16,9 @@ constexpr auto usual_patience = 10s;
 constexpr auto most_rounds_of_patience = 20;
 /// After so long an earlier epoch counts, with some more to ask.
 constexpr auto time_to_go_back = 65s;
+/// A member that is gone is waited for until its session is over, and then the others
+/// join.
+constexpr auto patience_with_groups = 60s;
 /// The same where a login that was refused is tried again after 10 s at most.
 constexpr auto patience_with_logins = 25s;
 
@@ -44,10 +47,18 @@ public:
       workers_.push_back(&add<worker>("worker", w));
     for (const auto& [s, asked] : all_.streams)
       add<stream>("stream", s, *workers_[asked]);
+    for (const auto& [m, number] : all_.members) {
+      if (groups_.size() <= number)
+        groups_.push_back(
+          std::make_shared<group_book>(world_, "group" + std::to_string(number)));
+      add<member>("member", m, groups_[number]);
+    }
     if (options.length > duration{})
       all_.length = options.length;
     if (!all_.mechanisms.empty())
       patience_ = patience_with_logins;
+    if (!all_.members.empty())
+      patience_ = patience_with_groups;
   }
 
   run_outcome live() {
@@ -192,6 +203,7 @@ private:
   world world_;
   troubles bad_;
   std::vector<worker*> workers_;
+  std::vector<std::shared_ptr<group_book>> groups_;
   std::chrono::seconds patience_ = usual_patience;
   const time_point begun_ = world_.now;
 };

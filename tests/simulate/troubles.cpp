@@ -20,8 +20,8 @@ troubles::troubles(world& w, trouble_settings settings)
     {with_.truncate, &troubles::truncate}, {with_.trim, &troubles::trim},
     {with_.remake, &troubles::remake}, {with_.jump, &troubles::jump},
     {with_.stall, &troubles::stall}, {with_.crash, &troubles::crash},
-    {with_.records, &troubles::lie_about_records}, {with_.swap, &troubles::swap},
-    {with_.outdate, &troubles::outdate}};
+    {with_.group, &troubles::group}, {with_.records, &troubles::lie_about_records},
+    {with_.swap, &troubles::swap}, {with_.outdate, &troubles::outdate}};
   for (const auto& k : kinds_)
     weights_ += k.weight;
   password_ = world_.password;
@@ -225,6 +225,28 @@ void troubles::refuse() {
   const auto& [key, why] = random_.pick(all);
   say("requests are refused of", static_cast<std::int64_t>(key));
   world_.cluster.fail(key, why, static_cast<int>(random_.between(1, 5)));
+}
+
+void troubles::group() {
+  static const std::vector<std::pair<api_key, error_code>> all{
+    {api_key::join_group, error_code::not_coordinator},
+    {api_key::join_group, error_code::coordinator_load_in_progress},
+    {api_key::join_group, error_code::unknown_member_id},
+    {api_key::sync_group, error_code::rebalance_in_progress},
+    {api_key::sync_group, error_code::not_coordinator},
+    {api_key::sync_group, error_code::illegal_generation},
+    {api_key::heartbeat, error_code::rebalance_in_progress},
+    {api_key::heartbeat, error_code::illegal_generation},
+    {api_key::heartbeat, error_code::unknown_member_id},
+    {api_key::heartbeat, error_code::coordinator_not_available},
+    {api_key::offset_commit, error_code::rebalance_in_progress},
+    {api_key::offset_commit, error_code::illegal_generation},
+    {api_key::offset_commit, error_code::request_timed_out},
+    {api_key::offset_fetch, error_code::unstable_offset_commit},
+    {api_key::leave_group, error_code::not_coordinator}};
+  const auto& [key, why] = random_.pick(all);
+  say("a coordinator refuses", static_cast<std::int64_t>(key));
+  world_.cluster.fail(key, why, static_cast<int>(random_.between(1, 3)));
 }
 
 void troubles::lie() {

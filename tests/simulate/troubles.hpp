@@ -35,6 +35,7 @@ struct trouble_settings {
   unsigned jump = 3;        ///< Clocks of clients.
   unsigned stall = 3;       ///< Clients stand still.
   unsigned crash = 3;       ///< Clients crash.
+  unsigned group = 0;       ///< Coordinators refuse what members ask.
 };
 
 /// Does all that to a world, until it is to be well again.
@@ -86,6 +87,7 @@ private:
   void jump();
   void stall();
   void crash();
+  void group();
 
   world& world_;
   const trouble_settings with_;

@@ -1,0 +1,172 @@
+#include "../groups/members.hpp"
+#include "fixture_kafka.hpp"
+
+#include <future>
+#include <regex>
+
+using namespace cafka;
+using namespace cafka::testing;
+using group_fixture::handled;
+using group_fixture::member_of;
+using group_fixture::program;
+
+namespace {
+
+/// A topic that is written to all the time, and a group that reads it.
+struct group_at_work {
+  explicit group_at_work(int count) : partitions(count) {}
+  ~group_at_work() { stop_writing(); }
+  group_at_work(const group_at_work&) = delete;
+  group_at_work& operator=(const group_at_work&) = delete;
+
+  void write() {
+    auto p = REQUIRE_VALUE(app.producer("writer"));
+    writer = std::thread{[this, p] {
+      while (!over) {
+        for (int i = 0; i != 50; ++i, ++sent)
+          static_cast<void>(p.send(topic,
+            {.value = std::to_string(sent),
+              .partition = partition_id{sent % partitions}}));
+        std::this_thread::sleep_for(5ms);
+      }
+      static_cast<void>(p.flush(30s));
+    }};
+  }
+  void stop_writing() {
+    over = true;
+    if (writer.joinable())
+      writer.join();
+  }
+
+  kafka_cluster kafka;
+  service s{kafka.brokers()};
+  application& app = *s.app;
+  int partitions;
+  std::string topic = kafka.create_topic("members", partitions);
+  std::string group = unique_name("members");
+  handled all;
+  std::atomic<bool> over = false;
+  int sent = 0;
+  std::thread writer;
+};
+
+} // namespace
+
+TEST_CASE("groups: members of a real Kafka come and go, and nothing is read twice") {
+  group_at_work w{6};
+  auto options = member_of(w.group, "one");
+  SECTION("cooperative") {
+  }
+  SECTION("eager") {
+    options.membership.assignors = {"range"};
+  }
+  w.write();
+  program one{w.app, options, w.all, {w.topic}};
+  REQUIRE(eventually([&] { return one.has().size() == 6; }));
+  options.name = "two";
+  program two{w.app, options, w.all, {w.topic}};
+  REQUIRE(eventually([&] { return one.has().size() == 3 && two.has().size() == 3; }));
+  options.name = "three";
+  program three{w.app, options, w.all, {w.topic}};
+  REQUIRE(eventually([&] { return three.has().size() == 2 && one.has().size() == 2; }));
+  one.close();
+  REQUIRE(eventually([&] { return two.has().size() == 3 && three.has().size() == 3; }));
+  two.close();
+  REQUIRE(eventually([&] { return three.has().size() == 6; }));
+  w.stop_writing();
+  REQUIRE(
+    eventually([&] { return w.all.records() == static_cast<std::size_t>(w.sent); }));
+  CHECK(w.all.twice() == 0);
+}
+
+TEST_CASE("groups: a member of Java's client shares a group with ours") {
+  group_at_work w{6};
+  auto options = member_of(w.group, "ours");
+  std::string strategy = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+  SECTION("cooperative-sticky") {
+  }
+  SECTION("range") {
+    options.membership.assignors = {"range"};
+    strategy = "org.apache.kafka.clients.consumer.RangeAssignor";
+  }
+  constexpr std::size_t of_java = 500;
+  program ours{w.app, options, w.all, {w.topic}};
+  REQUIRE(eventually([&] { return ours.has().size() == 6; }));
+  auto java = std::async(std::launch::async, [&] {
+    return w.kafka.tool({"org.apache.kafka.tools.VerifiableConsumer",
+      "--bootstrap-server", w.kafka.brokers(), "--topic", w.topic, "--group-id", w.group,
+      "--reset-policy", "earliest", "--assignment-strategy", strategy, "--max-messages",
+      std::to_string(of_java)});
+  });
+  REQUIRE(eventually([&] { return ours.has().size() == 3; }));
+  w.write();
+  const auto done = java.get();
+  INFO(done.out << done.err);
+  REQUIRE(done.status == 0);
+  REQUIRE(eventually([&] { return ours.has().size() == 6; }));
+  w.stop_writing();
+  // What it has read and not committed comes again.
+  std::size_t theirs = 0;
+  const std::regex consumed{R"("name":"records_consumed".*"count":([0-9]+))"};
+  for (const auto& line : lines(done.out)) {
+    std::smatch found;
+    if (std::regex_search(line, found, consumed))
+      theirs += std::stoul(found[1]);
+  }
+  CHECK(theirs >= of_java);
+  REQUIRE(eventually(
+    [&] { return w.all.records() + theirs >= static_cast<std::size_t>(w.sent); }));
+  CHECK(w.all.twice() == 0);
+}
+
+TEST_CASE("groups: a static member that comes back in time finds its partitions") {
+  group_at_work w{4};
+  auto options = member_of(w.group, "one");
+  options.membership.group_instance_id = "a";
+  options.membership.session_timeout = 20s;
+  auto other = member_of(w.group, "two");
+  other.membership.group_instance_id = "b";
+  program two{w.app, other, w.all, {w.topic}};
+  w.write();
+  std::vector<topic_partition> had;
+  std::int32_t generation = -1;
+  {
+    program one{w.app, options, w.all, {w.topic}};
+    REQUIRE(eventually([&] { return one.has().size() == 2 && two.has().size() == 2; }));
+    had = one.has();
+    generation = REQUIRE_VALUE(one.handle().membership()).generation;
+    one.close();
+  }
+  options.name = "again";
+  program again{w.app, options, w.all, {w.topic}};
+  REQUIRE(eventually([&] { return again.has().size() == 2; }));
+  CHECK(again.has() == had);
+  CHECK(REQUIRE_VALUE(two.handle().membership()).generation == generation);
+  w.stop_writing();
+  REQUIRE(
+    eventually([&] { return w.all.records() == static_cast<std::size_t>(w.sent); }));
+  CHECK(w.all.twice() == 0);
+}
+
+TEST_CASE(
+  "groups: the coordinator of a real Kafka dies, and nobody reads anything twice") {
+  group_at_work w{6};
+  auto options = member_of(w.group, "one");
+  program one{w.app, options, w.all, {w.topic}};
+  options.name = "two";
+  program two{w.app, options, w.all, {w.topic}};
+  REQUIRE(eventually([&] { return one.has().size() == 3 && two.has().size() == 3; }));
+  w.write();
+  REQUIRE(eventually([&] { return w.all.records() > 500; }));
+  const auto is = REQUIRE_VALUE(w.app.consumer_group_metadata({.key = w.group}));
+  w.kafka.kill(is.id);
+  const auto so_far = w.all.records();
+  REQUIRE(eventually([&] { return w.all.records() > so_far + 2'000; }));
+  REQUIRE(one.handle().membership());
+  w.kafka.start(is.id);
+  w.stop_writing();
+  REQUIRE(
+    eventually([&] { return w.all.records() == static_cast<std::size_t>(w.sent); }));
+  CHECK(one.count(group_event_kind::lost) + two.count(group_event_kind::lost) == 0);
+  CHECK(w.all.twice() == 0);
+}

@@ -148,7 +148,7 @@ private:
     leader_epoch epoch = -1;
     log_offset committed = -1;
     log_offset sending = -1;
-    log_offset refused = -1; ///< The coordinator does not take it.
+    log_offset refused = -1;   ///< The coordinator does not take it.
     std::uint64_t records = 0; ///< Acknowledged since what was sent last.
     std::uint64_t records_sent = 0;
     time_point dirty_since;

@@ -166,9 +166,9 @@ result<done> consumer::close(milliseconds deadline) const {
       const auto farewell = group->ask<done>(name(), time - spare, leave_group_now{});
       static_cast<void>(farewell);
     }
+    group->end({});
     if (group->on_closed)
       group->on_closed(left());
-    group->end({});
   }
   core_->close();
   // Once it has ended another may have its name.

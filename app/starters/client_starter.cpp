@@ -94,10 +94,12 @@ error start_member(const std::shared_ptr<actors::consumer_core>& core,
         actors::spawn_member(system, core, connection, transports));
     },
     [core, name](const error& why) {
+      if (core->group->has_ended()) // It was closed, or has told why.
+        return;
       const error told{
         why.code, "the member " + name + " is not started again: " + why.detail};
       core->group->end(told);
-      core->end(told);
+      core->fail(told);
     });
 }
 

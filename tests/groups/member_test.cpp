@@ -263,6 +263,7 @@ TEST_CASE(
   const auto left = f.cluster.asked(api_key::leave_group);
   REQUIRE(f.app->stop(5s));
   CHECK(f.cluster.asked(api_key::leave_group) == left + 1);
+  static_cast<void>(c.poll(0ms)); // What happened to the membership.
   CHECK(c.poll(0ms).error().code == error_code::closed);
   auto other = application::start(f.system,
     {.brokers = f.cluster.bootstrap(),
@@ -304,6 +305,8 @@ TEST_CASE("closing ends by its deadline, whatever the group does") {
     REQUIRE(eventually([&] { return c.poll(20ms)->records() > 0; }));
     close_within(c, 5s);
     CHECK(f.committed("billing", "orders", 0) == 10);
+    // The name is free again.
+    REQUIRE(f.app->consumer(member_of("billing", "one")));
   }
 }
 

@@ -146,15 +146,24 @@ void classic_member::leave(
   leave_until_ = deadline;
   leave_reason_ = std::move(reason);
   leaves_for_good_ = for_good;
-  const auto left = deadline - now;
   // A handler that never returns must not keep the group from being told.
-  const auto spare = std::min<time_point::duration>(milliseconds{500}, left / 4);
-  begin_revoke(now, sorted([&] {
-    auto all = is_.owned;
-    all.insert(all.end(), held_.begin(), held_.end());
-    return all;
-  }()),
-    deadline - spare, after_revoke::leave);
+  leave_spare_ = std::min<time_point::duration>(milliseconds{500}, (deadline - now) / 4);
+  leave_by_ = deadline - 2 * leave_spare_;
+  leave_when_settled(now);
+}
+
+void classic_member::leave_when_settled(time_point now) {
+  if (leave_by_ == time_point::max())
+    return;
+  const auto in_rebalance =
+    phase_ == phase::joining || phase_ == phase::assigning || phase_ == phase::syncing;
+  if (in_rebalance && !is_.owned.empty() && now < leave_by_)
+    return;
+  leave_by_ = time_point::max();
+  auto all = is_.owned;
+  all.insert(all.end(), held_.begin(), held_.end());
+  begin_revoke(
+    now, sorted(std::move(all)), leave_until_ - leave_spare_, after_revoke::leave);
 }
 
 // -- giving up --------------------------------------------------------------------------
@@ -315,6 +324,7 @@ void classic_member::join_later(time_point now, const error& why) {
   if (alive_until_ == time_point::max())
     alive_until_ = now + options_.session_timeout;
   join_at_ = now + backoff(options_.retry_backoff, ++attempts_, random_);
+  leave_when_settled(now);
 }
 
 /// What it had is another member's: it begins anew.
@@ -546,6 +556,7 @@ void classic_member::on_synced(
         + std::to_string(is_.generation + 1)});
   is_.generation = joined_generation_;
   apply(now, assignment->partitions);
+  leave_when_settled(now);
 }
 
 void classic_member::apply(
@@ -837,6 +848,8 @@ void classic_member::on_time(time_point now) {
         + " partitions was not finished in time: they are given up");
     on_revoked(now);
   }
+  if (now >= leave_by_)
+    leave_when_settled(now);
   if (phase_ == phase::leaving && now >= leave_until_)
     has_left(now);
   if (now >= alive_until_) {
@@ -882,7 +895,7 @@ time_point classic_member::next_time() const {
     next = std::min(next, leave_until_);
   if (phase_ == phase::waiting)
     next = std::min(next, join_at_);
-  next = std::min(next, alive_until_);
+  next = std::min({next, alive_until_, leave_by_});
   if (beats() && beat_ == 0)
     next = std::min(next, next_beat_);
   if (unwell_since_ && !unwell_told_)

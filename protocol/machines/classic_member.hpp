@@ -222,6 +222,7 @@ private:
   void sync(time_point now, std::vector<sync_group_request_assignment> all);
   void apply(time_point now, const std::vector<consumer_topic_partitions>& assignment);
   void settle(time_point now);
+  void leave_when_settled(time_point now);
   void send_leave_now(time_point now);
   void has_left(time_point now);
   void end(time_point now, error why);
@@ -274,6 +275,10 @@ private:
   std::vector<group_participant> members_; ///< Of a leader that assigns.
 
   time_point leave_until_ = time_point::max();
+  /// It leaves when the rebalance under way is over, for nothing is committed in it; at
+  /// that time in any case.
+  time_point leave_by_ = time_point::max();
+  time_point::duration leave_spare_{0};
   bool leaves_for_good_ = false;
   std::string leave_reason_;
 

@@ -396,13 +396,24 @@ TEST_CASE("a member leaves in any state, by its deadline", "[groups]") {
     p.pass(500ms); // There is no answer.
     CHECK(p.take<classic_member::ended>().why.code == error_code::none);
   }
-  SECTION("while it joins") {
-    p.member.subscribe(p.now, {"orders"});
-    p.rebalance(1, of("orders", {0}));
+  SECTION("while it joins: once it has, for nothing is committed meanwhile") {
+    p.be_member();
     p.beat(error_code::rebalance_in_progress);
     const auto join = p.take<classic_member::send_join>();
     p.member.leave(p.now, p.now + 5s, "closed", false);
-    static_cast<void>(p.take<classic_member::revoke>());
+    CHECK_FALSE(p.took<classic_member::revoke>());
+    SECTION("soon") {
+      p.member.on_joined(p.now, join.request, p.joined(2));
+      p.member.on_synced(p.now, p.take<classic_member::send_sync>().request,
+        p.synced(of("orders", {0, 1})));
+    }
+    SECTION("the attempt fails") {
+      p.member.on_failure(p.now, join.request, {error_code::disconnected, {}});
+    }
+    SECTION("never") {
+      p.pass(4s);
+    }
+    CHECK(p.take<classic_member::revoke>().partitions == of("orders", {0, 1}));
     p.member.on_revoked(p.now);
     const auto leave = p.take<classic_member::send_leave>();
     p.member.on_joined(p.now, join.request, p.joined(2)); // Too late.

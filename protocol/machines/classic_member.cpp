@@ -27,8 +27,7 @@ using partitions = std::vector<topic_partition>;
 
 partitions sorted(partitions all) {
   std::ranges::sort(all);
-  const auto [first, last] = std::ranges::unique(all);
-  all.erase(first, last);
+  all.erase(std::unique(all.begin(), all.end()), all.end());
   return all;
 }
 
@@ -63,8 +62,7 @@ std::string list(const std::vector<std::string>& names) {
 
 std::vector<std::string> sorted(std::vector<std::string> names) {
   std::ranges::sort(names);
-  const auto [first, last] = std::ranges::unique(names);
-  names.erase(first, last);
+  names.erase(std::unique(names.begin(), names.end()), names.end());
   return names;
 }
 
@@ -747,6 +745,7 @@ void classic_member::on_failure(time_point now, std::uint64_t request, const err
   }
   // A request that makes no sense to any broker will not the next time either.
   if (why.code == error_code::unsupported_version
+    || why.code == error_code::unsupported_api_version
     || why.code == error_code::invalid_argument
     || why.code == error_code::invalid_group_id) {
     end(now, why);

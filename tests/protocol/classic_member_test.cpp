@@ -148,6 +148,12 @@ TEST_CASE("what a Join is refused with decides what follows", "[groups]") {
     CHECK(end.why.code == refused.error_code);
     CHECK(end.why.detail.find("billing") != std::string::npos);
   }
+  SECTION("for good, by the client itself") {
+    const auto e = GENERATE(error_code::unsupported_version,
+      error_code::unsupported_api_version, error_code::invalid_argument);
+    p.member.on_failure(p.now, first.request, {e, "no such version"});
+    CHECK(p.take<classic_member::ended>().why.code == e);
+  }
   SECTION("for now") {
     refused.error_code =
       GENERATE(error_code::coordinator_load_in_progress, error_code::not_coordinator,

@@ -6,7 +6,7 @@ namespace cafka::protocol {
 
 namespace {
 
-constexpr named_partitioner all[] = {
+constexpr named_partitioner named_partitioners[] = {
   {"murmur2", murmur2_partitioner},
   {"crc32", crc32_partitioner},
   {"random", random_partitioner},
@@ -66,7 +66,7 @@ partition_id legacy_partitioner(const partition_choice& choice) {
 }
 
 std::span<const named_partitioner> partitioners() {
-  return all;
+  return named_partitioners;
 }
 
 } // namespace cafka::protocol

@@ -35,7 +35,7 @@ protocol::dispatcher_options dispatcher_options_of(
 shell_settings shell_settings_of(const connection_options& connection,
   std::shared_ptr<transport_factory> transports, std::string_view component,
   std::string name) {
-  // The files belong to no connection: whoever finds that they are wrong, it is told
+  // The files belong to no connection: whichever finds that they are wrong, it is told
   // once.
   if (const auto& tls = connection.transport.tls;
       tls != nullptr && connection.log != nullptr)

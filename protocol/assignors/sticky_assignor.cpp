@@ -348,7 +348,7 @@ private:
   member_racks racks_;
   partition_kinds kinds_;
   claim_table claims_;
-  /// For each partition the cell of whoever has it and may keep it.
+  /// For each partition the cell of the member that has it and may keep it.
   std::vector<std::uint32_t> cell_of_;
   /// How many each cell is still to get.
   std::vector<std::int32_t> lacks_;

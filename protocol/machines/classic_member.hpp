@@ -184,7 +184,7 @@ public:
   /// It leaves by the deadline; a static member leaves the group only if `for_good`
   /// (KIP-1092), and is `ended` in any case.
   void leave(time_point now, time_point deadline, std::string reason, bool for_good);
-  /// The program stands still: all is lost, and it leaves the group until it subscribes
+  /// The program does not poll: all is lost, and it leaves the group until it subscribes
   /// again.
   void step_out(time_point now, const error& why);
   void on_time(time_point now);

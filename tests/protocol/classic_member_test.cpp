@@ -463,8 +463,8 @@ TEST_CASE("an incarnation goes on as the member that the one before was", "[grou
   CHECK(claim->owned_partitions[0].partitions.size() == 2);
 }
 
-TEST_CASE("a program that stands still costs the member its place, until it is back",
-  "[groups]") {
+TEST_CASE(
+  "a member leaves while its program does not poll, and joins when it does", "[groups]") {
   member_play p;
   p.be_member();
   p.member.step_out(p.now, {error_code::timed_out, "the program has not polled"});

@@ -342,7 +342,8 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("a password that changes under load is told of, and nothing is lost or twice",
+TEST_CASE(
+  "a password changes under load: clients tell why they fail, and lose or repeat nothing",
   "[sasl_kafka]") {
   static int number = 0;
   const auto user =

@@ -217,6 +217,19 @@ TEST_CASE("a token that somebody was given is replaced in time, one that nobody 
   CHECK(d.requests.size() == 3);
 }
 
+TEST_CASE("one that nobody was given is replaced when it is asked for late", "[oidc]") {
+  driven_client d;
+  d.asks(1);
+  d.grants("t1", 3'600);
+  d.pass(d.until_next());
+  d.grants("t2", 3'600);
+  d.pass(3'400s);
+  REQUIRE(d.requests.size() == 2);
+  d.asks(2);
+  CHECK(d.given() == "t2");
+  CHECK(d.requests.size() == 3);
+}
+
 TEST_CASE(
   "a replacement that fails leaves the token that holds to those who ask", "[oidc]") {
   driven_client d;
@@ -224,37 +237,50 @@ TEST_CASE(
   d.grants("t1", 1'000);
   d.pass(d.until_next());
   REQUIRE(d.requests.size() == 2);
-  SECTION("one that asks meanwhile waits for the new one") {
+  SECTION("also while the provider has not answered yet") {
     d.asks(2);
-    CHECK(d.ready.size() == 1);
-    d.grants("t2", 1'000);
-    CHECK(d.given() == "t2");
-  }
-  SECTION("and gets the old one when that fails, for whatever reason") {
-    d.asks(2);
-    if (GENERATE(true, false))
-      d.answers(401, R"({"error":"invalid_client"})");
-    else
-      d.does_not_answer();
     CHECK(d.ready.size() == 2);
     CHECK(d.given() == "t1");
-    CHECK(d.failed.empty());
-    // Also in the pause, and while it is tried again.
+    d.grants("t2", 1'000);
+    CHECK(d.ready.size() == 2);
     d.asks(3);
-    CHECK(d.ready.size() == 3);
+    CHECK(d.given() == "t2");
+  }
+  SECTION("and one that ends soon where there is no other") {
+    d.pass(296s);
+    d.asks(2);
+    CHECK(d.ready.size() == 1);
+    SECTION("not where there is") {
+      d.grants("t2", 1'000);
+      CHECK(d.given() == "t2");
+      return;
+    }
+    SECTION("after a failure, for whatever reason") {
+      if (GENERATE(true, false))
+        d.answers(401, R"({"error":"invalid_client"})");
+      else
+        d.does_not_answer();
+    }
+    SECTION("at the deadline") {
+      d.asks(3, 1s);
+      d.pass(1s);
+      d.does_not_answer();
+    }
+    CHECK(d.ready.size() >= 2);
+    CHECK(d.given() == "t1");
+    CHECK(d.failed.empty());
+  }
+  SECTION("and in the pause after a failure, and while it is tried again") {
+    d.does_not_answer();
+    d.asks(3);
+    CHECK(d.ready.size() == 2);
     d.pass(d.until_next());
     REQUIRE(d.requests.size() == 3);
     d.asks(4);
-    CHECK(d.ready.size() == 4);
+    CHECK(d.ready.size() == 3);
     d.grants("t2", 1'000);
     d.asks(5);
     CHECK(d.given() == "t2");
-  }
-  SECTION("or at the deadline") {
-    d.asks(2, 3s);
-    d.pass(4s);
-    CHECK(d.ready.size() == 2);
-    CHECK(d.given() == "t1");
   }
   SECTION("until it ends; then it is tried no more, as nobody waits") {
     d.does_not_answer();

@@ -12,6 +12,8 @@ using std::chrono::seconds;
 
 /// Least time from one token to the next, whatever brokers and providers do.
 constexpr seconds least_period{1};
+/// A token that holds for so long is good for a login, also where it is to be replaced.
+constexpr seconds enough_left{5};
 /// Pauses after a failure that does not pass by itself.
 constexpr milliseconds lasting_backoff{1'000};
 
@@ -37,9 +39,12 @@ token_client::token_client(oidc_options options, std::uint32_t seed)
 void token_client::ask(time_point now, token_waiter who, time_point deadline) {
   on_time(now);
   const bool pausing = phase_ == phase::resting && now < pause_until_;
-  // With a provider that does not answer, nobody waits who need not.
-  if (is_fresh(now) || (holds(now) && (pausing || failed_ > 0)))
-    return hand_out(who);
+  // Nobody waits who need not: with a provider that hangs, a session could end meanwhile.
+  if (is_fresh(now) || holds(now + enough_left)
+    || (holds(now) && (pausing || failed_ > 0))) {
+    hand_out(who);
+    return step(now);
+  }
   if (pausing && lasting_)
     return say(token_failed{who, last_failure_});
   waiting_.emplace(who, deadline);

@@ -79,11 +79,11 @@ using token_effect =
 /// Gets tokens of an OAuth 2 provider for all who ask, and keeps one as long as it holds.
 ///
 /// One request is under way at a time, however many ask. A token is replaced at a random
-/// moment around `refresh_window` of its life, if anybody was given it; a replacement
-/// that fails leaves the present token to those who ask, as long as it holds. A failure
-/// that may pass is tried again until someone gets a token or all deadlines are over; one
-/// that does not pass by itself is told at once to all who wait, and to those who ask in
-/// the pause after it.
+/// moment around `refresh_window` of its life, if anybody was given it. Meanwhile those
+/// who ask get the present token at once, if it holds for 5 s more; one that holds for
+/// less is given where the replacement fails. A failure that may pass is tried again
+/// until someone gets a token or all deadlines are over; one that does not pass by itself
+/// is told at once to all who wait, and to those who ask in the pause after it.
 class token_client {
 public:
   /// `seed`: of the random moments. `options` are those that `wrong_in` finds right.

@@ -3,6 +3,7 @@
 #include "../supervision/proxy.hpp"
 #include "application_actor.hpp"
 #include "application_core.hpp"
+#include "starters/group_starter.hpp"
 
 namespace cafka {
 
@@ -221,6 +222,12 @@ result<producer> application::producer_named(const std::string& name) {
 
 result<consumer> application::consumer(consumer_options options) {
   return core_->consumers->start(std::move(options));
+}
+
+result<consumer_group> application::consumer_group(
+  consumer_group_options options, handler_factory make) {
+  return start_group(core_->sys, core_->options, *core_->consumers, *core_->producers,
+    core_->rules_under(groups_name), std::move(options), std::move(make));
 }
 
 template <class Request>

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../actors/consumer/consumer.hpp"
+#include "../actors/group/consumer_group.hpp"
 #include "../actors/producer/producer.hpp"
 #include "../supervision/tree.hpp"
 #include "application_messages.hpp"
@@ -181,6 +182,17 @@ public:
     return consumer_named(name);
   }
 
+  // -- consumer groups ------------------------------------------------------------------
+
+  /// Starts a member of a group, and a supervised handler for each partition that the
+  /// group gives it; see `handler_factory` and docs/groups.md. Does not wait for any
+  /// broker. From a plain thread: `consumer`, with `consumer_options::group`.
+  ///
+  /// Errors: `already_started` when the name is taken; `invalid_argument`; `closed`.
+  /// KafkaEx: `ConsumerGroup.start_link/4`.
+  result<cafka::consumer_group> consumer_group(
+    consumer_group_options options, handler_factory make);
+
   // -- Kafka ----------------------------------------------------------------------------
   //
   // Errors, besides Kafka's own: `not_found` when there is no such worker, `worker_down`
@@ -291,7 +303,7 @@ public:
     return call(request, worker);
   }
 
-  // -- consumer groups ------------------------------------------------------------------
+  // -- consumer groups, call by call ----------------------------------------------------
 
   /// KafkaEx: `offset_commit/2`.
   result<done> offset_commit(

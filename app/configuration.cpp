@@ -1,6 +1,8 @@
 #include "configuration.hpp"
 
 #include "../actors/consumer/consumer.hpp"
+#include "../actors/group/consumer_group.hpp"
+#include "../actors/group/handler_messages.hpp"
 #include "../actors/interfaces.hpp"
 #include "../actors/producer/producer.hpp"
 #include "../actors/type_ids.hpp"

@@ -42,6 +42,18 @@ milliseconds time_for(milliseconds deadline, const consumer_options& options) {
 
 } // namespace
 
+consumed_batch consumed_batch::part(log_offset from, std::size_t most) const {
+  auto content = std::make_shared<actors::consumed_content>();
+  content->topic = content_->topic;
+  content->partition = content_->partition;
+  content->log_end = content_->log_end;
+  content->frame = content_; // The bytes count against the budget as long as that lives.
+  content->records.view_part(content_->records, from, most);
+  if (const auto all = content_->records.size(); all > 0)
+    content->bytes = content_->bytes * content->records.size() / all;
+  return consumed_batch{std::move(content)};
+}
+
 consumer::consumer(std::shared_ptr<actors::consumer_core> core) : core_(std::move(core)) {
 }
 

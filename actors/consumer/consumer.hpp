@@ -14,6 +14,7 @@
 #include <caf/actor.hpp>
 
 #include <concepts>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,6 +71,9 @@ public:
   [[nodiscard]] leader_epoch epoch() const { return content_->records.last_epoch(); }
   /// Bytes of the records as they came, compressed and with their headers.
   [[nodiscard]] std::size_t bytes() const { return content_->bytes; }
+  /// Its records from an offset on, `most` of them at most, as views on the same memory;
+  /// without any, there is nothing to walk.
+  [[nodiscard]] consumed_batch part(log_offset from, std::size_t most = SIZE_MAX) const;
 
 private:
   std::shared_ptr<const actors::consumed_content> content_;

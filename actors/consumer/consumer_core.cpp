@@ -76,14 +76,22 @@ void consumer_core::attach(const consumer_actor& self) {
 
 void consumer_core::begin() {
   const std::lock_guard guard{mutex_};
+  clear_queue();
+  takings_.clear();
+  for (const auto& e : entries_) {
+    if (e->assigned)
+      change_entry(*e);
+  }
+}
+
+// Under `mutex_`.
+void consumer_core::clear_queue() {
   queue_.clear();
   queued_.clear();
   queue_bytes_ = 0;
-  takings_.clear();
   for (const auto& e : entries_) {
+    e->lying.clear();
     e->queued_batches = 0;
-    if (e->assigned)
-      change_entry(*e);
   }
 }
 
@@ -112,6 +120,7 @@ void consumer_core::collect(
 
 void consumer_core::push(std::vector<arrival>& arrivals) {
   bool wakes = false;
+  bool something = false;
   {
     const std::lock_guard guard{mutex_};
     for (auto& a : arrivals) {
@@ -125,10 +134,15 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
         continue;
       }
       const auto bytes = a.batch->bytes();
-      queue_.push_back(*std::move(a.batch));
-      queued_.push_back({e, start_at::offset(a.next), bytes});
       queue_bytes_ += bytes;
       ++e->queued_batches;
+      if (on_something) {
+        e->lying.push_back({*std::move(a.batch), start_at::offset(a.next), bytes});
+        something = make_ready(*e) || something;
+        continue;
+      }
+      queue_.push_back(*std::move(a.batch));
+      queued_.push_back({e, start_at::offset(a.next), bytes});
     }
     wakes = waiting_ > 0 && !queue_.empty();
     update_memory();
@@ -136,11 +150,17 @@ void consumer_core::push(std::vector<arrival>& arrivals) {
   arrivals.clear();
   if (wakes)
     arrived_.notify_one();
+  if (something)
+    on_something();
 }
 
 void consumer_core::advance(entry& e, start_at next) {
   if (e.queued_batches == 0) {
     e.start = next;
+    return;
+  }
+  if (!e.lying.empty()) {
+    e.lying.back().next = next;
     return;
   }
   const auto last = std::find_if(
@@ -190,6 +210,8 @@ void consumer_core::report(partition_error what) {
     arrived_.notify_one();
   if (options.deliver_to)
     wake();
+  if (on_something)
+    on_something();
 }
 
 void consumer_core::grant(std::uint32_t batches) {
@@ -212,11 +234,7 @@ void consumer_core::close() {
     const std::lock_guard guard{mutex_};
     if (std::exchange(closed_, true))
       return;
-    queue_.clear();
-    queued_.clear();
-    queue_bytes_ = 0;
-    for (const auto& e : entries_)
-      e->queued_batches = 0;
+    clear_queue();
   }
   metrics.ended();
   arrived_.notify_all();
@@ -286,12 +304,12 @@ polled consumer_core::take(std::size_t most) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i != count; ++i) {
     const auto& l = queued_[i];
+    if (group != nullptr)
+      note_handed(*l.of, queue_[i], l.next);
     l.of->start = l.next;
     --l.of->queued_batches;
     bytes += l.bytes;
     takings_.push_back({l.of->slot, l.of->generation, l.bytes});
-    if (group != nullptr)
-      note_handed(*l.of, queue_[i], l.next);
   }
   queue_bytes_ -= bytes;
   if (count == queue_.size()) {
@@ -321,6 +339,9 @@ result<polled> consumer_core::poll(std::chrono::steady_clock::time_point deadlin
   if (options.deliver_to)
     return {error_code::invalid_argument,
       "consumer " + options.name + " sends what it reads to an actor (deliver_to)"};
+  if (on_something)
+    return {error_code::invalid_argument,
+      "what consumer " + options.name + " reads is for its group's handlers"};
   bool wakes = false;
   polled got;
   if (group != nullptr)
@@ -352,8 +373,11 @@ void consumer_core::note_handed(entry& e, const consumed_batch& batch, start_at 
   e.handed.next = log_offset{next.value()};
   e.handed.epoch = batch.epoch();
   e.handed.records += batch.size();
-  if (!std::exchange(e.in_hand, true))
+  e.handed_batch = batch.next();
+  if (!std::exchange(e.in_hand, true)) {
     in_hand_.push_back(&e);
+    e.unhandled = e.start;
+  }
 }
 
 /// What is not the program's business is acknowledged with what it has before it.
@@ -387,6 +411,8 @@ bool consumer_core::acknowledge_locked(bool answers) {
 }
 
 void consumer_core::acknowledge_all(bool answers) {
+  if (on_something) // Handlers acknowledge for themselves.
+    return;
   bool news = false;
   {
     const std::lock_guard guard{mutex_};
@@ -420,17 +446,22 @@ std::vector<consumer_core::acknowledged> consumer_core::take_acknowledged(bool a
 
 void consumer_core::hold(const std::vector<topic_partition>& those, bool held) {
   bool wakes = false;
+  bool something = false;
   {
     const std::lock_guard guard{mutex_};
     for (const auto& p : those) {
       auto* e = find(p);
-      if (e != nullptr && std::exchange(e->held, held) != held)
-        held_ += held ? 1 : std::size_t{0} - 1;
+      if (e == nullptr || std::exchange(e->held, held) == held)
+        continue;
+      held_ += held ? 1 : std::size_t{0} - 1;
+      something = make_ready(*e) || something;
     }
     wakes = waiting_ > 0 && can_hand_out();
   }
   if (wakes)
     arrived_.notify_one();
+  if (something)
+    on_something();
 }
 
 bool consumer_core::in_hand(const std::vector<topic_partition>& those) const {
@@ -467,6 +498,8 @@ void consumer_core::tell(group_event what, bool is_question) {
   }
   if (wakes)
     arrived_.notify_one();
+  if (on_something)
+    on_something();
 }
 
 bool consumer_core::has_answered() const {
@@ -493,6 +526,122 @@ void consumer_core::forget(const std::vector<topic_partition>& those) {
   }
 }
 
+// -- handlers ---------------------------------------------------------------------------
+
+/// Whether its handler can have a batch now, where it could not before.
+bool consumer_core::make_ready(entry& e) {
+  if (e.ready || !e.wanted || e.held || e.lying.empty())
+    return false;
+  e.ready = true;
+  ready_.push_back(&e);
+  return true;
+}
+
+consumer_core::for_handlers consumer_core::take_for_handlers() {
+  for_handlers got;
+  bool wakes = false;
+  {
+    const std::lock_guard guard{mutex_};
+    std::swap(got.errors, errors_);
+    std::swap(got.group, events_);
+    std::swap(got.sought, sought_);
+    unanswered_ += std::exchange(questions_, 0);
+    std::size_t bytes = 0;
+    std::size_t records = 0;
+    for (auto* e : ready_) {
+      e->ready = false;
+      if (!e->wanted || e->held || e->lying.empty())
+        continue;
+      e->wanted = false;
+      auto& l = e->lying.front();
+      note_handed(*e, l.batch, l.next);
+      e->start = l.next;
+      --e->queued_batches;
+      bytes += l.bytes;
+      records += l.batch.size();
+      takings_.push_back({e->slot, e->generation, l.bytes});
+      got.batches.push_back(std::move(l.batch));
+      e->lying.erase(e->lying.begin());
+    }
+    ready_.clear();
+    queue_bytes_ -= bytes;
+    if (!got.batches.empty()) {
+      metrics.handed_out(records, bytes, got.batches.size());
+      update_memory();
+      wakes = std::exchange(taking_wanted_, false);
+    }
+  }
+  if (wakes)
+    wake();
+  return got;
+}
+
+void consumer_core::want(const topic_partition& which) {
+  bool something = false;
+  {
+    const std::lock_guard guard{mutex_};
+    if (auto* e = find(which)) {
+      e->wanted = true;
+      something = make_ready(*e);
+    }
+  }
+  if (something)
+    on_something();
+}
+
+void consumer_core::acknowledge(const topic_partition& which, log_offset next,
+  leader_epoch epoch, std::uint64_t records) {
+  bool news = false;
+  {
+    const std::lock_guard guard{mutex_};
+    auto* e = find(which);
+    if (e == nullptr || !e->in_hand)
+      return;
+    auto& through = e->through;
+    through.next = next;
+    through.epoch = epoch;
+    through.records += records;
+    e->unhandled = start_at::offset(next);
+    e->handed.records -= std::min(e->handed.records, records);
+    if (next >= e->handed_batch) {
+      // What came behind it was none of the program's business.
+      through.next = e->handed.next;
+      e->in_hand = false;
+      std::erase(in_hand_, e);
+    }
+    news = std::exchange(e->told, false);
+    if (news)
+      untold_.push_back(e);
+  }
+  if (news)
+    group->wake();
+}
+
+void consumer_core::answer() {
+  {
+    const std::lock_guard guard{mutex_};
+    unanswered_ = 0;
+  }
+  group->wake();
+}
+
+void consumer_core::rewind() {
+  {
+    const std::lock_guard guard{mutex_};
+    for (auto* e : in_hand_) {
+      e->in_hand = false;
+      e->handed = {};
+      e->start = e->unhandled;
+      change_entry(*e);
+    }
+    in_hand_.clear();
+    for (const auto& e : entries_)
+      e->wanted = false;
+    sought_.clear();
+  }
+  wake();
+}
+
 // -- what is assigned -------------------------------------------------------------------
 
 consumer_core::entry* consumer_core::find(const topic_partition& which) const {
@@ -516,6 +665,10 @@ error consumer_core::missing(const topic_partition& which) const {
 // Under `mutex_`. What was fetched under the earlier generation is stale.
 void consumer_core::change_entry(entry& e) {
   ++e.generation;
+  for (const auto& l : e.lying)
+    queue_bytes_ -= l.bytes;
+  e.queued_batches -= e.lying.size();
+  e.lying.clear();
   if (e.queued_batches > 0) {
     std::size_t kept = 0;
     for (std::size_t i = 0; i != queue_.size(); ++i) {
@@ -570,6 +723,8 @@ error consumer_core::read(const std::vector<assigned_partition>& partitions, boo
       }
       at->assigned = true;
       at->paused = false;
+      // Its handler may have wanted one already.
+      at->wanted = on_something != nullptr;
       at->start = p.start;
       change_entry(*at);
     }
@@ -616,9 +771,12 @@ error consumer_core::seek(const topic_partition& which, start_at where) {
       e->through.sought = true;
       if (std::exchange(e->told, false))
         untold_.push_back(e);
+      sought_.push_back(which);
     }
   }
   wake();
+  if (on_something)
+    on_something();
   return {};
 }
 

@@ -121,6 +121,30 @@ public:
   /// Forgets what was handed out of these: it is not acknowledged any more.
   void forget(const std::vector<topic_partition>& those);
 
+  // -- the side of a group's handlers ---------------------------------------------------
+
+  /// Called, in any thread, when `take_for_handlers` has something; null: there are no
+  /// handlers, and `poll` hands out. To be set before anything is read.
+  std::function<void()> on_something;
+
+  /// What has happened since the last time.
+  struct for_handlers {
+    std::vector<group_event> group;
+    std::vector<partition_error> errors;
+    std::vector<topic_partition> sought; ///< What their handlers have is stale.
+    std::vector<consumed_batch> batches; ///< One of each that `want` has named.
+  };
+  [[nodiscard]] for_handlers take_for_handlers();
+  /// A batch of the partition is wanted.
+  void want(const topic_partition& which);
+  /// All before `next` is handled; `records` of them were not before.
+  void acknowledge(const topic_partition& which, log_offset next, leader_epoch epoch,
+    std::uint64_t records);
+  /// All questions of `tell` are answered.
+  void answer();
+  /// What was handed out of all and is not acknowledged is read again.
+  void rewind();
+
   // -- the handles' side ----------------------------------------------------------------
 
   /// All that was handed out is acknowledged, and questions are answered if it `answers`.
@@ -147,6 +171,11 @@ public:
   [[nodiscard]] bool has_ended() const { return ended_; }
 
 private:
+  struct lying_batch {
+    consumed_batch batch;
+    start_at next;
+    std::size_t bytes = 0;
+  };
   /// A partition that is or was assigned; its slot is its place for good.
   struct entry {
     std::uint32_t slot = 0;
@@ -159,11 +188,16 @@ private:
     bool held = false;              ///< Nothing of it is handed out.
     bool in_hand = false;           ///< Something was, and is not acknowledged.
     bool told = true;               ///< The membership knows what is acknowledged.
+    bool wanted = false;            ///< Its handler wants a batch.
+    bool ready = false;             ///< It is among `ready_`.
     acknowledged handed;            ///< What was handed out.
+    log_offset handed_batch = -1;   ///< The end of the last batch that was.
     acknowledged through;           ///< What of it is acknowledged.
     std::size_t queued_batches = 0; ///< Batches of it in the queue.
     /// Where the program stands: an offset once it is known.
     start_at start;
+    start_at unhandled; ///< Of one in hand: where what is not acknowledged begins.
+    std::vector<lying_batch> lying; ///< In place of the queue, where there are handlers.
   };
   /// What is to be noted when a batch is handed out.
   struct queued_batch {
@@ -184,6 +218,8 @@ private:
   [[nodiscard]] bool can_hand_out() const;
   void note_handed(entry& e, const consumed_batch& batch, start_at next);
   void note_skipped(entry& e, log_offset next);
+  void clear_queue();
+  bool make_ready(entry& e);
   bool acknowledge_locked(bool answers);
   void update_memory();
   void wake() const;
@@ -208,6 +244,8 @@ private:
   std::size_t unanswered_ = 0; ///< Questions that no poll has answered.
   std::vector<entry*> in_hand_;
   std::vector<entry*> untold_;
+  std::vector<entry*> ready_; ///< Their handlers may have a batch.
+  std::vector<topic_partition> sought_;
   std::chrono::steady_clock::time_point last_poll_;
   std::vector<taking> takings_;
   bool taking_wanted_ = false;

@@ -70,8 +70,9 @@ enum class group_event_kind : std::uint8_t {
   assigned, ///< The partitions are this member's, and are read.
   revoking, ///< They are to be given up: the next poll, or `release`, says that the
             ///< program is through with them. At `until` they are given up in any case.
-  revoked,  ///< They have been given up.
-  lost, ///< They may be another member's already: `why`. Nothing of them is committed.
+  kept,    ///< They were to be given up, and are not. Only groups with handlers are told.
+  revoked, ///< They have been given up.
+  lost,    ///< They may be another member's already: `why`. Nothing of them is committed.
 };
 
 /// The kind's name, as `revoking`.

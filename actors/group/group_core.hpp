@@ -2,10 +2,10 @@
 
 #include "../../protocol/machines/classic_member.hpp"
 #include "../consumer/consumer.hpp"
+#include "../current_actor.hpp"
 #include "group.hpp"
 
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,8 +29,7 @@ public:
 
   // -- the actor's side -----------------------------------------------------------------
 
-  void attach(const member_actor& self);
-  void detach(const caf::actor_addr& self);
+  current_actor actor;
 
   /// Whether the member waits for the program to poll again.
   std::atomic<bool> waits_for_poll = false;
@@ -55,12 +54,10 @@ public:
   void subscribe(const group_subscription& what);
   /// Something was acknowledged, or an answer given.
   void wake() const;
-  [[nodiscard]] member_actor current() const;
-  /// Likewise, waiting for the next incarnation while there is none; null when none
-  /// follows or by then.
-  [[nodiscard]] member_actor wait_for_actor(
-    std::chrono::steady_clock::time_point until) const;
-  [[nodiscard]] bool has_ended() const;
+  [[nodiscard]] member_actor current() const {
+    return caf::actor_cast<member_actor>(actor.get());
+  }
+  [[nodiscard]] bool has_ended() const { return actor.has_ended(); }
   /// Why it has ended.
   [[nodiscard]] error why_ended() const;
 
@@ -71,12 +68,8 @@ public:
 private:
   caf::actor_system& sys_;
   mutable std::mutex mutex_;
-  mutable std::condition_variable attached_;
-  // Weak: a core that its actor refers to must not keep the actor.
-  caf::weak_actor_ptr actor_;
   group_subscription subscription_;
   std::uint64_t subscriptions_ = 0;
-  bool ended_ = false;
   error why_ended_;
 };
 

@@ -82,11 +82,11 @@ public:
       reader_(std::move(reader)),
       core_(*reader_->group) {}
 
-  ~member_state() { core_.detach(self()->address()); }
+  ~member_state() { core_.actor.detach(self()->address()); }
 
   member_impl::behavior_type make_behavior() {
     client().start(now());
-    core_.attach(caf::actor_cast<member_actor>(self()));
+    core_.actor.attach(caf::actor_cast<caf::strong_actor_ptr>(self()));
     go_on();
     on_program();
     return behavior(
@@ -130,8 +130,10 @@ public:
 
   void act(group_client::give_up& x) {
     reader_->hold(x.partitions, true);
-    // Who commits by hand is asked in any case; others only if they have something.
-    asked_ = !reader_->options.membership.auto_commit || reader_->in_hand(x.partitions);
+    // Handlers, and who commits by hand, are asked in any case; others only if they have
+    // something.
+    asked_ = has_handlers() || !reader_->options.membership.auto_commit
+      || reader_->in_hand(x.partitions);
     giving_up_ = x.partitions;
     if (asked_)
       reader_->tell(
@@ -139,7 +141,11 @@ public:
     look_at_program();
   }
 
-  void act(const classic_member::kept& x) { reader_->hold(x.partitions, false); }
+  void act(classic_member::kept& x) {
+    reader_->hold(x.partitions, false);
+    if (has_handlers())
+      reader_->tell({group_event_kind::kept, std::move(x.partitions), {}, {}});
+  }
 
   void act(classic_member::released& x) {
     stop_reading(x.partitions);
@@ -237,7 +243,8 @@ private:
   /// Tells the client what has happened on the program's side.
   void sync() {
     tell_acknowledged(false);
-    client().on_polled(now(), reader_->last_poll(), reader_->any_in_hand());
+    if (!has_handlers())
+      client().on_polled(now(), reader_->last_poll(), reader_->any_in_hand());
     if (const auto fresh = core_.subscription(subscribed_))
       client().subscribe(now(), *fresh);
     look_at_program();
@@ -257,15 +264,22 @@ private:
     if (giving_up_.empty())
       return;
     const auto by_hand = !reader_->options.membership.auto_commit;
-    // Nobody polls any more once it is closed.
-    if (leavers_.empty() && !stopping_
+    if (has_handlers()) {
+      if (!reader_->has_answered())
+        return;
+      // Nobody polls any more once it is closed.
+    } else if (leavers_.empty() && !stopping_
       && (reader_->in_hand(giving_up_)
-        || (by_hand && asked_ && !reader_->has_answered())))
+        || (by_hand && asked_ && !reader_->has_answered()))) {
       return;
+    }
     tell_acknowledged(false);
     giving_up_.clear();
     client().on_program_done(now());
   }
+
+  /// Whether they say when they are through, in place of polls.
+  [[nodiscard]] bool has_handlers() const { return reader_->on_something != nullptr; }
 
   void stop_reading(const std::vector<topic_partition>& those) {
     reader_->forget(those);
@@ -343,7 +357,7 @@ private:
   void end_now() {
     client().shut_down(now());
     carry_out();
-    core_.detach(self()->address());
+    core_.actor.detach(self()->address());
     quit(why_stopped_);
   }
 

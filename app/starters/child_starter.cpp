@@ -1,5 +1,6 @@
 #include "child_starter.hpp"
 
+#include "../../supervision/alone.hpp"
 #include "../../supervision/caf_compat.hpp"
 
 #include <caf/scoped_actor.hpp>
@@ -39,20 +40,18 @@ private:
 
 supervision::child_spec child_starter::spec(const std::string& name,
   supervision::start_function start, given_up_function given_up,
-  const std::string& registered) const {
+  const std::string& registered, companions beside) const {
   const auto kept = std::make_shared<kept_by_supervisor>(std::move(given_up));
   supervision::child_spec child;
   child.id = name;
   child.name = registered;
-  child.restart = supervision::restart_type::transient;
-  child.significant = true;
   child.restart_delay = rules_.restart_delay;
   child.start = std::move(start);
   supervision::supervisor_options own;
   own.name = "cafka." + rules_.under + '.' + name;
   own.intensity = rules_.intensity;
-  own.auto_shutdown = supervision::auto_shutdown::any_significant;
-  own.names = rules_.names;
+  own.names = beside.names != nullptr ? std::move(beside.names) : rules_.names;
+  own.children = std::move(beside.children);
   own.observer = [kept, observer = rules_.observer](
                    const supervision::supervision_event& event) {
     if (event.kind == supervision::event_kind::escalated)
@@ -60,22 +59,20 @@ supervision::child_spec child_starter::spec(const std::string& name,
     if (observer)
       observer(event);
   };
-  own.children.push_back(std::move(child));
-  auto result = supervision::supervisor_spec(name, std::move(own));
+  auto result = supervision::alone(std::move(child), std::move(own));
   result.name = name;
-  result.restart = supervision::restart_type::temporary;
   return result;
 }
 
-error child_starter::start(
-  const std::string& name, spawn_function spawn, given_up_function given_up) const {
+error child_starter::start(const std::string& name, spawn_function spawn,
+  given_up_function given_up, companions beside) const {
   error outcome{error_code::closed, "the application has ended"};
   if (const auto to = supervisor()) {
     auto child = spec(
       name,
       [spawn = std::move(spawn)](
         caf::actor_system& system) -> supervision::start_result { return spawn(system); },
-      std::move(given_up));
+      std::move(given_up), {}, std::move(beside));
     caf::scoped_actor self{sys_};
     ask(self, to, default_deadline, supervision::start_child{std::move(child)})
       .receive([&](const caf::strong_actor_ptr&) { outcome = {}; },

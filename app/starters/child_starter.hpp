@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace cafka {
 
@@ -35,6 +36,13 @@ public:
   /// Called once, when no incarnation can follow, with the reason.
   using given_up_function = std::function<void(const error&)>;
 
+  /// Children that live beside it, and are started before it.
+  struct companions {
+    std::vector<supervision::child_spec> children;
+    /// Where they are registered under their names; null: nowhere.
+    std::shared_ptr<supervision::registry> names;
+  };
+
   child_starter(caf::actor_system& sys, rules how) : sys_(sys), rules_(std::move(how)) {}
 
   /// The child's supervisor, as a child of the one that the rules name. The child is
@@ -42,11 +50,11 @@ public:
   /// supervisor, too. `registered`: the child's name in `names`; empty: it has none.
   [[nodiscard]] supervision::child_spec spec(const std::string& name,
     supervision::start_function start, given_up_function given_up,
-    const std::string& registered = {}) const;
+    const std::string& registered = {}, companions beside = {}) const;
 
   /// Errors: `already_started`, `closed`.
-  [[nodiscard]] error start(
-    const std::string& name, spawn_function spawn, given_up_function given_up) const;
+  [[nodiscard]] error start(const std::string& name, spawn_function spawn,
+    given_up_function given_up, companions beside = {}) const;
 
   /// Ends it for good; false: not within the deadline, but it will.
   bool end(const std::string& name, milliseconds deadline = default_deadline) const;

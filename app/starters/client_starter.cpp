@@ -50,7 +50,7 @@ auto spawn(caf::actor_system& sys, std::shared_ptr<actors::producer_core> core,
 /// It has no membership.
 error start_member(const std::shared_ptr<actors::producer_core>&,
   const actors::connection_options&, const std::shared_ptr<actors::transport_factory>&,
-  const child_starter&) {
+  const child_starter&, child_starter::companions) {
   return {};
 }
 
@@ -80,7 +80,7 @@ std::shared_ptr<actors::consumer_core> make(caf::actor_system& sys,
 error start_member(const std::shared_ptr<actors::consumer_core>& core,
   const actors::connection_options& connection,
   const std::shared_ptr<actors::transport_factory>& transports,
-  const child_starter& members) {
+  const child_starter& members, child_starter::companions beside) {
   if (core->group == nullptr)
     return {};
   const auto name = core->options.name;
@@ -100,7 +100,8 @@ error start_member(const std::shared_ptr<actors::consumer_core>& core,
         why.code, "the member " + name + " is not started again: " + why.detail};
       core->group->end(told);
       core->fail(told);
-    });
+    },
+    std::move(beside));
 }
 
 bool is_closed(const actors::consumer_core& core) {
@@ -135,9 +136,10 @@ client_starter<Kind>::client_starter(caf::actor_system& sys,
 }
 
 template <class Kind>
-result<typename Kind::handle> client_starter<Kind>::start(client_options what) {
+result<typename Kind::handle> client_starter<Kind>::start(
+  client_options what, extras with) {
   const std::lock_guard guard{mutex_};
-  return start_locked(std::move(what));
+  return start_locked(std::move(what), std::move(with));
 }
 
 template <class Kind>
@@ -164,7 +166,8 @@ std::shared_ptr<typename Kind::core> client_starter<Kind>::running(
 }
 
 template <class Kind>
-result<typename Kind::handle> client_starter<Kind>::start_locked(client_options what) {
+result<typename Kind::handle> client_starter<Kind>::start_locked(
+  client_options what, extras with) {
   if (auto wrong = core::check(what))
     return wrong;
   if (auto why = why_ended_())
@@ -178,6 +181,8 @@ result<typename Kind::handle> client_starter<Kind>::start_locked(client_options 
     return connection.error();
   const auto risks = risks_of(*connection);
   const auto made = make(sys_, std::move(what), children_, options_.log);
+  if (with.prepare)
+    with.prepare(made);
   auto outcome = children_.start(
     name,
     [made, settings = *connection, transports = transports_](caf::actor_system& system) {
@@ -191,7 +196,8 @@ result<typename Kind::handle> client_starter<Kind>::start_locked(client_options 
             + " is not started again: " + why.detail});
     });
   if (!outcome)
-    outcome = start_member(made, *connection, transports_, members_);
+    outcome = start_member(
+      made, *connection, transports_, members_, std::move(with.beside_member));
   if (outcome)
     return outcome;
   warn_of(risks, *options_.log, std::string{word(*made)}, name);

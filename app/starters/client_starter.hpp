@@ -41,8 +41,16 @@ public:
     std::shared_ptr<actors::transport_factory> transports, child_starter::rules rules,
     std::function<error()> why_ended, child_starter::rules members = {});
 
+  /// What comes with a client beyond its options.
+  struct extras {
+    /// Called before its actors start; may be empty.
+    std::function<void(const std::shared_ptr<typename Kind::core>&)> prepare;
+    /// Beside the actor of its membership.
+    child_starter::companions beside_member;
+  };
+
   /// Errors: `already_started`, `invalid_argument`, `closed`.
-  [[nodiscard]] result<handle> start(client_options what);
+  [[nodiscard]] result<handle> start(client_options what, extras with = {});
 
   /// The one of that name; else one that is started as the application's options say of
   /// that name, or with the defaults.
@@ -51,7 +59,7 @@ public:
 private:
   using core = typename Kind::core;
 
-  result<handle> start_locked(client_options what);
+  result<handle> start_locked(client_options what, extras with = {});
   [[nodiscard]] std::shared_ptr<core> running(const std::string& name);
 
   caf::actor_system& sys_;

@@ -112,6 +112,50 @@ void record_run::add(const record_batch& batch) {
   }
 }
 
+void record_run::view_part(const record_run& whole, log_offset from, std::size_t most) {
+  parts_.clear();
+  size_ = 0;
+  epoch_ = whole.epoch_;
+  from_ = std::max(whole.from_, from);
+  next_ = whole.next_;
+  for (const auto& p : whole.parts_) {
+    if (log_offset{p.last_offset} < from_)
+      continue;
+    if (size_ == most) {
+      next_ = log_offset{p.base_offset};
+      return;
+    }
+    const auto left = most - size_;
+    const auto count = static_cast<std::size_t>(p.count);
+    parts_.push_back(p);
+    if (log_offset{p.base_offset} >= from_ && count <= left) {
+      size_ += count;
+      continue;
+    }
+    // Where its records lie is known only by walking.
+    iterator at;
+    at.run_ = this;
+    at.part_ = parts_.size() - 1;
+    at.next_part();
+    std::size_t wanted = 0;
+    for (; at.left_ > 0; ++at) {
+      if (++wanted < left)
+        continue;
+      auto& cut = parts_.back();
+      cut.size = static_cast<std::size_t>(at.at_ - cut.bytes);
+      cut.count -= at.left_ - 1;
+      next_ = at->offset + 1;
+      break;
+    }
+    size_ += wanted;
+    if (wanted == 0)
+      parts_.pop_back();
+    if (wanted == left && next_ <= log_offset{p.last_offset})
+      return;
+    next_ = whole.next_;
+  }
+}
+
 error record_run::read(const shared_bytes& raw, log_offset from,
   std::vector<aborted_span> aborted, read_options options) {
   run_reader in{raw, from, std::move(aborted), options};

@@ -65,6 +65,8 @@ public:
     }
 
   private:
+    friend class record_run;
+
     bool read() {
       const auto* next = read_plain();
       if (next == nullptr) [[unlikely]]
@@ -105,6 +107,11 @@ public:
   /// `run_reader` does the same in as many runs as there is memory for.
   error read(const shared_bytes& raw, log_offset from, std::vector<aborted_span> aborted,
     read_options options);
+
+  /// Becomes a part of another run, which must live as long: `most` of its records at
+  /// most, from the first at or behind offset `from` on. Of damage it tells nothing, as
+  /// the other one does.
+  void view_part(const record_run& whole, log_offset from, std::size_t most);
 
   /// Sets what is called for a damaged batch; to be set before the first walk.
   void when_damaged(on_damage f) { on_damage_ = std::move(f); }

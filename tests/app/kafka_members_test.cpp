@@ -6,9 +6,9 @@
 
 using namespace cafka;
 using namespace cafka::testing;
-using group_fixture::handled;
 using group_fixture::member_of;
 using group_fixture::program;
+using group_fixture::tally;
 
 namespace {
 
@@ -44,7 +44,7 @@ struct group_at_work {
   int partitions;
   std::string topic = kafka.create_topic("members", partitions);
   std::string group = unique_name("members");
-  handled all;
+  tally all;
   std::atomic<bool> over = false;
   int sent = 0;
   std::thread writer;

@@ -6,6 +6,7 @@
 #include <caf/actor_system.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,7 +20,8 @@ struct on_memory {
     auto started = application::start(system,
       {.brokers = cluster.bootstrap(),
         .request_timeout = 10s,
-        .log_level = log_level::off,
+        .log_level =
+          std::getenv("CAFKA_TEST_LOG") != nullptr ? log_level::debug : log_level::off,
         .transports = cluster.transports()});
     REQUIRE(started);
     app = *std::move(started);

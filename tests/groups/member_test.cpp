@@ -34,7 +34,7 @@ TEST_CASE("who commits by hand is asked before a partition goes") {
   f.cluster.create_topic("orders", 2);
   for (int p = 0; p != 2; ++p)
     f.append("orders", p, 0, 10);
-  handled all;
+  tally all;
   auto options = member_of("billing", "one");
   options.membership.auto_commit = false;
   program one{*f.app, options, all};
@@ -62,7 +62,7 @@ TEST_CASE(
   "a member whose actor crashes stays a member, and nobody reads anything twice") {
   on_memory f;
   f.cluster.create_topic("orders", 4);
-  handled all;
+  tally all;
   program one{*f.app, member_of("billing", "one"), all};
   program two{*f.app, member_of("billing", "two"), all};
   REQUIRE(eventually([&] { return one.has().size() == 2 && two.has().size() == 2; }));
@@ -91,7 +91,7 @@ TEST_CASE(
 TEST_CASE("a coordinator that dies costs no rebalance") {
   on_memory f;
   f.cluster.create_topic("orders", 4);
-  handled all;
+  tally all;
   program one{*f.app, member_of("billing", "one"), all};
   REQUIRE(eventually([&] { return one.has().size() == 4; }));
   const auto is = f.app->consumer_group_metadata({.key = "billing"}).value();
@@ -109,7 +109,7 @@ TEST_CASE("a program that does not poll leaves the group, and comes back with a 
   f.cluster.create_topic("orders", 2);
   for (int p = 0; p != 2; ++p)
     f.append("orders", p, 0, 10);
-  handled all;
+  tally all;
   auto options = member_of("billing", "one");
   options.membership.max_poll_interval = 400ms;
   options.membership.heartbeat_interval = 100ms;
@@ -141,7 +141,7 @@ TEST_CASE("a group that has committed nothing begins where it is told") {
   on_memory f;
   f.cluster.create_topic("orders", 1);
   f.append("orders", 0, 0, 10);
-  handled all;
+  tally all;
   SECTION("at the end") {
     auto options = member_of("billing", "one");
     options.auto_offset_reset = offset_reset::latest;
@@ -172,7 +172,7 @@ TEST_CASE("an offset that cannot be had is not taken for there being none") {
   f.append("orders", 0, 0, 10);
   REQUIRE(f.app->offset_commit({.group = "billing", .offsets = {{"orders", 0, 7}}}));
   f.cluster.fail<protocol::offset_fetch_request>(error_code::unstable_offset_commit, 5);
-  handled all;
+  tally all;
   program one{*f.app, member_of("billing", "one"), all};
   REQUIRE(eventually([&] { return all.records() == 3; }));
   CHECK(f.cluster.asked(api_key::offset_fetch) >= 6);
@@ -201,7 +201,7 @@ TEST_CASE("topics by an expression come when they are made") {
 TEST_CASE("a topic that is not there yet is waited for, and told") {
   on_memory f{{.auto_create_topics = false}};
   f.cluster.create_topic("orders", 1);
-  handled all;
+  tally all;
   program one{*f.app, member_of("billing", "one"), all, {"orders", "refunds"}};
   REQUIRE(eventually([&] { return one.has().size() == 1; }));
   REQUIRE(
@@ -215,7 +215,7 @@ TEST_CASE("a session that is over is told at once, and the member begins anew") 
   on_memory f;
   f.cluster.create_topic("orders", 1);
   f.append("orders", 0, 0, 10);
-  handled all;
+  tally all;
   auto options = member_of("billing", "one");
   program one{*f.app, options, all};
   REQUIRE(eventually([&] { return all.records() == 10; }));
@@ -243,7 +243,7 @@ TEST_CASE("what can never work ends the consumer, and says what to change") {
   CHECK(c.membership().error().code == error_code::group_authorization_failed);
   REQUIRE(c.close(5s));
   // The name is free again.
-  handled all;
+  tally all;
   f.append("orders", 0, 0, 5);
   program again{*f.app, member_of("billing", "one"), all};
   CHECK(eventually([&] { return all.records() == 5; }));
@@ -315,7 +315,7 @@ TEST_CASE("eager assignors stop all, and what comes back goes on where it was") 
   f.cluster.create_topic("orders", 4);
   for (int p = 0; p != 4; ++p)
     f.append("orders", p, 0, 30);
-  handled all;
+  tally all;
   auto options = member_of("billing", "one");
   options.membership.assignors = {"range"};
   program one{*f.app, options, all};

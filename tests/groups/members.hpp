@@ -20,7 +20,7 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 /// What members have handled: how often each record of each partition.
-class handled {
+class tally {
 public:
   void add(const topic_partition& p, std::int64_t offset) {
     const std::lock_guard guard{mutex_};
@@ -51,7 +51,7 @@ private:
 /// A program with a thread that polls.
 class program {
 public:
-  program(application& app, consumer_options options, handled& all,
+  program(application& app, consumer_options options, tally& all,
     std::vector<std::string> topics = {"orders"})
     : all_(all) {
     // Those of tests are quick, but for what they test.
@@ -122,7 +122,7 @@ private:
     }
   }
 
-  handled& all_;
+  tally& all_;
   consumer consumer_;
   std::atomic<bool> stopped_ = false;
   mutable std::mutex mutex_;

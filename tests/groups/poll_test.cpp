@@ -7,7 +7,7 @@ TEST_CASE("a member reads all partitions, and the next one goes on behind it") {
   f.cluster.create_topic("orders", 4);
   for (int p = 0; p != 4; ++p)
     f.append("orders", p, 0, 50);
-  handled all;
+  tally all;
   {
     program one{*f.app, member_of("billing", "one"), all};
     REQUIRE(eventually([&] { return all.records() == 200; }));
@@ -32,7 +32,7 @@ TEST_CASE("a member reads all partitions, and the next one goes on behind it") {
 TEST_CASE("members share a topic, come and go, and nothing is read twice") {
   on_memory f;
   f.cluster.create_topic("orders", 6);
-  handled all;
+  tally all;
   std::atomic<bool> over = false;
   int sent = 0;
   std::thread writer{[&] {

@@ -3,6 +3,8 @@
 #include <cafka/protocol/records/batch_order.hpp>
 #include <cafka/protocol/records/record_run.hpp>
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <algorithm>
 #include <random>
 
@@ -230,6 +232,43 @@ TEST_CASE("noise in a batch without a checksum does no harm to a run", "[records
       run_over(shared_bytes::from(std::move(copy)), {.check_crcs = false}).damages;
   }
   CHECK(damages > 1'000);
+}
+
+TEST_CASE("a part of a run has its records from an offset on, and no more than asked for",
+  "[records]") {
+  builder_options how;
+  how.compression = GENERATE(codec::none, codec::lz4);
+  const auto bytes =
+    joined({numbered(100, 40, how), numbered(150, 1, how), numbered(151, 30, how)});
+  record_run whole;
+  REQUIRE(whole.read(bytes, 103, {}, {}).code == error_code::none);
+  const auto records = walk(whole);
+  REQUIRE(records.size() == 68);
+  for (std::int64_t from = 95; from <= 185; ++from) {
+    for (const std::size_t most : {1, 2, 5, 36, 37, 38, 60, 1'000}) {
+      INFO(from << ", " << most);
+      record_run part;
+      part.view_part(whole, log_offset{from}, most);
+      std::vector<seen> expected;
+      for (const auto& r : records) {
+        if (r.offset >= from && expected.size() < most)
+          expected.push_back(r);
+      }
+      const auto got = walk(part);
+      CHECK(part.size() == got.size());
+      REQUIRE(got.size() == expected.size());
+      for (std::size_t i = 0; i != got.size(); ++i)
+        CHECK(got[i].offset == expected[i].offset);
+      // What follows begins there.
+      record_run rest;
+      rest.view_part(whole, part.next_offset(), 1'000);
+      const auto left =
+        std::ranges::count_if(records, [&](const auto& r) { return r.offset >= from; });
+      CHECK(rest.size() == static_cast<std::size_t>(left) - got.size());
+      if (rest.empty())
+        CHECK(part.next_offset() == whole.next_offset());
+    }
+  }
 }
 
 TEST_CASE("walking a run takes no allocation, however many records it has", "[records]") {

@@ -690,7 +690,8 @@ void consumer_core::change_entry(entry& e) {
     changed_.push_back(&e);
 }
 
-error consumer_core::read(const std::vector<assigned_partition>& partitions, bool alone) {
+error consumer_core::read(
+  const std::vector<assigned_partition>& partitions, bool alone, bool paused) {
   for (const auto& p : partitions) {
     // One that cannot even be asked about would keep all others from being.
     if (p.topic.empty() || p.topic.size() > protocol::longest_topic_name)
@@ -722,7 +723,7 @@ error consumer_core::read(const std::vector<assigned_partition>& partitions, boo
         at->partition = p.partition;
       }
       at->assigned = true;
-      at->paused = false;
+      at->paused = paused;
       // Its handler may have wanted one already.
       at->wanted = on_something != nullptr;
       at->start = p.start;

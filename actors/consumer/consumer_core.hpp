@@ -158,8 +158,9 @@ public:
   error assign(const std::vector<assigned_partition>& partitions) {
     return read(partitions, true);
   }
-  error add(const std::vector<assigned_partition>& partitions) {
-    return read(partitions, false);
+  /// `paused`: nothing of them is handed out until they are resumed.
+  error add(const std::vector<assigned_partition>& partitions, bool paused = false) {
+    return read(partitions, false, paused);
   }
   error unassign(const std::vector<topic_partition>& partitions);
   error seek(const topic_partition& which, start_at where);
@@ -211,7 +212,8 @@ private:
   error missing(const topic_partition& which) const;
   [[nodiscard]] error why_closed() const;
   /// `alone`: and no others.
-  error read(const std::vector<assigned_partition>& partitions, bool alone);
+  error read(
+    const std::vector<assigned_partition>& partitions, bool alone, bool paused = false);
   void change_entry(entry& e);
   void advance(entry& e, start_at next);
   polled take(std::size_t most);

@@ -116,11 +116,9 @@ public:
     const auto known = x.committed ? std::optional{start_at::offset(*x.committed)}
                                    : protocol::place_of(policy);
     from.start = known.value_or(start_at::earliest());
-    if (const auto closed = reader_->add({from}))
+    if (const auto closed = reader_->add({from}, !known))
       return;
     if (!known) {
-      const auto gone = reader_->set_paused({x.which}, true);
-      static_cast<void>(gone); // It was assigned just now.
       reader_->report({x.which.topic, x.which.partition, -1, true,
         {error_code::offset_out_of_range,
           "group " + reader_->options.group + " has committed no offset of "

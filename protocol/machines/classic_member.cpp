@@ -711,7 +711,9 @@ void classic_member::on_heartbeat(
 
 void classic_member::on_commit_refused(
   time_point now, std::int32_t generation, error_code answer) {
-  if (generation != is_.generation || !beats())
+  // Between its Join and its Sync it is a member of the next one already: a commit that
+  // was on its way comes too late, and nothing is lost.
+  if (generation != is_.generation || !may_commit())
     return;
   const error why{answer, "group " + options_.group};
   switch (answer) {

@@ -175,3 +175,67 @@ TEST_CASE(
   CHECK(one.count(group_event_kind::lost) + two.count(group_event_kind::lost) == 0);
   CHECK(w.all.twice() == 0);
 }
+
+TEST_CASE(
+  "groups: supervised handlers on a real Kafka share a topic, and what one cannot "
+  "handle is in the dead-letter topic") {
+  group_at_work w{6};
+  const auto letters = w.kafka.create_topic("letters", 1);
+  consumer_group_options options;
+  options.group = w.group;
+  options.topics = {w.topic};
+  options.name = "one";
+  options.membership.heartbeat_interval = 200ms;
+  options.reading.auto_offset_reset = offset_reset::earliest;
+  options.on_failure = failure_policy::dead_letter;
+  options.dead_letter_topic = letters;
+  options.retry_backoff = 10ms;
+  std::atomic<bool> crash = true;
+  const auto make = [&](const partition_assignment&) {
+    return [&](const consumed_batch& b) {
+      for (const auto& r : b) {
+        if (r.text() == "777")
+          return handled::failed(r.offset, "no such customer");
+        w.all.add({b.topic(), b.partition()}, r.offset.value());
+      }
+      // All of it is handled, and none of it acknowledged.
+      if (b.partition() == partition_id{5} && crash.exchange(false))
+        throw std::runtime_error{"a bug"};
+      return b.partition().value() % 2 == 0 ? handled::async_commit()
+                                            : handled::sync_commit();
+    };
+  };
+  w.write();
+  const auto one = REQUIRE_VALUE(w.app.consumer_group(options, make));
+  REQUIRE(eventually([&] { return one.assignment().size() == 6; }));
+  options.name = "two";
+  const auto two = REQUIRE_VALUE(w.app.consumer_group(options, make));
+  REQUIRE(eventually([&] { return two.assignment().size() == 3; }));
+  options.name = "three";
+  const auto three = REQUIRE_VALUE(w.app.consumer_group(options, make));
+  REQUIRE(eventually(
+    [&] { return three.assignment().size() == 2 && one.assignment().size() == 2; }));
+  REQUIRE(one.close(10s));
+  REQUIRE(eventually([&] { return three.assignment().size() == 3; }));
+  REQUIRE(eventually([&] { return w.sent > 1'000; }));
+  w.stop_writing();
+  // But for the dead letter.
+  REQUIRE(
+    eventually([&] { return w.all.records() + 1 == static_cast<std::size_t>(w.sent); }));
+  CHECK_FALSE(crash);
+  REQUIRE(two.close(10s));
+  REQUIRE(three.close(10s));
+  static_cast<void>(w.s.connect("default"));
+  // Twice came only what the crash had in hand: a batch of one partition.
+  CHECK(w.all.partitions_twice() <= 1);
+  for (int p = 0; p != 6; ++p) {
+    const auto end = REQUIRE_VALUE(w.app.latest_offset(w.topic, partition_id{p}));
+    const auto committed = REQUIRE_VALUE(w.app.offset_fetch({.group = w.group,
+      .topics = std::vector<topic_partitions>{{w.topic, {partition_id{p}}}}}));
+    REQUIRE(committed.offsets.size() == 1);
+    CHECK(committed.offsets.front().offset == end.offset);
+  }
+  const auto letter = REQUIRE_VALUE(w.app.fetch(letters, partition_id{0}, {.offset = 0}));
+  REQUIRE(letter.records.size() == 1);
+  CHECK(letter.records.begin()->text() == "777");
+}

@@ -4,6 +4,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <map>
@@ -41,6 +42,14 @@ public:
         sum += n > 1 ? 1 : 0;
     }
     return sum;
+  }
+
+  /// Partitions of which a record was handled more than once.
+  [[nodiscard]] std::size_t partitions_twice() const {
+    const std::lock_guard guard{mutex_};
+    return static_cast<std::size_t>(std::ranges::count_if(times_, [](const auto& p) {
+      return std::ranges::any_of(p.second, [](const auto& n) { return n.second > 1; });
+    }));
   }
 
 private:

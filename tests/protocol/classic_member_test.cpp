@@ -240,6 +240,46 @@ TEST_CASE("what a heartbeat is refused with decides what is lost", "[groups]") {
   }
 }
 
+TEST_CASE("what a commit is refused with decides what is lost", "[groups]") {
+  struct row {
+    error_code answer;
+    bool lost;
+    phase next;
+  };
+  const auto r = GENERATE(row{error_code::rebalance_in_progress, false, phase::joining},
+    row{error_code::illegal_generation, true, phase::waiting},
+    row{error_code::unknown_member_id, true, phase::waiting},
+    row{error_code::fenced_instance_id, true, phase::ended},
+    row{error_code::group_authorization_failed, true, phase::ended},
+    row{error_code::offset_metadata_too_large, false, phase::stable});
+  CAPTURE(to_string(r.answer));
+  member_play p;
+  p.be_member();
+  p.member.on_commit_refused(p.now, 1, r.answer);
+  CHECK(p.member.state() == r.next);
+  CHECK(p.took<classic_member::lost>().has_value() == r.lost);
+}
+
+TEST_CASE("a commit that a rebalance has overtaken loses nothing", "[groups]") {
+  const auto late = GENERATE(error_code::illegal_generation,
+    error_code::unknown_member_id, error_code::rebalance_in_progress);
+  member_play p;
+  p.be_member();
+  p.beat(error_code::rebalance_in_progress);
+  const auto join = p.take<classic_member::send_join>();
+  p.member.on_commit_refused(p.now, 1, late);
+  CHECK(p.member.state() == phase::joining);
+  p.member.on_joined(p.now, join.request, p.joined(2));
+  p.member.on_commit_refused(p.now, 1, late);
+  CHECK(p.member.state() == phase::syncing);
+  p.member.on_synced(
+    p.now, p.take<classic_member::send_sync>().request, p.synced(of("orders", {0, 1})));
+  p.member.on_commit_refused(p.now, 1, late);
+  CHECK(p.member.state() == phase::stable);
+  CHECK_FALSE(p.took<classic_member::lost>());
+  CHECK(p.member.membership().generation == 2);
+}
+
 TEST_CASE("a session without a sign of life is over, and not before", "[groups]") {
   member_play p;
   p.be_member();

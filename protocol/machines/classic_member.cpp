@@ -111,7 +111,7 @@ void classic_member::subscribe(time_point now, std::vector<std::string> topics) 
     reason_ = "it subscribes to nothing";
     leaves_for_good_ = true;
     leave_reason_ = reason_;
-    begin_revoke(now, is_.owned, revoke_deadline(now), after_revoke::go_idle);
+    begin_revoke(now, owned_and_held(), revoke_deadline(now), after_revoke::go_idle);
     return;
   }
   if (phase_ == phase::idle && is_.generation >= 0) {
@@ -158,10 +158,7 @@ void classic_member::leave_when_settled(time_point now) {
   if (in_rebalance && !is_.owned.empty() && now < leave_by_)
     return;
   leave_by_ = time_point::max();
-  auto all = is_.owned;
-  all.insert(all.end(), held_.begin(), held_.end());
-  begin_revoke(
-    now, sorted(std::move(all)), leave_until_ - leave_spare_, after_revoke::leave);
+  begin_revoke(now, owned_and_held(), leave_until_ - leave_spare_, after_revoke::leave);
 }
 
 // -- giving up --------------------------------------------------------------------------
@@ -248,10 +245,15 @@ void classic_member::release(const partitions& what) {
     effects_.emplace_back(released{what});
 }
 
-void classic_member::lose_partitions(const error& why) {
+/// What the program has, or had and expects to have again.
+partitions classic_member::owned_and_held() const {
   auto all = is_.owned;
   all.insert(all.end(), held_.begin(), held_.end());
-  all = sorted(std::move(all));
+  return sorted(std::move(all));
+}
+
+void classic_member::lose_partitions(const error& why) {
+  auto all = owned_and_held();
   is_.owned.clear();
   held_.clear();
   revoking_.clear();
@@ -325,11 +327,18 @@ void classic_member::join_later(time_point now, const error& why) {
   leave_when_settled(now);
 }
 
-/// What it had is another member's: it begins anew.
+/// What it had is another member's: it begins anew, unless it was about to leave.
 void classic_member::join_anew(time_point now, bool new_id, const error& why) {
+  const auto leaves = phase_ == phase::revoking
+    && (then_ == after_revoke::leave
+      || (then_ == after_revoke::go_idle && topics_.empty()));
   lose_all(why);
   if (new_id)
     is_.member_id.clear();
+  if (leaves) { // There is nothing to finish any more.
+    send_leave_now(now);
+    return;
+  }
   reason_ = to_string(why);
   join_later(now, why);
 }

@@ -324,6 +324,21 @@ TEST_CASE(
   CHECK(p.member.membership().owned == of("orders", {1, 2}));
 }
 
+TEST_CASE("what an eager member gave up for a rebalance is released when it wants no "
+          "topics any more",
+  "[groups]") {
+  member_play p{{range_assignor()}};
+  p.be_member();
+  p.beat(error_code::rebalance_in_progress);
+  static_cast<void>(p.take<classic_member::revoke>());
+  p.member.on_revoked(p.now);
+  CHECK(p.member.state() == phase::joining);
+  p.member.subscribe(p.now, {});
+  p.member.on_revoked(p.now);
+  CHECK(p.take<classic_member::released>().partitions == of("orders", {0, 1}));
+  CHECK(p.took<classic_member::send_leave>());
+}
+
 TEST_CASE(
   "a leader assigns once it knows the topics, and again when they change", "[groups]") {
   member_play p;
@@ -427,6 +442,35 @@ TEST_CASE("a member leaves in any state, by its deadline", "[groups]") {
     p.member.on_left(p.now, leave.request, error_code::none);
     CHECK(p.take<classic_member::ended>().why.code == error_code::none);
   }
+}
+
+TEST_CASE("a member that is thrown out while it leaves has left", "[groups]") {
+  member_play p;
+  p.be_member();
+  const auto why =
+    GENERATE(error_code::illegal_generation, error_code::unknown_member_id);
+  SECTION("for good") {
+    p.member.leave(p.now, p.now + 5s, "closed", false);
+    static_cast<void>(p.take<classic_member::revoke>());
+    p.beat(why);
+    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
+    if (why == error_code::illegal_generation)
+      p.member.on_left(
+        p.now, p.take<classic_member::send_leave>().request, error_code::none);
+    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
+  }
+  SECTION("until it wants topics again") {
+    p.member.subscribe(p.now, {});
+    static_cast<void>(p.take<classic_member::revoke>());
+    p.beat(why);
+    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
+    if (why == error_code::illegal_generation)
+      p.member.on_left(
+        p.now, p.take<classic_member::send_leave>().request, error_code::none);
+    CHECK(p.member.state() == phase::idle);
+  }
+  p.pass(10s);
+  CHECK_FALSE(p.took<classic_member::send_join>());
 }
 
 TEST_CASE("who subscribes again before it has left joins anew", "[groups]") {

@@ -201,8 +201,9 @@ private:
     time_point not_before; // The next one, after failures.
     time_point next_lookup = time_point::max();
     std::uint32_t failures = 0;
-    error refused;       // Why no waiting can help, as of `found_at`.
-    broker_id told = -1; // The coordinator that was told of last.
+    std::uint32_t in_vain = 0; // Found so often since one could be reached.
+    error refused;             // Why no waiting can help, as of `found_at`.
+    broker_id told = -1;       // The coordinator that was told of last.
   };
 
   struct lookup_outcome {
@@ -279,6 +280,7 @@ private:
   void look_up(time_point now);
   void looked_up(time_point now);
   void look_up_those_due(time_point now);
+  void note_unreachable(time_point now, broker_id id);
   void plan_lookup(time_point now, coordinator_use& use);
   void note_answer(time_point now, const broker_connection& from, const pending_call& c);
   void plan_release(time_point now);

@@ -108,6 +108,9 @@ public:
   /// Takes a call. A deadline of zero in its traits means `request_timeout`.
   void submit(time_point now, std::unique_ptr<call> what);
 
+  /// Connects, also when no call wants it, if no broker can be asked.
+  void want_connection(time_point now);
+
   void on_up(time_point now, std::uint64_t connection);
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
   /// Bytes of an answer arrive that is not whole yet, `received` of `expected` so far; or

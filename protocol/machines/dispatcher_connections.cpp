@@ -287,6 +287,13 @@ const std::vector<endpoint>& dispatcher::places() {
   return places_;
 }
 
+void dispatcher::want_connection(time_point now) {
+  if (shut_ || up_links_ > 0)
+    return;
+  need_metadata();
+  advance(now);
+}
+
 void dispatcher::connect_seed(time_point now) {
   const auto& place = places()[seed_at_ % places().size()];
   if (seed_ == nullptr)

@@ -20,6 +20,8 @@ constexpr milliseconds join_grace{5'000};
 /// A member that expects another rebalance looks for it so often, at first and at last.
 constexpr milliseconds first_quick_beat{100};
 constexpr milliseconds last_quick_beat{500};
+/// A broker that lacks what groups need is asked for so long, in case it is not so old.
+constexpr milliseconds believed_after{5'000};
 /// The longest reason that brokers take (KIP-800).
 constexpr std::size_t longest_reason = 255;
 
@@ -555,12 +557,10 @@ void classic_member::on_synced(
   }
   heard(now);
   well(now);
-  // Where it has missed a generation, what it had may have been another's in it. A
-  // cooperative member has kept its claim all the time.
-  if (eager_ && is_.generation >= 0 && joined_generation_ != is_.generation + 1)
-    lose_partitions({error_code::illegal_generation,
-      "group " + options_.group + ": it has missed generation "
-        + std::to_string(is_.generation + 1)});
+  // Where it has missed a generation, what it had may have been another's in it, and it
+  // had given it up in order. A cooperative member has kept its claim all the time.
+  if (eager_ && joined_generation_ != is_.generation + 1)
+    release(std::exchange(held_, {}));
   is_.generation = joined_generation_;
   apply(now, assignment->partitions);
   leave_when_settled(now);
@@ -679,6 +679,7 @@ void classic_member::well(time_point now) {
   }
   unwell_since_.reset();
   unwell_told_ = false;
+  unsupported_since_.reset();
   last_error_ = {};
 }
 
@@ -753,12 +754,23 @@ void classic_member::on_failure(time_point now, std::uint64_t request, const err
     return;
   }
   // A request that makes no sense to any broker will not the next time either.
-  if (why.code == error_code::unsupported_version
-    || why.code == error_code::unsupported_api_version
-    || why.code == error_code::invalid_argument
+  if (why.code == error_code::invalid_argument
     || why.code == error_code::invalid_group_id) {
     end(now, why);
     return;
+  }
+  // Connections that break may make a broker look too old for groups; only what lasts is
+  // believed.
+  if (why.code == error_code::unsupported_version
+    || why.code == error_code::unsupported_api_version) {
+    if (!unsupported_since_)
+      unsupported_since_ = now;
+    if (now - *unsupported_since_ >= believed_after) {
+      end(now, why);
+      return;
+    }
+  } else {
+    unsupported_since_.reset();
   }
   join_later(now, why);
 }

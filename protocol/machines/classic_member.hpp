@@ -285,6 +285,8 @@ private:
 
   std::optional<time_point> unwell_since_;
   bool unwell_told_ = false;
+  /// The coordinator lacks what groups need.
+  std::optional<time_point> unsupported_since_;
   error last_error_;
 };
 

@@ -122,6 +122,7 @@ void worker_client::submit(
   const auto deadline =
     asked.deadline > milliseconds{0} ? asked.deadline : options_.defaults.request_timeout;
   waiters_.push_back({at.now + deadline, asked.until_refused, std::move(reply_later)});
+  dispatcher_.want_connection(at.now);
   after_event(at.now);
 }
 

@@ -245,10 +245,10 @@ bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced
   auto& builder = p.open.builder;
   const auto batch_size = p.topic.batch_size.load(std::memory_order_relaxed);
   const auto largest = buffer_pool::rounded(batch_size);
+  // Room that may be of use later is taken within the budget alone.
   if (!builder.empty() && builder.size() + bound <= batch_size && has_place(builder)) {
     auto larger = pool_->take(
-      std::min(std::max(builder.size() + bound, builder.capacity() * 4), largest),
-      forced);
+      std::min(std::max(builder.size() + bound, builder.capacity() * 4), largest));
     if (larger.bytes == nullptr)
       larger = pool_->take(builder.size() + bound, forced);
     if (larger.bytes != nullptr) {
@@ -258,8 +258,8 @@ bool accumulator::make_room(partition_buffers& p, std::size_t bound, bool forced
   }
   const auto needed = bound + detail::v2::header_size;
   const auto expected = std::min(builder.empty() ? p.expected : builder.size(), largest);
-  auto room = pool_->take(std::max(needed, expected), forced);
-  if (room.bytes == nullptr && expected > needed)
+  auto room = pool_->take(std::max(needed, expected));
+  if (room.bytes == nullptr && (expected > needed || forced))
     room = pool_->take(needed, forced);
   if (room.bytes == nullptr)
     return false;

@@ -20,6 +20,8 @@ constexpr milliseconds join_grace{5'000};
 /// A member that expects another rebalance looks for it so often, at first and at last.
 constexpr milliseconds first_quick_beat{100};
 constexpr milliseconds last_quick_beat{500};
+/// A broker that lacks what groups need is asked for so long, in case it is not so old.
+constexpr milliseconds believed_after{5'000};
 /// The longest reason that brokers take (KIP-800).
 constexpr std::size_t longest_reason = 255;
 
@@ -111,7 +113,7 @@ void classic_member::subscribe(time_point now, std::vector<std::string> topics) 
     reason_ = "it subscribes to nothing";
     leaves_for_good_ = true;
     leave_reason_ = reason_;
-    begin_revoke(now, is_.owned, revoke_deadline(now), after_revoke::go_idle);
+    begin_revoke(now, owned_and_held(), revoke_deadline(now), after_revoke::go_idle);
     return;
   }
   if (phase_ == phase::idle && is_.generation >= 0) {
@@ -158,10 +160,7 @@ void classic_member::leave_when_settled(time_point now) {
   if (in_rebalance && !is_.owned.empty() && now < leave_by_)
     return;
   leave_by_ = time_point::max();
-  auto all = is_.owned;
-  all.insert(all.end(), held_.begin(), held_.end());
-  begin_revoke(
-    now, sorted(std::move(all)), leave_until_ - leave_spare_, after_revoke::leave);
+  begin_revoke(now, owned_and_held(), leave_until_ - leave_spare_, after_revoke::leave);
 }
 
 // -- giving up --------------------------------------------------------------------------
@@ -248,10 +247,15 @@ void classic_member::release(const partitions& what) {
     effects_.emplace_back(released{what});
 }
 
-void classic_member::lose_partitions(const error& why) {
+/// What the program has, or had and expects to have again.
+partitions classic_member::owned_and_held() const {
   auto all = is_.owned;
   all.insert(all.end(), held_.begin(), held_.end());
-  all = sorted(std::move(all));
+  return sorted(std::move(all));
+}
+
+void classic_member::lose_partitions(const error& why) {
+  auto all = owned_and_held();
   is_.owned.clear();
   held_.clear();
   revoking_.clear();
@@ -325,11 +329,18 @@ void classic_member::join_later(time_point now, const error& why) {
   leave_when_settled(now);
 }
 
-/// What it had is another member's: it begins anew.
+/// What it had is another member's: it begins anew, unless it was about to leave.
 void classic_member::join_anew(time_point now, bool new_id, const error& why) {
+  const auto leaves = phase_ == phase::revoking
+    && (then_ == after_revoke::leave
+      || (then_ == after_revoke::go_idle && topics_.empty()));
   lose_all(why);
   if (new_id)
     is_.member_id.clear();
+  if (leaves) { // There is nothing to finish any more.
+    send_leave_now(now);
+    return;
+  }
   reason_ = to_string(why);
   join_later(now, why);
 }
@@ -546,12 +557,10 @@ void classic_member::on_synced(
   }
   heard(now);
   well(now);
-  // Where it has missed a generation, what it had may have been another's in it. A
-  // cooperative member has kept its claim all the time.
-  if (eager_ && is_.generation >= 0 && joined_generation_ != is_.generation + 1)
-    lose_partitions({error_code::illegal_generation,
-      "group " + options_.group + ": it has missed generation "
-        + std::to_string(is_.generation + 1)});
+  // Where it has missed a generation, what it had may have been another's in it, and it
+  // had given it up in order. A cooperative member has kept its claim all the time.
+  if (eager_ && joined_generation_ != is_.generation + 1)
+    release(std::exchange(held_, {}));
   is_.generation = joined_generation_;
   apply(now, assignment->partitions);
   leave_when_settled(now);
@@ -670,6 +679,7 @@ void classic_member::well(time_point now) {
   }
   unwell_since_.reset();
   unwell_told_ = false;
+  unsupported_since_.reset();
   last_error_ = {};
 }
 
@@ -746,12 +756,23 @@ void classic_member::on_failure(time_point now, std::uint64_t request, const err
     return;
   }
   // A request that makes no sense to any broker will not the next time either.
-  if (why.code == error_code::unsupported_version
-    || why.code == error_code::unsupported_api_version
-    || why.code == error_code::invalid_argument
+  if (why.code == error_code::invalid_argument
     || why.code == error_code::invalid_group_id) {
     end(now, why);
     return;
+  }
+  // Connections that break may make a broker look too old for groups; only what lasts is
+  // believed.
+  if (why.code == error_code::unsupported_version
+    || why.code == error_code::unsupported_api_version) {
+    if (!unsupported_since_)
+      unsupported_since_ = now;
+    if (now - *unsupported_since_ >= believed_after) {
+      end(now, why);
+      return;
+    }
+  } else {
+    unsupported_since_.reset();
   }
   join_later(now, why);
 }

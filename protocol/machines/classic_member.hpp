@@ -226,6 +226,7 @@ private:
   void send_leave_now(time_point now);
   void has_left(time_point now);
   void end(time_point now, error why);
+  [[nodiscard]] std::vector<topic_partition> owned_and_held() const;
   void lose_partitions(const error& why);
   void lose_all(const error& why);
   void release(const std::vector<topic_partition>& what);
@@ -284,6 +285,8 @@ private:
 
   std::optional<time_point> unwell_since_;
   bool unwell_told_ = false;
+  /// The coordinator lacks what groups need.
+  std::optional<time_point> unsupported_since_;
   error last_error_;
 };
 

@@ -108,6 +108,9 @@ public:
   /// Takes a call. A deadline of zero in its traits means `request_timeout`.
   void submit(time_point now, std::unique_ptr<call> what);
 
+  /// Connects, also when no call wants it, if no broker can be asked.
+  void want_connection(time_point now);
+
   void on_up(time_point now, std::uint64_t connection);
   void on_frame(time_point now, std::uint64_t connection, const shared_bytes& payload);
   /// Bytes of an answer arrive that is not whole yet, `received` of `expected` so far; or
@@ -201,8 +204,9 @@ private:
     time_point not_before; // The next one, after failures.
     time_point next_lookup = time_point::max();
     std::uint32_t failures = 0;
-    error refused;       // Why no waiting can help, as of `found_at`.
-    broker_id told = -1; // The coordinator that was told of last.
+    std::uint32_t in_vain = 0; // Found so often since one could be reached.
+    error refused;             // Why no waiting can help, as of `found_at`.
+    broker_id told = -1;       // The coordinator that was told of last.
   };
 
   struct lookup_outcome {
@@ -279,6 +283,7 @@ private:
   void look_up(time_point now);
   void looked_up(time_point now);
   void look_up_those_due(time_point now);
+  void note_unreachable(time_point now, broker_id id);
   void plan_lookup(time_point now, coordinator_use& use);
   void note_answer(time_point now, const broker_connection& from, const pending_call& c);
   void plan_release(time_point now);

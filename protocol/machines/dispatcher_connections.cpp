@@ -133,7 +133,8 @@ void dispatcher::handle(time_point now, broker_connection& l,
       [&](const broker_connection::answer& answer) {
         // Not before: a broker that wants a login agrees on versions and then
         // closes the connection, and must not be asked again at once for that.
-        seed_tried_ = 0;
+        if (&l == seed_.get())
+          seed_tried_ = 0;
         seed_errors_.clear();
         if (reports_.any())
           tell_recovered(now, l);
@@ -286,6 +287,13 @@ const std::vector<endpoint>& dispatcher::places() {
   return places_;
 }
 
+void dispatcher::want_connection(time_point now) {
+  if (shut_ || up_links_ > 0)
+    return;
+  need_metadata();
+  advance(now);
+}
+
 void dispatcher::connect_seed(time_point now) {
   const auto& place = places()[seed_at_ % places().size()];
   if (seed_ == nullptr)
@@ -339,8 +347,11 @@ void dispatcher::refuse_waiting(const broker_connection& l, const error& why) {
 void dispatcher::lose(time_point now, broker_connection& l, const error& reason) {
   const auto why = judged(l, reason);
   // A broker may close what is idle; anything else may mean that it is gone.
-  if (!l.retired() && (!l.up() || l.in_flight() > 0))
+  if (!l.retired() && (!l.up() || l.in_flight() > 0)) {
+    if (!l.up())
+      note_unreachable(now, l.broker());
     cluster_.forget_coordinators_at(l.broker());
+  }
   const bool was_up = l.up();
   const auto in_flight = l.in_flight();
   connections_.erase(l.connection());

@@ -266,6 +266,19 @@ void dispatcher::look_up(time_point now) {
   }
 }
 
+// A connection's own pause does not last where no metadata has its broker. Whoever named
+// it may not know yet: it is asked again at once, and then at a pace.
+void dispatcher::note_unreachable(time_point now, broker_id id) {
+  if (cluster_.brokers().contains(id))
+    return;
+  for (auto& [what, use] : coordinators_) {
+    if (cluster_.coordinator(what) != id)
+      continue;
+    if (++use.in_vain > 1)
+      use.not_before = now + backoff(options_.retry_backoff, use.in_vain - 1, random_);
+  }
+}
+
 void dispatcher::plan_lookup(time_point now, coordinator_use& use) {
   if (options_.coordinator_query_interval > std::chrono::milliseconds{0})
     use.next_lookup = now + options_.coordinator_query_interval;
@@ -282,6 +295,10 @@ void dispatcher::note_answer(
     cluster_.topics().on_led(led->topic, led->partition, from.broker());
   if (c.what->what().key == api_key::metadata && cluster_.topic_count() > 0)
     cluster_.topics().plan_release(now);
+  if (const auto* coordinated = std::get_if<coordinator_of>(&c.what->what().where)) {
+    if (const auto use = coordinators_.find(*coordinated); use != coordinators_.end())
+      use->second.in_vain = 0;
+  }
   const auto found = c.what->looks_up();
   if (!found)
     return;

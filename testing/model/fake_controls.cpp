@@ -421,8 +421,9 @@ log_offset fake_cluster::append_batch(
 void fake_cluster::truncate(const std::string& topic, std::int32_t p, log_offset end) {
   auto& mine = find_partition(topic, p);
   mine.log.truncate(end);
+  const auto left = mine.log.batches();
   for (auto& [broker, table] : mine.producers)
-    table.truncate(mine.log.end());
+    table.truncate(mine.log.end(), left);
   ++state_.changes;
 }
 

@@ -84,13 +84,27 @@ void producer_table::forget_batches() {
     known.recent.clear();
 }
 
-void producer_table::truncate(log_offset end) {
-  for (auto at = known_.begin(); at != known_.end();) {
-    auto& recent = at->second.recent;
+void producer_table::truncate(log_offset end, const std::vector<shared_bytes>& left) {
+  std::size_t without = 0;
+  for (auto& [id, known] : known_) {
+    auto& recent = known.recent;
     while (!recent.empty() && recent.back().offset >= end)
       recent.pop_back();
-    at = recent.empty() ? known_.erase(at) : std::next(at);
+    without += recent.empty() ? 1 : 0;
   }
+  for (auto at = left.rbegin(); at != left.rend() && without > 0; ++at) {
+    batch_reader in{*at};
+    record_batch batch;
+    if (!in.find(batch))
+      continue;
+    const auto& info = batch.info();
+    const auto found = known_.find(info.producer_id);
+    if (info.control || found == known_.end() || !found->second.recent.empty())
+      continue;
+    note(info, info.base_offset, info.max_timestamp);
+    --without;
+  }
+  std::erase_if(known_, [](const auto& k) { return k.second.recent.empty(); });
 }
 
 } // namespace cafka::testing

@@ -6,6 +6,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace cafka::testing {
 
@@ -45,8 +46,11 @@ public:
   void forget() { known_.clear(); }
   /// Of each producer its epoch stays, as before 2.4 when its records had been removed.
   void forget_batches();
-  /// What was written at `end` or behind it is not known any more.
-  void truncate(protocol::log_offset end);
+  /// What was written at `end` or behind it is not known any more. Of a producer the last
+  /// of the batches that are `left` is known in any case, as brokers read their log
+  /// again.
+  void truncate(
+    protocol::log_offset end, const std::vector<protocol::shared_bytes>& left);
 
 private:
   struct written {

@@ -113,6 +113,22 @@ TEST_CASE("a broker that was killed knows of each producer the last batch") {
   CHECK(s.write(3) == error_code::none);
 }
 
+TEST_CASE("a log that loses its end knows of each producer what is left") {
+  sequences s;
+  for (int i = 0; i != 10; ++i)
+    REQUIRE(s.write(i) == error_code::none);
+  s.cluster.truncate("t", 0, 2);
+  CHECK(s.write(9) == error_code::out_of_order_sequence_number);
+  CHECK(s.write(0) == error_code::out_of_order_sequence_number);
+  CHECK(s.write(1) == error_code::none); // It is there already.
+  CHECK(s.offset == 1);
+  CHECK(s.write(2) == error_code::none);
+  CHECK(s.cluster.log("t", 0).end() == log_offset{3});
+  // Of whom nothing is left nothing is known.
+  s.cluster.truncate("t", 0, 0);
+  CHECK(s.write(9) == error_code::none);
+}
+
 TEST_CASE("sequences start over at zero behind the largest") {
   sequences s;
   constexpr auto last = std::numeric_limits<std::int32_t>::max();

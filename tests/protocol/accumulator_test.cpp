@@ -85,6 +85,27 @@ TEST_CASE("buffers that came back are used again, and the budget holds") {
   CHECK(again == count);
 }
 
+TEST_CASE("records that have waited for their topic take little more than the budget") {
+  accumulator_options o;
+  o.buffer_memory = 256 * 1024;
+  o.batch_size = 64'000;
+  accumulator batches{o};
+  auto& t = batches.topic("t");
+  const std::string value(3'000, 'x');
+  outgoing_record r;
+  r.value = as_bytes(value);
+  for (int i = 0;; ++i) {
+    r.partition = i % 40;
+    if (batches.append(t, r, timestamp{}, nullptr).status != error_code::none)
+      break;
+  }
+  const auto before = batches.pool().used();
+  CHECK(before > o.buffer_memory / 2);
+  // Each partition needs a buffer for its two records or three.
+  REQUIRE(batches.set_partitions(t, 40).empty());
+  CHECK(batches.pool().used() <= before + before / 2);
+}
+
 TEST_CASE("records that are too large, or for no partition, or too late are refused") {
   accumulator_options o;
   o.max_record_size = 2'000;

@@ -149,10 +149,31 @@ TEST_CASE("what a Join is refused with decides what follows", "[groups]") {
     CHECK(end.why.detail.find("billing") != std::string::npos);
   }
   SECTION("for good, by the client itself") {
-    const auto e = GENERATE(error_code::unsupported_version,
-      error_code::unsupported_api_version, error_code::invalid_argument);
-    p.member.on_failure(p.now, first.request, {e, "no such version"});
-    CHECK(p.take<classic_member::ended>().why.code == e);
+    p.member.on_failure(
+      p.now, first.request, {error_code::invalid_argument, "no such topic"});
+    CHECK(p.take<classic_member::ended>().why.code == error_code::invalid_argument);
+  }
+  SECTION("for good, if it lasts that the broker knows no groups") {
+    const auto e =
+      GENERATE(error_code::unsupported_version, error_code::unsupported_api_version);
+    const auto begun = p.now;
+    auto request = first.request;
+    while (p.now - begun < 5s) {
+      p.member.on_failure(p.now, request, {e, "no such version"});
+      REQUIRE(p.member.state() == phase::waiting);
+      p.pass(1'500ms);
+      request = p.take<classic_member::send_join>().request;
+    }
+    SECTION("it does") {
+      p.member.on_failure(p.now, request, {e, "no such version"});
+      CHECK(p.take<classic_member::ended>().why.code == e);
+    }
+    SECTION("it was a connection that broke") {
+      p.member.on_failure(p.now, request, {error_code::disconnected, {}});
+      p.pass(1'500ms);
+      p.member.on_failure(p.now, p.take<classic_member::send_join>().request, {e, {}});
+      CHECK(p.member.state() == phase::waiting);
+    }
   }
   SECTION("for now") {
     refused.error_code =
@@ -364,6 +385,40 @@ TEST_CASE(
   CHECK(p.member.membership().owned == of("orders", {1, 2}));
 }
 
+TEST_CASE("what an eager member gave up in order it does not lose, but begins anew where "
+          "others may have had it meanwhile",
+  "[groups]") {
+  member_play p{{range_assignor()}};
+  p.be_member();
+  p.beat(error_code::rebalance_in_progress);
+  static_cast<void>(p.take<classic_member::revoke>());
+  p.member.on_revoked(p.now);
+  p.member.on_joined(p.now, p.take<classic_member::send_join>().request, p.joined(2));
+  sync_group_response refused;
+  refused.error_code = error_code::rebalance_in_progress;
+  p.member.on_synced(p.now, p.take<classic_member::send_sync>().request, refused);
+  p.rebalance(3, of("orders", {1, 2}));
+  CHECK(p.take<classic_member::released>().partitions == of("orders", {0, 1}));
+  CHECK(p.take<classic_member::assigned>().partitions == of("orders", {1, 2}));
+  CHECK_FALSE(p.took<classic_member::kept>());
+  CHECK_FALSE(p.took<classic_member::lost>());
+}
+
+TEST_CASE("what an eager member gave up for a rebalance is released when it wants no "
+          "topics any more",
+  "[groups]") {
+  member_play p{{range_assignor()}};
+  p.be_member();
+  p.beat(error_code::rebalance_in_progress);
+  static_cast<void>(p.take<classic_member::revoke>());
+  p.member.on_revoked(p.now);
+  CHECK(p.member.state() == phase::joining);
+  p.member.subscribe(p.now, {});
+  p.member.on_revoked(p.now);
+  CHECK(p.take<classic_member::released>().partitions == of("orders", {0, 1}));
+  CHECK(p.took<classic_member::send_leave>());
+}
+
 TEST_CASE(
   "a leader assigns once it knows the topics, and again when they change", "[groups]") {
   member_play p;
@@ -467,6 +522,35 @@ TEST_CASE("a member leaves in any state, by its deadline", "[groups]") {
     p.member.on_left(p.now, leave.request, error_code::none);
     CHECK(p.take<classic_member::ended>().why.code == error_code::none);
   }
+}
+
+TEST_CASE("a member that is thrown out while it leaves has left", "[groups]") {
+  member_play p;
+  p.be_member();
+  const auto why =
+    GENERATE(error_code::illegal_generation, error_code::unknown_member_id);
+  SECTION("for good") {
+    p.member.leave(p.now, p.now + 5s, "closed", false);
+    static_cast<void>(p.take<classic_member::revoke>());
+    p.beat(why);
+    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
+    if (why == error_code::illegal_generation)
+      p.member.on_left(
+        p.now, p.take<classic_member::send_leave>().request, error_code::none);
+    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
+  }
+  SECTION("until it wants topics again") {
+    p.member.subscribe(p.now, {});
+    static_cast<void>(p.take<classic_member::revoke>());
+    p.beat(why);
+    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
+    if (why == error_code::illegal_generation)
+      p.member.on_left(
+        p.now, p.take<classic_member::send_leave>().request, error_code::none);
+    CHECK(p.member.state() == phase::idle);
+  }
+  p.pass(10s);
+  CHECK_FALSE(p.took<classic_member::send_join>());
 }
 
 TEST_CASE("who subscribes again before it has left joins anew", "[groups]") {

@@ -89,6 +89,23 @@ TEST_CASE("a worker that is shut down answers every request", "[clients]") {
   CHECK(got->error().code == error_code::closed);
 }
 
+TEST_CASE("a worker that is to be connected connects, also when nothing else is wanted",
+  "[clients]") {
+  fake_cluster cluster;
+  driven_worker w{cluster};
+  REQUIRE(w.ask(get_status{.wait_connected = true}));
+  REQUIRE(w.ask(metadata{}));
+  // All its connections are let go, and none is wanted again.
+  for (protocol::connection_id id = 1; id != 10; ++id)
+    w.client().on_outdated(w.now(), id);
+  w.carry_out();
+  REQUIRE_FALSE(w.ask(get_status{})->connected);
+  const auto got = w.ask(get_status{.wait_connected = true, .deadline = 1s});
+  INFO(got.error());
+  REQUIRE(got);
+  CHECK(got->connected);
+}
+
 TEST_CASE(
   "a frame that is refused ends its request, or sends it elsewhere", "[clients]") {
   fake_cluster cluster;

@@ -237,6 +237,55 @@ TEST_CASE("a coordinator that cannot be reached is looked for again", "[dispatch
   CHECK(f->succeeded());
 }
 
+TEST_CASE("a coordinator that no metadata has, and that cannot be reached, is looked for "
+          "at a pace",
+  "[dispatcher]") {
+  // The brokers that are asked have parted from those that still name it.
+  ready_bed b;
+  const auto f = b.submit(asking_coordinator("g"), 60s);
+  const auto until = b.now + 10s;
+  int refused = 0;
+  int at_once = 0;
+  auto last = b.now - 1s;
+  while (b.now < until) {
+    while (b.count(api_key::find_coordinator) > 0) {
+      b.answer_coordinator(4);
+      at_once += b.now == last ? 1 : 0;
+      last = b.now;
+      if (!b.log.empty() && b.log.back() == "connect b4:9092") {
+        b.refuse(4);
+        REQUIRE(++refused < 100);
+      }
+    }
+    if (b.count(api_key::metadata) > 0)
+      b.answer_metadata(ready_bed::usual());
+    else
+      b.tick();
+  }
+  CHECK(at_once <= 1); // It may have been an answer of old.
+  CHECK(refused >= 10);
+  CHECK(refused <= 20);
+  CHECK(f->finished == 0);
+  // Once it answers, the next trouble is a first one.
+  while (b.count(api_key::find_coordinator) == 0)
+    b.tick();
+  b.answer_coordinator(4);
+  b.welcome(4);
+  b.answer_offsets(4);
+  CHECK(f->succeeded());
+  b.submit(asking_coordinator("g"), 60s);
+  b.down(4);
+  while (b.count(api_key::find_coordinator) == 0)
+    b.tick();
+  b.answer_coordinator(4);
+  while (b.log.back() != "connect b4:9092")
+    b.tick();
+  const auto now = b.now;
+  b.refuse(4);
+  CHECK(b.now == now);
+  CHECK(b.count(api_key::find_coordinator) == 1);
+}
+
 TEST_CASE("a connection that breaks with requests on it may have been a coordinator's",
   "[dispatcher]") {
   coordinated_bed b;

@@ -111,6 +111,32 @@ TEST_CASE("brokers that shake hands and hang up cannot make the dispatcher spin"
     CHECK(b.machine.why_disconnected().find(to_string(address(id))) != std::string::npos);
 }
 
+TEST_CASE("when all brokers are dead to new connections they are asked after pauses, "
+          "whatever is answered on one of old",
+  "[dispatcher]") {
+  bed b;
+  b.start(about(three, {{"t", {2}}}));
+  auto fetches = asking_leader("t");
+  fetches.lane = lane::long_poll;
+  b.submit(fetches);
+  b.answer_metadata(about(three, {{"t", {2}}}));
+  b.welcome(2);
+  b.answer_offsets(2);
+  b.down(1);
+  b.submit(asking(any_broker{}), 60s);
+  int refused = 0;
+  for (const auto begun = b.now; b.now - begun < 5s; b.pass(10ms)) {
+    if (b.open.size() > 1) {
+      b.refuse(b.open.rbegin()->second.host.back() - '0');
+      ++refused;
+    }
+    b.submit(fetches);
+    b.answer_offsets(2);
+  }
+  CHECK(refused >= 3 * 5);
+  CHECK(refused <= 3 * 10);
+}
+
 TEST_CASE("the first contact is kept when its address turns out to be a broker's",
   "[dispatcher]") {
   bed b;

@@ -69,7 +69,7 @@ std::uint32_t ledger::add_source(std::string name, guarantees what) {
 
 record_id ledger::next(std::uint32_t number) {
   auto& from = sources_[number];
-  from.records.emplace_back().sent_at = all_disturbances_;
+  from.records.emplace_back();
   ++from.open;
   ++totals_.sent;
   return {number, static_cast<std::uint32_t>(from.records.size() - 1)};
@@ -106,14 +106,17 @@ void ledger::outcome(
   ++totals_.acknowledged;
   if (!sources_[id.source].what.acknowledged)
     return;
-  // What was under way when a log lost its end may count as lost with it: a leader that
-  // has lost what it knew of a producer takes any number, and says so without an offset.
-  if (mine.written == 0 && offset.value() < 0 && last_disturbed_[where] > mine.sent_at)
+  // A leader that has lost what it knew of a producer takes any number first, also one
+  // behind a batch that it never had: that counts as written then, without an offset, and
+  // no producer can know better.
+  if (mine.written == 0 && offset.value() < 0 && may_be_unknown(where, id))
     return;
   if (mine.written == 0 && !mine.taken_away)
     broken(id, "was acknowledged, and is not in the log of " + to_string(where));
   if (offset.value() < 0 || mine.taken_away)
     return;
+  known_from_.try_emplace(
+    {where, id.source}, static_cast<std::uint32_t>(sources_[id.source].records.size()));
   const auto& log = logs_[where];
   const auto at = static_cast<std::size_t>(offset.value());
   if (at >= log.at.size() || log.at[at] != id)
@@ -208,7 +211,13 @@ void ledger::removes(const std::string& topic) {
 
 void ledger::disturb(const place& where) {
   ++disturbed_[where];
-  last_disturbed_[where] = ++all_disturbances_;
+  std::erase_if(known_from_, [&](const auto& k) { return k.first.first == where; });
+}
+
+bool ledger::may_be_unknown(const place& where, record_id id) const {
+  const auto known = known_from_.find({where, id.source});
+  return disturbed_.contains(where)
+    && (known == known_from_.end() || id.number < known->second);
 }
 
 std::uint64_t ledger::disturbances(const place& where) const {
@@ -243,7 +252,7 @@ void ledger::check_order() {
       const auto& mine = from.records[id.number];
       // A log that lost what it knew of a producer takes any number first.
       if (!from.what.ordered || mine.what != fate::acknowledged
-        || mine.sent_at < last_disturbed_[where])
+        || may_be_unknown(where, id))
         continue;
       auto& last = log.last[id.source];
       if (id.number + 1 <= last)

@@ -93,9 +93,8 @@ private:
   enum class fate : std::uint8_t { open, not_taken, acknowledged, unknown, failed };
   struct entry {
     fate what = fate::open;
-    std::uint8_t written = 0;  ///< How often in the logs that there are.
-    bool taken_away = false;   ///< Some log had it.
-    std::uint64_t sent_at = 0; ///< How many disturbances there were before.
+    std::uint8_t written = 0; ///< How often in the logs that there are.
+    bool taken_away = false;  ///< Some log had it.
   };
   struct source {
     std::string name;
@@ -117,6 +116,8 @@ private:
   void write(const place& where, record_id id);
   void take_away(record_id id);
   void disturb(const place& where);
+  /// Whether the leader may not have known the source yet when the record was sent.
+  [[nodiscard]] bool may_be_unknown(const place& where, record_id id) const;
   entry& at(record_id id);
   [[noreturn]] void broken(record_id id, const std::string& what) const;
 
@@ -124,9 +125,9 @@ private:
   std::vector<source> sources_;
   std::map<place, history> logs_;
   std::map<place, std::uint64_t> disturbed_;
-  /// The number of each place's last one, of all.
-  std::map<place, std::uint64_t> last_disturbed_;
-  std::uint64_t all_disturbances_ = 0;
+  /// From which record of a source on a log is known to know it: one that was sent after
+  /// the log had taken one, the first since it was disturbed last.
+  std::map<std::pair<place, std::uint32_t>, std::uint32_t> known_from_;
   counts totals_;
 };
 

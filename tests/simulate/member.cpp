@@ -24,23 +24,50 @@ void group_book::begins(const std::string& who, const place& where, std::int64_t
     p.again = std::max(p.again, p.handled);
   }
   p.readers.insert(who);
-  p.paused.clear();
+  p.paused.erase(who);
+  for (auto at = p.paused.begin(); at != p.paused.end();) {
+    auto& [other, since] = *at;
+    since.insert(who);
+    if (offset == p.handled) {
+      ++at;
+      continue;
+    }
+    // It was thrown out before it could commit all: it may not give it up in order.
+    p.astray[other] = since;
+    p.again = std::max(p.again, p.handled);
+    at = p.paused.erase(at);
+  }
 }
 
 void group_book::pauses(const std::string& who, const place& where) {
   auto& p = parts_[where];
+  world_.story.tell(
+    world_.now, who, "pauses", to_string(where), "handled up to", p.handled);
   if (!p.astray.contains(who) && p.readers.erase(who) > 0)
-    p.paused.insert(who);
+    p.paused[who] = {};
 }
 
-void group_book::goes_on(const std::string& who, const place& where) {
+void group_book::goes_on(const std::string& who, const place& where, bool is_told) {
   auto& p = parts_[where];
-  if (p.astray.contains(who) || p.readers.contains(who))
+  world_.story.tell(
+    world_.now, who, "goes on with", to_string(where), "handled up to", p.handled);
+  const auto paused = p.paused.find(who);
+  const auto had_by = [&](const std::set<std::string>& others) {
+    if (is_told && !others.empty())
+      throw broken_promise{who + " goes on with " + to_string(where) + ", which "
+        + *others.begin() + " had meanwhile"};
+  };
+  if (const auto found = p.astray.find(who); found != p.astray.end())
+    return had_by(found->second);
+  if (paused == p.paused.end())
     return;
-  if (p.paused.erase(who) == 0)
-    throw broken_promise{
-      who + " goes on with " + to_string(where) + ", which another member had meanwhile"};
+  had_by(paused->second);
+  if (!paused->second.empty()) {
+    p.astray[who] = paused->second;
+    p.again = std::max(p.again, p.handled);
+  }
   p.readers.insert(who);
+  p.paused.erase(paused);
 }
 
 void group_book::handles(
@@ -60,6 +87,8 @@ void group_book::handles(
 
 void group_book::ends(const std::string& who, const place& where) {
   auto& p = parts_[where];
+  world_.story.tell(
+    world_.now, who, "ends", to_string(where), "handled up to", p.handled);
   if (p.astray.contains(who))
     throw broken_promise{who + " gives " + to_string(where)
       + " up in order, which another member had meanwhile"};
@@ -69,9 +98,13 @@ void group_book::ends(const std::string& who, const place& where) {
 
 void group_book::loses(const std::string& who, const place& where) {
   auto& p = parts_[where];
+  world_.story.tell(
+    world_.now, who, "loses", to_string(where), "handled up to", p.handled);
   p.astray.erase(who);
   for (auto& [other, by] : p.astray)
     by.erase(who);
+  for (auto& [other, since] : p.paused)
+    since.erase(who);
   std::erase_if(p.astray, [](const auto& entry) { return entry.second.empty(); });
   p.readers.erase(who);
   p.paused.erase(who);
@@ -128,7 +161,7 @@ void member::restart() {
     at->second.held = false;
     const auto& p = at->first;
     if (std::ranges::find(membership_.owned, p) != membership_.owned.end()) {
-      all_->goes_on(name(), place_of(p));
+      all_->goes_on(name(), place_of(p), false);
       ++at;
       continue;
     }
@@ -215,7 +248,7 @@ void member::act(const classic_member::kept& x) {
     if (found == reads_.end())
       continue;
     found->second.held = false;
-    all_->goes_on(name(), place_of(p));
+    all_->goes_on(name(), place_of(p), true);
   }
 }
 

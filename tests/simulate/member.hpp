@@ -27,8 +27,9 @@ public:
   void handles(const std::string& who, const place& where, std::int64_t offset);
   /// It is through with what it was handed, and reads no more for now.
   void pauses(const std::string& who, const place& where);
-  /// It goes on: nobody else has read it meanwhile.
-  void goes_on(const std::string& who, const place& where);
+  /// It goes on, where it `is_told` so because nobody else has read it meanwhile; if not,
+  /// it may not know yet that somebody has.
+  void goes_on(const std::string& who, const place& where, bool is_told);
   /// It reads no more, in order.
   void ends(const std::string& who, const place& where);
   /// All that was handled so far may be handled again.
@@ -41,7 +42,8 @@ private:
     std::int64_t handled = 0; ///< All before it was, by somebody.
     std::int64_t again = 0;   ///< What lies before it may be handled again.
     std::set<std::string> readers;
-    std::set<std::string> paused; ///< Who may go on.
+    /// Who may go on, and who has begun since it paused.
+    std::map<std::string, std::set<std::string>> paused;
     /// One of two readers is to be told that it has lost it: the earlier ones, and who
     /// has begun behind them.
     std::map<std::string, std::set<std::string>> astray;

@@ -41,8 +41,9 @@ public:
   void jump(duration by) override {
     ahead_ += by;
     note_resumed();
+    // One that stands still wakes no earlier for that.
     if (alarm_ != time_point::max())
-      alarm_ = std::max(world_.now, alarm_ - by);
+      alarm_ = std::max({world_.now, stalled_until_, alarm_ - by});
     world_.story.tell(world_.now, name(), "has a clock that jumps by",
       std::chrono::duration_cast<std::chrono::milliseconds>(by).count(), "ms");
   }

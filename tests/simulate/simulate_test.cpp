@@ -24,9 +24,14 @@ struct finder {
 /// knew neither; 354, a reader went back to a leader of old that reached no controller;
 /// 53354, a broker to which connections were cut was taken for one of 0.8 ever after;
 /// 100090, what followed from the answer of a broker that was apart came after all was
-/// well.
-const std::vector<finder> that_found_something{
-  {41, 1}, {319, 1}, {354, 1}, {405, 1}, {53354, 2, 1s}, {100090, 2, 1s}};
+/// well; 1000325, a coordinator that no metadata has was looked for without a pause;
+/// 1002899, a log that had lost its end knew of a producer less than what was left;
+/// 1005351, a clock that jumped woke one that stood still; 2000724 and 2002226, a member
+/// that was thrown out was thought to know it; 2001012, what an eager member had given up
+/// was never released.
+const std::vector<finder> that_found_something{{41, 1}, {319, 1}, {354, 1}, {405, 1},
+  {53354, 2, 1s}, {100090, 2, 1s}, {1000325, 3, 1s}, {1002899, 3, 1s}, {1005351, 3, 1s},
+  {2000724, 3, 1s}, {2001012, 3, 1s}, {2002226, 3, 1s}};
 
 void keeps_its_promises(
   std::uint64_t seed, int edition = latest_edition, duration length = {}) {

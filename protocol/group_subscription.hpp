@@ -1,6 +1,6 @@
 #pragma once
 
-#include "group_protocol.hpp"
+#include "member_protocol.hpp"
 #include "result.hpp"
 
 #include <string>
@@ -23,6 +23,6 @@ struct group_subscription {
 /// `invalid_argument` for a name that no topic can have, and an expression that cannot be
 /// read; with the consumer protocol the coordinator reads it.
 [[nodiscard]] error check(
-  const group_subscription& what, group_protocol by = group_protocol::classic);
+  const group_subscription& what, member_protocol by = member_protocol::classic);
 
 } // namespace cafka::protocol

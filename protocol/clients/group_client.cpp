@@ -53,12 +53,12 @@ group_topic known_from(
 
 } // namespace
 
-error check(const group_subscription& what, group_protocol by) {
+error check(const group_subscription& what, member_protocol by) {
   for (const auto& t : what.topics) {
     if (auto wrong = check_topic_name(t))
       return wrong;
   }
-  if (by == group_protocol::consumer)
+  if (by == member_protocol::consumer)
     return {}; // The broker reads the pattern.
   try {
     static_cast<void>(compiled(what.pattern));
@@ -80,11 +80,11 @@ group_client::group_client(group_client_options options, group_membership before
 group_client::any_member group_client::made(
   const group_client_options& options, group_membership before) {
   auto by = options.protocol;
-  if (by == group_protocol::automatic)
-    by = before.generation >= 0 ? before.protocol : group_protocol::consumer;
+  if (by == member_protocol::automatic)
+    by = before.generation >= 0 ? before.protocol : member_protocol::consumer;
   auto how = options.member;
-  how.may_fall_back = options.protocol == group_protocol::automatic;
-  if (by == group_protocol::consumer)
+  how.may_fall_back = options.protocol == member_protocol::automatic;
+  if (by == member_protocol::consumer)
     return any_member{
       std::in_place_type<reconciling_member>, std::move(how), std::move(before)};
   return any_member{
@@ -274,7 +274,7 @@ void group_client::act(time_point now, group_member::assigned& x) {
   for (const auto& p : x.partitions)
     offsets_.add(now, p);
   const auto& is = member().membership();
-  const auto by_epoch = is.protocol == group_protocol::consumer;
+  const auto by_epoch = is.protocol == member_protocol::consumer;
   tell(log_level::info,
     "group " + options_.member.group + (by_epoch ? ": epoch " : ": generation ")
       + std::to_string(is.generation) + ", "
@@ -355,7 +355,7 @@ void group_client::act(time_point, offset_keeper::send_fetch& x) {
   group.group_id = out.group_id = options_.member.group;
   const auto& is = member().membership();
   fetch_generation_ = is.generation;
-  if (is.protocol == group_protocol::consumer) {
+  if (is.protocol == member_protocol::consumer) {
     group.member_id = is.member_id;
     group.member_epoch = is.generation;
   }

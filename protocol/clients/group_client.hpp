@@ -23,7 +23,7 @@ struct group_client_options {
   std::string name = {};
   dispatcher_options cluster = {};
   /// How it is a member; `may_fall_back` of `member` follows from it.
-  group_protocol protocol = group_protocol::classic;
+  member_protocol protocol = member_protocol::classic;
   group_member_options member = {};
   offset_keeper_options offsets = {};
   /// How often metadata of the group's topics is asked for.

@@ -38,7 +38,7 @@ std::string list(const std::vector<std::string>& names) {
 } // namespace
 
 classic_member::classic_member(group_member_options options, group_membership before)
-  : group_member(std::move(options), std::move(before), group_protocol::classic),
+  : group_member(std::move(options), std::move(before), member_protocol::classic),
     // One that stops all is enough for the group to do so (KIP-429).
     eager_(std::ranges::any_of(options_.assignors,
       [](const assignor& a) { return a.protocol == rebalance_protocol::eager; })) {

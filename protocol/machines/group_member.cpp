@@ -71,7 +71,7 @@ std::string_view to_string(group_member::phase p) {
 }
 
 group_member::group_member(
-  group_member_options options, group_membership before, group_protocol speaks)
+  group_member_options options, group_membership before, member_protocol speaks)
   : options_(std::move(options)),
     random_(static_cast<std::minstd_rand::result_type>(options_.seed + 1)),
     is_(std::move(before)),

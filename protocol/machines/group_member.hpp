@@ -2,8 +2,8 @@
 
 #include "../assignors/assignor.hpp"
 #include "../defaults.hpp"
-#include "../group_protocol.hpp"
 #include "../log_level.hpp"
+#include "../member_protocol.hpp"
 #include "../messages/consumer_group_heartbeat.hpp"
 #include "../messages/join_group.hpp"
 #include "../messages/sync_group.hpp"
@@ -64,7 +64,7 @@ struct group_member_options {
 /// What must outlive a member's actor, so that its crash costs no rebalance.
 struct group_membership {
   /// The one that it speaks: `classic` or `consumer`.
-  group_protocol protocol = group_protocol::classic;
+  member_protocol protocol = member_protocol::classic;
   /// As the coordinator gave it, or as it was made; empty: none yet.
   std::string member_id = {};
   /// Of the last completed rebalance, or the member's epoch; -1: it is no member.
@@ -252,7 +252,7 @@ protected:
   using partitions = std::vector<topic_partition>;
 
   group_member(
-    group_member_options options, group_membership before, group_protocol speaks);
+    group_member_options options, group_membership before, member_protocol speaks);
 
   // -- what its protocol does -----------------------------------------------------------
 

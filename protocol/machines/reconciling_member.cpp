@@ -20,22 +20,26 @@ constexpr std::int32_t away_with = -2;
 constexpr milliseconds last_of_idle{150};
 constexpr milliseconds last_of_busy{500};
 
-/// A random id as Kafka writes them; none begins with a dash, as options do.
 std::string made_id(std::minstd_rand& random) {
   uuid id;
   for (auto& b : id.bytes)
     b = static_cast<std::uint8_t>(random() >> 8U);
-  id.bytes[0] &= 0x7FU;
-  id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0FU) | 0x40U);
-  id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3FU) | 0x80U);
-  return to_string(id);
+  return member_id_from(id);
 }
 
 } // namespace
 
+std::string member_id_from(uuid random) {
+  auto& bytes = random.bytes;
+  bytes[0] &= 0x7FU; // Options of command lines begin with a dash.
+  bytes[6] = static_cast<std::uint8_t>((bytes[6] & 0x0FU) | 0x40U);
+  bytes[8] = static_cast<std::uint8_t>((bytes[8] & 0x3FU) | 0x80U);
+  return to_string(random);
+}
+
 reconciling_member::reconciling_member(
   group_member_options options, group_membership before)
-  : group_member(std::move(options), std::move(before), group_protocol::consumer),
+  : group_member(std::move(options), std::move(before), member_protocol::consumer),
     told_of_(is_.generation >= 0) {
   if (is_.generation >= 0)
     return;

@@ -13,6 +13,9 @@
 
 namespace cafka::protocol {
 
+/// The id of a member, from 16 random bytes: a UUID of version 4 in Kafka's base64.
+[[nodiscard]] std::string member_id_from(uuid random);
+
 /// Decides what a member of a group with the consumer protocol does next: what its
 /// heartbeats say and when they go, what it gives up and takes of what the coordinator
 /// assigns to it, and what follows from each error.

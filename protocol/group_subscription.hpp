@@ -1,5 +1,6 @@
 #pragma once
 
+#include "member_protocol.hpp"
 #include "result.hpp"
 
 #include <string>
@@ -12,14 +13,16 @@ struct group_subscription {
   /// Topics by their names.
   std::vector<std::string> topics = {};
   /// And all others whose whole name the expression matches, but for Kafka's own;
-  /// ECMAScript's syntax. Empty: none.
+  /// ECMAScript's syntax. Members of the consumer protocol leave it to the coordinator,
+  /// which reads it as RE2 does. Empty: none.
   std::string pattern = {};
 
   friend bool operator==(const group_subscription&, const group_subscription&) = default;
 };
 
 /// `invalid_argument` for a name that no topic can have, and an expression that cannot be
-/// read.
-[[nodiscard]] error check(const group_subscription& what);
+/// read; with the consumer protocol the coordinator reads it.
+[[nodiscard]] error check(
+  const group_subscription& what, member_protocol by = member_protocol::classic);
 
 } // namespace cafka::protocol

@@ -83,7 +83,7 @@ result<done> consumer::unassign(const std::vector<topic_partition>& partitions) 
 result<done> consumer::subscribe(const group_subscription& what) const {
   if (auto wrong = wrong_kind(core_.get(), true))
     return wrong;
-  if (auto wrong = protocol::check(what))
+  if (auto wrong = protocol::check(what, core_->options.membership.group_protocol))
     return wrong;
   if (core_->is_closed())
     return error{error_code::closed, "consumer " + name() + " was closed"};

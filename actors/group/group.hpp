@@ -24,10 +24,12 @@ namespace cafka {
 
 using protocol::assignor;
 using protocol::group_subscription;
+using protocol::member_protocol;
 using protocol::offset_of_partition;
 using protocol::topic_partition;
 
-/// Topics by an expression that matches their whole name; ECMAScript's syntax.
+/// Topics by an expression that matches their whole name; ECMAScript's syntax. Members of
+/// the consumer protocol leave it to the coordinator, which reads it as RE2 does.
 struct pattern {
   /// As `orders-.*`.
   std::string expression;
@@ -35,14 +37,22 @@ struct pattern {
 
 /// How a consumer is a member of its group; see docs/groups.md.
 struct group_options {
+  /// How the member and its coordinator agree on who reads what. With `consumer`
+  /// (KIP-848, Kafka 4.0 and later) the coordinator assigns, and nobody waits for the
+  /// others; `automatic` is `consumer` where the brokers have it, and `classic`
+  /// elsewhere.
+  protocol::member_protocol group_protocol = protocol::member_protocol::classic;
   /// Makes a static member: it keeps its partitions while it restarts within
   /// `session_timeout` (KIP-345). Unique within the group; Kafka 2.3 and later. Empty: a
   /// dynamic member.
   std::string group_instance_id = {};
   /// The coordinator gives a member's partitions to others when it has not heard of it
-  /// for so long. Zero: 45 s, or 30 s where a broker takes no more.
+  /// for so long. Zero: 45 s, or 30 s where a broker takes no more. With the consumer
+  /// protocol the broker has its own (group.consumer.session.timeout.ms, 45 s), and after
+  /// so long without an answer the member takes its partitions for lost.
   milliseconds session_timeout{0};
-  /// How often the coordinator hears of it; a third of the session timeout at most.
+  /// How often the coordinator hears of it; a third of the session timeout at most. With
+  /// the consumer protocol the coordinator names it.
   milliseconds heartbeat_interval = protocol::defaults::heartbeat_interval;
   /// How long the program may keep what it was handed before it polls again; beyond that
   /// the member leaves the group, until the next poll. It is the rebalance timeout, too:
@@ -50,8 +60,12 @@ struct group_options {
   milliseconds max_poll_interval = protocol::defaults::rebalance_timeout;
   /// How the leader shares out partitions, best first: `cooperative-sticky`, `sticky`,
   /// `range`, `roundrobin`. With one in the list that is not cooperative, each rebalance
-  /// stops all members.
+  /// stops all members. Of the classic protocol.
   protocol::name_list assignors = {"cooperative-sticky"};
+  /// How the coordinator shares out partitions, by one of its own assignors: Kafka has
+  /// `uniform` and `range`. Empty: it chooses. Of the consumer protocol; Kafka:
+  /// group.remote.assignor.
+  std::string remote_assignor = {};
   /// Whether what is acknowledged is committed without being asked to.
   bool auto_commit = true;
   /// What is acknowledged is committed so long later at the latest.
@@ -61,7 +75,8 @@ struct group_options {
   /// Whether a static member leaves the group when it is closed; others always do
   /// (KIP-1092).
   bool static_leaves = false;
-  /// Assignors of the program's own, before those that `assignors` names.
+  /// Assignors of the program's own, before those that `assignors` names. Of the classic
+  /// protocol.
   std::vector<assignor> own_assignors = {};
 };
 
@@ -94,13 +109,17 @@ struct group_event {
 struct member_status {
   /// The group's name.
   std::string group = {};
-  /// As the coordinator gave it; empty: none yet.
+  /// The protocol that it speaks: `classic` or `consumer`.
+  std::string protocol = {};
+  /// As the coordinator gave it, or, of the consumer protocol, as the member made it;
+  /// empty: none yet.
   std::string member_id = {};
-  /// The group's generation; -1: it is no member now.
+  /// The group's generation, of the consumer protocol the member's epoch; -1: it is no
+  /// member now.
   std::int32_t generation = -1;
-  /// The assignor that the group has chosen.
+  /// The assignor that the group has chosen; of the consumer protocol `remote_assignor`.
   std::string assignor = {};
-  /// Whether it assigns.
+  /// Whether it assigns; of the consumer protocol the coordinator does.
   bool leader = false;
   /// `idle`, `waiting`, `revoking`, `joining`, `assigning`, `syncing`, `stable`,
   /// `leaving` or `ended`.
@@ -154,8 +173,8 @@ using member_actor = caf::typed_actor<caf::result<result<done>>(commit_offsets),
 
 // -- inspection -------------------------------------------------------------------------
 
-CAFKA_INSPECT(member_status, group, member_id, generation, assignor, leader, state,
-  waits_for, since, until, last_error, partitions, committed, missing_topics,
+CAFKA_INSPECT(member_status, group, protocol, member_id, generation, assignor, leader,
+  state, waits_for, since, until, last_error, partitions, committed, missing_topics,
   waits_for_offsets, rebalances)
 CAFKA_INSPECT(commit_offsets, offsets, deadline)
 CAFKA_INSPECT(leave_group_now, deadline)

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "../../protocol/machines/classic_member.hpp"
+#include "../../protocol/machines/group_member.hpp"
 #include "../consumer/consumer.hpp"
 #include "../current_actor.hpp"
 #include "group.hpp"

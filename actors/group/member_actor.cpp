@@ -17,11 +17,19 @@ namespace cafka::actors {
 
 namespace {
 
-using protocol::classic_member;
 using protocol::group_client;
+using protocol::group_member;
 using protocol::offset_keeper;
 
 using member_impl = client_interface<member_actor, caf::result<void>(member_changed)>;
+
+std::string random_id() {
+  std::random_device random;
+  protocol::uuid id;
+  for (auto& b : id.bytes)
+    b = static_cast<std::uint8_t>(random());
+  return protocol::member_id_from(id);
+}
 
 protocol::group_client_options settings_of(
   const consumer_core& reader, const connection_options& connection) {
@@ -35,6 +43,7 @@ protocol::group_client_options settings_of(
   result.metadata_max_age = connection.metadata_max_age;
   result.request_timeout = o.request_timeout;
   result.max_poll_interval = m.max_poll_interval;
+  result.protocol = m.group_protocol;
   auto& member = result.member;
   member.group = o.group;
   if (!m.group_instance_id.empty())
@@ -50,6 +59,8 @@ protocol::group_client_options settings_of(
     if (auto known = protocol::assignor_named(name))
       member.assignors.push_back(*std::move(known));
   }
+  member.remote_assignor = m.remote_assignor;
+  member.own_id = random_id();
   if (!o.client_rack.empty())
     member.rack = o.client_rack;
   member.request_timeout = o.request_timeout;
@@ -139,18 +150,18 @@ public:
     look_at_program();
   }
 
-  void act(classic_member::kept& x) {
+  void act(group_member::kept& x) {
     reader_->hold(x.partitions, false);
     if (has_handlers())
       reader_->tell({group_event_kind::kept, std::move(x.partitions), {}, {}});
   }
 
-  void act(classic_member::released& x) {
+  void act(group_member::released& x) {
     stop_reading(x.partitions);
     reader_->tell({group_event_kind::revoked, std::move(x.partitions), {}, {}});
   }
 
-  void act(classic_member::lost& x) {
+  void act(group_member::lost& x) {
     giving_up_.clear();
     stop_reading(x.partitions);
     reader_->tell({group_event_kind::lost, std::move(x.partitions), x.why, {}});
@@ -327,6 +338,7 @@ private:
     const auto looks = member.look();
     member_status all;
     all.group = reader_->options.group;
+    all.protocol = to_string(is.protocol);
     all.member_id = is.member_id;
     all.generation = is.generation;
     all.assignor = is.assignor;

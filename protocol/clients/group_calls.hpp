@@ -2,6 +2,7 @@
 
 // The requests between a member's machines and its dispatcher; for their sources alone.
 
+#include "../messages/consumer_group_heartbeat.hpp"
 #include "../messages/heartbeat.hpp"
 #include "../messages/join_group.hpp"
 #include "../messages/leave_group.hpp"
@@ -33,6 +34,9 @@ inline void restrict_versions(call::traits& to, const leave_group_request& what)
   if (what.members.front().group_instance_id)
     to.need(3, "group_instance_id needs");
 }
+inline void restrict_versions(call::traits& to, const consumer_group_heartbeat_request&) {
+  to.need(1, "a member that makes its own id needs"); // KIP-1082
+}
 inline void restrict_versions(call::traits& to, const offset_commit_request& what) {
   to.versions.max = 9; // From 10 on by ids, which say the same.
   to.need(what.group_instance_id ? 7 : 1, "a member's commit needs");
@@ -56,6 +60,8 @@ inline void adapt(sync_group_request& what, std::int16_t version) {
 }
 inline void adapt(heartbeat_request&, std::int16_t) {
 }
+inline void adapt(consumer_group_heartbeat_request&, std::int16_t) {
+}
 inline void adapt(leave_group_request& what, std::int16_t version) {
   if (version < 3)
     what.members.clear();
@@ -78,6 +84,12 @@ inline void adapt(offset_fetch_request& what, std::int16_t version) {
   } else {
     what.group_id.clear();
     what.topics->clear();
+  }
+  if (version < 9) {
+    for (auto& g : what.groups) {
+      g.member_id.reset();
+      g.member_epoch = -1;
+    }
   }
 }
 
@@ -151,12 +163,19 @@ public:
     return is_about_coordinator(e);
   }
 
-  /// A member without an id that joins again is another member to the broker.
   [[nodiscard]] bool repeatable() const override {
+    // A member without an id that joins again is another member to the broker.
     if constexpr (Request::key == api_key::join_group)
       return !what_.member_id.empty() || what_.group_instance_id.has_value();
+    // What a lost answer has said does not come again, unless the member says all anew.
+    else if constexpr (Request::key == api_key::consumer_group_heartbeat)
+      return what_.member_epoch < 0;
     else
       return true;
+  }
+
+  [[nodiscard]] bool expendable() const override {
+    return repeatable() || Request::key == api_key::consumer_group_heartbeat;
   }
 
   void finish(error outcome) override {
@@ -171,6 +190,61 @@ private:
   std::uint64_t request_;
   Request what_;
   response answer_;
+};
+
+/// The names of topics, by their ids.
+class group_client::names_query final : public call {
+public:
+  names_query(group_client& of, std::uint64_t request, std::vector<uuid> ids)
+    : call(wanted(of.options_.cluster.request_timeout)),
+      of_(of),
+      request_(request),
+      ids_(std::move(ids)) {}
+
+  result<frame> encode(std::int16_t version, std::int32_t correlation_id,
+    std::string_view client_id, const cluster&) override {
+    metadata_request out;
+    out.allow_auto_topic_creation = false;
+    for (const auto& id : ids_)
+      out.topics->push_back({id, std::nullopt});
+    return encode_request(out, version, correlation_id, client_id);
+  }
+
+  error receive(
+    std::int16_t version, const shared_bytes& payload, cluster& known) override {
+    auto answer = read_answer<metadata_response>(payload, version);
+    if (!answer)
+      return answer.error();
+    known.update_brokers(*answer);
+    answer_ = *std::move(answer);
+    return {};
+  }
+
+  void finish(error outcome) override {
+    if (outcome)
+      of_.with<reconciling_member>(
+        [&](auto& m) { m.on_failure(of_.now_, request_, outcome); });
+    else
+      of_.on_names(request_, answer_);
+  }
+
+private:
+  static traits wanted(std::chrono::milliseconds deadline) {
+    traits what;
+    what.where = any_broker{};
+    what.key = metadata_request::key;
+    what.versions = metadata_request::versions;
+    what.need(12, "topics by their ids need");
+    what.deadline = deadline;
+    what.elsewhere = true;
+    what.while_arriving = true;
+    return what;
+  }
+
+  group_client& of_;
+  std::uint64_t request_;
+  std::vector<uuid> ids_;
+  metadata_response answer_;
 };
 
 class group_client::topics_query final : public topic_metadata_call {

@@ -53,11 +53,13 @@ group_topic known_from(
 
 } // namespace
 
-error check(const group_subscription& what) {
+error check(const group_subscription& what, member_protocol by) {
   for (const auto& t : what.topics) {
     if (auto wrong = check_topic_name(t))
       return wrong;
   }
+  if (by == member_protocol::consumer)
+    return {}; // The broker reads the pattern.
   try {
     static_cast<void>(compiled(what.pattern));
   } catch (const std::regex_error& e) {
@@ -70,9 +72,23 @@ error check(const group_subscription& what) {
 group_client::group_client(group_client_options options, group_membership before)
   : dispatching_client(options.cluster),
     options_(std::move(options)),
-    member_(options_.member, std::move(before)),
+    member_(made(options_, std::move(before))),
     offsets_(options_.offsets),
     directory_(directory_options(options_)) {
+}
+
+group_client::any_member group_client::made(
+  const group_client_options& options, group_membership before) {
+  auto by = options.protocol;
+  if (by == member_protocol::automatic)
+    by = before.generation >= 0 ? before.protocol : member_protocol::consumer;
+  auto how = options.member;
+  how.may_fall_back = options.protocol == member_protocol::automatic;
+  if (by == member_protocol::consumer)
+    return any_member{
+      std::in_place_type<reconciling_member>, std::move(how), std::move(before)};
+  return any_member{
+    std::in_place_type<classic_member>, std::move(how), std::move(before)};
 }
 
 void group_client::start(time_point now) {
@@ -83,12 +99,20 @@ void group_client::start(time_point now) {
 }
 
 void group_client::subscribe(time_point now, const group_subscription& what) {
-  if (what == subscription_)
+  // At first also to nothing: an incarnation before this one may have been a member.
+  if (std::exchange(subscribed_, true) && what == subscription_)
     return;
   now_ = now;
   subscription_ = what;
-  pattern_ = compiled(what.pattern);
+  read_subscription();
+}
+
+void group_client::read_subscription() {
+  pattern_.reset();
   matching_.clear();
+  // Else the coordinator finds what it matches.
+  if (std::holds_alternative<classic_member>(member_))
+    pattern_ = compiled(subscription_.pattern);
   if (pattern_)
     directory_.want_all(milliseconds{0});
   update_subscription();
@@ -110,7 +134,9 @@ void group_client::update_subscription() {
     return;
   auto all = subscription_.topics;
   all.insert(all.end(), matching_.begin(), matching_.end());
-  member_.subscribe(now_, std::move(all));
+  with<classic_member>([&](auto& m) { m.subscribe(now_, std::move(all)); });
+  with<reconciling_member>(
+    [&](auto& m) { m.subscribe(now_, subscription_.topics, subscription_.pattern); });
 }
 
 void group_client::on_program(time_point now) {
@@ -134,8 +160,10 @@ void group_client::shut_down(time_point now) {
 }
 
 time_point group_client::next_time() const {
-  return std::min({dispatcher_.next_time(), directory_.next_time(), member_.next_time(),
-    offsets_.next_time(member_.may_commit()), program_until_, poll_until_});
+  const auto& m = member();
+  return std::min({dispatcher_.next_time(), directory_.next_time(), m.next_time(),
+    offsets_.next_time(m.may_commit(), m.may_fetch_offsets()), program_until_,
+    poll_until_});
 }
 
 // -- what the machines want done --------------------------------------------------------
@@ -146,32 +174,32 @@ void group_client::after_event(time_point now) {
   if (now >= poll_until_) {
     poll_until_ = time_point::max();
     stood_still_ = now;
-    member_.step_out(now,
+    its_member().step_out(now,
       {error_code::timed_out,
         "the program has not polled for "
           + std::to_string(options_.max_poll_interval.count())
           + " ms (max_poll_interval), with records in hand"});
   }
   directory_.on_time(now);
-  member_.on_time(now);
+  its_member().on_time(now);
   offsets_.on_time(now);
   bool more = true;
   while (more) {
     take_from_dispatcher();
     more = false;
-    for (auto& e : member_.take_effects()) {
+    for (auto& e : its_member().take_effects()) {
       std::visit([&](auto& x) { act(now, x); }, e);
       more = true;
       ++version_;
     }
-    offsets_.decide(now, member_.may_commit());
+    offsets_.decide(now, member().may_commit(), member().may_fetch_offsets());
     for (auto& e : offsets_.take_effects()) {
       std::visit([&](auto& x) { act(now, x); }, e);
       more = true;
     }
     if (!giving_up_.empty() && program_done_ && offsets_.is_clean(giving_up_)) {
       giving_up_.clear();
-      member_.on_revoked(now);
+      its_member().on_revoked(now);
       more = true;
     }
     if (const auto question = directory_.ask(now)) {
@@ -185,15 +213,15 @@ void group_client::after_event(time_point now) {
   }
 }
 
-void group_client::act(time_point, classic_member::send_join& x) {
+void group_client::act(time_point, group_member::send_join& x) {
   ask(x.request, std::move(x.what), lane::resting, x.deadline);
 }
 
-void group_client::act(time_point, classic_member::send_sync& x) {
+void group_client::act(time_point, group_member::send_sync& x) {
   ask(x.request, std::move(x.what), lane::resting, x.deadline);
 }
 
-void group_client::act(time_point, classic_member::send_heartbeat& x) {
+void group_client::act(time_point, group_member::send_heartbeat& x) {
   heartbeat_request out;
   out.group_id = options_.member.group;
   out.generation_id = x.generation;
@@ -202,7 +230,7 @@ void group_client::act(time_point, classic_member::send_heartbeat& x) {
   ask(x.request, std::move(out), lane::group, x.deadline);
 }
 
-void group_client::act(time_point, classic_member::send_leave& x) {
+void group_client::act(time_point, group_member::send_leave& x) {
   leave_group_request out;
   out.group_id = options_.member.group;
   out.member_id = x.member_id;
@@ -211,7 +239,23 @@ void group_client::act(time_point, classic_member::send_leave& x) {
   ask(x.request, std::move(out), lane::group, x.deadline);
 }
 
-void group_client::act(time_point now, classic_member::watch_topics& x) {
+void group_client::act(time_point, group_member::send_consumer_heartbeat& x) {
+  ask(x.request, std::move(x.what), lane::group, x.deadline);
+}
+
+void group_client::act(time_point now, group_member::resolve_topics& x) {
+  dispatcher_.submit(
+    now, std::make_unique<names_query>(*this, x.request, std::move(x.ids)));
+}
+
+void group_client::act(time_point now, group_member::fall_back&) {
+  group_member::watch_topics none;
+  act(now, none); // What the other one watches is asked for anew.
+  member_.emplace<classic_member>(options_.member);
+  read_subscription();
+}
+
+void group_client::act(time_point now, group_member::watch_topics& x) {
   for (const auto& t : watched_) {
     if (!std::ranges::binary_search(x.topics, t)) {
       directory_.release(t);
@@ -226,19 +270,22 @@ void group_client::act(time_point now, classic_member::watch_topics& x) {
   directory_.plan_release(now);
 }
 
-void group_client::act(time_point now, classic_member::assigned& x) {
+void group_client::act(time_point now, group_member::assigned& x) {
   for (const auto& p : x.partitions)
     offsets_.add(now, p);
-  const auto& is = member_.membership();
+  const auto& is = member().membership();
+  const auto by_epoch = is.protocol == member_protocol::consumer;
   tell(log_level::info,
-    "group " + options_.member.group + ": generation " + std::to_string(is.generation)
-      + ", " + (is.leader ? "as the leader" : "as a member") + ", by " + is.assignor
-      + ": " + std::to_string(x.partitions.size()) + " partitions more, "
+    "group " + options_.member.group + (by_epoch ? ": epoch " : ": generation ")
+      + std::to_string(is.generation) + ", "
+      + (is.leader ? "as the leader" : "as a member")
+      + (is.assignor.empty() ? std::string{} : ", by " + is.assignor) + ": "
+      + std::to_string(x.partitions.size()) + " partitions more, "
       + std::to_string(is.owned.size()) + " in all");
   effects_.emplace_back(given{std::move(x.partitions)});
 }
 
-void group_client::act(time_point now, classic_member::revoke& x) {
+void group_client::act(time_point now, group_member::revoke& x) {
   giving_up_ = x.partitions;
   program_done_ = false;
   // Behind the program's deadline there is time for the last commit.
@@ -248,18 +295,18 @@ void group_client::act(time_point now, classic_member::revoke& x) {
   effects_.emplace_back(give_up{std::move(x.partitions), program_until_});
 }
 
-void group_client::act(time_point, classic_member::kept& x) {
+void group_client::act(time_point, group_member::kept& x) {
   offsets_.keep(x.partitions);
   effects_.emplace_back(std::move(x));
 }
 
-void group_client::act(time_point, classic_member::released& x) {
+void group_client::act(time_point, group_member::released& x) {
   for (const auto& p : x.partitions)
     offsets_.remove(p);
   effects_.emplace_back(std::move(x));
 }
 
-void group_client::act(time_point, classic_member::lost& x) {
+void group_client::act(time_point, group_member::lost& x) {
   giving_up_.clear();
   program_done_ = true;
   program_until_ = time_point::max();
@@ -270,7 +317,7 @@ void group_client::act(time_point, classic_member::lost& x) {
   effects_.emplace_back(std::move(x));
 }
 
-void group_client::act(time_point, classic_member::ended& x) {
+void group_client::act(time_point, group_member::ended& x) {
   giving_up_.clear();
   program_until_ = time_point::max();
   if (x.why)
@@ -278,13 +325,13 @@ void group_client::act(time_point, classic_member::ended& x) {
   effects_.emplace_back(group_ended{std::move(x.why)});
 }
 
-void group_client::act(time_point, classic_member::told& x) {
+void group_client::act(time_point, group_member::told& x) {
   tell(x.level, std::move(x.text));
 }
 
 void group_client::act(time_point, offset_keeper::send_commit& x) {
   offset_commit_request out;
-  const auto& is = member_.membership();
+  const auto& is = member().membership();
   commit_generation_ = is.generation;
   out.group_id = options_.member.group;
   out.generation_id_or_member_epoch = is.generation;
@@ -306,6 +353,12 @@ void group_client::act(time_point, offset_keeper::send_fetch& x) {
   out.require_stable = true; // KIP-447
   auto& group = out.groups.emplace_back();
   group.group_id = out.group_id = options_.member.group;
+  const auto& is = member().membership();
+  fetch_generation_ = is.generation;
+  if (is.protocol == member_protocol::consumer) {
+    group.member_id = is.member_id;
+    group.member_epoch = is.generation;
+  }
   for (const auto& p : x.all) {
     if (group.topics->empty() || group.topics->back().name != p.topic) {
       group.topics->emplace_back().name = p.topic;
@@ -330,7 +383,8 @@ void group_client::act(time_point, offset_keeper::progress& x) {
 }
 
 void group_client::act(time_point now, offset_keeper::refused& x) {
-  member_.on_commit_refused(now, commit_generation_, x.why);
+  its_member().on_commit_refused(
+    now, x.of_fetch ? fetch_generation_ : commit_generation_, x.why);
 }
 
 void group_client::act(time_point, offset_keeper::told& x) {
@@ -391,26 +445,44 @@ void group_client::on_topics(const metadata_response& answer, bool about_all) {
     if (auto* t = directory_.find(name))
       directory_.want(*t, topic_directory::unknown_pause);
   }
-  member_.on_topics(now_, known);
+  with<classic_member>([&](auto& m) { m.on_topics(now_, known); });
+  on_names(0, answer);
+}
+
+void group_client::on_names(std::uint64_t request, const metadata_response& answer) {
+  std::map<uuid, std::string> names;
+  for (const auto& t : answer.topics) {
+    if (t.error_code == error_code::none && t.name)
+      names[t.topic_id] = *t.name;
+  }
+  with<reconciling_member>([&](auto& m) { m.on_topic_names(now_, request, names); });
 }
 
 void group_client::answered(std::uint64_t request, const join_group_response& answer) {
-  member_.on_joined(now_, request, answer);
+  with<classic_member>([&](auto& m) { m.on_joined(now_, request, answer); });
 }
 
 void group_client::answered(std::uint64_t request, const sync_group_response& answer) {
-  member_.on_synced(now_, request, answer);
+  with<classic_member>([&](auto& m) { m.on_synced(now_, request, answer); });
 }
 
 void group_client::answered(std::uint64_t request, const heartbeat_response& answer) {
-  member_.on_heartbeat(now_, request, answer.error_code);
+  ++version_; // Its session lasts longer.
+  with<classic_member>(
+    [&](auto& m) { m.on_heartbeat(now_, request, answer.error_code); });
 }
 
 void group_client::answered(std::uint64_t request, const leave_group_response& answer) {
   auto outcome = answer.error_code;
   if (outcome == error_code::none && !answer.members.empty())
     outcome = answer.members.front().error_code;
-  member_.on_left(now_, request, outcome);
+  with<classic_member>([&](auto& m) { m.on_left(now_, request, outcome); });
+}
+
+void group_client::answered(
+  std::uint64_t request, const consumer_group_heartbeat_response& answer) {
+  ++version_; // Likewise, and its epoch may be another one.
+  with<reconciling_member>([&](auto& m) { m.on_heartbeat(now_, request, answer); });
 }
 
 void group_client::answered(std::uint64_t request, const offset_commit_response& answer) {
@@ -440,8 +512,10 @@ void group_client::answered(std::uint64_t request, const offset_fetch_response& 
 void group_client::failed(api_key what, std::uint64_t request, const error& why) {
   if (what == api_key::offset_commit || what == api_key::offset_fetch)
     offsets_.on_failure(now_, request, why);
+  else if (what == api_key::consumer_group_heartbeat)
+    with<reconciling_member>([&](auto& m) { m.on_failure(now_, request, why); });
   else
-    member_.on_failure(now_, request, why);
+    with<classic_member>([&](auto& m) { m.on_failure(now_, request, why); });
 }
 
 template <class Request>

@@ -3,6 +3,7 @@
 #include "../group_subscription.hpp"
 #include "../machines/classic_member.hpp"
 #include "../machines/offset_keeper.hpp"
+#include "../machines/reconciling_member.hpp"
 #include "../machines/topic_directory.hpp"
 #include "dispatching_client.hpp"
 
@@ -21,6 +22,8 @@ struct group_client_options {
   /// Its name, for errors.
   std::string name = {};
   dispatcher_options cluster = {};
+  /// How it is a member; `may_fall_back` of `member` follows from it.
+  member_protocol protocol = member_protocol::classic;
   group_member_options member = {};
   offset_keeper_options offsets = {};
   /// How often metadata of the group's topics is asked for.
@@ -60,8 +63,8 @@ public:
   };
 
   using effect = std::variant<open_connection, send_frame, close_connection,
-    ask_credentials, log_line, given, begin_reading, give_up, classic_member::kept,
-    classic_member::released, classic_member::lost, offset_keeper::commit_ended,
+    ask_credentials, log_line, given, begin_reading, give_up, group_member::kept,
+    group_member::released, group_member::lost, offset_keeper::commit_ended,
     offset_keeper::progress, group_ended>;
 
   explicit group_client(group_client_options options, group_membership before = {});
@@ -98,11 +101,11 @@ public:
   /// What `give_up` asked for.
   void on_program_done(time_point now);
   void rejoin(time_point now, std::string reason) {
-    member_.rejoin(now, std::move(reason));
+    its_member().rejoin(now, std::move(reason));
   }
-  /// As of `classic_member`.
+  /// As of `group_member`.
   void leave(time_point now, time_point deadline, std::string reason, bool for_good) {
-    member_.leave(now, deadline, std::move(reason), for_good);
+    its_member().leave(now, deadline, std::move(reason), for_good);
   }
   void on_program(time_point now);
 
@@ -114,7 +117,9 @@ public:
   /// Closes every connection, without a farewell.
   void shut_down(time_point now);
 
-  [[nodiscard]] const classic_member& member() const { return member_; }
+  [[nodiscard]] const group_member& member() const {
+    return std::visit([](const auto& m) -> const group_member& { return m; }, member_);
+  }
   /// Another number whenever what it is in the group may have changed.
   [[nodiscard]] std::uint64_t membership_version() const { return version_; }
   [[nodiscard]] const offset_keeper& offsets() const { return offsets_; }
@@ -130,34 +135,53 @@ private:
   template <class Request>
   class member_call;
   class topics_query;
+  class names_query;
+  /// Of one of the two protocols.
+  using any_member = std::variant<classic_member, reconciling_member>;
 
+  static any_member made(const group_client_options& options, group_membership before);
+  [[nodiscard]] group_member& its_member() {
+    return std::visit([](auto& m) -> group_member& { return m; }, member_);
+  }
+  /// What to do with an answer if the member is still of that protocol.
+  template <class Member, class F>
+  void with(F f) {
+    if (auto* const m = std::get_if<Member>(&member_))
+      f(*m);
+  }
   void after_event(time_point now);
   template <class Request>
   void ask(
     std::uint64_t request, Request what, lane way, std::chrono::milliseconds limit);
   void on_topics(const metadata_response& answer, bool about_all);
+  void on_names(std::uint64_t request, const metadata_response& answer);
+  void read_subscription();
   void update_subscription();
 
   void answered(std::uint64_t request, const join_group_response& answer);
   void answered(std::uint64_t request, const sync_group_response& answer);
   void answered(std::uint64_t request, const struct heartbeat_response& answer);
   void answered(std::uint64_t request, const struct leave_group_response& answer);
+  void answered(std::uint64_t request, const consumer_group_heartbeat_response& answer);
   void answered(std::uint64_t request, const offset_commit_response& answer);
   void answered(std::uint64_t request, const struct offset_fetch_response& answer);
   void failed(api_key what, std::uint64_t request, const error& why);
 
-  void act(time_point now, classic_member::send_join& x);
-  void act(time_point now, classic_member::send_sync& x);
-  void act(time_point now, classic_member::send_heartbeat& x);
-  void act(time_point now, classic_member::send_leave& x);
-  void act(time_point now, classic_member::watch_topics& x);
-  void act(time_point now, classic_member::assigned& x);
-  void act(time_point now, classic_member::revoke& x);
-  void act(time_point now, classic_member::kept& x);
-  void act(time_point now, classic_member::released& x);
-  void act(time_point now, classic_member::lost& x);
-  void act(time_point now, classic_member::ended& x);
-  void act(time_point now, classic_member::told& x);
+  void act(time_point now, group_member::send_join& x);
+  void act(time_point now, group_member::send_sync& x);
+  void act(time_point now, group_member::send_heartbeat& x);
+  void act(time_point now, group_member::send_leave& x);
+  void act(time_point now, group_member::send_consumer_heartbeat& x);
+  void act(time_point now, group_member::resolve_topics& x);
+  void act(time_point now, group_member::fall_back& x);
+  void act(time_point now, group_member::watch_topics& x);
+  void act(time_point now, group_member::assigned& x);
+  void act(time_point now, group_member::revoke& x);
+  void act(time_point now, group_member::kept& x);
+  void act(time_point now, group_member::released& x);
+  void act(time_point now, group_member::lost& x);
+  void act(time_point now, group_member::ended& x);
+  void act(time_point now, group_member::told& x);
   void act(time_point now, offset_keeper::send_commit& x);
   void act(time_point now, offset_keeper::send_fetch& x);
   void act(time_point now, offset_keeper::begins& x);
@@ -168,9 +192,10 @@ private:
   void tell(log_level level, std::string text);
 
   const group_client_options options_;
-  classic_member member_;
+  any_member member_;
   offset_keeper offsets_;
   topic_directory directory_;
+  bool subscribed_ = false;
   group_subscription subscription_;
   std::optional<std::regex> pattern_;
   std::vector<std::string> matching_;
@@ -182,7 +207,9 @@ private:
   bool program_done_ = true;
   time_point program_until_ = time_point::max();
   std::uint64_t version_ = 0;
+  /// Of what was sent last.
   std::int32_t commit_generation_ = -1;
+  std::int32_t fetch_generation_ = -1;
   /// When a program that has something in hand must have polled.
   time_point poll_until_ = time_point::max();
   std::optional<time_point> stood_still_;

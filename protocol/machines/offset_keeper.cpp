@@ -10,7 +10,8 @@ namespace {
 bool is_about_member(error_code e) {
   return e == error_code::illegal_generation || e == error_code::unknown_member_id
     || e == error_code::rebalance_in_progress || e == error_code::fenced_instance_id
-    || e == error_code::group_authorization_failed || e == error_code::stale_member_epoch;
+    || e == error_code::group_authorization_failed || e == error_code::stale_member_epoch
+    || e == error_code::fenced_member_epoch || e == error_code::group_id_not_found;
 }
 
 error_code code_of(const offset_commit_response& answer, const topic_partition& which) {
@@ -216,7 +217,7 @@ void offset_keeper::on_committed(
     effects_.emplace_back(progress{count});
   if (about_member != error_code::none) {
     commit_not_before_ = now + backoff(options_.retry_backoff, ++failures_, random_);
-    effects_.emplace_back(refused{about_member});
+    effects_.emplace_back(refused{about_member, false});
   } else if (again) {
     failed(now, again);
     commit_not_before_ = now + backoff(options_.retry_backoff, ++failures_, random_);
@@ -278,7 +279,7 @@ void offset_keeper::on_failure(time_point now, std::uint64_t request, const erro
     }
     commit_not_before_ = now + backoff(options_.retry_backoff, ++failures_, random_);
     if (is_about_member(why.code)) {
-      effects_.emplace_back(refused{why.code});
+      effects_.emplace_back(refused{why.code, false});
       return;
     }
   } else if (request != 0 && request == fetch_) {
@@ -286,8 +287,8 @@ void offset_keeper::on_failure(time_point now, std::uint64_t request, const erro
     for (auto& [which, p] : partitions_)
       p.fetching = false;
     fetch_not_before_ = now + backoff(options_.retry_backoff, ++failures_, random_);
-    if (is_about_member(why.code) && why.code != error_code::stale_member_epoch)
-      effects_.emplace_back(refused{why.code});
+    if (is_about_member(why.code))
+      effects_.emplace_back(refused{why.code, true});
   } else {
     return;
   }
@@ -356,7 +357,7 @@ void offset_keeper::on_time(time_point now) {
   }
 }
 
-void offset_keeper::decide(time_point now, bool may_commit) {
+void offset_keeper::decide(time_point now, bool may_commit, bool may_fetch) {
   const auto is_due = [&](const auto& entry) { return due(entry.second) <= now; };
   if (commit_ == 0 && may_commit && now >= commit_not_before_
     && std::ranges::any_of(partitions_, is_due)) {
@@ -371,7 +372,7 @@ void offset_keeper::decide(time_point now, bool may_commit) {
     out.request = commit_ = ++last_request_;
     effects_.emplace_back(std::move(out));
   }
-  if (fetch_ != 0 || now < fetch_not_before_)
+  if (fetch_ != 0 || !may_fetch || now < fetch_not_before_)
     return;
   send_fetch out;
   for (auto& [which, p] : partitions_) {
@@ -386,7 +387,7 @@ void offset_keeper::decide(time_point now, bool may_commit) {
   effects_.emplace_back(std::move(out));
 }
 
-time_point offset_keeper::next_time(bool may_commit) const {
+time_point offset_keeper::next_time(bool may_commit, bool may_fetch) const {
   auto next = time_point::max();
   for (const auto& w : waiters_)
     next = std::min(next, w.deadline);
@@ -394,7 +395,7 @@ time_point offset_keeper::next_time(bool may_commit) const {
     next = std::min(next, *unwell_since_ + options_.told_after);
   auto commit_at = time_point::max();
   for (const auto& [which, p] : partitions_) {
-    if (p.wanted && fetch_ == 0)
+    if (p.wanted && fetch_ == 0 && may_fetch)
       next = std::min(next, fetch_not_before_);
     if (may_commit && commit_ == 0)
       commit_at = std::min(commit_at, due(p));

@@ -68,9 +68,10 @@ public:
   struct progress {
     std::size_t partitions = 0;
   };
-  /// The coordinator has refused a commit for what it says of the member.
+  /// The coordinator has refused a commit, or a question, for what it says of the member.
   struct refused {
     error_code why = error_code::none;
+    bool of_fetch = false;
   };
   struct told {
     log_level level = log_level::warning;
@@ -125,11 +126,11 @@ public:
 
   // -- what is to be done ---------------------------------------------------------------
 
-  /// What is sent next; commits only if the coordinator would take them.
-  void decide(time_point now, bool may_commit);
+  /// What is sent next; commits and questions only if the coordinator would take them.
+  void decide(time_point now, bool may_commit, bool may_fetch = true);
   [[nodiscard]] bool has_effects() const { return !effects_.empty(); }
   [[nodiscard]] std::vector<effect> take_effects() { return std::exchange(effects_, {}); }
-  [[nodiscard]] time_point next_time(bool may_commit) const;
+  [[nodiscard]] time_point next_time(bool may_commit, bool may_fetch = true) const;
 
   // -- how it is ------------------------------------------------------------------------
 

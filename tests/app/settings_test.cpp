@@ -246,8 +246,8 @@ TEST_CASE("each member of the options has one row") {
   }
   SECTION("of a membership") {
     const group_options o;
-    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10] = o;
-    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10);
+    const auto& [a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12] = o;
+    check_rows(o, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <caf/actor_system.hpp>
 #include <catch2/catch_test_macros.hpp>
+#include <catch2/generators/catch_generators.hpp>
 
 #include <cstdlib>
 #include <functional>
@@ -16,7 +17,7 @@ namespace group_fixture {
 
 /// An application on a cluster, without sockets.
 struct on_memory {
-  explicit on_memory(testing::cluster_options how = {}) : cluster(std::move(how)) {
+  explicit on_memory(testing::cluster_options how = {}) : cluster(quick(std::move(how))) {
     auto started = application::start(system,
       {.brokers = cluster.bootstrap(),
         .request_timeout = 10s,
@@ -25,6 +26,11 @@ struct on_memory {
         .transports = cluster.transports()});
     REQUIRE(started);
     app = *std::move(started);
+  }
+
+  static testing::cluster_options quick(testing::cluster_options how) {
+    how.group_consumer_heartbeat_interval = 200ms;
+    return how;
   }
 
   void append(const std::string& topic, int partition, int from, int count) {
@@ -51,6 +57,11 @@ struct on_memory {
   caf::actor_system system{config};
   std::unique_ptr<application> app;
 };
+
+/// The test once more with each protocol.
+inline member_protocol each_protocol() {
+  return GENERATE(member_protocol::classic, member_protocol::consumer);
+}
 
 inline bool eventually(const std::function<bool()>& holds, milliseconds within = 15s) {
   const auto until = steady_clock::now() + within;

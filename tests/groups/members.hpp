@@ -140,8 +140,10 @@ private:
   std::thread thread_;
 };
 
-inline consumer_options member_of(const std::string& group, const std::string& name) {
+inline consumer_options member_of(const std::string& group, const std::string& name,
+  member_protocol by = member_protocol::classic) {
   consumer_options o;
+  o.membership.group_protocol = by;
   o.name = name;
   o.group = group;
   o.auto_offset_reset = offset_reset::earliest;

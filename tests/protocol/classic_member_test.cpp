@@ -1,123 +1,11 @@
-#include <cafka/protocol/machines/classic_member.hpp>
+#include "member_fixture.hpp"
 
-#include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 
-#include <optional>
-
-using namespace cafka::protocol;
-using namespace std::chrono_literals;
-
-namespace {
-
-using phase = classic_member::phase;
-using partitions = std::vector<topic_partition>;
-
-partitions of(const std::string& topic, std::initializer_list<int> numbers) {
-  partitions all;
-  for (const auto n : numbers)
-    all.push_back({topic, partition_id{n}});
-  return all;
-}
-
-/// A member, and a coordinator that a test plays.
-struct member_play {
-  explicit member_play(std::vector<assignor> by = {cooperative_sticky_assignor()},
-    group_membership before = {})
-    : member(
-      [&] {
-        group_member_options o = settings;
-        o.group = "billing";
-        o.assignors = std::move(by);
-        return o;
-      }(),
-      std::move(before)) {}
-
-  /// The last effect of a kind, taken out of what there is.
-  template <class Effect>
-  std::optional<Effect> took() {
-    for (auto& e : member.take_effects())
-      log.push_back(std::move(e));
-    std::optional<Effect> found;
-    std::erase_if(log, [&](auto& e) {
-      auto* const x = std::get_if<Effect>(&e);
-      if (x != nullptr)
-        found = std::move(*x);
-      return x != nullptr;
-    });
-    return found;
-  }
-  template <class Effect>
-  Effect take() {
-    auto found = took<Effect>();
-    REQUIRE(found);
-    return *std::move(found);
-  }
-
-  void pass(std::chrono::milliseconds time) {
-    const auto until = now + time;
-    while (member.next_time() <= until) {
-      now = std::max(now, member.next_time());
-      member.on_time(now);
-      const auto before = member.next_time();
-      if (before <= now)
-        break;
-    }
-    now = until;
-    member.on_time(now);
-  }
-
-  join_group_response joined(std::int32_t generation, bool leader = false) {
-    join_group_response r;
-    r.generation_id = generation;
-    r.protocol_name = "cooperative-sticky";
-    r.member_id = "m1";
-    r.leader = leader ? "m1" : "m2";
-    return r;
-  }
-  sync_group_response synced(const partitions& all) {
-    consumer_assignment a;
-    for (const auto& p : all) {
-      if (a.partitions.empty() || a.partitions.back().topic != p.topic)
-        a.partitions.push_back({p.topic, {}});
-      a.partitions.back().partitions.push_back(p.partition);
-    }
-    sync_group_response r;
-    r.assignment = shared_bytes::copy_of(*to_assignment(a));
-    return r;
-  }
-  /// One rebalance, in which it is not the leader.
-  void rebalance(std::int32_t generation, const partitions& all) {
-    member.on_joined(now, take<classic_member::send_join>().request, joined(generation));
-    member.on_synced(now, take<classic_member::send_sync>().request, synced(all));
-  }
-  void be_member(const partitions& all = of("orders", {0, 1})) {
-    member.subscribe(now, {"orders"});
-    rebalance(1, all);
-    REQUIRE(member.state() == phase::stable);
-    CHECK(take<classic_member::assigned>().partitions == all);
-  }
-  classic_member::send_heartbeat next_beat() {
-    for (int i = 0; i != 100; ++i) {
-      if (auto found = took<classic_member::send_heartbeat>())
-        return *found;
-      pass(100ms);
-    }
-    FAIL("it does not beat");
-    return {};
-  }
-  void beat(error_code answer) { member.on_heartbeat(now, next_beat().request, answer); }
-
-  static inline group_member_options settings;
-  time_point now{1h};
-  classic_member member;
-  std::vector<classic_member::effect> log;
-};
-
-} // namespace
+using namespace member_fixture;
 
 TEST_CASE("a new member takes the id that it is given, and joins with it", "[groups]") {
-  member_play p;
+  classic_play p;
   p.member.subscribe(p.now, {"orders"});
   const auto first = p.take<classic_member::send_join>();
   CHECK(first.what.member_id.empty());
@@ -134,7 +22,7 @@ TEST_CASE("a new member takes the id that it is given, and joins with it", "[gro
 }
 
 TEST_CASE("what a Join is refused with decides what follows", "[groups]") {
-  member_play p;
+  classic_play p;
   p.member.subscribe(p.now, {"orders"});
   const auto first = p.take<classic_member::send_join>();
   auto refused = p.joined(-1);
@@ -197,7 +85,7 @@ TEST_CASE("what a Join is refused with decides what follows", "[groups]") {
 }
 
 TEST_CASE("what a Sync is refused with decides what is lost", "[groups]") {
-  member_play p;
+  classic_play p;
   p.be_member();
   p.beat(error_code::rebalance_in_progress);
   p.member.on_joined(p.now, p.take<classic_member::send_join>().request, p.joined(2));
@@ -232,7 +120,7 @@ TEST_CASE("what a Sync is refused with decides what is lost", "[groups]") {
 }
 
 TEST_CASE("what a heartbeat is refused with decides what is lost", "[groups]") {
-  member_play p;
+  classic_play p;
   p.be_member();
   SECTION("a generation that is over") {
     p.beat(error_code::illegal_generation);
@@ -261,67 +149,9 @@ TEST_CASE("what a heartbeat is refused with decides what is lost", "[groups]") {
   }
 }
 
-TEST_CASE("what a commit is refused with decides what is lost", "[groups]") {
-  struct row {
-    error_code answer;
-    bool lost;
-    phase next;
-  };
-  const auto r = GENERATE(row{error_code::rebalance_in_progress, false, phase::joining},
-    row{error_code::illegal_generation, true, phase::waiting},
-    row{error_code::unknown_member_id, true, phase::waiting},
-    row{error_code::fenced_instance_id, true, phase::ended},
-    row{error_code::group_authorization_failed, true, phase::ended},
-    row{error_code::offset_metadata_too_large, false, phase::stable});
-  CAPTURE(to_string(r.answer));
-  member_play p;
-  p.be_member();
-  p.member.on_commit_refused(p.now, 1, r.answer);
-  CHECK(p.member.state() == r.next);
-  CHECK(p.took<classic_member::lost>().has_value() == r.lost);
-}
-
-TEST_CASE("a commit that a rebalance has overtaken loses nothing", "[groups]") {
-  const auto late = GENERATE(error_code::illegal_generation,
-    error_code::unknown_member_id, error_code::rebalance_in_progress);
-  member_play p;
-  p.be_member();
-  p.beat(error_code::rebalance_in_progress);
-  const auto join = p.take<classic_member::send_join>();
-  p.member.on_commit_refused(p.now, 1, late);
-  CHECK(p.member.state() == phase::joining);
-  p.member.on_joined(p.now, join.request, p.joined(2));
-  p.member.on_commit_refused(p.now, 1, late);
-  CHECK(p.member.state() == phase::syncing);
-  p.member.on_synced(
-    p.now, p.take<classic_member::send_sync>().request, p.synced(of("orders", {0, 1})));
-  p.member.on_commit_refused(p.now, 1, late);
-  CHECK(p.member.state() == phase::stable);
-  CHECK_FALSE(p.took<classic_member::lost>());
-  CHECK(p.member.membership().generation == 2);
-}
-
-TEST_CASE("a session without a sign of life is over, and not before", "[groups]") {
-  member_play p;
-  p.be_member();
-  p.beat(error_code::none);
-  const auto heard = p.now;
-  while (p.now < heard + 43s) {
-    if (const auto b = p.took<classic_member::send_heartbeat>())
-      p.member.on_failure(p.now, b->request, {error_code::timed_out, {}});
-    p.pass(500ms);
-  }
-  CHECK_FALSE(p.took<classic_member::lost>());
-  p.pass(3s);
-  const auto lost = p.take<classic_member::lost>();
-  CHECK(lost.partitions.size() == 2);
-  CHECK(lost.why.code == error_code::timed_out);
-  CHECK(p.took<classic_member::told>());
-}
-
 TEST_CASE(
   "a cooperative member gives up what it loses, and joins once it has", "[groups]") {
-  member_play p;
+  classic_play p;
   p.be_member();
   p.beat(error_code::rebalance_in_progress);
   // It joins at once, and reads on.
@@ -357,22 +187,9 @@ TEST_CASE(
   CHECK(p.member.membership().owned == of("orders", {0, 2}));
 }
 
-TEST_CASE("losing the session overtakes a revocation", "[groups]") {
-  member_play p;
-  p.be_member();
-  p.beat(error_code::rebalance_in_progress);
-  p.rebalance(2, of("orders", {0}));
-  static_cast<void>(p.take<classic_member::revoke>());
-  p.beat(error_code::unknown_member_id);
-  CHECK(p.take<classic_member::lost>().partitions == of("orders", {0, 1}));
-  p.member.on_revoked(p.now); // Too late: it means nothing.
-  CHECK_FALSE(p.took<classic_member::released>());
-  CHECK(p.member.state() == phase::waiting);
-}
-
 TEST_CASE(
   "an eager member stops before it joins, and goes on with what comes back", "[groups]") {
-  member_play p{{range_assignor()}};
+  classic_play p{{range_assignor()}};
   p.be_member();
   p.beat(error_code::rebalance_in_progress);
   CHECK(p.take<classic_member::revoke>().partitions == of("orders", {0, 1}));
@@ -385,10 +202,50 @@ TEST_CASE(
   CHECK(p.member.membership().owned == of("orders", {1, 2}));
 }
 
+TEST_CASE("what a commit is refused with decides what is lost", "[groups]") {
+  struct row {
+    error_code answer;
+    bool lost;
+    phase next;
+  };
+  const auto r = GENERATE(row{error_code::rebalance_in_progress, false, phase::joining},
+    row{error_code::illegal_generation, true, phase::waiting},
+    row{error_code::unknown_member_id, true, phase::waiting},
+    row{error_code::fenced_instance_id, true, phase::ended},
+    row{error_code::group_authorization_failed, true, phase::ended},
+    row{error_code::offset_metadata_too_large, false, phase::stable});
+  CAPTURE(to_string(r.answer));
+  classic_play p;
+  p.be_member();
+  p.member.on_commit_refused(p.now, 1, r.answer);
+  CHECK(p.member.state() == r.next);
+  CHECK(p.took<classic_member::lost>().has_value() == r.lost);
+}
+
+TEST_CASE("a commit that a rebalance has overtaken loses nothing", "[groups]") {
+  const auto late = GENERATE(error_code::illegal_generation,
+    error_code::unknown_member_id, error_code::rebalance_in_progress);
+  classic_play p;
+  p.be_member();
+  p.beat(error_code::rebalance_in_progress);
+  const auto join = p.take<classic_member::send_join>();
+  p.member.on_commit_refused(p.now, 1, late);
+  CHECK(p.member.state() == phase::joining);
+  p.member.on_joined(p.now, join.request, p.joined(2));
+  p.member.on_commit_refused(p.now, 1, late);
+  CHECK(p.member.state() == phase::syncing);
+  p.member.on_synced(
+    p.now, p.take<classic_member::send_sync>().request, p.synced(of("orders", {0, 1})));
+  p.member.on_commit_refused(p.now, 1, late);
+  CHECK(p.member.state() == phase::stable);
+  CHECK_FALSE(p.took<classic_member::lost>());
+  CHECK(p.member.membership().generation == 2);
+}
+
 TEST_CASE("what an eager member gave up in order it does not lose, but begins anew where "
           "others may have had it meanwhile",
   "[groups]") {
-  member_play p{{range_assignor()}};
+  classic_play p{{range_assignor()}};
   p.be_member();
   p.beat(error_code::rebalance_in_progress);
   static_cast<void>(p.take<classic_member::revoke>());
@@ -407,7 +264,7 @@ TEST_CASE("what an eager member gave up in order it does not lose, but begins an
 TEST_CASE("what an eager member gave up for a rebalance is released when it wants no "
           "topics any more",
   "[groups]") {
-  member_play p{{range_assignor()}};
+  classic_play p{{range_assignor()}};
   p.be_member();
   p.beat(error_code::rebalance_in_progress);
   static_cast<void>(p.take<classic_member::revoke>());
@@ -419,9 +276,38 @@ TEST_CASE("what an eager member gave up for a rebalance is released when it want
   CHECK(p.took<classic_member::send_leave>());
 }
 
+TEST_CASE("a member that is thrown out while it leaves has left", "[groups]") {
+  classic_play p;
+  p.be_member();
+  const auto why =
+    GENERATE(error_code::illegal_generation, error_code::unknown_member_id);
+  SECTION("for good") {
+    p.member.leave(p.now, p.now + 5s, "closed", false);
+    static_cast<void>(p.take<classic_member::revoke>());
+    p.beat(why);
+    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
+    if (why == error_code::illegal_generation)
+      p.member.on_left(
+        p.now, p.take<classic_member::send_leave>().request, error_code::none);
+    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
+  }
+  SECTION("until it wants topics again") {
+    p.member.subscribe(p.now, {});
+    static_cast<void>(p.take<classic_member::revoke>());
+    p.beat(why);
+    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
+    if (why == error_code::illegal_generation)
+      p.member.on_left(
+        p.now, p.take<classic_member::send_leave>().request, error_code::none);
+    CHECK(p.member.state() == phase::idle);
+  }
+  p.pass(10s);
+  CHECK_FALSE(p.took<classic_member::send_join>());
+}
+
 TEST_CASE(
   "a leader assigns once it knows the topics, and again when they change", "[groups]") {
-  member_play p;
+  classic_play p;
   p.member.subscribe(p.now, {"orders"});
   auto answer = p.joined(1, true);
   for (const auto* id : {"m1", "m2"}) {
@@ -456,7 +342,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a member that expects another rebalance looks for it soon", "[groups]") {
-  member_play p;
+  classic_play p;
   p.be_member();
   const auto joined = p.now;
   std::size_t beats = 0;
@@ -481,90 +367,32 @@ TEST_CASE("a member that expects another rebalance looks for it soon", "[groups]
   CHECK(beats <= 4);
 }
 
-TEST_CASE("a member leaves in any state, by its deadline", "[groups]") {
-  member_play p;
-  SECTION("before it has subscribed") {
-    p.member.leave(p.now, p.now + 5s, "closed", false);
-    CHECK_FALSE(p.took<classic_member::send_leave>());
-    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
-  }
-  SECTION("with records in hand that nobody finishes") {
-    p.be_member();
-    p.member.leave(p.now, p.now + 5s, "closed", false);
-    CHECK(p.take<classic_member::revoke>().partitions.size() == 2);
-    p.pass(4'600ms);
-    CHECK(p.take<classic_member::send_leave>().member_id == "m1");
-    p.pass(500ms); // There is no answer.
-    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
-  }
-  SECTION("while it joins: once it has, for nothing is committed meanwhile") {
-    p.be_member();
-    p.beat(error_code::rebalance_in_progress);
-    const auto join = p.take<classic_member::send_join>();
-    p.member.leave(p.now, p.now + 5s, "closed", false);
-    CHECK_FALSE(p.took<classic_member::revoke>());
-    SECTION("soon") {
-      p.member.on_joined(p.now, join.request, p.joined(2));
-      p.member.on_synced(p.now, p.take<classic_member::send_sync>().request,
-        p.synced(of("orders", {0, 1})));
-    }
-    SECTION("the attempt fails") {
-      p.member.on_failure(p.now, join.request, {error_code::disconnected, {}});
-    }
-    SECTION("never") {
-      p.pass(4s);
-    }
-    CHECK(p.take<classic_member::revoke>().partitions == of("orders", {0, 1}));
-    p.member.on_revoked(p.now);
-    const auto leave = p.take<classic_member::send_leave>();
-    p.member.on_joined(p.now, join.request, p.joined(2)); // Too late.
-    CHECK(p.member.state() == phase::leaving);
-    p.member.on_left(p.now, leave.request, error_code::none);
-    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
-  }
-}
-
-TEST_CASE("a member that is thrown out while it leaves has left", "[groups]") {
-  member_play p;
+TEST_CASE("a member that joins leaves once it has, for nothing is committed meanwhile",
+  "[groups]") {
+  classic_play p;
   p.be_member();
-  const auto why =
-    GENERATE(error_code::illegal_generation, error_code::unknown_member_id);
-  SECTION("for good") {
-    p.member.leave(p.now, p.now + 5s, "closed", false);
-    static_cast<void>(p.take<classic_member::revoke>());
-    p.beat(why);
-    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
-    if (why == error_code::illegal_generation)
-      p.member.on_left(
-        p.now, p.take<classic_member::send_leave>().request, error_code::none);
-    CHECK(p.take<classic_member::ended>().why.code == error_code::none);
+  p.beat(error_code::rebalance_in_progress);
+  const auto join = p.take<classic_member::send_join>();
+  p.member.leave(p.now, p.now + 5s, "closed", false);
+  CHECK_FALSE(p.took<classic_member::revoke>());
+  SECTION("soon") {
+    p.member.on_joined(p.now, join.request, p.joined(2));
+    p.member.on_synced(
+      p.now, p.take<classic_member::send_sync>().request, p.synced(of("orders", {0, 1})));
   }
-  SECTION("until it wants topics again") {
-    p.member.subscribe(p.now, {});
-    static_cast<void>(p.take<classic_member::revoke>());
-    p.beat(why);
-    CHECK(p.take<classic_member::lost>().partitions.size() == 2);
-    if (why == error_code::illegal_generation)
-      p.member.on_left(
-        p.now, p.take<classic_member::send_leave>().request, error_code::none);
-    CHECK(p.member.state() == phase::idle);
+  SECTION("the attempt fails") {
+    p.member.on_failure(p.now, join.request, {error_code::disconnected, {}});
   }
-  p.pass(10s);
-  CHECK_FALSE(p.took<classic_member::send_join>());
-}
-
-TEST_CASE("who subscribes again before it has left joins anew", "[groups]") {
-  member_play p;
-  p.be_member();
-  p.member.subscribe(p.now, {});
-  CHECK(p.take<classic_member::revoke>().partitions.size() == 2);
-  p.member.subscribe(p.now, {"orders"});
-  CHECK(p.member.state() == phase::revoking);
+  SECTION("never") {
+    p.pass(4s);
+  }
+  CHECK(p.take<classic_member::revoke>().partitions == of("orders", {0, 1}));
   p.member.on_revoked(p.now);
-  CHECK(p.take<classic_member::released>().partitions.size() == 2);
   const auto leave = p.take<classic_member::send_leave>();
+  p.member.on_joined(p.now, join.request, p.joined(2)); // Too late.
+  CHECK(p.member.state() == phase::leaving);
   p.member.on_left(p.now, leave.request, error_code::none);
-  CHECK(p.take<classic_member::send_join>().what.member_id.empty());
+  CHECK(p.take<classic_member::ended>().why.code == error_code::none);
 }
 
 TEST_CASE("an incarnation goes on as the member that the one before was", "[groups]") {
@@ -573,7 +401,7 @@ TEST_CASE("an incarnation goes on as the member that the one before was", "[grou
   before.generation = 7;
   before.assignor = "cooperative-sticky";
   before.owned = of("orders", {0, 3});
-  member_play p{{cooperative_sticky_assignor()}, before};
+  classic_play p{{cooperative_sticky_assignor()}, before};
   p.member.subscribe(p.now, {"orders"});
   CHECK(p.member.state() == phase::stable);
   CHECK_FALSE(p.took<classic_member::send_join>());
@@ -585,18 +413,4 @@ TEST_CASE("an incarnation goes on as the member that the one before was", "[grou
   const auto claim = subscription_from(join.what.protocols[0].metadata.text());
   CHECK(claim->generation_id == 7);
   CHECK(claim->owned_partitions[0].partitions.size() == 2);
-}
-
-TEST_CASE(
-  "a member leaves while its program does not poll, and joins when it does", "[groups]") {
-  member_play p;
-  p.be_member();
-  p.member.step_out(p.now, {error_code::timed_out, "the program has not polled"});
-  CHECK(p.take<classic_member::lost>().partitions.size() == 2);
-  const auto leave = p.take<classic_member::send_leave>();
-  CHECK(leave.reason == "the program has not polled");
-  p.member.on_left(p.now, leave.request, error_code::none);
-  CHECK(p.member.state() == phase::idle);
-  p.member.subscribe(p.now, {"orders"});
-  CHECK(p.take<classic_member::send_join>().what.member_id.empty());
 }

@@ -173,8 +173,8 @@ void member::restart() {
     client().acknowledge(client_now(), p, r.acknowledged, -1, 1);
   turn([this](client_type& c) {
     c.start(client_now());
-    if (in_group_)
-      c.subscribe(client_now(), {with_.topics, {}});
+    c.subscribe(client_now(),
+      in_group_ ? group_subscription{with_.topics, {}} : group_subscription{});
     c.on_program(client_now());
   });
 }
@@ -240,7 +240,7 @@ void member::tell(std::string_view what, const std::vector<topic_partition>& tho
     world_.story.tell(world_.now, name(), what, protocol::to_string(p));
 }
 
-void member::act(const classic_member::kept& x) {
+void member::act(const group_member::kept& x) {
   tell("keeps", x.partitions);
   for (const auto& p : x.partitions) {
     std::erase(giving_up_, p);
@@ -252,7 +252,7 @@ void member::act(const classic_member::kept& x) {
   }
 }
 
-void member::act(const classic_member::released& x) {
+void member::act(const group_member::released& x) {
   tell("has given up", x.partitions);
   for (const auto& p : x.partitions) {
     std::erase(giving_up_, p);
@@ -269,7 +269,7 @@ void member::act(const classic_member::released& x) {
   }
 }
 
-void member::act(const classic_member::lost& x) {
+void member::act(const group_member::lost& x) {
   tell("has lost", x.partitions);
   giving_up_.clear();
   for (const auto& p : x.partitions) {
@@ -353,7 +353,7 @@ std::string member::waits_for() {
       + protocol::to_string(m.look().last_error) + ", " + client().offsets().why_waiting()
       + ')';
   };
-  if (m.state() != classic_member::phase::stable)
+  if (m.state() != group_member::phase::stable)
     return "to be a member" + looks();
   for (const auto& t : with_.topics) {
     for (std::int32_t p = 0; p != world_.cluster.partitions(t); ++p) {

@@ -95,9 +95,9 @@ private:
   void act(const client_type::given&) {}
   void act(const client_type::begin_reading& x);
   void act(const client_type::give_up& x);
-  void act(const protocol::classic_member::kept& x);
-  void act(const protocol::classic_member::released& x);
-  void act(const protocol::classic_member::lost& x);
+  void act(const protocol::group_member::kept& x);
+  void act(const protocol::group_member::released& x);
+  void act(const protocol::group_member::lost& x);
   void act(const protocol::offset_keeper::commit_ended&) {}
   void act(const protocol::offset_keeper::progress&) {}
   void act(const client_type::group_ended& x);

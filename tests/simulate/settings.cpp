@@ -243,6 +243,31 @@ void choose_members(random_source random, chosen& all) {
   }
 }
 
+/// Which protocol the groups have: one that is the brokers' own, too.
+void choose_protocols(random_source random, chosen& all) {
+  const auto session = some(random, 6s, 12s);
+  auto& c = all.cluster;
+  c.group_consumer_session_timeout = session;
+  c.group_consumer_heartbeat_interval = some(random, 200ms, 2s);
+  c.group_consumer_assignment_interval = random.chance(500) ? 1s : 0s;
+  for (const auto* group : {"group0", "group1"}) {
+    auto by = random.chance(300) ? member_protocol::automatic : member_protocol::consumer;
+    if (random.chance(300))
+      by = member_protocol::classic;
+    else if (c.kafka_version < kafka_version{4, 0})
+      by = member_protocol::automatic;
+    if (by == member_protocol::classic)
+      continue;
+    all.troubles.consumer_groups = true;
+    for (auto& [m, n] : all.members) {
+      if (m.options.member.group != group)
+        continue;
+      m.options.protocol = by;
+      m.options.member.session_timeout = session;
+    }
+  }
+}
+
 /// Each fault is left out of some worlds, and frequent in others.
 trouble_settings some_troubles(random_source& random, const chosen& all, int edition) {
   trouble_settings t;
@@ -329,6 +354,8 @@ chosen choose(random_source random, int edition) {
     if (!all.members.empty() && third.chance(600))
       all.troubles.group = static_cast<unsigned>(third.skewed(10));
   }
+  if (edition >= 4)
+    choose_protocols(random.fork("fourth edition"), all);
   return all;
 }
 

@@ -19,7 +19,7 @@ enum class defect : std::uint8_t {
 
 /// Grows with the faults that the simulation knows, so that a seed that found something
 /// keeps its story.
-inline constexpr int latest_edition = 3;
+inline constexpr int latest_edition = 4;
 
 struct run_options {
   std::uint64_t seed = 1;

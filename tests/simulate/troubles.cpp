@@ -244,7 +244,18 @@ void troubles::group() {
     {api_key::offset_commit, error_code::request_timed_out},
     {api_key::offset_fetch, error_code::unstable_offset_commit},
     {api_key::leave_group, error_code::not_coordinator}};
-  const auto& [key, why] = random_.pick(all);
+  static const std::vector<std::pair<api_key, error_code>> by_consumer_protocol{
+    {api_key::consumer_group_heartbeat, error_code::not_coordinator},
+    {api_key::consumer_group_heartbeat, error_code::coordinator_load_in_progress},
+    {api_key::consumer_group_heartbeat, error_code::coordinator_not_available},
+    {api_key::consumer_group_heartbeat, error_code::fenced_member_epoch},
+    {api_key::consumer_group_heartbeat, error_code::unknown_member_id},
+    {api_key::consumer_group_heartbeat, error_code::topic_authorization_failed},
+    {api_key::offset_commit, error_code::stale_member_epoch},
+    {api_key::offset_commit, error_code::unknown_member_id},
+    {api_key::offset_fetch, error_code::stale_member_epoch}};
+  const auto& [key, why] = random_.pick(
+    with_.consumer_groups && random_.chance(600) ? by_consumer_protocol : all);
   say("a coordinator refuses", static_cast<std::int64_t>(key));
   world_.cluster.fail(key, why, static_cast<int>(random_.between(1, 3)));
 }

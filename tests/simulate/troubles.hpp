@@ -36,6 +36,8 @@ struct trouble_settings {
   unsigned stall = 3;       ///< Clients stand still.
   unsigned crash = 3;       ///< Clients crash.
   unsigned group = 0;       ///< Coordinators refuse what members ask.
+  /// Also of the consumer protocol.
+  bool consumer_groups = false;
 };
 
 /// Does all that to a world, until it is to be well again.

@@ -237,7 +237,14 @@ TEST_CASE("a broker without the protocol ends the membership, or makes it fall b
   SECTION("by the client's own knowledge") {
     p.member.subscribe(p.now, {"orders"});
     why = GENERATE(error_code::unsupported_version, error_code::unsupported_api_version);
+    const auto begun = p.now;
     p.member.on_failure(p.now, p.take<sent>().request, {why, "broker 1 is of 3.9"});
+    // Connections that break may make it look older than it is.
+    while (!how.may_fall_back && p.now - begun < 6s) {
+      CHECK_FALSE(p.took<group_member::ended>());
+      p.pass(1'500ms);
+      p.member.on_failure(p.now, p.take<sent>().request, {why, "broker 1 is of 3.9"});
+    }
   }
   SECTION("by its answer") {
     p.member.subscribe(p.now, {"orders"});

@@ -123,6 +123,13 @@ void offset_keeper::commit(time_point now, commit_id id, time_point deadline,
   note_awaited();
 }
 
+void offset_keeper::hold(const std::vector<topic_partition>& those) {
+  for (const auto& which : those) {
+    if (auto* const p = find(which))
+      p->held = true;
+  }
+}
+
 void offset_keeper::flush(const std::vector<topic_partition>& those) {
   for (const auto& which : those) {
     if (auto* const p = find(which))
@@ -133,7 +140,7 @@ void offset_keeper::flush(const std::vector<topic_partition>& those) {
 void offset_keeper::keep(const std::vector<topic_partition>& those) {
   for (const auto& which : those) {
     if (auto* const p = find(which))
-      p->flushed = false;
+      p->held = p->flushed = false;
   }
 }
 
@@ -237,6 +244,8 @@ void offset_keeper::on_fetched(
       continue;
     auto& p = at->second;
     p.fetching = false;
+    if (p.held)
+      continue; // It is asked for again when it is kept.
     if (a.why != error_code::none) {
       const error why{a.why, to_string(a.which)};
       // A transaction is open there: that takes as long as it takes.
@@ -375,7 +384,7 @@ void offset_keeper::decide(time_point now, bool may_commit) {
     return;
   send_fetch out;
   for (auto& [which, p] : partitions_) {
-    if (!p.wanted)
+    if (!p.wanted || p.held)
       continue;
     p.fetching = true;
     out.all.push_back(which);
@@ -394,7 +403,7 @@ time_point offset_keeper::next_time(bool may_commit) const {
     next = std::min(next, *unwell_since_ + options_.told_after);
   auto commit_at = time_point::max();
   for (const auto& [which, p] : partitions_) {
-    if (p.wanted && fetch_ == 0)
+    if (p.wanted && !p.held && fetch_ == 0)
       next = std::min(next, fetch_not_before_);
     if (may_commit && commit_ == 0)
       commit_at = std::min(commit_at, due(p));

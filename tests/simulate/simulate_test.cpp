@@ -34,7 +34,7 @@ struct finder {
 const std::vector<finder> that_found_something{{41, 1}, {319, 1}, {354, 1}, {405, 1},
   {53354, 2, 1s}, {100090, 2, 1s}, {1000325, 3, 1s}, {1002899, 3, 1s}, {1005351, 3, 1s},
   {2000724, 3, 1s}, {2001012, 3, 1s}, {2002226, 3, 1s}, {4001433, 3, 1s},
-  {4003696, 3, 1s}, {4009045, 3, 1s}};
+  {4003696, 3, 1s}, {4009045, 3, 1s}, {5004071, 3, 1s}};
 
 void keeps_its_promises(
   std::uint64_t seed, int edition = latest_edition, duration length = {}) {

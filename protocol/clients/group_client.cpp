@@ -287,6 +287,7 @@ void group_client::act(time_point now, group_member::assigned& x) {
 
 void group_client::act(time_point now, group_member::revoke& x) {
   giving_up_ = x.partitions;
+  offsets_.hold(x.partitions);
   program_done_ = false;
   // Behind the program's deadline there is time for the last commit.
   const auto left = x.deadline - now;

@@ -124,6 +124,13 @@ void offset_keeper::commit(time_point now, commit_id id, time_point deadline,
   note_awaited();
 }
 
+void offset_keeper::hold(const std::vector<topic_partition>& those) {
+  for (const auto& which : those) {
+    if (auto* const p = find(which))
+      p->held = true;
+  }
+}
+
 void offset_keeper::flush(const std::vector<topic_partition>& those) {
   for (const auto& which : those) {
     if (auto* const p = find(which))
@@ -134,7 +141,7 @@ void offset_keeper::flush(const std::vector<topic_partition>& those) {
 void offset_keeper::keep(const std::vector<topic_partition>& those) {
   for (const auto& which : those) {
     if (auto* const p = find(which))
-      p->flushed = false;
+      p->held = p->flushed = false;
   }
 }
 
@@ -238,6 +245,8 @@ void offset_keeper::on_fetched(
       continue;
     auto& p = at->second;
     p.fetching = false;
+    if (p.held)
+      continue; // It is asked for again when it is kept.
     if (a.why != error_code::none) {
       const error why{a.why, to_string(a.which)};
       // A transaction is open there: that takes as long as it takes.
@@ -376,7 +385,7 @@ void offset_keeper::decide(time_point now, bool may_commit, bool may_fetch) {
     return;
   send_fetch out;
   for (auto& [which, p] : partitions_) {
-    if (!p.wanted)
+    if (!p.wanted || p.held)
       continue;
     p.fetching = true;
     out.all.push_back(which);
@@ -395,7 +404,7 @@ time_point offset_keeper::next_time(bool may_commit, bool may_fetch) const {
     next = std::min(next, *unwell_since_ + options_.told_after);
   auto commit_at = time_point::max();
   for (const auto& [which, p] : partitions_) {
-    if (p.wanted && fetch_ == 0 && may_fetch)
+    if (p.wanted && !p.held && fetch_ == 0 && may_fetch)
       next = std::min(next, fetch_not_before_);
     if (may_commit && commit_ == 0)
       commit_at = std::min(commit_at, due(p));

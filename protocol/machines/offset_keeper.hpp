@@ -100,6 +100,8 @@ public:
   /// Commits these.
   void commit(time_point now, commit_id id, time_point deadline,
     const std::vector<offset_of_partition>& what);
+  /// Reading of these does not begin any more, unless they are `kept`.
+  void hold(const std::vector<topic_partition>& those);
   /// From here on what is acknowledged of these is committed at once, until they are
   /// removed or `kept`.
   void flush(const std::vector<topic_partition>& those);
@@ -143,6 +145,7 @@ private:
   struct partition {
     bool wanted = false;   ///< Its offset is to be fetched.
     bool fetching = false; ///< By the request under way.
+    bool held = false;     ///< It is being given up.
     bool flushed = false;
     bool awaited = false; ///< By a commit by hand.
     log_offset acknowledged = -1;

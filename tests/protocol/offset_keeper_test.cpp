@@ -199,6 +199,34 @@ TEST_CASE("before a partition goes all of it is committed at once", "[groups]") 
   CHECK(k.keeper.is_clean({first}));
 }
 
+TEST_CASE("reading does not begin of what is being given up", "[groups]") {
+  keeper_play k;
+  const topic_partition third{"orders", 2};
+  k.keeper.add(k.now, third);
+  k.look();
+  const auto asked = k.take<offset_keeper::send_fetch>();
+  k.keeper.hold({third});
+  k.keeper.on_fetched(k.now, asked.request, {{third, 7, 1, error_code::none}});
+  k.look();
+  CHECK_FALSE(k.took<offset_keeper::begins>());
+  CHECK_FALSE(k.took<offset_keeper::send_fetch>());
+  CHECK(k.keeper.next_time(true) == time_point::max());
+  SECTION("it is kept") {
+    k.keeper.keep({third});
+    k.look();
+    k.keeper.on_fetched(k.now, k.take<offset_keeper::send_fetch>().request,
+      {{third, 8, 1, error_code::none}});
+    k.look();
+    CHECK(k.take<offset_keeper::begins>().offset == log_offset{8});
+  }
+  SECTION("it goes") {
+    CHECK(k.keeper.is_clean({third}));
+    k.keeper.remove(third);
+    k.look();
+    CHECK_FALSE(k.took<offset_keeper::send_fetch>());
+  }
+}
+
 TEST_CASE("only an answer says that there is no offset", "[groups]") {
   keeper_play k;
   const topic_partition fresh{"orders", 2};

@@ -14,7 +14,7 @@ namespace {
 
 constexpr auto usage =
   R"(usage: cafka-simulate [--seed N | --seeds FROM:COUNT] [--hours H | --seconds S]
-                      [--edition E] [--trace] [--wrong W]
+                      [--edition E] [--calm] [--trace] [--wrong W]
 
 Lives of whole clients with a cluster that fails, in virtual time, by seed.
 
@@ -23,6 +23,7 @@ Lives of whole clients with a cluster that fails, in virtual time, by seed.
   --hours H          how long each lasts, in virtual hours; some minutes unless told
   --seconds S        the same in virtual seconds
   --edition E        only the faults that this edition of the simulation knew
+  --calm             without any fault
   --trace            tells the story
   --wrong W          drops or doubles: a fault of the simulation's own, which must be noticed
 
@@ -55,6 +56,10 @@ asked read(int argc, char** argv) {
     const std::string_view what = argv[i];
     if (what == "--trace") {
       a.traces = true;
+      continue;
+    }
+    if (what == "--calm") {
+      a.run.calm = true;
       continue;
     }
     if (what == "--help") {

@@ -271,6 +271,9 @@ void member::act(const group_member::released& x) {
 
 void member::act(const group_member::lost& x) {
   tell("has lost", x.partitions);
+  if (with_.loses_nothing)
+    throw broken_promise{name() + " loses " + std::to_string(x.partitions.size())
+      + " partitions, and nothing has happened: " + protocol::to_string(x.why)};
   giving_up_.clear();
   for (const auto& p : x.partitions) {
     all_->loses(name(), place_of(p));

@@ -62,6 +62,8 @@ struct member_settings {
   duration longest_pause = std::chrono::milliseconds{300};
   /// Of a thousand turns of its program, in how many it leaves, or comes back.
   unsigned moves = 5;
+  /// Without faults each change is in order.
+  bool loses_nothing = false;
 };
 
 /// A member's client, what its consumer and its core keep, and a program that reads the

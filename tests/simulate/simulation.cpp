@@ -28,7 +28,8 @@ public:
   life(const run_options& options, chosen all)
     : all_(std::move(all)),
       world_(options.seed, all_.cluster),
-      bad_(world_, all_.troubles) {
+      bad_(world_, all_.troubles),
+      calm_(options.calm) {
     world_.story.listener = options.story;
     for (const auto& t : all_.topics) {
       std::map<std::string, std::string> configs;
@@ -47,7 +48,8 @@ public:
       workers_.push_back(&add<worker>("worker", w));
     for (const auto& [s, asked] : all_.streams)
       add<stream>("stream", s, *workers_[asked]);
-    for (const auto& [m, number] : all_.members) {
+    for (auto& [m, number] : all_.members) {
+      m.loses_nothing = calm_;
       if (groups_.size() <= number)
         groups_.push_back(
           std::make_shared<group_book>(world_, "group" + std::to_string(number)));
@@ -96,7 +98,8 @@ private:
       if (random.chance(100)) // A long rest.
         rest(random.between(1min, 20min));
       run_checked(random.between(1s, 20s));
-      bad_.begin();
+      if (!calm_)
+        bad_.begin();
       run_checked(random.between(1s, 60s));
       bad_.end();
       recover(out);
@@ -202,6 +205,7 @@ private:
   chosen all_;
   world world_;
   troubles bad_;
+  const bool calm_;
   std::vector<worker*> workers_;
   std::vector<std::shared_ptr<group_book>> groups_;
   std::chrono::seconds patience_ = usual_patience;

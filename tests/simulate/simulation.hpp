@@ -28,6 +28,8 @@ struct run_options {
   /// How long it lasts, about; zero: as the seed says, some minutes.
   duration length{};
   defect wrong = defect::none;
+  /// Without any fault: clients come and go, and members of groups lose nothing.
+  bool calm = false;
   /// Is told the story, line by line.
   std::function<void(const std::string&)> story = {};
 };

@@ -15,6 +15,7 @@ constexpr std::int32_t leaves_with = -1;
 /// Of a static member that will be back.
 constexpr std::int32_t away_with = -2;
 
+constexpr milliseconds shortest_interval{10};
 /// The last of the heartbeats that come early: of a member that has nothing to read, and
 /// of others.
 constexpr milliseconds last_of_idle{150};
@@ -65,7 +66,7 @@ void reconciling_member::rejoin(time_point now, std::string reason) {
     return;
   tell(log_level::info,
     "it tells the coordinator all anew, which alone decides who reads what: " + reason);
-  known_.reset();
+  tells_all_ = true;
   hurry(now);
 }
 
@@ -83,7 +84,7 @@ consumer_group_heartbeat_request reconciling_member::heartbeat(std::int32_t epoc
   out.instance_id = options_.instance_id;
   if (epoch < joins_with)
     return out;
-  if (epoch == joins_with)
+  if (std::exchange(tells_all_, false) || epoch == joins_with)
     known_.reset();
   telling_ = said{topics_, pattern_, owned_by_id()};
   had_pattern_ = had_pattern_ || !pattern_.empty();
@@ -175,8 +176,10 @@ void reconciling_member::on_heartbeat(time_point now, std::uint64_t request,
     is_.acknowledge_by = time_point::max();
   heard(beat_sent_);
   well(now);
+  // A number that makes no sense neither silences it nor makes it a nuisance.
   if (answer.heartbeat_interval_ms > 0)
-    interval_ = milliseconds{answer.heartbeat_interval_ms};
+    interval_ = std::max(shortest_interval,
+      std::min(milliseconds{answer.heartbeat_interval_ms}, options_.session_timeout / 2));
   auto shrinks = false;
   if (answer.assignment) {
     // It waits for what it takes away, also if that was not taken yet.

@@ -116,6 +116,7 @@ private:
 
   std::optional<said> known_;   ///< Nothing: it is told all.
   std::optional<said> telling_; ///< By the heartbeat under way.
+  bool tells_all_ = false;      ///< Whatever it knows.
   bool had_pattern_ = false;
   bool unacknowledged_ = false; ///< The coordinator has not heard what was given up.
   /// The first heartbeat that tells it.

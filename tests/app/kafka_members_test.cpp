@@ -1,6 +1,8 @@
 #include "../groups/members.hpp"
 #include "fixture_kafka.hpp"
 
+#include <catch2/generators/catch_generators.hpp>
+
 #include <future>
 #include <regex>
 
@@ -50,12 +52,139 @@ struct group_at_work {
   std::thread writer;
 };
 
+/// A member that notes when it has read each partition at first and at last.
+class timed_reader {
+public:
+  using time = std::chrono::steady_clock::time_point;
+
+  timed_reader(application& app, consumer_options options, const std::string& topic)
+    : consumer_(REQUIRE_VALUE(app.consumer(std::move(options)))) {
+    REQUIRE(consumer_.subscribe({topic}));
+    thread_ = std::thread{[this] {
+      while (!stopped_) {
+        const auto got = consumer_.poll(10ms);
+        if (!got)
+          return;
+        const auto now = std::chrono::steady_clock::now();
+        const std::lock_guard guard{mutex_};
+        for (const auto& b : got->batches) {
+          first_.emplace(b.partition(), now);
+          last_[b.partition()] = now;
+        }
+      }
+    }};
+  }
+  timed_reader(const timed_reader&) = delete;
+  timed_reader& operator=(const timed_reader&) = delete;
+  ~timed_reader() {
+    stopped_ = true;
+    thread_.join();
+    static_cast<void>(consumer_.close(5s));
+  }
+
+  [[nodiscard]] std::size_t has() const { return consumer_.assignment().size(); }
+  [[nodiscard]] std::map<partition_id, time> first() const {
+    const std::lock_guard guard{mutex_};
+    return first_;
+  }
+  [[nodiscard]] std::map<partition_id, time> last() const {
+    const std::lock_guard guard{mutex_};
+    return last_;
+  }
+
+private:
+  consumer consumer_;
+  mutable std::mutex mutex_;
+  std::map<partition_id, time> first_, last_;
+  std::atomic<bool> stopped_ = false;
+  std::thread thread_;
+};
+
 } // namespace
+
+TEST_CASE("groups: a partition that goes to another member is without a reader for a "
+          "moment") {
+  const auto by = GENERATE(member_protocol::classic, member_protocol::consumer);
+  group_at_work w{6};
+  w.write();
+  timed_reader one{w.app, member_of(w.group, "one", by), w.topic};
+  REQUIRE(eventually([&] { return one.first().size() == 6; }));
+  const auto began = std::chrono::steady_clock::now();
+  timed_reader two{w.app, member_of(w.group, "two", by), w.topic};
+  REQUIRE(eventually([&] { return two.first().size() == 3; }));
+  const std::chrono::duration<double> share = std::chrono::steady_clock::now() - began;
+  std::chrono::duration<double> longest{0};
+  for (const auto& [p, at] : two.first())
+    longest = std::max<std::chrono::duration<double>>(longest, at - one.last()[p]);
+  INFO(to_string(by) << ": " << longest.count() << " s without a reader, "
+                     << share.count() << " s until it reads its share");
+  CHECK(longest < 1s); // The machine may be busy.
+}
+
+TEST_CASE("groups: a group changes from one protocol to the other, member by member") {
+  group_at_work w{6};
+  const auto to = GENERATE(member_protocol::consumer, member_protocol::classic);
+  const auto from = to == member_protocol::consumer ? member_protocol::classic
+                                                    : member_protocol::consumer;
+  w.write();
+  program one{w.app, member_of(w.group, "one", from), w.all, {w.topic}};
+  program two{w.app, member_of(w.group, "two", from), w.all, {w.topic}};
+  REQUIRE(eventually([&] { return one.has().size() == 3 && two.has().size() == 3; }));
+  program three{w.app, member_of(w.group, "three", to), w.all, {w.topic}};
+  REQUIRE(eventually([&] {
+    return one.has().size() == 2 && two.has().size() == 2 && three.has().size() == 2;
+  }));
+  CHECK(REQUIRE_VALUE(one.handle().membership()).protocol == to_string(from));
+  CHECK(REQUIRE_VALUE(three.handle().membership()).protocol == to_string(to));
+  one.close();
+  REQUIRE(eventually([&] { return two.has().size() == 3 && three.has().size() == 3; }));
+  two.close();
+  program four{w.app, member_of(w.group, "four", to), w.all, {w.topic}};
+  REQUIRE(eventually([&] { return three.has().size() == 3 && four.has().size() == 3; }));
+  w.stop_writing();
+  REQUIRE(
+    eventually([&] { return w.all.records() == static_cast<std::size_t>(w.sent); }));
+  CHECK(one.count(group_event_kind::lost) + two.count(group_event_kind::lost) == 0);
+  CHECK(w.all.twice() == 0);
+}
+
+TEST_CASE("groups: the broker finds the topics of a pattern") {
+  kafka_cluster kafka;
+  service s{kafka.brokers()};
+  const auto prefix = unique_name("pattern");
+  const auto first = kafka.create_topic(prefix + "-a", 2);
+  auto c = REQUIRE_VALUE(
+    s.app->consumer(member_of(unique_name("by"), "one", member_protocol::consumer)));
+  REQUIRE(c.subscribe(pattern{prefix + "-[ab].*"}));
+  REQUIRE(eventually([&] { return c.poll(20ms) && c.assignment().size() == 2; }));
+  SECTION("also those that are made later") {
+    static_cast<void>(kafka.create_topic(prefix + "-b", 3));
+    REQUIRE(eventually([&] { return c.poll(20ms) && c.assignment().size() == 5; }));
+  }
+  SECTION("and refuses what is none") {
+    REQUIRE(c.subscribe(pattern{prefix + "-("}));
+    error why;
+    REQUIRE(eventually([&] {
+      const auto got = c.poll(20ms);
+      why = got.error();
+      return !got;
+    }));
+    CHECK(why.code == error_code::invalid_regular_expression);
+    CHECK(why.detail.find("RE2") != std::string::npos);
+  }
+}
 
 TEST_CASE("groups: members of a real Kafka come and go, and nothing is read twice") {
   group_at_work w{6};
   auto options = member_of(w.group, "one");
   SECTION("cooperative") {
+  }
+  SECTION("by the consumer protocol") {
+    options.membership.group_protocol = member_protocol::consumer;
+    options.membership.remote_assignor = "range";
+  }
+  SECTION("by the brokers' own protocol") {
+    options.membership.group_protocol = member_protocol::automatic;
   }
   SECTION("eager") {
     options.membership.assignors = {"range"};
@@ -82,21 +211,35 @@ TEST_CASE("groups: members of a real Kafka come and go, and nothing is read twic
 TEST_CASE("groups: a member of Java's client shares a group with ours") {
   group_at_work w{6};
   auto options = member_of(w.group, "ours");
-  std::string strategy = "org.apache.kafka.clients.consumer.CooperativeStickyAssignor";
+  const std::vector<std::string> cooperative{"--assignment-strategy",
+    "org.apache.kafka.clients.consumer.CooperativeStickyAssignor"};
+  const std::vector<std::string> consumer{"--group-protocol", "consumer"};
+  std::vector<std::string> how = cooperative;
   SECTION("cooperative-sticky") {
   }
   SECTION("range") {
     options.membership.assignors = {"range"};
-    strategy = "org.apache.kafka.clients.consumer.RangeAssignor";
+    how.back() = "org.apache.kafka.clients.consumer.RangeAssignor";
+  }
+  SECTION("by the consumer protocol") {
+    options.membership.group_protocol = member_protocol::consumer;
+    how = consumer;
+  }
+  SECTION("ours by the consumer protocol, theirs by the classic one") {
+    options.membership.group_protocol = member_protocol::consumer;
+  }
+  SECTION("theirs by the consumer protocol, ours by the classic one") {
+    how = consumer;
   }
   constexpr std::size_t of_java = 500;
   program ours{w.app, options, w.all, {w.topic}};
   REQUIRE(eventually([&] { return ours.has().size() == 6; }));
   auto java = std::async(std::launch::async, [&] {
-    return w.kafka.tool({"org.apache.kafka.tools.VerifiableConsumer",
+    std::vector<std::string> all{"org.apache.kafka.tools.VerifiableConsumer",
       "--bootstrap-server", w.kafka.brokers(), "--topic", w.topic, "--group-id", w.group,
-      "--reset-policy", "earliest", "--assignment-strategy", strategy, "--max-messages",
-      std::to_string(of_java)});
+      "--reset-policy", "earliest", "--max-messages", std::to_string(of_java)};
+    all.insert(all.end(), how.begin(), how.end());
+    return w.kafka.tool(all);
   });
   REQUIRE(eventually([&] { return ours.has().size() == 3; }));
   w.write();
@@ -124,11 +267,12 @@ TEST_CASE("groups: a member of Java's client shares a group with ours") {
 }
 
 TEST_CASE("groups: a static member that comes back in time finds its partitions") {
+  const auto by = GENERATE(member_protocol::classic, member_protocol::consumer);
   group_at_work w{4};
-  auto options = member_of(w.group, "one");
+  auto options = member_of(w.group, "one", by);
   options.membership.group_instance_id = "a";
   options.membership.session_timeout = 20s;
-  auto other = member_of(w.group, "two");
+  auto other = member_of(w.group, "two", by);
   other.membership.group_instance_id = "b";
   program two{w.app, other, w.all, {w.topic}};
   w.write();
@@ -155,7 +299,8 @@ TEST_CASE("groups: a static member that comes back in time finds its partitions"
 TEST_CASE(
   "groups: the coordinator of a real Kafka dies, and nobody reads anything twice") {
   group_at_work w{6};
-  auto options = member_of(w.group, "one");
+  auto options = member_of(
+    w.group, "one", GENERATE(member_protocol::classic, member_protocol::consumer));
   program one{w.app, options, w.all, {w.topic}};
   options.name = "two";
   program two{w.app, options, w.all, {w.topic}};

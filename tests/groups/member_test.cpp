@@ -220,8 +220,7 @@ TEST_CASE("a topic that is not there yet is waited for, and told") {
     eventually([&] { return one.handle().membership()->missing_topics.size() == 1; }));
   f.cluster.create_topic("refunds", 2);
   REQUIRE(eventually([&] { return one.has().size() == 3; }));
-  CHECK(
-    eventually([&] { return one.handle().membership()->missing_topics.empty(); }));
+  CHECK(eventually([&] { return one.handle().membership()->missing_topics.empty(); }));
 }
 
 TEST_CASE("a session that is over is told at once, and the member begins anew") {

@@ -561,8 +561,34 @@ TEST_CASE(
   consumer_play p;
   p.be_member();
   p.keep_alive();
+  const auto late = p.next_beat();
+  const auto under_way = GENERATE(true, false);
+  if (!under_way)
+    p.member.on_heartbeat(p.now, late.request, p.answer(1));
   p.member.rejoin(p.now, "it is Monday");
   CHECK(p.words().size() == 1);
+  if (under_way)
+    p.member.on_heartbeat(p.now, late.request, p.answer(1));
   p.pass(0ms);
   CHECK(says_all(p.take<sent>().what));
+}
+
+TEST_CASE("an interval that makes no sense neither silences a member nor makes it busy",
+  "[groups]") {
+  consumer_play p;
+  p.be_member({});
+  auto odd = p.answer(1);
+  odd.heartbeat_interval_ms = GENERATE(1, INT32_MAX, -7, 0);
+  int beats = 0;
+  const auto until = p.now + 60s;
+  while (p.now < until) {
+    p.pass(5ms);
+    if (const auto b = p.took<sent>()) {
+      ++beats;
+      p.member.on_heartbeat(p.now, b->request, odd);
+    }
+  }
+  CHECK(beats >= 3);
+  CHECK(beats <= 60'000 / 10);
+  CHECK_FALSE(p.took<group_member::lost>());
 }

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "../../protocol/dead_letter.hpp"
-#include "../../protocol/machines/partition_processor.hpp"
+#include "../../protocol/failure_policy.hpp"
 #include "handler.hpp"
 
 #include <functional>
@@ -36,9 +35,9 @@ struct consumer_group_options {
   /// it; zero: without end, as KafkaEx.
   std::uint32_t max_attempts = protocol::defaults::max_attempts;
   /// The wait before the second attempt; it doubles with each.
-  milliseconds retry_backoff = protocol::defaults::attempts.initial;
+  milliseconds retry_backoff = protocol::defaults::attempt_backoff;
   /// The longest wait before another attempt.
-  milliseconds retry_backoff_max = protocol::defaults::attempts.max;
+  milliseconds retry_backoff_max = protocol::defaults::attempt_backoff_max;
   /// What becomes of a record that could not be handled.
   failure_policy on_failure = failure_policy::pause;
   /// With `failure_policy::dead_letter`: the topic that such records are written to;

@@ -70,6 +70,7 @@ struct handled {
     failed        ///< It could not be handled: it comes again.
   };
 
+  /// The answer.
   answer is = answer::async_commit;
   /// Of `failed`: the record, all before which are handled; -1: it is not known. Then the
   /// records come one by one, those that were handled already among them.
@@ -133,7 +134,9 @@ namespace actors {
 template <class Function>
 class handler_of_function final : public partition_handler {
 public:
+  /// Of this function.
   explicit handler_of_function(Function f) : f_(std::move(f)) {}
+  /// Calls it.
   handled on_batch(const consumed_batch& batch) override { return f_(batch); }
 
 private:
@@ -158,6 +161,7 @@ caf::actor spawn_handler(
 /// throws is a failed start, which is tried again.
 class handler_factory {
 public:
+  /// Of such a function.
   template <class Make>
     requires(!std::same_as<std::remove_cvref_t<Make>,
                handler_factory> && std::invocable<Make&, const partition_assignment&>)
@@ -183,6 +187,7 @@ public:
     }
   }
 
+  /// Makes the handler. `detached`: with a thread of its own, unless it is an actor.
   [[nodiscard]] caf::actor operator()(
     const partition_assignment& of, bool detached) const {
     return make_(of, detached);

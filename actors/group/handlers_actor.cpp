@@ -1,3 +1,5 @@
+#include "../../protocol/dead_letter.hpp"
+#include "../../protocol/machines/partition_processor.hpp"
 #include "../../supervision/alarm.hpp"
 #include "../../supervision/alone.hpp"
 #include "../client_actor.hpp"

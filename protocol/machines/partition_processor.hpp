@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../defaults.hpp"
+#include "../failure_policy.hpp"
 #include "../log_level.hpp"
 #include "../result.hpp"
 #include "../topic_partition.hpp"
@@ -20,26 +21,6 @@
 
 namespace cafka::protocol {
 
-namespace defaults {
-
-/// Of a record.
-inline constexpr std::uint32_t max_attempts = 3;
-inline constexpr backoff_options attempts{milliseconds{100}, milliseconds{10'000}};
-inline constexpr std::size_t max_unacknowledged = 16;
-
-} // namespace defaults
-
-/// What becomes of a record that its handler has failed to handle in all its attempts.
-enum class failure_policy : std::uint8_t {
-  pause,       ///< Its partition is handled no further until it is resumed; others go on.
-  skip,        ///< It counts as handled.
-  dead_letter, ///< It counts as handled once it is in the dead-letter topic.
-  end_group    ///< The member leaves the group.
-};
-
-/// The policy's name, as `dead_letter`.
-[[nodiscard]] std::string_view to_string(failure_policy p);
-
 /// How the records of a partition are brought to its handler.
 struct partition_processor_options {
   topic_partition which;
@@ -48,7 +29,7 @@ struct partition_processor_options {
   failure_policy on_failure = failure_policy::pause;
   /// Between two attempts, and before a handler is started anew that its supervisor has
   /// given up.
-  backoff_options retry_backoff = defaults::attempts;
+  backoff_options retry_backoff{defaults::attempt_backoff, defaults::attempt_backoff_max};
   /// Batches that a handler may have answered with `later` and not acknowledged.
   std::size_t max_unacknowledged = defaults::max_unacknowledged;
   /// What a handler has worked on for so long is told. Zero: never.

@@ -42,13 +42,13 @@ result<done> commit(
   return app.offset_commit(asked, "commits");
 }
 
-struct handled {
+struct counts {
   std::map<partition_id, std::vector<std::string>> values;
   std::size_t records = 0;
 };
 
 /// Reads until so many records are dealt with, and commits after each poll.
-void run(application& app, const std::string& topic, std::size_t count, handled& all) {
+void run(application& app, const std::string& topic, std::size_t count, counts& all) {
   consumer_options options;
   options.name = "billing";
   // One record batch at a time, so that a run ends in the middle.
@@ -91,7 +91,7 @@ TEST_CASE("who commits by hand goes on where the last one stopped, each record o
       written[to].push_back(std::to_string(i));
     }
   };
-  handled all;
+  counts all;
   write(0, 4);
   run(*local.app, topic, 4, all);
   CHECK(all.values == written);

@@ -118,7 +118,7 @@ TEST_CASE("groups: a partition that goes to another member is without a reader f
     longest = std::max<std::chrono::duration<double>>(longest, at - one.last()[p]);
   INFO(to_string(by) << ": " << longest.count() << " s without a reader, "
                      << share.count() << " s until it reads its share");
-  CHECK(longest < 1s); // The machine may be busy.
+  CHECK(longest < 3s); // The machine may be busy.
 }
 
 TEST_CASE("groups: a group changes from one protocol to the other, member by member") {

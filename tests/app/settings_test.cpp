@@ -270,6 +270,32 @@ TEST_CASE("the defaults are within their ranges") {
   CHECK_FALSE(check(consumer_options{}));
 }
 
+TEST_CASE("what is of one protocol of groups alone is refused with the other") {
+  const auto refused = [](const group_options& o, std::string_view key) {
+    const auto wrong = check(o);
+    CHECK(wrong.code == error_code::invalid_argument);
+    CHECK(wrong.detail.find(key) != std::string::npos);
+    CHECK(wrong.detail.find("group_protocol") != std::string::npos);
+  };
+  group_options o;
+  o.remote_assignor = "uniform";
+  refused(o, "remote_assignor");
+  o.group_protocol = member_protocol::automatic;
+  CHECK_FALSE(check(o));
+  o.group_protocol = member_protocol::consumer;
+  CHECK_FALSE(check(o));
+  o.assignors = {"range"};
+  refused(o, "assignors");
+  o.group_protocol = member_protocol::automatic;
+  CHECK_FALSE(check(o));
+  o.group_protocol = member_protocol::consumer;
+  o.assignors = group_options{}.assignors;
+  o.own_assignors = {{"mine", {}, {}, protocol::range_assignor().assign}};
+  refused(o, "own_assignors");
+  o.group_protocol = member_protocol::automatic;
+  CHECK_FALSE(check(o));
+}
+
 TEST_CASE("a worker behaves as the application does, where neither says anything") {
   const auto told = connection_options_from({}, {}, "w");
   REQUIRE(told);

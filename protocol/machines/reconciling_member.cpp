@@ -18,7 +18,7 @@ constexpr std::int32_t away_with = -2;
 constexpr milliseconds shortest_interval{10};
 /// The last of the heartbeats that come early: of a member that has nothing to read, and
 /// of others.
-constexpr milliseconds last_of_idle{150};
+constexpr milliseconds last_of_idle{100};
 constexpr milliseconds last_of_busy{500};
 
 std::string made_id(std::minstd_rand& random) {

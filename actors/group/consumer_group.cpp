@@ -94,10 +94,16 @@ result<Reply> ask_handlers(
 result<group_status> consumer_group::status(milliseconds deadline) const {
   if (core_ == nullptr)
     return nothing_behind();
-  auto member = reader_.membership(deadline);
+  const auto time =
+    deadline > milliseconds{0} ? deadline : core_->reader->options.request_timeout;
+  const auto began = std::chrono::steady_clock::now();
+  auto member = reader_.membership(time);
   if (!member)
     return member.error();
-  auto all = ask_handlers<group_status>(*core_, deadline, actors::get_group_status{});
+  const auto took =
+    std::chrono::floor<milliseconds>(std::chrono::steady_clock::now() - began);
+  auto all = ask_handlers<group_status>(
+    *core_, std::max(time - took, milliseconds{1}), actors::get_group_status{});
   if (all)
     all->member = *std::move(member);
   return all;

@@ -121,6 +121,17 @@ struct consumers {
     }
   }
 
+  /// A group is described as it was when its last change was in the log of all replicas.
+  void until_real_knows_no_such_group() {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (
+      b.real().ask(consumer_group_describe_request{{name}}, 1)->groups.at(0).error_code
+      != error_code::group_id_not_found) {
+      REQUIRE(std::chrono::steady_clock::now() < until);
+      std::this_thread::yield();
+    }
+  }
+
   std::int32_t epoch_on_fake() {
     return b.fake()
       .ask(consumer_group_describe_request{{name}}, 1)
@@ -483,6 +494,7 @@ TEST_CASE("a consumer group and requests of the classic protocol") {
   join.protocol_type = "consumer";
   join.group_instance_id = "i";
   g.b.same(join, 9);
+  g.until_real_knows_no_such_group();
   g.b.same(consumer_group_describe_request{{g.name}}, 1);
   g.beat("m", [](auto& r) { r.member_epoch = 2; });
   g.leave("m");

@@ -339,10 +339,11 @@ private:
   }
 
   void on_time() {
-    for (const auto& [which, p] : places_) {
-      if (p->processor.next_time() <= now())
-        with(*p, [&] { p->processor.on_time(now()); });
-      alarm_.set<caf::actor>(self_, now(), p->processor.next_time());
+    for (const auto& entry : places_) {
+      auto& p = *entry.second;
+      if (p.processor.next_time() <= now())
+        with(p, [&] { p.processor.on_time(now()); });
+      alarm_.set<caf::actor>(self_, now(), p.processor.next_time());
     }
   }
 

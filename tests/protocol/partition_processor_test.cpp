@@ -429,7 +429,6 @@ TEST_CASE("whatever a handler does, each record is handled or given up, in order
     bool wanted = false;
     std::optional<std::uint64_t> letter;
     std::int64_t letter_at = 0;
-    std::uint64_t reported = 0;
     for (int step = 0; acknowledged < end; ++step) {
       CAPTURE(to_string(processor.state()), acknowledged, read, wanted);
       REQUIRE(step < 20'000);
@@ -451,7 +450,6 @@ TEST_CASE("whatever a handler does, each record is handled or given up, in order
             CHECK((handled.contains(*at) || given_up));
           }
           acknowledged = a->next.value();
-          reported += a->records;
           std::erase_if(lasts, [&](auto l) { return l <= acknowledged; });
           while (!later.empty() && later.front() <= acknowledged)
             later.pop_front();

@@ -334,6 +334,7 @@ TEST_CASE("topics by a regular expression that matches their whole names") {
   const auto this_one = "[a-z]" + topic.substr(1);
   // A part of the name is not enough.
   g.join("m", {}, by(topic.substr(1)));
+  g.until_real_epoch(g.epoch_on_fake());
   g.leave("m");
   g.join("m", {}, by(this_one));
   g.until_real_epoch(g.epoch_on_fake());

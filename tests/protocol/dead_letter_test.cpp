@@ -6,7 +6,8 @@
 
 using namespace cafka::protocol;
 
-TEST_CASE("a dead letter says where it comes from, in whoever's words") {
+TEST_CASE("a dead letter's headers say where it comes from, by the names of Spring, "
+          "Connect or Streams") {
   dead_letter_origin from;
   from.group = "billing";
   from.which = {"orders", partition_id{258}};

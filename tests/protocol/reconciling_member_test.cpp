@@ -349,7 +349,8 @@ TEST_CASE("what goes is given up first, the coordinator told, and what is new ta
     CHECK(p.take<group_member::released>().partitions == of("orders", {0}));
     CHECK(p.take<group_member::revoke>().partitions == of("orders", {1}));
     p.pass(0ms);
-    const auto first = p.take<sent>(); // It is told of the first at once.
+    // The coordinator hears at once of the partition that was given up first.
+    const auto first = p.take<sent>();
     CHECK(first.what.topic_partitions == of_orders({1, 2, 3}));
     p.member.on_heartbeat(p.now, first.request, p.answer(1));
     p.member.on_revoked(p.now);

@@ -41,7 +41,7 @@ public:
   void jump(duration by) override {
     ahead_ += by;
     note_resumed();
-    // One that stands still wakes no earlier for that.
+    // An actor that stands still does not wake earlier when its clock jumps.
     if (alarm_ != time_point::max())
       alarm_ = std::max({world_.now, stalled_until_, alarm_ - by});
     world_.story.tell(world_.now, name(), "has a clock that jumps by",

@@ -123,7 +123,8 @@ function(cafka_quick_to_compile target)
 endfunction()
 
 # cafka_test(<name> LINK <targets> LABELS <labels> TIMEOUT <seconds>)
-# One Catch2 program, and one test, from the sources in this folder; none, no test.
+# One Catch2 program, and one test, from the sources in this folder; none, no test. It has
+# 900 s unless told: with a sanitizer, beside all else, minutes are common.
 # Labels: "kafka" needs a real cluster's bootstrap list in the environment as
 # CAFKA_KAFKA, "slow" is left out of `make check`.
 function(cafka_test name)
@@ -133,7 +134,7 @@ function(cafka_test name)
     return()
   endif()
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 300)
+    set(arg_TIMEOUT 900)
   endif()
   add_executable(${name} ${sources})
   target_link_libraries(${name} PRIVATE ${arg_LINK} cafka_options Catch2::Catch2WithMain)

@@ -15,6 +15,7 @@
 #include <string>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <vector>
 
 // OpenSSL's own types; no header of cafka includes one of OpenSSL's.
 struct ssl_st;
@@ -96,7 +97,11 @@ private:
   void note_beginning(unsigned char first);
   outcome what_stops(int returned);
   outcome ended(std::string why);
+  // Zero, the error number, or EAGAIN while some of it is kept.
   int write_record(protocol::byte_view data, bool more_follows);
+  int send_kept();
+  bool take(protocol::byte_view data);
+  std::size_t send_some(protocol::byte_view data);
 
   const std::shared_ptr<const ssl_options> options_;
   const int fd_;
@@ -115,10 +120,11 @@ private:
   int read_error_ = 0;
   int write_error_ = 0;
   bool more_follows_ = false; ///< The record at hand is not the last that can be written.
+  std::vector<std::byte> kept_; ///< What OpenSSL has written and did not fit.
 
   // The writer's own.
   std::unique_ptr<std::byte[]> record_; ///< Short pieces, put together.
-  std::size_t unsent_ = 0;              ///< Size of the record that did not fit.
+  std::size_t unsent_ = 0;              ///< Of the record whose end is in `kept_`.
 };
 
 /// One set of `ssl_options` and what OpenSSL makes of the files they name, for all

@@ -19,6 +19,10 @@ namespace {
 /// Most bytes of one TLS record; RFC 8446, 5.1.
 constexpr std::size_t largest_record = 16 * 1024;
 
+/// Of what OpenSSL has to say by itself. A peer that makes it say more without listening is
+/// not listened to either.
+constexpr std::size_t most_kept = 4 * largest_record;
+
 /// Most bytes in one call, so that nobody has the thread for long: a peer on the same
 /// machine can keep up with encryption.
 constexpr std::size_t most_at_once = 1024 * 1024;
@@ -26,7 +30,8 @@ constexpr std::size_t most_at_once = 1024 * 1024;
 } // namespace
 
 /// OpenSSL's way to the socket: it never blocks, raises no SIGPIPE, and keeps to itself
-/// what the stream has to decide about.
+/// what the stream has to decide about. It takes all that is written: while OpenSSL waits to
+/// write a record, a peer that asks for new keys makes it fail.
 struct socket_bio {
   static tls_stream& stream(BIO* b) { return *static_cast<tls_stream*>(BIO_get_data(b)); }
 
@@ -55,16 +60,8 @@ struct socket_bio {
   static int write(BIO* b, const char* data, int size) {
     auto& s = stream(b);
     BIO_clear_retry_flags(b);
-    while (s.write_error_ == 0) {
-      const auto count = ::send(s.fd_, data, static_cast<std::size_t>(size),
-        MSG_NOSIGNAL | MSG_DONTWAIT | (s.more_follows_ ? MSG_MORE : 0));
-      if (count >= 0)
-        return static_cast<int>(count);
-      if (errno == EAGAIN || errno == EWOULDBLOCK)
-        break;
-      if (errno != EINTR)
-        s.write_error_ = errno;
-    }
+    if (s.take({reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(size)}))
+      return size;
     BIO_set_retry_write(b);
     return -1;
   }
@@ -109,8 +106,13 @@ tls_stream::outcome tls_stream::handshake() {
   drained_ = false;
   ERR_clear_error();
   const auto returned = SSL_do_handshake(ssl_.get());
+  const auto result = returned == 1 ? outcome{} : what_stops(returned);
+  if (end_)
+    return result;
+  if (const auto error = send_kept(); error != 0)
+    return error == EAGAIN ? outcome{next::writable, 0, {}} : ended(reason_text(error));
   up_ = returned == 1;
-  return up_ ? outcome{} : what_stops(returned);
+  return result;
 }
 
 tls_stream::outcome tls_stream::read(std::span<std::byte> space) {
@@ -121,6 +123,8 @@ tls_stream::outcome tls_stream::read(std::span<std::byte> space) {
     const std::lock_guard lock{mutex_};
     if (end_)
       return {end_->then, bytes, end_->why};
+    if (kept_.size() > most_kept && send_kept() == EAGAIN && kept_.size() > most_kept)
+      return {next::writable, bytes, {}};
     drained_ = drained_ && !first;
     ERR_clear_error();
     std::size_t count = 0;
@@ -143,45 +147,46 @@ ssize_t tls_stream::write(std::span<const iovec> pieces) {
     left += p.iov_len;
   std::size_t total = 0;
   std::size_t offset = 0; // Within the first of the pieces.
-  while (left != 0 && total < most_at_once) {
-    // A record that did not fit is offered again as it was.
-    const auto size = unsent_ != 0 ? unsent_ : std::min(left, largest_record);
-    while (offset == pieces.front().iov_len) {
-      pieces = pieces.subspan(1);
-      offset = 0;
+  // Goes on by so many bytes; each part of them is shown to `see`.
+  const auto go_on = [&](std::size_t size, auto see) {
+    left -= size;
+    while (size != 0) {
+      const auto count = std::min(pieces.front().iov_len - offset, size);
+      see(static_cast<const std::byte*>(pieces.front().iov_base) + offset, count);
+      size -= count;
+      offset += count;
+      if (offset == pieces.front().iov_len) {
+        pieces = pieces.subspan(1);
+        offset = 0;
+      }
     }
-    const auto* data = static_cast<const std::byte*>(pieces.front().iov_base) + offset;
-    auto first_after = pieces;
-    auto offset_after = offset + size;
-    if (offset_after > pieces.front().iov_len) {
+  };
+  if (unsent_ != 0) {
+    const std::lock_guard lock{mutex_};
+    if (const auto error = send_kept(); error != 0)
+      return error == EAGAIN ? 0 : -error;
+    total = std::exchange(unsent_, 0);
+    go_on(total, [](const std::byte*, std::size_t) {});
+  }
+  while (left != 0 && total < most_at_once) {
+    const auto size = std::min(left, largest_record);
+    protocol::byte_view data;
+    go_on(size, [&](const std::byte* part, std::size_t count) {
+      if (count == size) {
+        data = {part, count};
+        return;
+      }
       if (record_ == nullptr)
         record_ = std::make_unique_for_overwrite<std::byte[]>(largest_record);
-      offset_after = offset;
-      for (std::size_t have = 0; have != size;) {
-        const auto& piece = first_after.front();
-        const auto count = std::min(piece.iov_len - offset_after, size - have);
-        if (count != 0)
-          std::memcpy(record_.get() + have,
-            static_cast<const std::byte*>(piece.iov_base) + offset_after, count);
-        have += count;
-        offset_after += count;
-        if (have != size) {
-          first_after = first_after.subspan(1);
-          offset_after = 0;
-        }
-      }
-      data = record_.get();
-    }
-    if (const auto error = write_record({data, size}, left != size); error != 0) {
-      if (error != EAGAIN)
-        return -error;
+      if (count != 0)
+        std::memcpy(record_.get() + data.size(), part, count);
+      data = {record_.get(), data.size() + count};
+    });
+    if (const auto error = write_record(data, left != 0); error == EAGAIN) {
       unsent_ = size;
       break;
-    }
-    unsent_ = 0;
-    pieces = first_after;
-    offset = offset_after;
-    left -= size;
+    } else if (error != 0)
+      return -error;
     total += size;
   }
   return static_cast<ssize_t>(total);
@@ -195,7 +200,6 @@ void tls_stream::note_beginning(unsigned char first) {
     findings_.speaks_no_tls = first != alert && first != handshake_record;
 }
 
-/// Zero, or the error number.
 int tls_stream::write_record(protocol::byte_view data, bool more_follows) {
   const std::lock_guard lock{mutex_};
   ERR_clear_error();
@@ -204,12 +208,44 @@ int tls_stream::write_record(protocol::byte_view data, bool more_follows) {
   const auto returned = SSL_write_ex(ssl_.get(), data.data(), data.size(), &count);
   more_follows_ = false;
   if (returned == 1)
-    return 0;
-  if (write_error_ != 0)
-    return write_error_;
+    return send_kept();
   // Without renegotiation writing never waits for something to be read. What has made
   // writing impossible is the reader's to find and to tell.
-  return SSL_get_error(ssl_.get(), returned) == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
+  return write_error_ != 0 ? write_error_ : EPIPE;
+}
+
+bool tls_stream::take(protocol::byte_view data) {
+  if (send_kept() == 0)
+    data = data.subspan(send_some(data));
+  if (write_error_ != 0)
+    return false;
+  try {
+    kept_.insert(kept_.end(), data.begin(), data.end());
+    return true;
+  } catch (const std::bad_alloc&) {
+    write_error_ = ENOMEM;
+    return false;
+  }
+}
+
+int tls_stream::send_kept() {
+  kept_.erase(kept_.begin(),
+    kept_.begin() + static_cast<std::ptrdiff_t>(kept_.empty() ? 0 : send_some(kept_)));
+  return kept_.empty() || write_error_ != 0 ? write_error_ : EAGAIN;
+}
+
+std::size_t tls_stream::send_some(protocol::byte_view data) {
+  while (write_error_ == 0) {
+    const auto count = ::send(fd_, data.data(), data.size(),
+      MSG_NOSIGNAL | MSG_DONTWAIT | (more_follows_ ? MSG_MORE : 0));
+    if (count >= 0)
+      return static_cast<std::size_t>(count);
+    if (errno == EAGAIN || errno == EWOULDBLOCK)
+      break;
+    if (errno != EINTR)
+      write_error_ = errno;
+  }
+  return 0;
 }
 
 void tls_stream::close_notify() {
@@ -228,10 +264,7 @@ tls_stream::outcome tls_stream::what_stops(int returned) {
     if (read_error_ != 0)
       return ended(reason_text(read_error_));
     return {next::readable, 0, {}};
-  case SSL_ERROR_WANT_WRITE:
-    if (write_error_ != 0)
-      return ended(reason_text(write_error_));
-    return {next::writable, 0, {}};
+  case SSL_ERROR_WANT_WRITE: return ended(reason_text(write_error_));
   case SSL_ERROR_ZERO_RETURN: return ended("closed by the peer");
   default:
     return end_.emplace(outcome{next::failed, 0,

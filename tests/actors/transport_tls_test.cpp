@@ -11,6 +11,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <poll.h>
+#include <semaphore>
 #include <sys/socket.h>
 
 using namespace cafka::testing;
@@ -176,6 +177,7 @@ TEST_CASE("a frame of many small pieces arrives whole over TLS") {
 TEST_CASE("over TLS a full write queue says so, and keys may change while it is full") {
   const int version = GENERATE(2, 3);
   trusted t;
+  std::binary_semaphore told{0};
   tls_peer peer{{.who = t.ca.issue(),
                   .min_version = version,
                   .max_version = version,
@@ -186,6 +188,13 @@ TEST_CASE("over TLS a full write queue says so, and keys may change while it is 
         s.update_keys();
       s.send_frame(as_bytes("go"));
       s.under().wait_for_release();
+      // And these are read while it waits.
+      for (int i = 0; i != 3; ++i) {
+        if (version == 3)
+          s.update_keys();
+        s.send_frame(as_bytes("on"));
+      }
+      static_cast<void>(told.try_acquire_for(20s));
       while (s.read_frame())
         s.send_frame({});
     }};
@@ -200,9 +209,12 @@ TEST_CASE("over TLS a full write queue says so, and keys may change while it is 
     REQUIRE(++sent < 10'000);
   CHECK(l.send(payload) == transport::send_status::full);
   peer.peer().release();
-  REQUIRE(l.box->wait_frames(1 + sent));
+  const auto all_told = l.box->wait_frames(4);
+  told.release();
+  REQUIRE(all_told);
+  REQUIRE(l.box->wait_frames(4 + sent));
   CHECK(l.send(payload) == transport::send_status::queued);
-  REQUIRE(l.box->wait_frames(2 + sent));
+  REQUIRE(l.box->wait_frames(5 + sent));
   const auto frames = peer.peer().frames();
   REQUIRE(frames.size() == sent + 1);
   CHECK(std::ranges::all_of(frames, [&](const bytes& got) { return got == payload; }));

@@ -286,11 +286,12 @@ struct commit_arguments {
 };
 
 /// What is asked of a running cluster; a message where it is the whole of it.
-using client_arguments = std::variant<metadata_arguments, api_versions_arguments,
-  create_topics_arguments, delete_topics_arguments, list_topics_arguments,
-  describe_topics_arguments, produce_arguments, fetch_arguments, stream_arguments,
-  consume_arguments, offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
-  heartbeat, leave_group, group_offsets_arguments, commit_arguments>;
+using client_arguments =
+  std::variant<metadata_arguments, api_versions_arguments, create_topics_arguments,
+    delete_topics_arguments, list_topics_arguments, describe_topics_arguments,
+    produce_arguments, fetch_arguments, stream_arguments, consume_arguments,
+    offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
+    heartbeat, leave_group, group_offsets_arguments, commit_arguments>;
 
 struct arguments {
   common_arguments common;

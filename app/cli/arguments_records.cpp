@@ -316,7 +316,8 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
 void add_consume(CLI::App& root, parsed_arguments& all) {
   const auto to = std::make_shared<consume_arguments>();
   option_adder in{root, "consume",
-    "Print records as a member of a consumer group, which shares out partitions among its "
+    "Print records as a member of a consumer group, which shares out partitions among "
+    "its "
     "members, until Ctrl-C"};
   in.command().footer(consume_epilogue);
   in.group(to->group);
@@ -337,9 +338,10 @@ void add_consume(CLI::App& root, parsed_arguments& all) {
   in.parsed("--group-protocol",
     "Who shares out partitions: classic (a member), consumer (the coordinator, Kafka 4.0 "
     "and later) or automatic; classic by default",
-    "classic|consumer|automatic", "classic, consumer or automatic",
-    parse_member_protocol, to->protocol);
-  in.parsed("--assignor",
+    "classic|consumer|automatic", "classic, consumer or automatic", parse_member_protocol,
+    to->protocol);
+  in.parsed(
+    "--assignor",
     "How the group's leader shares out partitions, best first, with commas: "
     "cooperative-sticky, sticky, range, roundrobin; the first by default",
     "NAMES", "assignors' names", [](std::string_view text) { return split(text); },

@@ -14,7 +14,8 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-/// A cluster whose topic `orders` holds ten records in partition 0 and three in partition 1.
+/// A cluster whose topic `orders` holds ten records in partition 0 and three in
+/// partition 1.
 struct groups_cluster {
   cafka::testing::cluster model{{.brokers = 2}};
   std::string brokers = model.listen();
@@ -43,7 +44,8 @@ struct groups_cluster {
   }
 
   [[nodiscard]] std::string committed() const {
-    return run_cafka({"groups", "offsets", "-G", "billing", "orders", "--brokers", brokers})
+    return run_cafka(
+      {"groups", "offsets", "-G", "billing", "orders", "--brokers", brokers})
       .out;
   }
 };
@@ -65,14 +67,14 @@ TEST_CASE("a member prints what its group gives it, and the next one goes on") {
   REQUIRE(first.exit_code == 0);
   CHECK(first.lines().size() == 13);
   CHECK(different(first.lines()) == 13);
-  CHECK_THAT(first.out, ContainsSubstring("orders\t1\t2\t")
-      && ContainsSubstring("\t\\N\tline 9\t"));
+  CHECK_THAT(first.out,
+    ContainsSubstring("orders\t1\t2\t") && ContainsSubstring("\t\\N\tline 9\t"));
   CHECK_THAT(
     first.err, ContainsSubstring("cafka: billing: assigned orders/0, orders/1\n"));
   CHECK(c.committed() == "orders/0  10\norders/1  3\n");
   c.fill(1, 1);
-  const auto second = c.run(
-    {"-t", "orders", "-e", "-q", "-J", "--group-protocol", protocol});
+  const auto second =
+    c.run({"-t", "orders", "-e", "-q", "-J", "--group-protocol", protocol});
   REQUIRE(second.exit_code == 0);
   CHECK(second.err.empty());
   const auto one = nlohmann::json::parse(second.out);

@@ -9,11 +9,6 @@ namespace {
 using request_kind = transaction_request;
 using outcome_state = transaction_outcome::state;
 
-std::string in_ms(std::chrono::steady_clock::duration d) {
-  return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(d).count())
-    + " ms";
-}
-
 } // namespace
 
 transaction_machine::transaction_machine(transaction_machine_options options)

@@ -111,12 +111,11 @@ transaction_verdict transaction_verdict_for(
   case error_code::producer_fenced:
   case error_code::invalid_txn_state:
   case error_code::invalid_producer_id_mapping: return {fail, false};
-  case error_code::unknown_producer_id:
-    return {asked != request::init_producer_id && asked != request::commit_offsets
-          && how.bumps_epoch
-        ? abort
-        : fail,
-      false};
+  case error_code::unknown_producer_id: {
+    const auto mends = asked == request::add_partitions || asked == request::add_offsets
+      || (ends && how.commits);
+    return {mends && how.bumps_epoch ? abort : fail, false};
+  }
 
   case error_code::transactional_id_authorization_failed:
   case error_code::cluster_authorization_failed:

@@ -1,6 +1,8 @@
 #pragma once
 
 // Every API that cafka speaks: one line each.
+#include "add_offsets_to_txn.hpp"
+#include "add_partitions_to_txn.hpp"
 #include "api_versions.hpp"
 #include "consumer_group_describe.hpp"
 #include "consumer_group_heartbeat.hpp"
@@ -9,6 +11,9 @@
 #include "delete_topics.hpp"
 #include "describe_cluster.hpp"
 #include "describe_groups.hpp"
+#include "describe_producers.hpp"
+#include "describe_transactions.hpp"
+#include "end_txn.hpp"
 #include "fetch.hpp"
 #include "find_coordinator.hpp"
 #include "heartbeat.hpp"
@@ -17,6 +22,7 @@
 #include "leave_group.hpp"
 #include "list_groups.hpp"
 #include "list_offsets.hpp"
+#include "list_transactions.hpp"
 #include "metadata.hpp"
 #include "offset_commit.hpp"
 #include "offset_delete.hpp"
@@ -26,6 +32,8 @@
 #include "sasl_authenticate.hpp"
 #include "sasl_handshake.hpp"
 #include "sync_group.hpp"
+#include "txn_offset_commit.hpp"
+#include "write_txn_markers.hpp"
 
 #include <utility>
 

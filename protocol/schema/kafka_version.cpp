@@ -94,6 +94,7 @@ constexpr api_history histories[] = {
   {api_key::add_partitions_to_txn, {v0_11_0, v2_0, v2_7, v2_8, v3_6, v3_8}},
   {api_key::add_offsets_to_txn, {v0_11_0, v2_0, v2_7, v2_8, v3_8}},
   {api_key::end_txn, {v0_11_0, v2_0, v2_7, v2_8, v3_8, v4_0}},
+  {api_key::write_txn_markers, {v0_11_0, v2_8, v4_2}, 1},
   {api_key::txn_offset_commit, {v0_11_0, v2_0, v2_1, v2_5, v3_8, v4_0}},
   {api_key::describe_acls, {v0_11_0, v2_0, v2_5, v3_3}, 1},
   {api_key::create_acls, {v0_11_0, v2_0, v2_5, v3_3}, 1},

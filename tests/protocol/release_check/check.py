@@ -9,7 +9,7 @@ import sys
 
 # APIs that are left out: between brokers and controllers; those that depend on how a broker is
 # set up (telemetry, share and streams groups); those that only KRaft has.
-LEFT_OUT = {4, 5, 6, 7, 27, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 67, *range(70, 93)}
+LEFT_OUT = {4, 5, 6, 7, 52, 53, 54, 55, 56, 57, 58, 59, 62, 63, 64, 67, *range(70, 93)}
 
 # Where cafka is at odds with a jar, (release, API): what cafka says -> why.
 EXCEPTIONS = {

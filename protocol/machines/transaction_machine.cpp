@@ -148,6 +148,7 @@ void transaction_machine::spoil(error why) {
 void transaction_machine::fail(error why) {
   if (phase_ == phase::failed)
     return;
+  in_doubt_ = in_doubt_ || (phase_ == phase::ending && committing() && end_.request != 0);
   phase_ = phase::failed;
   why_ = std::move(why);
   if (begin_)

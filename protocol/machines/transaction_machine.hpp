@@ -217,6 +217,8 @@ public:
   /// A request was not answered: `why`. `timed_out` says that it was not sent.
   void on_failure(time_point now, std::uint64_t request, const error& why);
   void on_time(time_point now);
+  /// Ends all operations with `why`, and asks nothing more.
+  void shut_down(error why) { fail(std::move(why)); }
 
   // -- what is to be done ---------------------------------------------------------------
 

@@ -8,8 +8,7 @@ namespace cafka::protocol {
 
 namespace {
 
-using enum transaction_action;
-using request = transaction_request;
+using request_kind = transaction_request;
 
 /// cafka's own codes lie below those of brokers, and two of Kafka's say the same.
 bool is_login_refused(error_code e) {
@@ -65,6 +64,7 @@ bool is_known(error_code e) {
 }
 
 transaction_verdict of_produce(error_code e, bool is_next) {
+  using enum transaction_action;
   switch (e) {
   case error_code::producer_fenced:
   case error_code::invalid_producer_id_mapping:
@@ -90,11 +90,12 @@ transaction_verdict of_produce(error_code e, bool is_next) {
 
 transaction_verdict transaction_verdict_for(
   transaction_request asked, error_code e, const transaction_circumstances& how) {
+  using enum transaction_action;
   if (e == error_code::none)
     return {go_on, true};
-  if (asked == request::produce)
+  if (asked == request_kind::produce)
     return of_produce(e, how.is_next);
-  const auto ends = asked == request::end;
+  const auto ends = asked == request_kind::end;
   switch (e) {
   // The coordinator says so as well when it could not replicate what it had written.
   case error_code::coordinator_not_available:
@@ -102,7 +103,7 @@ transaction_verdict transaction_verdict_for(
   case error_code::coordinator_load_in_progress:
   case error_code::concurrent_transactions: return {retry, false};
   case error_code::request_timed_out:
-    return {asked == request::commit_offsets ? find_coordinator : retry, true};
+    return {asked == request_kind::commit_offsets ? find_coordinator : retry, true};
 
   case error_code::transaction_abortable:
     // An abort that is to be aborted would never end (KIP-1050).
@@ -112,23 +113,23 @@ transaction_verdict transaction_verdict_for(
   case error_code::invalid_txn_state:
   case error_code::invalid_producer_id_mapping: return {fail, false};
   case error_code::unknown_producer_id: {
-    const auto mends = asked == request::add_partitions || asked == request::add_offsets
-      || (ends && how.commits);
+    const auto mends = asked == request_kind::add_partitions
+      || asked == request_kind::add_offsets || (ends && how.commits);
     return {mends && how.bumps_epoch ? abort : fail, false};
   }
 
   case error_code::transactional_id_authorization_failed:
   case error_code::cluster_authorization_failed:
-    return {asked == request::init_producer_id ? abort : fail, false};
+    return {asked == request_kind::init_producer_id ? abort : fail, false};
   case error_code::topic_authorization_failed:
   case error_code::group_authorization_failed:
-    return {ends || asked == request::init_producer_id ? fail : abort, false};
+    return {ends || asked == request_kind::init_producer_id ? fail : abort, false};
   // Another partition of the same request was refused.
   case error_code::operation_not_attempted:
-    return {asked == request::add_partitions ? abort : fail, false};
+    return {asked == request_kind::add_partitions ? abort : fail, false};
   default: break;
   }
-  if (asked == request::commit_offsets && is_stale_member(e))
+  if (asked == request_kind::commit_offsets && is_stale_member(e))
     return {abort, false};
   // Whether a transaction has ended is asked for on: by then there may be a login.
   if (is_login_refused(e))
@@ -144,12 +145,12 @@ transaction_verdict transaction_verdict_for(
 
 std::string_view to_string(transaction_request r) {
   switch (r) {
-  case request::init_producer_id: return "InitProducerId";
-  case request::add_partitions: return "AddPartitionsToTxn";
-  case request::add_offsets: return "AddOffsetsToTxn";
-  case request::commit_offsets: return "TxnOffsetCommit";
-  case request::end: return "EndTxn";
-  case request::produce: return "Produce";
+  case request_kind::init_producer_id: return "InitProducerId";
+  case request_kind::add_partitions: return "AddPartitionsToTxn";
+  case request_kind::add_offsets: return "AddOffsetsToTxn";
+  case request_kind::commit_offsets: return "TxnOffsetCommit";
+  case request_kind::end: return "EndTxn";
+  case request_kind::produce: return "Produce";
   }
   return "unknown";
 }

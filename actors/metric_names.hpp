@@ -6,6 +6,7 @@
 #include <caf/telemetry/gauge.hpp>
 #include <caf/telemetry/metric_registry.hpp>
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +17,10 @@ namespace cafka::actors {
 
 /// The label of metrics whose owner comes too late for one of its own.
 inline constexpr const char* other_names = "other";
+
+/// Upper bounds of the latencies of requests, in seconds.
+inline constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05,
+  0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0};
 
 /// How many owners of a kind get metrics under their own names.
 inline constexpr std::size_t most_metric_names = 128;

@@ -1,6 +1,5 @@
 #include "consumer_metrics.hpp"
 
-#include <array>
 #include <string_view>
 
 namespace cafka::actors {
@@ -9,10 +8,6 @@ namespace {
 
 // CAF takes no pointer to characters where clang compiles it.
 constexpr std::string_view prefix = "cafka.consumer";
-
-/// Upper bounds of latencies, in seconds.
-constexpr std::array latency_bounds{0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
-  0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0};
 
 } // namespace
 

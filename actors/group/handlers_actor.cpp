@@ -366,13 +366,9 @@ private:
     auto batch = x.from <= first_of(whole) && x.most >= whole.size()
       ? whole
       : whole.part(x.from, x.most);
-    const auto next = batch.next();
-    p.processor.on_given(x.number, first_of(batch), next);
-    if (batch.size() == 0) {
-      // Nothing of it can be read.
-      p.processor.on_handled(now(), x.number, next, false);
+    p.processor.on_given(now(), x.number, first_of(batch), batch.next());
+    if (batch.size() == 0)
       return;
-    }
     ask(self_, p.handler, caf::infinite, batch)
       .then(
         [this, number = p.number, give = x.number, batch](const handled& how) {
@@ -489,10 +485,6 @@ private:
 
   void act(partition_place& p, const partition_processor::restart_handler&) {
     start(p);
-  }
-
-  /// The log says it, and the status.
-  void act(partition_place&, const partition_processor::halted&) {
   }
 
   void act(partition_place&, const partition_processor::end_group& x) {

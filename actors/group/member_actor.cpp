@@ -3,6 +3,7 @@
 #include "../client_settings.hpp"
 #include "../consumer/consumer_core.hpp"
 #include "group_core.hpp"
+#include "member_metrics.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -91,7 +92,8 @@ public:
       shell_settings_of(connection, std::move(transports), "group", reader->options.name),
       settings_of(*reader, connection), reader->group->remembered.membership),
       reader_(std::move(reader)),
-      core_(*reader_->group) {}
+      core_(*reader_->group),
+      metrics_(this->self()->home_system(), reader_->options.name) {}
 
   ~member_state() { core_.actor.detach(self()->address()); }
 
@@ -115,6 +117,7 @@ public:
 
   void act(group_client::given& x) {
     ++core_.remembered.rebalances;
+    metrics_.given();
     if (x.partitions.empty())
       return;
     reader_->tell({group_event_kind::assigned, std::move(x.partitions), {}, {}});
@@ -163,6 +166,7 @@ public:
 
   void act(group_member::lost& x) {
     giving_up_.clear();
+    metrics_.lost(x.partitions.size());
     stop_reading(x.partitions);
     reader_->tell({group_event_kind::lost, std::move(x.partitions), x.why, {}});
   }
@@ -179,7 +183,10 @@ public:
       promise.deliver(result<done>{done{}});
   }
 
+  void act(const group_client::request_took& x) { metrics_.request_took(x.what, x.time); }
+
   void act(const offset_keeper::progress&) {
+    metrics_.committed();
     for (auto& [which, offset] : core_.remembered.committed)
       offset = client().offsets().committed_of(which);
   }
@@ -201,6 +208,8 @@ public:
     if (std::exchange(version_, version) != version)
       core_.remembered.membership = client().member().membership();
     core_.waits_for_poll = client().waits_for_poll();
+    metrics_.is(
+      now(), client().member().state(), client().member().membership().owned.size());
     if (stopping_ && has_left_)
       end_now();
   }
@@ -376,6 +385,7 @@ private:
 
   const std::shared_ptr<consumer_core> reader_;
   group_core& core_;
+  member_metrics metrics_;
   bool stopping_ = false;
   caf::error why_stopped_;
   std::vector<topic_partition> giving_up_;

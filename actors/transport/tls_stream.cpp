@@ -19,8 +19,8 @@ namespace {
 /// Most bytes of one TLS record; RFC 8446, 5.1.
 constexpr std::size_t largest_record = 16 * 1024;
 
-/// Of what OpenSSL has to say by itself. A peer that makes it say more without listening is
-/// not listened to either.
+/// Of what OpenSSL has to say by itself. A peer that makes it say more without listening
+/// is not listened to either.
 constexpr std::size_t most_kept = 4 * largest_record;
 
 /// Most bytes in one call, so that nobody has the thread for long: a peer on the same
@@ -30,8 +30,8 @@ constexpr std::size_t most_at_once = 1024 * 1024;
 } // namespace
 
 /// OpenSSL's way to the socket: it never blocks, raises no SIGPIPE, and keeps to itself
-/// what the stream has to decide about. It takes all that is written: while OpenSSL waits to
-/// write a record, a peer that asks for new keys makes it fail.
+/// what the stream has to decide about. It takes all that is written: while OpenSSL waits
+/// to write a record, a peer that asks for new keys makes it fail.
 struct socket_bio {
   static tls_stream& stream(BIO* b) { return *static_cast<tls_stream*>(BIO_get_data(b)); }
 
@@ -60,7 +60,8 @@ struct socket_bio {
   static int write(BIO* b, const char* data, int size) {
     auto& s = stream(b);
     BIO_clear_retry_flags(b);
-    if (s.take({reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(size)}))
+    if (s.take(
+          {reinterpret_cast<const std::byte*>(data), static_cast<std::size_t>(size)}))
       return size;
     BIO_set_retry_write(b);
     return -1;

@@ -214,6 +214,32 @@ struct stream_arguments {
   consumer_options configured;
 };
 
+struct consume_arguments {
+  /// By name, and all that match an expression; one of both at least.
+  std::vector<std::string> topics;
+  std::string pattern;
+  std::string group;
+  // Nothing, or empty: as the configuration says.
+  std::optional<protocol::member_protocol> protocol;
+  protocol::name_list assignors;
+  std::string instance_id;
+  /// Ends when nothing is left of what the member reads.
+  bool exit_at_end = false;
+  // As `stream_arguments` has them.
+  std::optional<std::int64_t> count;
+  std::optional<record_format> format;
+  bool name_nulls = false;
+  isolation_level isolation = isolation_level::read_uncommitted;
+  /// Whether nothing is told of the membership.
+  bool quiet = false;
+  /// Where a partition begins of which the group has committed nothing.
+  offset_reset auto_offset_reset = offset_reset::none;
+  /// For each commit, and for leaving the group.
+  milliseconds timeout = default_timeout;
+  /// The block `consumers.cafka-consume`.
+  consumer_options configured;
+};
+
 struct offsets_arguments {
   std::string topic;
   /// Nothing: all.
@@ -260,11 +286,12 @@ struct commit_arguments {
 };
 
 /// What is asked of a running cluster; a message where it is the whole of it.
-using client_arguments = std::variant<metadata_arguments, api_versions_arguments,
-  create_topics_arguments, delete_topics_arguments, list_topics_arguments,
-  describe_topics_arguments, produce_arguments, fetch_arguments, stream_arguments,
-  offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
-  heartbeat, leave_group, group_offsets_arguments, commit_arguments>;
+using client_arguments =
+  std::variant<metadata_arguments, api_versions_arguments, create_topics_arguments,
+    delete_topics_arguments, list_topics_arguments, describe_topics_arguments,
+    produce_arguments, fetch_arguments, stream_arguments, consume_arguments,
+    offsets_arguments, find_coordinator, join_group_arguments, sync_group_arguments,
+    heartbeat, leave_group, group_offsets_arguments, commit_arguments>;
 
 struct arguments {
   common_arguments common;

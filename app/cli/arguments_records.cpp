@@ -1,3 +1,4 @@
+#include "../../actors/group/group_settings.hpp"
 #include "../../protocol/records/compression.hpp"
 #include "option_adder.hpp"
 #include "text.hpp"
@@ -43,6 +44,21 @@ Examples:
   cafka stream -t orders -o @-2h -u @-1h                an hour of them
   cafka stream -t orders -G billing -f '%p/%o %k: %s\n' as a group, which goes on there)";
 
+constexpr auto consume_epilogue =
+  R"(A line of text is: topic, partition, offset, timestamp, key, value, headers, with tabs
+between them, written as cafka fetch does. What happens to the membership is told on standard
+error.
+
+A partition goes on where the group has committed; one of which it has committed nothing begins
+as auto_offset_reset says (-X auto_offset_reset=earliest). What was printed is committed.
+
+Ctrl-C ends it in order: what was printed is committed, and the member leaves its group.
+
+Examples:
+  cafka consume -G billing -t orders
+  cafka consume -G billing -t orders,payments -e -J
+  cafka consume -G audit --pattern 'orders-.*' --group-protocol consumer)";
+
 using beginning = std::variant<position, stored>;
 using named_position = std::pair<std::string, position>;
 
@@ -60,6 +76,28 @@ std::optional<beginning> parse_beginning(std::string_view text) {
     return stored{};
   const auto where = parse_position(text);
   return where ? std::optional<beginning>{*where} : std::nullopt;
+}
+
+/// Names with commas between them, none of them empty.
+std::optional<std::vector<std::string>> split(std::string_view text) {
+  std::vector<std::string> names;
+  while (true) {
+    const auto comma = text.find(',');
+    names.emplace_back(text.substr(0, comma));
+    if (names.back().empty())
+      return std::nullopt;
+    if (comma == text.npos)
+      return names;
+    text.remove_prefix(comma + 1);
+  }
+}
+
+std::optional<protocol::member_protocol> parse_member_protocol(std::string_view text) {
+  for (const auto& w : member_protocol_words) {
+    if (w.name == text)
+      return w.value;
+  }
+  return std::nullopt;
 }
 
 /// Where reading begins, or ends.
@@ -275,6 +313,63 @@ void add_stream(CLI::App& root, parsed_arguments& all) {
   });
 }
 
+void add_consume(CLI::App& root, parsed_arguments& all) {
+  const auto to = std::make_shared<consume_arguments>();
+  option_adder in{root, "consume",
+    "Print records as a member of a consumer group, which shares out partitions among "
+    "its "
+    "members, until Ctrl-C"};
+  in.command().footer(consume_epilogue);
+  in.group(to->group);
+  in.each(
+    "-t,--topic", "A topic; may be given several times, or several with commas", "NAME",
+    "topics' names", [](std::string_view text) { return split(text); },
+    [to](const std::vector<std::string>& names) {
+      to->topics.insert(to->topics.end(), names.begin(), names.end());
+    });
+  in.command()
+    .add_option("--pattern", to->pattern,
+      "All topics whose whole name this expression matches, also those that are to come")
+    ->type_name("EXPRESSION");
+  in.command().add_flag("-e,--exit", to->exit_at_end,
+    "End when nothing is left of the partitions that this member reads");
+  in.parsed("-c,-n,--count", "Stop after so many records, all partitions together",
+    "NUMBER", "a number of records", parse_number, to->count);
+  in.parsed("--group-protocol",
+    "Who shares out partitions: classic (a member), consumer (the coordinator, Kafka 4.0 "
+    "and later) or automatic; classic by default",
+    "classic|consumer|automatic", "classic, consumer or automatic", parse_member_protocol,
+    to->protocol);
+  in.parsed(
+    "--assignor",
+    "How the group's leader shares out partitions, best first, with commas: "
+    "cooperative-sticky, sticky, range, roundrobin; the first by default",
+    "NAMES", "assignors' names", [](std::string_view text) { return split(text); },
+    to->assignors);
+  in.command()
+    .add_option("--group-instance-id", to->instance_id,
+      "Makes a static member: it keeps its partitions while it restarts")
+    ->type_name("NAME");
+  auto* format =
+    in.explained("-f,--format", "Print each record as FORMAT says; cafka stream has it",
+      "FORMAT", record_format::parse, to->format);
+  in.command()
+    .add_flag("-Z,--null", to->name_nulls, "Print null keys and values as NULL")
+    ->needs(format);
+  in.command().add_flag("-q,--quiet", to->quiet, "Tell nothing of the membership");
+  add_isolation(in, to->isolation);
+  in.common(all.common);
+  format->excludes("--output")->excludes("--json");
+  in.command().callback([&all, to] {
+    if (to->topics.empty() && to->pattern.empty())
+      throw CLI::ValidationError{
+        "--topic", "name a topic, or an expression with --pattern"};
+    if (to->format)
+      to->format->name_nulls(to->name_nulls);
+    all.command = client_arguments{*to};
+  });
+}
+
 void add_offsets(CLI::App& root, parsed_arguments& all) {
   const auto to = std::make_shared<offsets_arguments>();
   option_adder in{root, "offsets", "Print offsets of one or all partitions of a topic"};
@@ -303,6 +398,7 @@ void add_record_commands(CLI::App& root, parsed_arguments& all) {
   add_produce(root, all);
   add_fetch(root, all);
   add_stream(root, all);
+  add_consume(root, all);
   add_offsets(root, all);
 }
 

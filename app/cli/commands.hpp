@@ -19,6 +19,7 @@ exit_code run(const describe_topics_arguments& what, application& app, printer& 
 exit_code run(const produce_arguments& what, application& app, printer& out);
 exit_code run(const fetch_arguments& what, application& app, printer& out);
 exit_code run(const stream_arguments& what, application& app, printer& out);
+exit_code run(const consume_arguments& what, application& app, printer& out);
 exit_code run(const offsets_arguments& what, application& app, printer& out);
 
 exit_code run(const find_coordinator& what, application& app, printer& out);

@@ -35,6 +35,12 @@ void add_settings(client_arguments& command, const settings& from) {
     if (const auto own = options.consumers.find("cafka-stream");
         own != options.consumers.end())
       stream->configured = own->second;
+  } else if (auto* consume = std::get_if<consume_arguments>(&command)) {
+    consume->auto_offset_reset = options.auto_offset_reset;
+    consume->timeout = options.request_timeout;
+    if (const auto own = options.consumers.find("cafka-consume");
+        own != options.consumers.end())
+      consume->configured = own->second;
   } else if (auto* fetch = std::get_if<fetch_arguments>(&command)) {
     fetch->timeout = options.request_timeout;
   } else if (auto* offsets = std::get_if<offsets_arguments>(&command)) {

@@ -244,6 +244,14 @@ void printer::print_with_partition(
     line(fmt::format("{}\t{}", partition.value(), text_of(record)));
 }
 
+void printer::print_with_topic(
+  const std::string& topic, partition_id partition, const protocol::record_view& record) {
+  if (json())
+    print(topic, partition, record);
+  else
+    line(fmt::format("{}\t{}\t{}", escaped(topic), partition.value(), text_of(record)));
+}
+
 void printer::print(const record_format& format, const std::string& topic,
   partition_id partition, const protocol::record_view& record) {
   format.append(buffer_, topic, partition, record);

@@ -31,6 +31,9 @@ public:
   /// The same with the partition in front, in text too.
   void print_with_partition(const std::string& topic, partition_id partition,
     const protocol::record_view& record);
+  /// And with the topic before it.
+  void print_with_topic(const std::string& topic, partition_id partition,
+    const protocol::record_view& record);
   void print(const record_format& format, const std::string& topic,
     partition_id partition, const protocol::record_view& record);
   void print(const listed_offset& found, const std::string& at);

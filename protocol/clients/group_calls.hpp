@@ -141,6 +141,7 @@ public:
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster&) override {
+    sent_at_ = of_.now_;
     auto out = what_;
     adapt(out, version);
     return encode_request(out, version, correlation_id, client_id);
@@ -180,15 +181,16 @@ public:
 
   void finish(error outcome) override {
     if (outcome)
-      of_.failed(Request::key, request_, outcome);
-    else
-      of_.answered(request_, answer_);
+      return of_.failed(Request::key, request_, outcome);
+    of_.effects_.emplace_back(request_took{Request::key, of_.now_ - sent_at_});
+    of_.answered(request_, answer_);
   }
 
 private:
   group_client& of_;
   std::uint64_t request_;
   Request what_;
+  time_point sent_at_;
   response answer_;
 };
 

@@ -57,6 +57,11 @@ public:
     std::vector<topic_partition> partitions;
     time_point deadline;
   };
+  /// The answer to a request of this API took so long.
+  struct request_took {
+    api_key what{};
+    time_point::duration time{};
+  };
   /// The member has left the group, or cannot be one: nothing follows.
   struct group_ended {
     error why;
@@ -65,7 +70,7 @@ public:
   using effect = std::variant<open_connection, send_frame, close_connection,
     ask_credentials, log_line, given, begin_reading, give_up, group_member::kept,
     group_member::released, group_member::lost, offset_keeper::commit_ended,
-    offset_keeper::progress, group_ended>;
+    offset_keeper::progress, request_took, group_ended>;
 
   explicit group_client(group_client_options options, group_membership before = {});
 

@@ -111,11 +111,13 @@ std::optional<partition_processor::given> partition_processor::take_given(
 }
 
 void partition_processor::on_given(
-  std::uint64_t number, log_offset first, log_offset next) {
-  if (given_ && given_->number == number) {
-    given_->from = first;
-    given_->next = next;
-  }
+  time_point now, std::uint64_t number, log_offset first, log_offset next) {
+  if (!given_ || given_->number != number)
+    return;
+  given_->from = first;
+  given_->next = next;
+  if (first == next)
+    on_handled(now, number, next, false);
 }
 
 void partition_processor::on_handled(
@@ -163,7 +165,7 @@ void partition_processor::on_acknowledged(time_point now, log_offset next) {
       "offset " + std::to_string(next.value())
         + " was acknowledged, and the handler has been given no record before it: "
           "ignored");
-  else if (lettering_ == 0 && !paused_) {
+  else {
     // What ends behind its last record is through with that one.
     for (const auto& t : taken_) {
       if (t.last < next)
@@ -210,8 +212,8 @@ void partition_processor::on_dead_letter(
 void partition_processor::resume(time_point now) {
   if (std::exchange(paused_, false)) {
     attempts_ = 0;
+    exhausted_ = false;
     wait_until_ = now;
-    effects_.emplace_back(halted{failing_, {}});
   }
   after(now);
 }
@@ -221,14 +223,11 @@ void partition_processor::sought(time_point now) {
   taken_.clear();
   acknowledged_ = at_ = alone_until_ = failing_ = log_offset{-1};
   attempts_ = 0;
-  tried_together_ = false;
+  exhausted_ = tried_together_ = paused_ = wanted_ = false;
   wait_until_ = now;
   lettering_ = 0;
-  wanted_ = false;
   if (given_)
     given_->stale = true;
-  if (std::exchange(paused_, false))
-    effects_.emplace_back(halted{log_offset{-1}, {}});
   after(now);
 }
 
@@ -285,14 +284,8 @@ void partition_processor::decide(time_point now) {
     || now < wait_until_)
     return;
   wait_until_ = time_point::min();
-  if (options_.on_failure == failure_policy::dead_letter && options_.max_attempts > 0
-    && attempts_ >= options_.max_attempts) {
-    // It was not written the last time.
-    lettering_ = ++last_number_;
-    effects_.emplace_back(
-      write_dead_letter{lettering_, failing_, attempts_, last_error_});
-    return;
-  }
+  if (exhausted_)
+    return apply_policy(now);
   if (!up_)
     return;
   if (taken_.size() >= options_.max_unacknowledged)
@@ -342,6 +335,7 @@ void partition_processor::acknowledge_to(time_point now, log_offset next) {
   at_ = std::max(at_, next);
   if (failing_ < next) {
     failing_ = log_offset{-1};
+    exhausted_ = false;
     if (std::exchange(attempts_, 0) > 0)
       wait_until_ = now;
     last_error_ = {};
@@ -359,13 +353,21 @@ void partition_processor::failed(
   last_error_ = why;
   if (std::exchange(failing_, at) != at)
     attempts_ = 0;
+  exhausted_ = false;
   if (!known)
     tried_together_ = true;
   else
     attempts_ += std::exchange(tried_together_, false) && attempts_ == 0 ? 2 : 1;
   at_ = std::max(acknowledged_, std::min(at_, at));
-  if (known && options_.max_attempts > 0 && attempts_ >= options_.max_attempts)
-    return apply_policy(now, why);
+  if (known && options_.max_attempts > 0 && attempts_ >= options_.max_attempts) {
+    exhausted_ = true; // `decide` says what becomes of it.
+    wait_until_ = now;
+    if (gives_up_records() && !taken_.empty())
+      tell(log_level::warning,
+        name_of(at) + " could not be handled (" + to_string(why)
+          + "), and is given up once what the handler was given before is acknowledged");
+    return;
+  }
   back_off(now);
   tell(attempts_ <= 1 ? log_level::warning : log_level::debug,
     (known ? name_of(at) : "a batch from " + name_of(at) + " on")
@@ -378,22 +380,33 @@ void partition_processor::failed(
       + (known ? "" : ", one by one"));
 }
 
-void partition_processor::apply_policy(time_point now, const error& why) {
+/// Whether the policy goes on behind a record that could not be handled.
+bool partition_processor::gives_up_records() const {
+  return options_.on_failure == failure_policy::skip
+    || options_.on_failure == failure_policy::dead_letter;
+}
+
+void partition_processor::apply_policy(time_point now) {
+  // With it all before it would be acknowledged.
+  if (gives_up_records() && !taken_.empty())
+    return;
+  const auto& why = last_error_;
   const auto after_all = " after " + std::to_string(attempts_)
     + (attempts_ == 1 ? " attempt: " : " attempts: ") + to_string(why);
   switch (options_.on_failure) {
   case failure_policy::skip:
     tell(log_level::error, name_of(failing_) + " is skipped" + after_all);
     acknowledge_to(now, failing_ + 1);
+    decide(now);
     break;
   case failure_policy::dead_letter:
-    wait_until_ = now; // `decide` writes it.
+    lettering_ = ++last_number_;
+    effects_.emplace_back(write_dead_letter{lettering_, failing_, attempts_, why});
     break;
   case failure_policy::pause:
     paused_ = true;
     tell(log_level::error,
       "it is paused at " + name_of(failing_) + after_all + "; resume, or seek");
-    effects_.emplace_back(halted{failing_, why});
     break;
   case failure_policy::end_group:
     paused_ = true;
@@ -430,8 +443,9 @@ partition_processor::phase partition_processor::state() const {
     return phase::backing_off;
   if (!up_)
     return phase::starting;
-  return taken_.size() >= options_.max_unacknowledged ? phase::unacknowledged
-                                                      : phase::idle;
+  return exhausted_ || taken_.size() >= options_.max_unacknowledged
+    ? phase::unacknowledged
+    : phase::idle;
 }
 
 partition_processor::view partition_processor::look() const {

@@ -56,7 +56,8 @@ public:
     idle,           ///< There is nothing to handle.
     handling,       ///< The handler has a batch.
     committing,     ///< What it has handled is being committed.
-    unacknowledged, ///< The handler has taken as much as it may without acknowledging it.
+    unacknowledged, ///< The handler has taken as much as it may without acknowledging it,
+                    ///< or a record can only be given up behind that.
     backing_off,    ///< The next attempt comes soon.
     dead_lettering, ///< A record is written to the dead-letter topic.
     paused,         ///< A record could not be handled: `resume`.
@@ -101,11 +102,6 @@ public:
   struct want_batch {};
   /// A handler is to be started, for the one before was given up.
   struct restart_handler {};
-  /// It is paused at a record, or, without `why`, goes on.
-  struct halted {
-    log_offset offset;
-    error why;
-  };
   /// The member is to leave its group.
   struct end_group {
     error why;
@@ -115,7 +111,7 @@ public:
     std::string text;
   };
   using effect = std::variant<give, acknowledge, commit, write_dead_letter, want_batch,
-    restart_handler, halted, end_group, told>;
+    restart_handler, end_group, told>;
 
   /// How it is, for people.
   struct view {
@@ -138,8 +134,9 @@ public:
   void on_down(time_point now, const error& why, bool given_up);
   /// What `want_batch` asked for.
   void offer(time_point now, const batch& what);
-  /// What `give` asked for: its first record, and where it ends.
-  void on_given(std::uint64_t number, log_offset first, log_offset next);
+  /// What `give` asked for: its first record, and where it ends. With both the same there
+  /// is no record in it that can be read: the handler is not to have it.
+  void on_given(time_point now, std::uint64_t number, log_offset first, log_offset next);
   /// The handler is through with what it was given, up to `next`; `sync`: and it is to be
   /// committed before it gets more.
   void on_handled(time_point now, std::uint64_t number, log_offset next, bool sync);
@@ -190,7 +187,8 @@ private:
   [[nodiscard]] std::optional<given> take_given(std::uint64_t number);
   void acknowledge_to(time_point now, log_offset next);
   void failed(time_point now, log_offset at, bool known, const error& why);
-  void apply_policy(time_point now, const error& why);
+  [[nodiscard]] bool gives_up_records() const;
+  void apply_policy(time_point now);
   void back_off(time_point now);
   void tell(log_level level, const std::string& text);
   [[nodiscard]] std::string name_of(log_offset at) const;
@@ -226,6 +224,7 @@ private:
   bool tried_together_ = false; ///< The failed batch counts for its first failing record.
   log_offset failing_ = -1;     ///< The record whose attempts are counted.
   std::uint32_t attempts_ = 0;
+  bool exhausted_ = false; ///< They were all in vain.
   error last_error_;
   bool paused_ = false;
   bool giving_up_ = false;

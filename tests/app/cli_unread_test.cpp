@@ -16,6 +16,7 @@ TEST_CASE("a command whose output nobody reads ends with 0 and without a message
          {"stream", "-t", "orders", "-e", "--json"},
          {"stream", "-t", "orders", "-f", "%s\n"},
          {"stream", "-t", "orders", "-G", "billing", "-e"}, {"offsets", "-t", "orders"},
+         {"consume", "-t", "orders", "-G", "readers", "-q"},
          {"groups", "coordinator", "-G", "billing"},
          {"groups", "offsets", "-G", "billing", "orders"},
          {"groups", "commit", "-G", "billing", "orders/0=5"}}) {

@@ -195,13 +195,11 @@ TEST_CASE("without a name records come one by one, until the one that fails is k
   p.wait();
   p.processor.on_failed(p.now, p.given(4, 1).number, std::nullopt, no_customer);
   CHECK(p.processor.state() == phase::paused);
-  const auto halted = p.take<partition_processor::halted>();
-  CHECK(halted.offset == log_offset{4});
-  CHECK(halted.why.detail == "no such customer");
+  CHECK(p.processor.look().at == log_offset{4});
+  CHECK(p.processor.look().last_error.detail == "no such customer");
   CHECK(p.nothing());
   CHECK(p.processor.next_time() == time_point::max());
   p.processor.resume(p.now);
-  CHECK_FALSE(p.take<partition_processor::halted>().why);
   p.processor.on_handled(p.now, p.given(4, 1).number, 5, false);
   p.acknowledged(5, 1);
   for (int i = 5; i != 10; ++i)
@@ -299,6 +297,62 @@ TEST_CASE("what is acknowledged later counts then, and what is not comes again a
   p.processor.on_up(p.now);
   p.wait();
   p.given(31, 1);
+}
+
+TEST_CASE("a record is given up only behind all that the handler has not acknowledged",
+  "[processor]") {
+  auto o = some_options();
+  o.max_attempts = 1;
+  o.on_failure = GENERATE(failure_policy::skip, failure_policy::dead_letter);
+  play p{o};
+  p.offer(0, 10);
+  p.processor.on_taken(p.now, p.given(0, 10).number, 9, 10);
+  p.offer(10, 20);
+  p.processor.on_failed(p.now, p.given(10, 10).number, log_offset{12}, no_customer);
+  CHECK(p.nothing());
+  CHECK(p.told(log_level::warning) == 1);
+  CHECK(p.processor.state() == phase::unacknowledged);
+  p.processor.on_acknowledged(p.now, 5);
+  p.acknowledged(5, 5);
+  CHECK(p.nothing());
+  p.processor.on_acknowledged(p.now, 10);
+  p.acknowledged(10, 5);
+  if (o.on_failure == failure_policy::dead_letter) {
+    const auto letter = p.take<partition_processor::write_dead_letter>();
+    CHECK(letter.offset == log_offset{12});
+    p.processor.on_dead_letter(p.now, letter.number, {});
+  }
+  p.acknowledged(13, 3);
+  p.given(13, 7);
+}
+
+TEST_CASE("what was handled before a record that stops a partition can be acknowledged",
+  "[processor]") {
+  auto o = some_options();
+  o.max_attempts = 1;
+  play p{o};
+  p.offer(0, 10);
+  p.processor.on_taken(p.now, p.given(0, 10).number, 9, 10);
+  p.offer(10, 20);
+  p.processor.on_failed(p.now, p.given(10, 10).number, log_offset{10}, no_customer);
+  CHECK(p.processor.state() == phase::paused);
+  p.processor.on_acknowledged(p.now, 10);
+  p.acknowledged(10, 10);
+  CHECK(p.processor.state() == phase::paused);
+  // And no more: it was not handled.
+  p.processor.on_acknowledged(p.now, 11);
+  CHECK(p.nothing());
+}
+
+TEST_CASE("a batch without a record that can be read goes to no handler", "[processor]") {
+  play p;
+  p.take<partition_processor::want_batch>();
+  p.processor.offer(p.now, {5, 5, 7, 0});
+  const auto g = p.take<partition_processor::give>();
+  p.processor.on_given(p.now, g.number, 5, 5);
+  CHECK(p.take<partition_processor::acknowledge>().next == log_offset{5});
+  p.offer(5, 9);
+  p.given(5, 4);
 }
 
 TEST_CASE("a handler that keeps crashing on what it has not acknowledged is charged to "
@@ -458,13 +512,13 @@ TEST_CASE("whatever a handler does, each record is handled or given up, in order
         } else if (const auto* w =
                      std::get_if<partition_processor::write_dead_letter>(&e)) {
           CHECK(poisonous.contains(w->offset.value()));
+          // What lies before it would be acknowledged with it.
+          CHECK(later.empty());
           letter = w->number;
           letter_at = w->offset.value();
         } else if (std::holds_alternative<partition_processor::commit>(e)) {
           processor.on_committed(
             now, std::get<partition_processor::commit>(e).number, {});
-        } else {
-          CHECK_FALSE(std::holds_alternative<partition_processor::halted>(e));
         }
       }
       if (letter) {
@@ -487,7 +541,9 @@ TEST_CASE("whatever a handler does, each record is handled or given up, in order
           has.push_back(*at);
         }
         processor.on_given(
-          g.number, log_offset{has.empty() ? next : has.front()}, log_offset{next});
+          now, g.number, log_offset{has.empty() ? next : has.front()}, log_offset{next});
+        if (has.empty()) // The handler is not to have it.
+          continue;
         std::optional<std::int64_t> fails;
         for (const auto r : has) {
           if (poisonous.contains(r)) {
@@ -499,9 +555,8 @@ TEST_CASE("whatever a handler does, each record is handled or given up, in order
         if (!fails) {
           const auto how = below(4);
           if (how == 0) {
-            later.push_back(below(2) == 0 || has.empty() ? next : has.back() + 1);
-            processor.on_taken(now, g.number, log_offset{has.empty() ? next : has.back()},
-              log_offset{next});
+            later.push_back(below(2) == 0 ? next : has.back() + 1);
+            processor.on_taken(now, g.number, log_offset{has.back()}, log_offset{next});
           } else {
             processor.on_handled(now, g.number, log_offset{next}, how == 1);
           }

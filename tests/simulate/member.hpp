@@ -102,6 +102,7 @@ private:
   void act(const protocol::group_member::lost& x);
   void act(const protocol::offset_keeper::commit_ended&) {}
   void act(const protocol::offset_keeper::progress&) {}
+  void act(const client_type::request_took&) {}
   void act(const client_type::group_ended& x);
   void on_crash(std::vector<effect>&) {}
   void restart();

@@ -22,6 +22,15 @@ JARS = ["2.8.2", "3.9.1", "4.3.0"]  # Oldest first; where they disagree the newe
 
 # What a jar calls differently: (jar, message, its path) -> the newest jar's path.
 RENAMED = {
+    ("2.8.2", "AddPartitionsToTxnRequest", "TransactionalId"): "V3AndBelowTransactionalId",
+    ("2.8.2", "AddPartitionsToTxnRequest", "ProducerId"): "V3AndBelowProducerId",
+    ("2.8.2", "AddPartitionsToTxnRequest", "ProducerEpoch"): "V3AndBelowProducerEpoch",
+    ("2.8.2", "AddPartitionsToTxnRequest", "Topics"): "V3AndBelowTopics",
+    ("2.8.2", "AddPartitionsToTxnResponse", "Results"): "ResultsByTopicV3AndBelow",
+    ("2.8.2", "AddPartitionsToTxnResponse", "Results.Results"):
+        "ResultsByTopicV3AndBelow.ResultsByPartition",
+    ("2.8.2", "AddPartitionsToTxnResponse", "Results.Results.ErrorCode"):
+        "ResultsByTopicV3AndBelow.ResultsByPartition.PartitionErrorCode",
     ("2.8.2", "FetchResponse", "Responses.PartitionResponses"): "Responses.Partitions",
     ("2.8.2", "FetchResponse", "Responses.PartitionResponses.Partition"):
         "Responses.Partitions.PartitionIndex",

@@ -131,7 +131,7 @@ void producer_machine::note(time_point now, partition_buffers& buffers) {
 void producer_machine::activate(partition_state& p) {
   if (!has_work(p))
     return;
-  if (p.leader.value() >= 0 && p.wanted_for != transaction_) {
+  if (transaction_ != 0 && p.leader.value() >= 0 && p.wanted_for != transaction_) {
     p.wanted_for = transaction_;
     effects_.emplace_back(wants_partition{{p.topic->buffers->name, p.buffers->id}});
   }

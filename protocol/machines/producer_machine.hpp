@@ -347,7 +347,7 @@ private:
 
   std::vector<flush_state> flushes_;
   std::uint64_t next_flush_ = 1;
-  std::uint64_t transaction_ = 0; ///< At hand; zero: none yet.
+  std::uint64_t transaction_ = 0; ///< At hand; zero: none.
   bool settling_ = false;
   bool hurry_ = false; ///< Memory is short: nothing waits for more records.
 

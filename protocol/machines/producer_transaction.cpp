@@ -83,6 +83,8 @@ void producer_machine::tell_settled() {
     }
   }
   settling_ = false;
+  // What comes now belongs to the next one.
+  transaction_ = 0;
   effects_.emplace_back(s);
 }
 

@@ -124,6 +124,7 @@ TEST_CASE("all of a transaction is over when nothing is in flight", "[transactio
   t.take();
   CHECK(t.settled == std::vector{true});
   t.settled.clear();
+  t.machine.begin_transaction(virtual_now, 2);
   t.send();
   t.take();
   t.machine.admit(virtual_now, only);
@@ -160,7 +161,7 @@ TEST_CASE("all of a transaction is over when nothing is in flight", "[transactio
     CHECK(t.settled == std::vector{false});
     // The next epoch fills it.
     t.machine.on_identity(virtual_now, 7, 1);
-    t.machine.begin_transaction(virtual_now, 2);
+    t.machine.begin_transaction(virtual_now, 3);
     t.machine.admit(virtual_now, only);
     CHECK(t.written().base_sequence == 0);
   }
@@ -176,6 +177,27 @@ TEST_CASE("all of a transaction is over when nothing is in flight", "[transactio
     t.take();
     CHECK(t.settled == std::vector{false});
   }
+}
+
+TEST_CASE("a record between two transactions waits for the next", "[transactions]") {
+  transaction t;
+  t.send();
+  t.take();
+  t.machine.admit(virtual_now, only);
+  REQUIRE(t.sent());
+  t.answer(t.request, error_code::none);
+  t.machine.settle(virtual_now, {});
+  t.take();
+  REQUIRE(t.settled.size() == 1);
+  t.wanted.clear();
+  t.send();
+  CHECK_FALSE(t.sent());
+  CHECK(t.wanted.empty());
+  t.machine.begin_transaction(virtual_now, 2);
+  CHECK_FALSE(t.sent());
+  CHECK(t.wanted == std::vector{only});
+  t.machine.admit(virtual_now, only);
+  CHECK(t.sent());
 }
 
 TEST_CASE("no sequence begins anew within a transaction", "[transactions]") {

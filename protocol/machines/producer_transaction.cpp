@@ -63,8 +63,8 @@ void producer_machine::give_up_waiting(const error& why) {
     for (auto& p : t->partitions) {
       for (auto& b : std::exchange(p->queue, {})) {
         p->broken_sequence = p->broken_sequence || b->bytes;
-        resolve(*p, *b,
-          b->maybe_written ? error{error_code::outcome_unknown, to_string(why)} : why);
+        // Whether or not it is written: nobody will see it.
+        resolve(*p, *b, why);
       }
     }
   }

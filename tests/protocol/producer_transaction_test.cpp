@@ -157,7 +157,7 @@ TEST_CASE("all of a transaction is over when nothing is in flight", "[transactio
     t.machine.settle(virtual_now, {error_code::transaction_abortable, "aborted"});
     t.take();
     REQUIRE(t.told.size() == 1);
-    CHECK(t.told[0].second == error_code::outcome_unknown);
+    CHECK(t.told[0].second == error_code::transaction_abortable);
     CHECK(t.settled == std::vector{false});
     // The next epoch fills it.
     t.machine.on_identity(virtual_now, 7, 1);

@@ -67,6 +67,13 @@ struct cluster_options {
   std::chrono::milliseconds group_consumer_assignment_interval{0};
   /// Kafka: `group.consumer.max.size`, how many members such a group may have.
   std::int32_t group_consumer_max_size = INT32_MAX;
+  /// Kafka: `transaction.max.timeout.ms`, how long a producer may want a transaction to
+  /// stay open.
+  std::chrono::milliseconds transaction_max_timeout{900'000};
+  /// Kafka: the feature `transaction.version` in force, 0, 1 or 2; with 2 producers have
+  /// a new epoch after each transaction (KIP-890). Nothing: that of the release, 2 from
+  /// 4.0 on and 0 before. Releases before 4.0 know no 2.
+  std::optional<std::int16_t> transaction_version = {};
   /// How clients log in; by default they do not.
   cluster_sasl sasl = {};
   /// What brokers call the cluster.

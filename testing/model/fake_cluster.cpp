@@ -202,6 +202,22 @@ void fake_cluster::work_on(const seen_request& seen, reader& body, connection& c
   case api_key::offset_for_leader_epoch:
     serve<offset_for_leader_epoch_request>(seen, body, c);
     break;
+  case api_key::add_offsets_to_txn:
+    serve<add_offsets_to_txn_request>(seen, body, c);
+    break;
+  case api_key::add_partitions_to_txn:
+    serve<add_partitions_to_txn_request>(seen, body, c);
+    break;
+  case api_key::end_txn: serve<end_txn_request>(seen, body, c); break;
+  case api_key::write_txn_markers: serve<write_txn_markers_request>(seen, body, c); break;
+  case api_key::txn_offset_commit: serve<txn_offset_commit_request>(seen, body, c); break;
+  case api_key::describe_producers:
+    serve<describe_producers_request>(seen, body, c);
+    break;
+  case api_key::describe_transactions:
+    serve<describe_transactions_request>(seen, body, c);
+    break;
+  case api_key::list_transactions: serve<list_transactions_request>(seen, body, c); break;
   case api_key::sasl_handshake: serve<sasl_handshake_request>(seen, body, c); break;
   case api_key::sasl_authenticate: serve<sasl_authenticate_request>(seen, body, c); break;
   default: end(c, seen.now);

@@ -83,7 +83,10 @@ void fake_cluster::set_versions(fake_broker& b) {
     heartbeat_request, leave_group_request, consumer_group_heartbeat_request,
     consumer_group_describe_request, describe_groups_request, list_groups_request,
     delete_groups_request, offset_delete_request, offset_for_leader_epoch_request,
-    sasl_handshake_request, sasl_authenticate_request>(b.release, limits_);
+    add_offsets_to_txn_request, add_partitions_to_txn_request, end_txn_request,
+    write_txn_markers_request, txn_offset_commit_request, describe_producers_request,
+    describe_transactions_request, list_transactions_request, sasl_handshake_request,
+    sasl_authenticate_request>(b.release, limits_);
 }
 
 void fake_cluster::kill(std::int32_t broker) {
@@ -172,6 +175,7 @@ void fake_cluster::partition(
   apart_->members.clear();
   apart_->consumers.clear();
   apart_->groups.clear();
+  apart_->transactional_ids.clear();
   constexpr std::int64_t block = 1'000'000;
   apart_->next_producer_id += block;
   for (auto& [name, topic] : apart_->topics) {

@@ -38,6 +38,11 @@ log_offset fake_log::last_stable() const {
   return stable;
 }
 
+log_offset fake_log::open_since(std::int64_t producer_id) const {
+  const auto found = open_.find(producer_id);
+  return found == open_.end() ? log_offset{-1} : found->second;
+}
+
 log_offset fake_log::append(const shared_bytes& batch, const batch_info& info,
   leader_epoch epoch, std::optional<timestamp> append_time) {
   std::vector<std::byte> copy{batch.view().begin(), batch.view().end()};

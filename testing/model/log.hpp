@@ -47,6 +47,8 @@ public:
 
   [[nodiscard]] protocol::log_offset start() const { return start_; }
   [[nodiscard]] protocol::log_offset end() const { return end_; }
+  /// Where a producer's open transaction begins; -1 for none.
+  [[nodiscard]] protocol::log_offset open_since(std::int64_t producer_id) const;
   /// Below it every transaction is decided.
   [[nodiscard]] protocol::log_offset last_stable() const;
 

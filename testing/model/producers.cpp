@@ -34,7 +34,8 @@ producer_table::verdict producer_table::check(
       return {};
     return {error_code::unknown_producer_id};
   }
-  const auto& [epoch, recent] = found->second;
+  const auto& epoch = found->second.epoch;
+  const auto& recent = found->second.recent;
   if (batch.producer_epoch < epoch)
     return {error_code::invalid_producer_epoch};
   if (batch.producer_epoch > epoch) {
@@ -61,15 +62,32 @@ producer_table::verdict producer_table::check(
 }
 
 void producer_table::note(const batch_info& batch, log_offset offset, timestamp time) {
-  auto& [epoch, recent] = known_[batch.producer_id];
-  if (epoch != batch.producer_epoch)
+  auto& known = known_[batch.producer_id];
+  auto& recent = known.recent;
+  if (known.epoch != batch.producer_epoch)
     recent.clear();
-  epoch = batch.producer_epoch;
-  if (batch.control)
+  known.epoch = batch.producer_epoch;
+  known.last_time = time;
+  if (batch.control) {
+    known.marked = true;
     return;
+  }
   recent.push_back({batch.base_sequence, last_sequence(batch), offset, time});
   if (recent.size() > most_recent)
     recent.pop_front();
+}
+
+std::vector<producer_table::described> producer_table::all() const {
+  std::vector<described> out;
+  for (const auto& [id, known] : known_)
+    out.push_back({id, known.epoch, known.recent.empty() ? -1 : known.recent.back().last,
+      known.last_time, known.marked ? 0 : -1});
+  return out;
+}
+
+std::int16_t producer_table::epoch_of(std::int64_t id) const {
+  const auto found = known_.find(id);
+  return found == known_.end() ? std::int16_t{-1} : found->second.epoch;
 }
 
 void producer_table::keep_last() {

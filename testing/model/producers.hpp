@@ -39,6 +39,20 @@ public:
   void note(const protocol::batch_info& batch, protocol::log_offset offset,
     protocol::timestamp time);
 
+  /// A producer, as an administrator sees it.
+  struct described {
+    std::int64_t id = -1;
+    std::int16_t epoch = -1;
+    std::int32_t last_sequence = -1;
+    protocol::timestamp last_time = protocol::no_timestamp;
+    /// Of the coordinator that wrote the last marker; -1 for none.
+    std::int32_t coordinator_epoch = -1;
+  };
+  /// All that are known.
+  [[nodiscard]] std::vector<described> all() const;
+  /// The epoch of a producer; -1 for one that is not known.
+  [[nodiscard]] std::int16_t epoch_of(std::int64_t id) const;
+
   /// Of each producer the last batch stays, as in the snapshot that a broker loads when
   /// it starts.
   void keep_last();
@@ -62,6 +76,8 @@ private:
   struct entry {
     std::int16_t epoch = -1;
     std::deque<written> recent; ///< Five at most.
+    protocol::timestamp last_time = protocol::no_timestamp;
+    bool marked = false;
   };
 
   std::map<std::int64_t, entry> known_;

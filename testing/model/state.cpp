@@ -139,15 +139,96 @@ void fake_state::on_time(time_point now) {
     if (g.next_time() <= now && g.on_time(now))
       ++changes;
   }
+  if (apart())
+    return;
+  for (auto& [id, t] : transactional_ids) {
+    if (t.on_time(now, transaction_version() >= 2) || t.decided())
+      write_markers(now, t);
+  }
 }
 
 time_point fake_state::next_time() const {
   auto next = time_point::max();
+  if (!apart()) {
+    for (const auto& [id, t] : transactional_ids)
+      next = std::min(next, t.next_time());
+  }
   for (const auto& [id, g] : members)
     next = std::min(next, g.next_time());
   for (const auto& [id, g] : consumers)
     next = std::min(next, g.next_time());
   return next;
+}
+
+std::int16_t fake_state::transaction_version() const {
+  constexpr kafka_version first_with_two{4, 0};
+  const std::int16_t otherwise = options.kafka_version >= first_with_two ? 2 : 0;
+  return std::min(options.transaction_version.value_or(otherwise),
+    options.kafka_version >= first_with_two ? std::int16_t{2} : std::int16_t{1});
+}
+
+error_code fake_state::admit(time_point now, const std::string& id,
+  transactional_id::producer who, const std::string& place,
+  std::optional<std::int32_t> partition, bool adds) {
+  const auto found = transactional_ids.find(id);
+  if (found == transactional_ids.end())
+    return error_code::invalid_producer_id_mapping;
+  auto& t = found->second;
+  const auto why = t.may_add(who);
+  // To those who write, brokers say it in the words of old.
+  if (why == error_code::producer_fenced)
+    return error_code::invalid_producer_epoch;
+  if (why != error_code::none)
+    return why;
+  if (adds && partition)
+    t.add(now, place, *partition);
+  else if (adds)
+    t.add(now, place);
+  return (partition ? t.has(place, *partition) : t.has(place))
+    ? error_code::none
+    : error_code::transaction_abortable;
+}
+
+bool fake_state::write_marker(time_point now, const std::string& topic,
+  std::int32_t partition, transactional_id::producer who, bool commit) {
+  auto* const p = find(find(topic), partition);
+  if (p == nullptr)
+    return true; // It was removed meanwhile.
+  if (p->leader < 0)
+    return false;
+  const auto marker = transaction_marker(who.id, who.epoch, commit, time_of_day(now));
+  batch_reader in{marker};
+  record_batch batch;
+  if (!in.next(batch))
+    return false;
+  const auto offset = p->log.append(marker, batch.info(), p->epoch, std::nullopt);
+  for (auto& [broker, table] : p->producers)
+    table.note(batch.info(), offset, batch.info().max_timestamp);
+  ++changes;
+  return true;
+}
+
+void fake_state::write_markers(time_point now, transactional_id& t) {
+  const auto who = t.marks_as();
+  const auto commit = t.state() == transactional_id::phase::prepare_commit;
+  std::erase_if(t.partitions, [&](const auto& place) {
+    return write_marker(now, place.first, place.second, who, commit);
+  });
+  for (const auto& group : std::exchange(t.groups, {})) {
+    auto& pending = pending_offsets[group];
+    if (const auto mine = pending.find(who.id); mine != pending.end()) {
+      for (const auto& [place, offset] : mine->second) {
+        if (commit)
+          groups[group][place] = offset;
+      }
+      pending.erase(mine);
+    }
+    if (pending.empty())
+      pending_offsets.erase(group);
+    ++changes;
+  }
+  if (t.decided() && t.partitions.empty())
+    t.complete();
 }
 
 uuid fake_state::fresh_id() {

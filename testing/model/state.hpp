@@ -10,6 +10,7 @@
 #include "login.hpp"
 #include "producers.hpp"
 #include "sessions.hpp"
+#include "transactions.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -100,11 +101,9 @@ struct fake_state {
   std::map<std::string, classic_group> members;
   /// Groups that have or had members of the consumer protocol; none is among those.
   std::map<std::string, consumer_group> consumers;
-  struct transactional {
-    std::int64_t producer_id = -1;
-    std::int16_t epoch = -1;
-  };
-  std::map<std::string, transactional> transactional_ids;
+  std::map<std::string, transactional_id> transactional_ids;
+  /// Offsets of transactions that are open, by group and producer id.
+  std::map<std::string, std::map<std::int64_t, group_offsets>> pending_offsets;
   std::int64_t next_producer_id = 1'000;
   std::uint64_t ids = 0;
   /// Grows with whatever a waiting Fetch may wait for.
@@ -144,7 +143,19 @@ struct fake_state {
   void remove_group(const std::string& id);
   /// All topics, as groups see them.
   [[nodiscard]] known_topics topics_for_groups() const;
-  /// What is due by now happens, in groups.
+  /// The feature transaction.version in force.
+  [[nodiscard]] std::int16_t transaction_version() const;
+  /// Whether a producer may write this: by its transaction, which gets the partition or
+  /// the group if `adds`. `place`: a topic's name and partition, or a group and nothing.
+  [[nodiscard]] protocol::error_code admit(time_point now, const std::string& id,
+    transactional_id::producer who, const std::string& place,
+    std::optional<std::int32_t> partition, bool adds);
+  /// Writes what is missing of a decided transaction, where partitions have leaders.
+  void write_markers(time_point now, transactional_id& t);
+  /// Writes one marker; whether it could be.
+  bool write_marker(time_point now, const std::string& topic, std::int32_t partition,
+    transactional_id::producer who, bool commit);
+  /// What is due by now happens, in groups and transactions.
   void on_time(time_point now);
   [[nodiscard]] time_point next_time() const;
 

@@ -123,6 +123,14 @@ TEST_CASE("whatever a request says, a broker answers so that it can be read") {
       with_any_content<offset_for_leader_epoch_request>(f, connection, seed);
       with_any_content<consumer_group_describe_request>(f, connection, seed);
       with_any_content<consumer_group_heartbeat_request>(f, connection, seed);
+      with_any_content<add_offsets_to_txn_request>(f, connection, seed);
+      with_any_content<add_partitions_to_txn_request>(f, connection, seed);
+      with_any_content<end_txn_request>(f, connection, seed);
+      with_any_content<write_txn_markers_request>(f, connection, seed);
+      with_any_content<txn_offset_commit_request>(f, connection, seed);
+      with_any_content<describe_producers_request>(f, connection, seed);
+      with_any_content<describe_transactions_request>(f, connection, seed);
+      with_any_content<list_transactions_request>(f, connection, seed);
     }
     CHECK(f.cluster.asked() == connection);
   }
@@ -157,6 +165,11 @@ TEST_CASE("an error stands wherever an answer has a place for one, in every vers
   refused(describe_groups_request{{"g"}});
   refused(list_groups_request{});
   refused(delete_groups_request{{"g"}});
+  refused(end_txn_request{});
+  refused(add_offsets_to_txn_request{});
+  refused(list_transactions_request{});
+  refused(describe_transactions_request{{"x"}});
+  refused(describe_producers_request{{{"t", {0}}}});
   refused(offset_delete_request{});
   offset_for_leader_epoch_request epochs;
   epochs.topics.push_back({"t", {{}}});

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "../../../protocol/messages/add_offsets_to_txn.hpp"
+#include "../../../protocol/messages/add_partitions_to_txn.hpp"
 #include "../../../protocol/messages/api_versions.hpp"
 #include "../../../protocol/messages/consumer_group_describe.hpp"
 #include "../../../protocol/messages/consumer_group_heartbeat.hpp"
@@ -7,6 +9,9 @@
 #include "../../../protocol/messages/delete_groups.hpp"
 #include "../../../protocol/messages/delete_topics.hpp"
 #include "../../../protocol/messages/describe_groups.hpp"
+#include "../../../protocol/messages/describe_producers.hpp"
+#include "../../../protocol/messages/describe_transactions.hpp"
+#include "../../../protocol/messages/end_txn.hpp"
 #include "../../../protocol/messages/fetch.hpp"
 #include "../../../protocol/messages/find_coordinator.hpp"
 #include "../../../protocol/messages/heartbeat.hpp"
@@ -15,6 +20,7 @@
 #include "../../../protocol/messages/leave_group.hpp"
 #include "../../../protocol/messages/list_groups.hpp"
 #include "../../../protocol/messages/list_offsets.hpp"
+#include "../../../protocol/messages/list_transactions.hpp"
 #include "../../../protocol/messages/metadata.hpp"
 #include "../../../protocol/messages/offset_commit.hpp"
 #include "../../../protocol/messages/offset_delete.hpp"
@@ -24,6 +30,8 @@
 #include "../../../protocol/messages/sasl_authenticate.hpp"
 #include "../../../protocol/messages/sasl_handshake.hpp"
 #include "../../../protocol/messages/sync_group.hpp"
+#include "../../../protocol/messages/txn_offset_commit.hpp"
+#include "../../../protocol/messages/write_txn_markers.hpp"
 #include "../state.hpp"
 
 #include <functional>
@@ -108,6 +116,22 @@ outcome<protocol::offset_delete_response> handle(
   const request_context& c, const protocol::offset_delete_request& asked);
 outcome<protocol::offset_for_leader_epoch_response> handle(
   const request_context& c, const protocol::offset_for_leader_epoch_request& asked);
+outcome<protocol::add_offsets_to_txn_response> handle(
+  const request_context& c, const protocol::add_offsets_to_txn_request& asked);
+outcome<protocol::add_partitions_to_txn_response> handle(
+  const request_context& c, const protocol::add_partitions_to_txn_request& asked);
+outcome<protocol::end_txn_response> handle(
+  const request_context& c, const protocol::end_txn_request& asked);
+outcome<protocol::write_txn_markers_response> handle(
+  const request_context& c, const protocol::write_txn_markers_request& asked);
+outcome<protocol::txn_offset_commit_response> handle(
+  const request_context& c, const protocol::txn_offset_commit_request& asked);
+outcome<protocol::describe_producers_response> handle(
+  const request_context& c, const protocol::describe_producers_request& asked);
+outcome<protocol::describe_transactions_response> handle(
+  const request_context& c, const protocol::describe_transactions_request& asked);
+outcome<protocol::list_transactions_response> handle(
+  const request_context& c, const protocol::list_transactions_request& asked);
 outcome<protocol::sasl_handshake_response> handle(
   const request_context& c, const protocol::sasl_handshake_request& asked);
 outcome<protocol::sasl_authenticate_response> handle(
@@ -165,6 +189,29 @@ protocol::offset_delete_response refuse(
 protocol::offset_for_leader_epoch_response refuse(
   const protocol::offset_for_leader_epoch_request& asked, std::int16_t,
   protocol::error_code why);
+protocol::add_offsets_to_txn_response refuse(
+  const protocol::add_offsets_to_txn_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::add_partitions_to_txn_response refuse(
+  const protocol::add_partitions_to_txn_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::end_txn_response refuse(
+  const protocol::end_txn_request& asked, std::int16_t version, protocol::error_code why);
+protocol::write_txn_markers_response refuse(
+  const protocol::write_txn_markers_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::txn_offset_commit_response refuse(
+  const protocol::txn_offset_commit_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::describe_producers_response refuse(
+  const protocol::describe_producers_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::describe_transactions_response refuse(
+  const protocol::describe_transactions_request& asked, std::int16_t version,
+  protocol::error_code why);
+protocol::list_transactions_response refuse(
+  const protocol::list_transactions_request& asked, std::int16_t version,
+  protocol::error_code why);
 protocol::sasl_handshake_response refuse(
   const protocol::sasl_handshake_request& asked, std::int16_t, protocol::error_code why);
 protocol::sasl_authenticate_response refuse(
@@ -182,6 +229,30 @@ protocol::sasl_authenticate_response refuse(
 
 /// The type by which FindCoordinator asks about groups.
 inline constexpr std::int8_t group_key = 0;
+/// The type by which FindCoordinator asks about transactional ids.
+inline constexpr std::int8_t transaction_key = 1;
+
+/// Whether the broker answers for a transactional id: INVALID_REQUEST for an empty one,
+/// COORDINATOR_NOT_AVAILABLE where the broker reaches no others, NOT_COORDINATOR where
+/// another one coordinates it.
+[[nodiscard]] inline protocol::error_code may_coordinate_transaction(
+  const request_context& c, const std::string& id) {
+  if (id.empty())
+    return protocol::error_code::invalid_request;
+  if (c.cluster.apart())
+    return protocol::error_code::coordinator_not_available;
+  return c.cluster.coordinator(transaction_key, id) == c.broker.id
+    ? protocol::error_code::none
+    : protocol::error_code::not_coordinator;
+}
+
+/// PRODUCER_FENCED in the words of versions that do not have it.
+[[nodiscard]] inline protocol::error_code fenced_in(
+  protocol::error_code why, bool knows_fenced) {
+  return why == protocol::error_code::producer_fenced && !knows_fenced
+    ? protocol::error_code::invalid_producer_epoch
+    : why;
+}
 
 /// Whether the broker answers for a group: INVALID_GROUP_ID for one without a name, which
 /// some APIs take for a name like others,

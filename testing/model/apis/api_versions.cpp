@@ -7,8 +7,9 @@
 // A version that the broker does not know is answered in version 0 with
 // UNSUPPORTED_VERSION (KIP-511), which the connection's part does, for there is nothing
 // to decode. Since 3 the client says what it is; a name that is empty or has other
-// letters than Kafka allows is INVALID_REQUEST. 4 may name features of version 0, of
-// which the fake has none; no version has features here.
+// letters than Kafka allows is INVALID_REQUEST. Of the features since 3 there is
+// transaction.version alone, from 3.9 on; that the broker supports it from version 0 on
+// is said in 4 alone (KIP-1022), and one that is in force is above 0.
 
 namespace cafka::testing {
 
@@ -39,6 +40,17 @@ outcome<api_versions_response> handle(
   for (const auto& api : c.broker.versions.entries())
     response.api_keys.push_back(
       {static_cast<std::int16_t>(api.key), api.versions.min, api.versions.max});
+  constexpr kafka_version first_with_features{3, 9};
+  if (c.version < 3 || c.broker.release < first_with_features)
+    return response;
+  const auto in_force = c.cluster.transaction_version();
+  constexpr std::int16_t names_zero_since = 4;
+  if (c.version >= names_zero_since)
+    response.supported_features.push_back({"transaction.version", 0,
+      static_cast<std::int16_t>(c.broker.release >= kafka_version{4, 0} ? 2 : 1)});
+  response.finalized_features_epoch = 1;
+  if (in_force > 0)
+    response.finalized_features.push_back({"transaction.version", in_force, in_force});
   return response;
 }
 

@@ -5,9 +5,11 @@
 // Without a transactional id each request gets a new id, with epoch 0, also when it names
 // the one it has (since 3, KIP-360). An empty transactional id is INVALID_REQUEST,
 // another one needs its coordinator (NOT_COORDINATOR) and a timeout above zero and at
-// most 15 minutes (INVALID_TRANSACTION_TIMEOUT); each request then raises the epoch. A
+// most transaction.max.timeout.ms (INVALID_TRANSACTION_TIMEOUT); each request then raises
+// the epoch, and behind the last one there is another id. An open transaction is aborted,
+// and the answer is CONCURRENT_TRANSACTIONS; what is asked again has two epochs more. A
 // client that names an epoch which is over is PRODUCER_FENCED, before 4
-// INVALID_PRODUCER_EPOCH.
+// INVALID_PRODUCER_EPOCH; the same request once more is answered as before.
 
 namespace cafka::testing {
 
@@ -15,10 +17,7 @@ using namespace protocol;
 
 namespace {
 
-constexpr std::int8_t transaction = 1;
 constexpr std::int16_t fenced_since = 4;
-/// Kafka: transaction.max.timeout.ms.
-constexpr std::int32_t longest = 15 * 60 * 1'000;
 
 init_producer_id_response failed(error_code why) {
   init_producer_id_response response;
@@ -37,23 +36,20 @@ outcome<init_producer_id_response> handle(
     return response;
   }
   const auto& id = *asked.transactional_id;
-  if (id.empty())
-    return failed(error_code::invalid_request);
-  if (c.cluster.apart())
-    return failed(error_code::coordinator_not_available);
-  if (c.cluster.coordinator(transaction, id) != c.broker.id)
-    return failed(error_code::not_coordinator);
-  if (asked.transaction_timeout_ms <= 0 || asked.transaction_timeout_ms > longest)
+  if (const auto why = may_coordinate_transaction(c, id); why != error_code::none)
+    return failed(why);
+  const std::chrono::milliseconds timeout{asked.transaction_timeout_ms};
+  if (timeout.count() <= 0 || timeout > c.cluster.options.transaction_max_timeout)
     return failed(error_code::invalid_transaction_timeout);
   auto& known = c.cluster.transactional_ids[id];
-  if (known.producer_id < 0)
-    known.producer_id = c.cluster.next_producer_id++;
-  else if (asked.producer_id >= 0
-    && (asked.producer_id != known.producer_id || asked.producer_epoch < known.epoch))
-    return failed(c.version >= fenced_since ? error_code::producer_fenced
-                                            : error_code::invalid_producer_epoch);
-  response.producer_id = known.producer_id;
-  response.producer_epoch = ++known.epoch;
+  const auto why = known.init(timeout, {asked.producer_id, asked.producer_epoch},
+    c.cluster.next_producer_id, c.cluster.transaction_version() >= 2);
+  if (known.decided())
+    c.cluster.write_markers(c.now, known);
+  if (why != error_code::none)
+    return failed(fenced_in(why, c.version >= fenced_since));
+  response.producer_id = known.who().id;
+  response.producer_epoch = known.who().epoch;
   return response;
 }
 

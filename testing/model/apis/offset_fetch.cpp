@@ -7,8 +7,9 @@
 // a request asks for several groups (KIP-709), of the group. Since 2 a list that is null
 // asks for all that was committed. Where nothing was committed the offset is -1 and there
 // is no error, but in 0 UNKNOWN_TOPIC_OR_PARTITION for what does not exist, and in 10,
-// which names topics by their ids, UNKNOWN_TOPIC_ID. Epochs since 5. No transaction is
-// open, so that every offset is stable. Since 9 a member of the consumer protocol says
+// which names topics by their ids, UNKNOWN_TOPIC_ID. Epochs since 5. Since 7 a
+// client may want stable offsets alone: UNSTABLE_OFFSET_COMMIT where an open transaction
+// has one (KIP-447). Since 9 a member of the consumer protocol says
 // who it is: STALE_MEMBER_EPOCH for another epoch than its own, UNKNOWN_MEMBER_ID for
 // nobody, of the whole group (KIP-848).
 
@@ -52,6 +53,30 @@ void fill_all(std::vector<Topic>& out, const fake_state::group_offsets& offsets,
         out.back().topic_id = cluster.find(place.first)->id;
     }
     out.back().partitions.push_back(known(offsets, place.first, place.second));
+  }
+}
+
+/// The partition's offset unless a transaction is open that has one too.
+template <class Partition>
+void hold_unstable(Partition& x, const fake_state& cluster, const std::string& group,
+  const std::string& topic) {
+  const auto found = cluster.pending_offsets.find(group);
+  if (found == cluster.pending_offsets.end())
+    return;
+  for (const auto& [producer, offsets] : found->second) {
+    if (!offsets.contains({topic, x.partition_index.value()}))
+      continue;
+    x = nothing(x.partition_index);
+    x.error_code = error_code::unstable_offset_commit;
+    return;
+  }
+}
+
+template <class Topics>
+void hold_unstable(Topics& topics, const fake_state& cluster, const std::string& group) {
+  for (auto& t : topics) {
+    for (auto& x : t.partitions)
+      hold_unstable(x, cluster, group, t.name);
   }
 }
 
@@ -105,8 +130,17 @@ outcome<offset_fetch_response> handle(
   const request_context& c, const offset_fetch_request& asked) {
   offset_fetch_response response;
   if (c.version >= groups_since) {
-    for (const auto& g : asked.groups)
+    for (const auto& g : asked.groups) {
       response.groups.push_back(answer(c, g));
+      auto& out = response.groups.back();
+      if (!asked.require_stable)
+        continue;
+      for (auto& t : out.topics) {
+        const auto* by_id = c.version >= ids_since ? c.cluster.find(t.topic_id) : nullptr;
+        for (auto& x : t.partitions)
+          hold_unstable(x, c.cluster, g.group_id, by_id ? by_id->name : t.name);
+      }
+    }
     return response;
   }
   if (c.cluster.apart())
@@ -116,6 +150,8 @@ outcome<offset_fetch_response> handle(
   const auto& offsets = offsets_of(c.cluster, asked.group_id);
   if (!asked.topics) {
     fill_all(response.topics, offsets, c.cluster);
+    if (asked.require_stable)
+      hold_unstable(response.topics, c.cluster, asked.group_id);
     return response;
   }
   for (const auto& t : *asked.topics) {
@@ -128,6 +164,8 @@ outcome<offset_fetch_response> handle(
         topic.partitions.back().error_code = error_code::unknown_topic_or_partition;
     }
   }
+  if (asked.require_stable)
+    hold_unstable(response.topics, c.cluster, asked.group_id);
   return response;
 }
 

@@ -21,8 +21,13 @@
 // replicas (NOT_ENOUGH_REPLICAS, for acks of -1; since 4.0 no more are needed than there
 // are replicas), the first offset (INVALID_RECORD unless 0), the size
 // (MESSAGE_TOO_LARGE), the checksum (CORRUPT_MESSAGE), keys of compacted topics
-// (INVALID_RECORD), and what `producer_table` says. Times far from the broker's own are
-// not looked at (message.timestamp.after.max.ms).
+// (INVALID_RECORD), the transaction, and what `producer_table` says. Since 3.6 a batch of
+// a transaction is refused whose partition is not part of it, with INVALID_TXN_STATE,
+// since 11 TRANSACTION_ABORTABLE; since 12, with transaction.version 2, the partition
+// becomes part of it. What the coordinator refuses comes as it says it, but
+// INVALID_PRODUCER_EPOCH for a producer that is fenced, and before 12 NOT_ENOUGH_REPLICAS
+// while the last transaction is not complete (KIP-890). Times far from the broker's own
+// are not looked at (message.timestamp.after.max.ms).
 
 namespace cafka::testing {
 
@@ -33,7 +38,10 @@ namespace {
 constexpr std::int16_t batches_since = 3;
 constexpr std::int16_t zstd_since = 7;
 constexpr std::int16_t leader_since = 10;
+constexpr std::int16_t abortable_since = 11;
+constexpr std::int16_t adds_since = 12;
 constexpr std::int16_t ids_since = 13;
+constexpr kafka_version first_that_verifies{3, 6};
 constexpr kafka_version first_with_effective_isr{4, 0};
 
 /// Why a partition's records are refused, in the field's words.
@@ -227,6 +235,8 @@ private:
     std::optional<timestamp> stamp;
     if (topic.says("message.timestamp.type", "LogAppendTime"))
       stamp = c_.cluster.time_of_day(c_.now);
+    if (const auto why = may_join(topic, index, info); why != error_code::none)
+      return refused(index, why);
     if (idempotent) {
       const auto said = p.producers[c_.broker.id].check(info, c_.broker.release);
       if (said.code != error_code::none) {
@@ -250,6 +260,23 @@ private:
     }
     ++c_.cluster.changes;
     return x;
+  }
+
+  /// Whether a batch of a transaction is part of the producer's, or becomes it.
+  [[nodiscard]] error_code may_join(
+    const fake_topic& topic, partition_id index, const batch_info& info) {
+    if (!info.transactional || c_.broker.release < first_that_verifies)
+      return error_code::none;
+    if (c_.cluster.apart())
+      return error_code::not_enough_replicas;
+    const auto adds = c_.version >= adds_since && c_.cluster.transaction_version() >= 2;
+    const auto why = c_.cluster.admit(c_.now, *asked_.transactional_id,
+      {info.producer_id, info.producer_epoch}, topic.name, index.value(), adds);
+    if (why == error_code::transaction_abortable && c_.version < abortable_since)
+      return error_code::invalid_txn_state;
+    if (why == error_code::concurrent_transactions && c_.version < adds_since)
+      return error_code::not_enough_replicas;
+    return why;
   }
 
   const request_context& c_;

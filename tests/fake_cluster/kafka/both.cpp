@@ -1,5 +1,7 @@
 #include "both.hpp"
 
+#include <cafka/protocol/messages/all.hpp>
+
 #include <algorithm>
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -225,6 +227,29 @@ std::string both::group() {
   }
   fake_->cluster().move_coordinator(0, name, broker_);
   return name;
+}
+
+std::string both::transactional_id() {
+  const auto until = std::chrono::steady_clock::now() + longest_preparation;
+  find_coordinator_request find;
+  find.key_type = 1;
+  while (true) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    find.coordinator_key = fresh_name();
+    const auto found = real_->ask(find, 3);
+    if (found->error_code == error_code::none && found->node_id == broker_id{broker_})
+      break;
+    std::this_thread::yield();
+  }
+  // The coordinator first reads what it has stored.
+  const describe_transactions_request nobody{{find.coordinator_key}};
+  while (real_->ask(nobody, 0)->transaction_states.at(0).error_code
+    != error_code::transactional_id_not_found) {
+    REQUIRE(std::chrono::steady_clock::now() < until);
+    std::this_thread::yield();
+  }
+  fake_->cluster().move_coordinator(1, find.coordinator_key, broker_);
+  return find.coordinator_key;
 }
 
 std::string both::topic(

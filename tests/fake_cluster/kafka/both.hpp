@@ -92,6 +92,8 @@ public:
   [[nodiscard]] std::string group();
   /// A group that another broker coordinates, of both.
   [[nodiscard]] std::string group_elsewhere();
+  /// A transactional id that this broker coordinates, of both.
+  [[nodiscard]] std::string transactional_id();
   /// The number of the broker that is asked.
   [[nodiscard]] std::int32_t broker() const { return broker_; }
   std::size_t compared = 0;

@@ -472,7 +472,7 @@ TEST_CASE("versions") {
     // What both have; of some the fake has none.
     const auto r = to_version_table(*b.real().ask(api_versions_request{"c", "1"}, v));
     const auto f = to_version_table(*b.fake().ask(api_versions_request{"c", "1"}, v));
-    CHECK(f.entries().size() == 24);
+    CHECK(f.entries().size() == 32);
     for (const auto& api : f.entries()) {
       INFO(name(api.key));
       CHECK(r.find(api.key)->min <= api.versions.min);

@@ -55,6 +55,7 @@ inline constexpr std::size_t max_in_flight = 5;
 inline constexpr std::size_t sticky_size = 64 * 1024;
 inline constexpr milliseconds delivery_timeout{120'000};
 inline constexpr bool idempotence = true;
+inline constexpr milliseconds transaction_timeout{60'000};
 
 // -- of a producer and a consumer -------------------------------------------------------
 

@@ -8,6 +8,11 @@ namespace cafka::protocol {
 namespace {
 
 constexpr error_info table[] = {
+  {error_code::transaction_timed_out, "TRANSACTION_TIMED_OUT", false,
+    remedy::new_producer_id,
+    "The transaction was open for longer than transaction_timeout allows: the "
+    "coordinator "
+    "has aborted it. Do less in one transaction, or raise the time."},
   {error_code::sasl_not_enabled, "SASL_NOT_ENABLED", false, remedy::fix_request,
     "The client has a login, and the broker's listener wants none: connect to another "
     "port, or without the login."},

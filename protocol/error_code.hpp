@@ -170,6 +170,7 @@ enum class error_code : std::int16_t {
   bearer_token_refused = -117,
   broker_not_authenticated = -118,
   sasl_not_enabled = -119,
+  transaction_timed_out = -120,
 };
 
 /// What to do about an error.

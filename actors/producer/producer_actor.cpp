@@ -144,6 +144,7 @@ public:
     found->second.deliver(std::move(x.outcome));
     flushers_.erase(found);
   }
+  void act(const producer_client::operation_ended& x) { x.tell(); }
   void act(const producer_client::closed&) { closed_ = true; }
 
   // The metrics are up to date before the program gets a report.

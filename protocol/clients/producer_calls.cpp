@@ -16,6 +16,8 @@ constexpr std::int16_t produce_by_id_since = 13;
 /// The first that takes v2 batches (KIP-98), and the first that takes zstd (KIP-110).
 constexpr std::int16_t batches_since = 3;
 constexpr std::int16_t zstd_since = 7;
+/// From here on a batch adds its partition to its transaction (KIP-890).
+constexpr std::int16_t transactions_v2_since = 12;
 
 /// Beyond what a broker may take by the request's own words.
 constexpr std::chrono::milliseconds answer_grace{10'000};
@@ -33,13 +35,18 @@ void show_words(partition_produce_response& p) {
 } // namespace
 
 call::traits producer_client::produce_call::wanted(
-  broker_id broker, const producer_client_options& options) {
+  broker_id broker, const producer_client& of) {
+  const auto& options = of.options_;
   traits what;
   what.key = produce_request::key;
   what.versions = produce_request::versions;
   what.need(batches_since, "a producer needs");
   if (options.compression == codec::zstd)
     what.need(zstd_since, "zstd needs");
+  if (of.transaction_ && of.transaction_->is_v2())
+    what.need(transactions_v2_since, "transaction.version 2 needs");
+  else if (of.transaction_)
+    what.versions.max = transactions_v2_since - 1;
   what.where = broker;
   what.deadline = options.request_timeout + answer_grace;
   what.answer_timeout = options.request_timeout;
@@ -57,6 +64,8 @@ result<frame> producer_client::produce_call::encode(std::int16_t version,
     return {error_code::not_found, "there is nothing to send"};
   const auto& options = of_.options_;
   produce_request out;
+  if (!options.transactional_id.empty())
+    out.transactional_id = options.transactional_id;
   out.acks = options.acks;
   out.timeout_ms = static_cast<std::int32_t>(
     std::min<std::int64_t>(options.request_timeout.count(), INT32_MAX));

@@ -16,7 +16,7 @@ namespace cafka::protocol {
 class producer_client::produce_call final : public call {
 public:
   produce_call(producer_client& of, broker_id broker, std::uint64_t request)
-    : call(wanted(broker, of.options_)), of_(of), request_(request) {}
+    : call(wanted(broker, of)), of_(of), request_(request) {}
 
   result<frame> encode(std::int16_t version, std::int32_t correlation_id,
     std::string_view client_id, const cluster& known) override;
@@ -30,7 +30,7 @@ public:
   [[nodiscard]] bool expendable() const override { return of_.options_.idempotence; }
 
 private:
-  static traits wanted(broker_id broker, const producer_client_options& options);
+  static traits wanted(broker_id broker, const producer_client& of);
 
   producer_client& of_;
   std::uint64_t request_;

@@ -7,10 +7,30 @@
 
 namespace cafka::protocol {
 
+namespace {
+
+producer_client_options with_transactions(producer_client_options o) {
+  if (o.transactional_id.empty())
+    return o;
+  o.acks = -1;
+  o.idempotence = o.machine.idempotence = o.machine.transactional = true;
+  return o;
+}
+
+} // namespace
+
 producer_client::producer_client(producer_client_options options, accumulator& batches)
   : dispatching_client(options.cluster),
-    options_(std::move(options)),
+    options_(with_transactions(std::move(options))),
     machine_(options_.machine, batches) {
+  if (options_.transactional_id.empty())
+    return;
+  transaction_machine_options o;
+  o.transactional_id = options_.transactional_id;
+  o.transaction_timeout = options_.transaction_timeout;
+  o.retry_backoff = options_.machine.retry_backoff;
+  o.seed = options_.machine.seed;
+  transaction_.emplace(std::move(o));
 }
 
 // -- events -----------------------------------------------------------------------------
@@ -21,6 +41,8 @@ void producer_client::start(time_point now) {
   machine_.start(now);
   // What changed before there was a client was told to nobody.
   machine_.on_changed(now);
+  if (transaction_)
+    transaction_->start(now);
   after_event(now);
 }
 
@@ -45,11 +67,15 @@ void producer_client::on_time(time_point now) {
   if (machine_.next_reasons() <= now)
     machine_.on_reachability(reachability());
   machine_.on_time(now);
+  if (transaction_)
+    transaction_->on_time(now);
   after_event(now);
 }
 
 time_point producer_client::next_time() const {
   auto next = std::min(dispatcher_.next_time(), machine_.next_time());
+  if (transaction_)
+    next = std::min(next, transaction_->next_time());
   for (const auto& f : flushers_)
     next = std::min(next, f.deadline);
   return next;
@@ -60,14 +86,22 @@ time_point producer_client::next_time() const {
 void producer_client::after_event(time_point now) {
   do {
     take_from_dispatcher();
-    while (machine_.has_effects()) {
+    while (has_more()) {
       for (auto& e : machine_.take_effects())
         std::visit([&](auto& x) { act(now, x); }, e);
+      if (transaction_) {
+        for (auto& e : transaction_->take_effects())
+          std::visit([&](auto& x) { act(now, x); }, e);
+      }
       take_from_dispatcher();
     }
     answer_late_flushers(now);
-  } while (machine_.has_effects());
+  } while (has_more());
   tell_moves();
+}
+
+bool producer_client::has_more() const {
+  return machine_.has_effects() || (transaction_ && transaction_->has_effects());
 }
 
 void producer_client::tell_moves() {
@@ -105,7 +139,9 @@ void producer_client::act(time_point, producer_machine::flushed& x) {
     effects_.emplace_back(closed{});
 }
 
-void producer_client::act(time_point, delivery_report& x) {
+void producer_client::act(time_point now, delivery_report& x) {
+  if (x.error && transaction_ && !gives_up_)
+    transaction_->on_batch_failed(now, x.error);
   effects_.emplace_back(std::move(x));
 }
 
@@ -165,6 +201,8 @@ void producer_client::answer_late_flushers(time_point now) {
 
 void producer_client::shut_down(time_point now, const error& why) {
   now_ = now;
+  if (transaction_)
+    transaction_->shut_down(why);
   machine_.abandon(why);
   for (const auto& f : std::exchange(flushers_, {}))
     effects_.emplace_back(flush_ended{f.flush, why});

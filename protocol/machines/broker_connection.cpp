@@ -111,6 +111,7 @@ broker_connection::event broker_connection::connected(time_point now) {
 
 broker_connection::event broker_connection::use(time_point now, kafka_version release) {
   versions_ = versions_of(release);
+  features_ = {};
   return versions_known(now);
 }
 
@@ -333,8 +334,7 @@ broker_connection::event broker_connection::trial_answer(
 broker_connection::event broker_connection::versions_answer(
   time_point now, const shared_bytes& payload) {
   asked_ = 0;
-  const auto response =
-    decode_response<api_versions_response>(payload, handshake_version_);
+  auto response = decode_response<api_versions_response>(payload, handshake_version_);
   reader head{payload.view()};
   head.skip(sizeof(std::int32_t));
   const auto code = error_code_from_wire(head.i16());
@@ -357,6 +357,8 @@ broker_connection::event broker_connection::versions_answer(
   if (handshake_version_ >= api_versions_response::client_throttles_since)
     handshake_throttle_ = response->throttle_time_ms;
   versions_ = to_version_table(*response);
+  features_ = {
+    response->finalized_features_epoch, std::move(response->finalized_features)};
   return versions_known(now);
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "../messages/api_versions.hpp"
 #include "../schema/kafka_version.hpp"
 #include "backoff.hpp"
 #include "call.hpp"
@@ -162,6 +163,9 @@ public:
   /// The connection that `connecting` began; 0 while down.
   [[nodiscard]] std::uint64_t connection() const { return connection_; }
   [[nodiscard]] const version_table& versions() const { return versions_; }
+  /// The features in force in the whole cluster, as this broker has told them in its
+  /// handshake (KIP-584).
+  [[nodiscard]] const finalized_features& features() const { return features_; }
   [[nodiscard]] const error& last_error() const { return last_error_; }
   [[nodiscard]] std::size_t in_flight() const { return sent_.size(); }
   /// Since when it is up with nothing on it.
@@ -369,6 +373,7 @@ private:
   time_point asked_at_; ///< Of the first of them that is not answered.
   std::int16_t handshake_version_ = 0;
   version_table versions_;
+  finalized_features features_;
   std::deque<sent_request> sent_;
   time_point heard_at_;
   time_point used_at_; // By a call.

@@ -133,6 +133,11 @@ void cluster::forget_coordinators_at(broker_id id) {
   forget_unlisted(id);
 }
 
+void cluster::learn_features(const finalized_features& told) {
+  if (told.epoch > features_.epoch)
+    features_ = told;
+}
+
 const endpoint* cluster::address_of(broker_id id) const {
   if (const auto found = brokers_.find(id); found != brokers_.end())
     return &found->second;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "../endpoint.hpp"
+#include "../messages/api_versions.hpp"
 #include "../messages/metadata.hpp"
 #include "../types.hpp"
 #include "coordinator_of.hpp"
@@ -94,6 +95,12 @@ public:
   /// Notes that nothing that this broker coordinated may be its any more.
   void forget_coordinators_at(broker_id id);
 
+  /// Takes in the features that a broker has told; those of an older epoch count for
+  /// nothing (KIP-584).
+  void learn_features(const finalized_features& told);
+  /// The features in force in the whole cluster, of the newest epoch that was told.
+  [[nodiscard]] const finalized_features& features() const { return features_; }
+
   /// Where a broker listens according to the newest answer, from metadata or about a
   /// coordinator; null where it is not known.
   [[nodiscard]] const endpoint* address_of(broker_id id) const;
@@ -150,6 +157,7 @@ private:
   broker_id controller_ = -1;
   topic_directory topics_;
   std::map<coordinator_of, broker_id> coordinators_;
+  finalized_features features_;
   broker_id told_controller_ = -1;
   changes changes_;
 };

@@ -108,6 +108,7 @@ void dispatcher::handle(time_point now, broker_connection& l,
       [&](const broker_connection::to_be_replaced&) { some_outdated_ = true; },
       [&](broker_connection::ready& r) {
         ++up_links_;
+        cluster_.learn_features(l.features());
         if (r.last) {
           tell_handshake(l, r.last->size);
           effects_.emplace_back(send_frame{connection, *std::move(r.last)});

@@ -44,6 +44,7 @@ bool producer_machine::seal(partition_state& p, batch& b) {
   if (b.bytes && !b.stale)
     return true;
   seal_options options;
+  options.transactional = options_.transactional;
   if (options_.idempotence) {
     if (p.producer_id < 0) {
       p.producer_id = identity_;
@@ -189,7 +190,8 @@ void producer_machine::conclude(time_point now, partition_state& p,
     leave_numbers(p, *b);
     if ((why.code == error_code::message_too_large
           || why.code == error_code::record_list_too_large)
-      && b->count > 1 && !b->maybe_written && split(p, b))
+      && b->count > 1 && !b->maybe_written
+      && !(options_.transactional && p.broken_sequence) && split(p, b))
       break;
     if (b->maybe_written)
       why = {error_code::outcome_unknown, to_string(why)};

@@ -131,6 +131,10 @@ void producer_machine::note(time_point now, partition_buffers& buffers) {
 void producer_machine::activate(partition_state& p) {
   if (!has_work(p))
     return;
+  if (transaction_ != 0 && p.leader.value() >= 0 && p.wanted_for != transaction_) {
+    p.wanted_for = transaction_;
+    effects_.emplace_back(wants_partition{{p.topic->buffers->name, p.buffers->id}});
+  }
   if (p.leader.value() < 0)
     want_metadata(*p.topic);
   else if (!std::exchange(p.active, true))
@@ -200,6 +204,8 @@ bool producer_machine::may_send(time_point now, const partition_state& p) const 
     return false;
   if (options_.idempotence && identity_ < 0)
     return false;
+  if (p.admitted_to != transaction_ || (options_.transactional && transaction_ == 0))
+    return false;
   if (options_.idempotence && (p.broken_sequence || !p.confirmed)
     && !p.in_flight_batches.empty())
     return false;
@@ -233,7 +239,7 @@ void producer_machine::drain(time_point now) {
   }
   if (!requests_.empty() && next_watch_ == time_point::max())
     next_watch_ = now + options_.stall;
-  if (options_.idempotence && identity_ < 0 && work)
+  if (options_.idempotence && identity_ < 0 && work && !options_.transactional)
     identity_wanted_ = true;
   if (identity_wanted_ && !identity_asked_ && identity_not_before_ <= now) {
     identity_asked_ = true;
@@ -241,6 +247,8 @@ void producer_machine::drain(time_point now) {
   }
   if (directory_.due(now))
     ask(now);
+  if (settling_)
+    tell_settled();
 }
 
 std::vector<producer_machine::item> producer_machine::fill(

@@ -3,6 +3,7 @@
 #include "../defaults.hpp"
 #include "../messages/metadata.hpp"
 #include "../messages/produce.hpp"
+#include "../topic_partition.hpp"
 #include "accumulator.hpp"
 #include "backoff.hpp"
 #include "produce_verdict.hpp"
@@ -29,6 +30,10 @@ struct producer_machine_options {
   std::chrono::milliseconds delivery_timeout = defaults::delivery_timeout;
   /// Whether batches carry producer id, epoch and sequence (KIP-98).
   bool idempotence = defaults::idempotence;
+  /// Whether batches belong to transactions: the producer id comes from
+  /// `transaction_machine`, a partition's batches wait for its `admit`, and no sequence
+  /// begins anew within a transaction. It needs idempotence.
+  bool transactional = false;
   /// How often metadata of the topics in use is asked for; zero: only when needed.
   std::chrono::milliseconds metadata_max_age = defaults::metadata_max_age;
   /// A topic without records for so long is not asked about any more, and is forgotten if
@@ -106,8 +111,17 @@ public:
   struct flushed {
     std::uint64_t flush = 0;
   };
+  /// Batches of a partition wait to be admitted to the transaction at hand.
+  struct wants_partition {
+    topic_partition which;
+  };
+  /// What `settle` asked for is done.
+  struct settled {
+    /// Each partition's next number is the one that its leader expects.
+    bool whole = true;
+  };
   using effect = std::variant<send_request, ask_metadata, ask_identity, flushed,
-    delivery_report, stall_report>;
+    delivery_report, stall_report, wants_partition, settled>;
 
   /// What keeps the producer from brokers, as of now.
   struct reachability {
@@ -180,6 +194,18 @@ public:
 
   /// All that has been taken so far is to go out now; `flushed` follows.
   std::uint64_t flush(time_point now);
+
+  // -- of a transactional producer ------------------------------------------------------
+
+  /// A transaction begins, with its number: partitions are admitted anew.
+  void begin_transaction(time_point now, std::uint64_t number);
+  /// The partition's batches may be sent, in the transaction at hand.
+  void admit(time_point now, const topic_partition& which);
+  /// All that has been taken so far goes out; with `why`, what is not in flight ends with
+  /// that instead. `settled` follows when each batch has its outcome and no request has
+  /// one in flight.
+  void settle(time_point now, const error& why);
+
   /// Ends all batches with `why`, those that may be in the log with `outcome_unknown`;
   /// with `taken_only`, what the accumulator still has is left to the next machine.
   void abandon(const error& why, bool taken_only = false);
@@ -239,6 +265,7 @@ private:
   void leave_numbers(partition_state& p, const batch& b);
   bool split(partition_state& p, std::unique_ptr<batch>& b);
   void restart_sequence(partition_state& p);
+  [[nodiscard]] static bool has_before(const partition_state& p, const batch& b);
   static bool is_of_epoch(const partition_state& p, const batch& b);
   static void doubt(partition_state& p);
   static bool is_written(const partition_state& p, const batch& b);
@@ -252,6 +279,10 @@ private:
   void conclude_all(time_point now, request_state& r, const error& why);
   void resequence(time_point now, partition_state& p, std::unique_ptr<batch> b,
     const error& why, bool new_identity);
+
+  void begin_sequences();
+  void give_up_waiting(const error& why);
+  void tell_settled();
 
   [[nodiscard]] static bool has_work(const partition_state& p);
   [[nodiscard]] bool may_send(time_point now, const partition_state& p) const;
@@ -316,6 +347,8 @@ private:
 
   std::vector<flush_state> flushes_;
   std::uint64_t next_flush_ = 1;
+  std::uint64_t transaction_ = 0; ///< At hand; zero: none.
+  bool settling_ = false;
   bool hurry_ = false; ///< Memory is short: nothing waits for more records.
 
   std::int64_t identity_ = -1;

@@ -22,6 +22,15 @@ void producer_machine::leave_numbers(partition_state& p, const batch& b) {
     p.broken_sequence = true;
 }
 
+// Whether a batch before it has no outcome.
+bool producer_machine::has_before(const partition_state& p, const batch& b) {
+  const auto is_before = [&](const auto& each) {
+    return each->first_number < b.first_number && !each->resolved;
+  };
+  return std::ranges::any_of(p.in_flight_batches, is_before)
+    || std::ranges::any_of(p.queue, is_before);
+}
+
 // The broker misses the batch before this one, or has forgotten the producer.
 void producer_machine::resequence(time_point now, partition_state& p,
   std::unique_ptr<batch> b, const error& why, bool new_identity) {
@@ -33,13 +42,20 @@ void producer_machine::resequence(time_point now, partition_state& p,
     requeue(p, std::move(b));
     return;
   }
-  const auto behind = [&](const auto& each) {
-    return each->first_number < b->first_number && !each->resolved;
-  };
+  // Those before it may still be written; if not, the transaction is aborted.
+  if (options_.transactional) {
+    if (new_identity || !has_before(p, *b)) {
+      p.broken_sequence = true;
+      resolve(p, *b, why);
+    } else {
+      pause(now, p);
+      requeue(p, std::move(b));
+    }
+    return;
+  }
   // That a batch before it is missing is known already, and nothing to wait for.
   const auto expected = p.broken_sequence && !new_identity;
-  const auto waits = p.broken_sequence || std::ranges::any_of(p.in_flight_batches, behind)
-    || std::ranges::any_of(p.queue, behind);
+  const auto waits = p.broken_sequence || has_before(p, *b);
   if (!expected) {
     pause(now, p);
     p.confirmed = false;
@@ -147,6 +163,9 @@ producer_machine::batch_queue::iterator producer_machine::last_to_try(
 producer_machine::batch_queue::iterator producer_machine::next_of(partition_state& p) {
   if (p.broken_sequence && is_whole(p))
     p.broken_sequence = false;
+  // Its transaction is to be aborted: nothing that follows counts.
+  if (p.broken_sequence && options_.transactional)
+    return p.queue.end();
   if (p.broken_sequence) {
     if (const auto at = last_to_try(p); at != p.queue.end())
       return at;
@@ -202,6 +221,8 @@ void producer_machine::on_identity(time_point now, std::int64_t id, std::int16_t
         "a producer id of " + std::to_string(id) + " in epoch " + std::to_string(epoch)});
     return;
   }
+  if (options_.transactional && (id != identity_ || epoch != identity_epoch_))
+    begin_sequences();
   identity_ = id;
   identity_epoch_ = epoch;
   identity_wanted_ = identity_asked_ = false;

@@ -58,6 +58,9 @@ struct producer_machine::partition_state {
   /// When a batch was last written.
   time_point progressed = time_point::min();
 
+  /// The transactions for which it was asked for last, and admitted to last.
+  std::uint64_t wanted_for = 0;
+  std::uint64_t admitted_to = 0;
   std::int64_t producer_id = -1;
   std::int16_t producer_epoch = -1;
   std::int32_t next_sequence = 0;

@@ -2,6 +2,8 @@
 
 #include "../schema/describe.hpp"
 
+#include <algorithm>
+
 namespace cafka::protocol {
 
 template <class F, class M>
@@ -46,6 +48,11 @@ void describe(F& f, M& m) {
     tagged(1), ignorable);
   f.field("FinalizedFeatures", m.finalized_features, since(3), tagged(2), ignorable);
   f.field("ZkMigrationReady", m.zk_migration_ready, since(3), tagged(3), ignorable);
+}
+
+std::int16_t finalized_features::version_of(std::string_view feature) const {
+  const auto found = std::ranges::find(all, feature, &finalized_feature_key::name);
+  return found == all.end() ? std::int16_t{0} : found->max_version_level;
 }
 
 version_table to_version_table(const api_versions_response& response) {

@@ -68,6 +68,17 @@ struct finalized_feature_key {
     const finalized_feature_key&, const finalized_feature_key&) = default;
 };
 
+/// The features that are in force in the whole cluster, as of an epoch.
+struct finalized_features {
+  /// Grows whenever they change; -1: they are not known.
+  std::int64_t epoch = -1;
+  /// By name.
+  std::vector<finalized_feature_key> all;
+
+  /// The version of the feature that is in force; 0: it is not, or that is not known.
+  [[nodiscard]] std::int16_t version_of(std::string_view feature) const;
+};
+
 /// Names the versions that a broker supports. Kafka: ApiVersionsResponse.
 struct api_versions_response {
   static constexpr std::string_view name = "ApiVersionsResponse";

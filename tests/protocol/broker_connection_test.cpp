@@ -92,6 +92,21 @@ error_code code_of(const broker_connection::event& e) {
 
 } // namespace
 
+TEST_CASE("a broker tells in the handshake which features are in force", "[machines]") {
+  line l;
+  l.connect();
+  auto versions = versions_up_to();
+  versions.finalized_features_epoch = 12;
+  versions.finalized_features = {{"transaction.version", 2, 1}};
+  static_cast<void>(l.answer(versions));
+  CHECK(l.machine.features().epoch == 12);
+  CHECK(l.machine.features().version_of("transaction.version") == 2);
+  // The next connection may lead to another broker.
+  l.machine.down(l.now, {error_code::disconnected, {}}, reconnect, l.random);
+  l.make_up();
+  CHECK(l.machine.features().version_of("transaction.version") == 0);
+}
+
 TEST_CASE("a link agrees on versions in the newest version first", "[machines]") {
   line l;
   l.connect();

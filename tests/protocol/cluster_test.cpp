@@ -313,3 +313,18 @@ TEST_CASE(
   CHECK(known.why_no_address(3) == "its port is 74628");
   CHECK(known.why_no_address(4) == "its host has a control character");
 }
+
+TEST_CASE("the features in force are those of the newest epoch that a broker has told",
+  "[machines]") {
+  cluster known;
+  CHECK(known.features().version_of("transaction.version") == 0);
+  known.learn_features({4, {{"transaction.version", 2, 1}, {"group.version", 1, 1}}});
+  CHECK(known.features().version_of("transaction.version") == 2);
+  // A broker that lags behind, and one that is too old to say.
+  known.learn_features({3, {{"transaction.version", 1, 1}}});
+  known.learn_features({});
+  CHECK(known.features().version_of("transaction.version") == 2);
+  CHECK(known.features().version_of("share.version") == 0);
+  known.learn_features({5, {{"transaction.version", 1, 1}}});
+  CHECK(known.features().version_of("transaction.version") == 1);
+}

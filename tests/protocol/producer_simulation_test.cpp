@@ -204,6 +204,10 @@ struct simulation {
   void act(const producer_machine::flushed& f) { flushed.insert(f.flush); }
 
   void act(const stall_report&) {}
+  void act(const producer_machine::wants_partition&) {
+    FAIL("there are no transactions");
+  }
+  void act(const producer_machine::settled&) { FAIL("there are no transactions"); }
 
   /// For what concerns this incarnation alone.
   template <class F>

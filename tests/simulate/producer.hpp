@@ -56,6 +56,7 @@ private:
   void act(const client_type::request_took&) {}
   void act(const client_type::topics_learned&) {}
   void act(const client_type::flush_ended& x);
+  void act(const client_type::operation_ended& x) { x.tell(); }
   void act(const client_type::closed&) { closed_ = true; }
   void on_crash(std::vector<effect>& left);
   void restart();

@@ -13,7 +13,7 @@ namespace {
 /// What users of other tools type: kcat's modes, and the words of most programs.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 12> other_words{
   {{"help", "--help"}, {"version", "--version"}, {"-V", "--version"}, {"-L", "metadata"},
-    {"-C", "stream"}, {"-P", "produce"}, {"-Q", "offsets"}, {"consume", "stream"},
+    {"-C", "stream"}, {"-P", "produce"}, {"-Q", "offsets"}, {"subscribe", "consume"},
     {"consumer", "stream"}, {"producer", "produce"}, {"-o", "--output"},
     {"-F", "--config"}}};
 

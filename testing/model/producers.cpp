@@ -26,13 +26,14 @@ std::int32_t last_sequence(const batch_info& batch) {
 } // namespace
 
 producer_table::verdict producer_table::check(
-  const batch_info& batch, kafka_version release) const {
+  const batch_info& batch, kafka_version release, bool from_zero) const {
   const auto any_sequence = release >= first_with_any_sequence;
   const auto found = known_.find(batch.producer_id);
   if (found == known_.end()) {
-    if (any_sequence || batch.base_sequence == 0)
+    if (batch.base_sequence == 0 || (any_sequence && !from_zero))
       return {};
-    return {error_code::unknown_producer_id};
+    return {from_zero ? error_code::out_of_order_sequence_number
+                      : error_code::unknown_producer_id};
   }
   const auto& epoch = found->second.epoch;
   const auto& recent = found->second.recent;

@@ -31,9 +31,10 @@ public:
   /// else OUT_OF_ORDER_SEQUENCE_NUMBER; before 2.0 DUPLICATE_SEQUENCE_NUMBER for one that
   /// lies before what is known. A producer that is not known may begin with any sequence;
   /// before 2.5 with 0 alone, else UNKNOWN_PRODUCER_ID, which is also said where only the
-  /// epoch is known any more.
-  [[nodiscard]] verdict check(
-    const protocol::batch_info& batch, protocol::kafka_version release) const;
+  /// epoch is known any more. With `from_zero`, as in a transaction of the second
+  /// generation (KIP-890), it is OUT_OF_ORDER_SEQUENCE_NUMBER.
+  [[nodiscard]] verdict check(const protocol::batch_info& batch,
+    protocol::kafka_version release, bool from_zero = false) const;
 
   /// The batch was appended.
   void note(const protocol::batch_info& batch, protocol::log_offset offset,

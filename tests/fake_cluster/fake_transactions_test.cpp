@@ -391,3 +391,15 @@ TEST_CASE("a decided transaction waits for the leader of each partition") {
   CHECK(f.described().transaction_state == "CompleteCommit");
   CHECK(f.last_stable() == 2);
 }
+
+TEST_CASE(
+  "a transaction of the second generation begins each partition with sequence 0") {
+  for (const std::int16_t version : {0, 2}) {
+    transactional f{version};
+    if (version == 0)
+      REQUIRE(f.add() == error_code::none);
+    f.sequence = 3;
+    CHECK(f.produce().error_code
+      == (f.tv2 ? error_code::out_of_order_sequence_number : error_code::none));
+  }
+}

@@ -238,7 +238,8 @@ private:
     if (const auto why = may_join(topic, index, info); why != error_code::none)
       return refused(index, why);
     if (idempotent) {
-      const auto said = p.producers[c_.broker.id].check(info, c_.broker.release);
+      const auto said = p.producers[c_.broker.id].check(
+        info, c_.broker.release, info.transactional && adds_itself());
       if (said.code != error_code::none) {
         auto no = refused(index, said.code);
         no.log_start_offset = p.log.start();
@@ -262,6 +263,11 @@ private:
     return x;
   }
 
+  /// Whether a partition becomes part of a transaction by this request.
+  [[nodiscard]] bool adds_itself() const {
+    return c_.version >= adds_since && c_.cluster.transaction_version() >= 2;
+  }
+
   /// Whether a batch of a transaction is part of the producer's, or becomes it.
   [[nodiscard]] error_code may_join(
     const fake_topic& topic, partition_id index, const batch_info& info) {
@@ -269,7 +275,7 @@ private:
       return error_code::none;
     if (c_.cluster.apart())
       return error_code::not_enough_replicas;
-    const auto adds = c_.version >= adds_since && c_.cluster.transaction_version() >= 2;
+    const auto adds = adds_itself();
     const auto why = c_.cluster.admit(c_.now, *asked_.transactional_id,
       {info.producer_id, info.producer_epoch}, topic.name, index.value(), adds);
     if (why == error_code::transaction_abortable && c_.version < abortable_since)

@@ -212,3 +212,10 @@ TEST_CASE("what versions of old say of a batch outside of its transaction") {
   t.end(true, 4);
   t.end(false, 4);
 }
+
+TEST_CASE("a producer begins a partition with sequence 0, there as here") {
+  transactions t;
+  t.init();
+  t.real.sequence = t.fake.sequence = 3;
+  t.produce();
+}

@@ -20,6 +20,9 @@ protocol::target protocol::usual_target(api_key key) {
   case api_key::alter_client_quotas:
   case api_key::alter_user_scram_credentials:
   case api_key::update_features:
+  case api_key::add_raft_voter:
+  case api_key::remove_raft_voter:
+  case api_key::unregister_controller:
   case api_key::unregister_broker: return controller_broker{};
   default: return any_broker{};
   }

@@ -35,7 +35,12 @@ std::vector<std::string> groups_of(const Request& request) {
     return request.groups_names;
   else if constexpr (requires { std::vector<std::string>{request.groups}; })
     return request.groups;
-  else
+  else if constexpr (requires { std::string{request.groups.front().group_id}; }) {
+    std::vector<std::string> names;
+    for (const auto& group : request.groups)
+      names.push_back(group.group_id);
+    return names;
+  } else
     return {};
 }
 

@@ -2,6 +2,7 @@
 
 #include "../schema/codec.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,7 +16,7 @@ struct delete_groups_response;
 struct delete_groups_request {
   static constexpr std::string_view name = "DeleteGroupsRequest";
   static constexpr api_key key = api_key::delete_groups;
-  static constexpr version_range versions{0, 2};
+  static constexpr version_range versions{0, 3};
   static constexpr std::int16_t flexible_since = 2;
   using response = delete_groups_response;
 
@@ -32,6 +33,8 @@ struct deletable_group_result {
   std::string group_id = {};
   /// `none`, or why it failed.
   protocol::error_code error_code = protocol::error_code::none;
+  /// The broker's words for the error, since version 3; null where it has none.
+  std::optional<std::string> error_message = {};
 
   friend bool operator==(
     const deletable_group_result&, const deletable_group_result&) = default;
@@ -41,7 +44,7 @@ struct deletable_group_result {
 struct delete_groups_response {
   static constexpr std::string_view name = "DeleteGroupsResponse";
   static constexpr api_key key = api_key::delete_groups;
-  static constexpr version_range versions{0, 2};
+  static constexpr version_range versions{0, 3};
   static constexpr std::int16_t flexible_since = 2;
   static constexpr std::int16_t client_throttles_since = 1;
 

@@ -100,6 +100,9 @@ constexpr api_info table[] = {
   {api_key::describe_share_group_offsets, "DescribeShareGroupOffsets", 0},
   {api_key::alter_share_group_offsets, "AlterShareGroupOffsets", 0},
   {api_key::delete_share_group_offsets, "DeleteShareGroupOffsets", 0},
+  {api_key::streams_group_topology_description_update,
+    "StreamsGroupTopologyDescriptionUpdate", 0},
+  {api_key::unregister_controller, "UnregisterController", 0},
 };
 
 static_assert(std::ranges::is_sorted(table, {}, &api_info::key));

@@ -8,7 +8,7 @@
 
 namespace cafka::protocol {
 
-/// Which API a request calls. Source: `org.apache.kafka.common.protocol.ApiKeys` of 4.3.
+/// Which API a request calls. Source: `org.apache.kafka.common.protocol.ApiKeys` of 4.4.
 enum class api_key : std::int16_t {
   produce = 0,
   fetch = 1,
@@ -103,6 +103,8 @@ enum class api_key : std::int16_t {
   describe_share_group_offsets = 90,
   alter_share_group_offsets = 91,
   delete_share_group_offsets = 92,
+  streams_group_topology_description_update = 93,
+  unregister_controller = 94,
 };
 
 /// The first flexible version of an API that has none.
@@ -118,7 +120,7 @@ struct api_info {
   std::int16_t flexible_since;
 };
 
-/// Every API of Kafka 4.3 and the few that 4.0 removed, by key.
+/// Every API of Kafka 4.4 and the few that 4.0 removed, by key.
 [[nodiscard]] std::span<const api_info> api_table();
 
 /// The row of an API; null for a key not in the table.

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import zipfile
 
-JARS = ["2.8.2", "3.9.1", "4.3.0"]  # Oldest first; where they disagree the newest is right.
+JARS = ["2.8.2", "3.9.1", "4.3.0", "4.4.0"]  # Oldest first; where they disagree the newest is right.
 
 # What a jar calls differently: (jar, message, its path) -> the newest jar's path.
 RENAMED = {
@@ -59,6 +59,7 @@ EXCEPTIONS = {
     ("2.8.2", "ListOffsetsRequest", "ReplicaId", "default -1"): CLIENT,
     ("3.9.1", "ListOffsetsRequest", "ReplicaId", "default -1"): CLIENT,
     ("4.3.0", "ListOffsetsRequest", "ReplicaId", "default -1"): CLIENT,
+    ("4.4.0", "ListOffsetsRequest", "ReplicaId", "default -1"): CLIENT,
     ("2.8.2", "OffsetCommitRequest", "Topics.Name", "ignorable"): NAME_BEFORE_ID,
     ("3.9.1", "OffsetCommitRequest", "Topics.Name", "ignorable"): NAME_BEFORE_ID,
     ("2.8.2", "OffsetCommitResponse", "Topics.Name", "ignorable"): NAME_BEFORE_ID,

@@ -1,0 +1,1 @@
+"""What scripts/describe is made of."""

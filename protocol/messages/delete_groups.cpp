@@ -15,8 +15,8 @@ template <class F, class M>
 void describe(F& f, M& m) {
   f.field("GroupId", m.group_id, since(0));
   f.field("ErrorCode", m.error_code, since(0));
-  f.field("ErrorMessage", m.error_message, since(3), null_since(3), def(nullptr),
-    ignorable);
+  f.field(
+    "ErrorMessage", m.error_message, since(3), null_since(3), def(nullptr), ignorable);
 }
 
 template <class F, class M>

@@ -9,6 +9,7 @@
 #include <cafka/protocol/messages/create_topics.hpp>
 #include <cafka/protocol/messages/delete_groups.hpp>
 #include <cafka/protocol/messages/describe_groups.hpp>
+#include <cafka/protocol/messages/describe_share_group_offsets.hpp>
 #include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/protocol/messages/list_groups.hpp>
 #include <cafka/protocol/messages/list_offsets.hpp>
@@ -396,5 +397,10 @@ TEST_CASE("a raw request about groups goes to the coordinator of the first one")
   CHECK(group_of(protocol::describe_groups_request{.groups = {"b", "a"}}) == "b");
   CHECK(group_of(protocol::delete_groups_request{.groups_names = {"b"}}) == "b");
   CHECK(group_of(protocol::delete_groups_request{}) == "any");
+  protocol::describe_share_group_offsets_request shares;
+  CHECK(group_of(shares) == "any");
+  shares.groups.resize(2);
+  shares.groups[0].group_id = "b";
+  CHECK(group_of(shares) == "b");
   CHECK(group_of(protocol::list_groups_request{}) == "any");
 }

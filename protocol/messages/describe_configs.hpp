@@ -30,13 +30,13 @@ struct describe_configs_resource {
 struct describe_configs_request {
   static constexpr std::string_view name = "DescribeConfigsRequest";
   static constexpr api_key key = api_key::describe_configs;
-  static constexpr version_range versions{0, 4};
+  static constexpr version_range versions{1, 4};
   static constexpr std::int16_t flexible_since = 4;
   using response = describe_configs_response;
 
   /// The resources.
   std::vector<describe_configs_resource> resources = {};
-  /// Whether to say what else the value could come from. Since version 1.
+  /// Whether to say what else the value could come from.
   bool include_synonyms = false;
   /// Whether to describe each setting. Since version 3.
   bool include_documentation = false;
@@ -48,11 +48,11 @@ struct describe_configs_request {
 /// A place that a setting's value could come from, and the value there. Kafka:
 /// `DescribeConfigsSynonym` of DescribeConfigs.
 struct describe_configs_synonym {
-  /// The name. Since version 1.
+  /// The name.
   std::string name = {};
-  /// The value; null where there is none, or where it is not told. Since version 1.
+  /// The value; null where there is none, or where it is not told.
   std::optional<std::string> value = std::string{};
-  /// Where the value comes from, as Kafka's `ConfigSource` numbers it. Since version 1.
+  /// Where the value comes from, as Kafka's `ConfigSource` numbers it.
   std::int8_t source = 0;
 
   friend bool operator==(
@@ -67,11 +67,11 @@ struct describe_configs_resource_result {
   std::optional<std::string> value = std::string{};
   /// Whether it cannot be changed.
   bool read_only = false;
-  /// Where the value comes from, as Kafka's `ConfigSource` numbers it. Since version 1.
+  /// Where the value comes from, as Kafka's `ConfigSource` numbers it.
   std::int8_t config_source = -1;
   /// Whether the value is secret; then it is not told.
   bool is_sensitive = false;
-  /// What else the value could come from, what counts most first. Since version 1.
+  /// What else the value could come from, what counts most first.
   std::vector<describe_configs_synonym> synonyms = {};
   /// The value's type, as Kafka numbers it. Since version 3.
   std::int8_t config_type = 0;
@@ -103,7 +103,7 @@ struct describe_configs_result {
 struct describe_configs_response {
   static constexpr std::string_view name = "DescribeConfigsResponse";
   static constexpr api_key key = api_key::describe_configs;
-  static constexpr version_range versions{0, 4};
+  static constexpr version_range versions{1, 4};
   static constexpr std::int16_t flexible_since = 4;
   static constexpr std::int16_t client_throttles_since = 2;
 

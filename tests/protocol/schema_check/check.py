@@ -29,6 +29,11 @@ RENAMED = {
         "Responses.Partitions.Records",
     ("2.8.2", "OffsetCommitRequest", "GenerationId"): "GenerationIdOrMemberEpoch",
     ("3.9.1", "OffsetCommitRequest", "GenerationId"): "GenerationIdOrMemberEpoch",
+    ("2.8.2", "DescribeLogDirsRequest", "Topics.PartitionIndex"): "Topics.Partitions",
+    ("2.8.2", "ElectLeadersRequest", "TopicPartitions.PartitionId"):
+        "TopicPartitions.Partitions",
+    ("4.3.0", "StreamsGroupHeartbeatResponse", "AcceptableRecoveryLag"):
+        "AcceptableRecoveryLagLegacy",
 }
 
 # APIs that have changed their name since.
@@ -66,6 +71,8 @@ EXCEPTIONS = {
     ("3.9.1", "OffsetCommitResponse", "Topics.Name", "ignorable"): NAME_BEFORE_ID,
     ("3.9.1", "OffsetFetchRequest", "Groups.Topics.Name", "ignorable"): NAME_BEFORE_ID,
     ("3.9.1", "OffsetFetchResponse", "Groups.Topics.Name", "ignorable"): NAME_BEFORE_ID,
+    ("2.8.2", "UpdateFeaturesResponse", "Results", "ignorable"): RELAXED,
+    ("3.9.1", "UpdateFeaturesResponse", "Results", "ignorable"): RELAXED,
     ("2.8.2", "ProduceRequest", "TopicData.Name", "ignorable"): NAME_BEFORE_ID,
     ("3.9.1", "ProduceRequest", "TopicData.Name", "ignorable"): NAME_BEFORE_ID,
     ("2.8.2", "ProduceResponse", "Responses.Name", "ignorable"): NAME_BEFORE_ID,
@@ -74,6 +81,8 @@ EXCEPTIONS = {
 
 # Versions that cafka does not offer yet, and why.
 NOT_OFFERED = {
+    ("DescribeConfigsRequest", 0): "Kafka 0.11 and 1.0 alone lack version 1",
+    ("DescribeConfigsResponse", 0): "Kafka 0.11 and 1.0 alone lack version 1",
     ("ApiVersionsRequest", 5): "KIP-1242: a connection would have to say whom it means",
     ("ApiVersionsResponse", 5): "KIP-1242: a connection would have to say whom it means",
 }

@@ -230,7 +230,7 @@ struct consume_arguments {
   std::optional<record_format> format;
   bool name_nulls = false;
   isolation_level isolation = isolation_level::read_uncommitted;
-  /// Whether nothing is told of the membership.
+  /// Prints no messages about the membership.
   bool quiet = false;
   /// Where a partition begins of which the group has committed nothing.
   offset_reset auto_offset_reset = offset_reset::none;

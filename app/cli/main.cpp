@@ -10,6 +10,14 @@ namespace {
 
 using namespace cafka::cli;
 
+/// The consumer of a command is as its block says; a flag can only ask for more.
+template <class Arguments>
+void use_block(Arguments& to, const cafka::consumer_options& block) {
+  to.configured = block;
+  if (block.isolation == cafka::isolation_level::read_committed)
+    to.isolation = block.isolation;
+}
+
 /// What the configuration file and `--timeout` say, for the commands that do not ask the
 /// worker alone.
 void add_settings(client_arguments& command, const settings& from) {
@@ -34,13 +42,13 @@ void add_settings(client_arguments& command, const settings& from) {
     stream->timeout = options.request_timeout;
     if (const auto own = options.consumers.find("cafka-stream");
         own != options.consumers.end())
-      stream->configured = own->second;
+      use_block(*stream, own->second);
   } else if (auto* consume = std::get_if<consume_arguments>(&command)) {
     consume->auto_offset_reset = options.auto_offset_reset;
     consume->timeout = options.request_timeout;
     if (const auto own = options.consumers.find("cafka-consume");
         own != options.consumers.end())
-      consume->configured = own->second;
+      use_block(*consume, own->second);
   } else if (auto* fetch = std::get_if<fetch_arguments>(&command)) {
     fetch->timeout = options.request_timeout;
   } else if (auto* offsets = std::get_if<offsets_arguments>(&command)) {

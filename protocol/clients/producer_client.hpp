@@ -63,8 +63,8 @@ public:
     std::uint64_t flush = 0;
     error outcome;
   };
-  /// An operation of a transaction has ended, and whoever asked for it is to be told:
-  /// once.
+  /// An operation of a transaction has ended. `tell` gives its outcome to the caller, and
+  /// is called once.
   struct operation_ended {
     std::function<void()> tell;
   };

@@ -69,7 +69,8 @@ bool says_moved(const Response& answer) {
 }
 
 /// A request of a transaction to a coordinator. What is tried again is the machine's
-/// decision, which is told of every attempt: one that was lost may have been carried out.
+/// decision, and every attempt is reported to it: one that was lost may have been carried
+/// out.
 template <class Request>
 class producer_client::transaction_call final : public call {
 public:

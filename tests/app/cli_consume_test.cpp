@@ -1,10 +1,12 @@
 #include "cli_program.hpp"
+#include <cafka/protocol/messages/fetch.hpp>
 #include <cafka/testing/cluster.hpp>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -124,6 +126,19 @@ TEST_CASE("what nobody reads is not committed") {
   CHECK(unread.exit_code == 0);
   CHECK(unread.err.empty());
   CHECK(c.run({"-t", "orders", "-e"}).lines().size() == 13);
+}
+
+TEST_CASE("a command reads committed records alone where its block says so") {
+  groups_cluster c;
+  const std::string command = GENERATE("consume", "stream");
+  std::atomic<int> level = -1;
+  c.model.on<cafka::protocol::fetch_request>(
+    [&](auto& x) { level = x.request.isolation_level; });
+  const auto run = run_cafka({command, "-G", "billing", "-t", "orders", "-e", "--brokers",
+    c.brokers, "-X", "consumers.cafka-" + command + ".isolation=read_committed"});
+  INFO(run.err);
+  CHECK(run.exit_code == 0);
+  CHECK(level == 1);
 }
 
 TEST_CASE("wrong options of consume are told with what is allowed") {
